@@ -1,0 +1,126 @@
+// Package hub fetches models and data sets from the Hugging Face Hub into its local cache, in the layout that
+// huggingface_hub has, so that either uses what the other has downloaded:
+//
+//	CACHE/models--owner--name/blobs/ETAG
+//	CACHE/models--owner--name/snapshots/COMMIT/FILE -> ../../blobs/ETAG
+//	CACHE/models--owner--name/refs/main             (the commit)
+//
+// (the Hub's documentation, "Hub Local Cache"). Nothing appears in it before it is whole: files are downloaded beside,
+// checked by size and hash, and renamed; a snapshot's links are made when all of its files are there.
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const defaultEndpoint = "https://huggingface.co"
+
+// Client talks to one Hub. The zero Endpoint is the public one.
+type Client struct {
+	Endpoint string // such as https://huggingface.co
+	Token    string // sent to Endpoint's host only; empty for public repositories
+	Cache    string // the cache folder
+	Offline  bool   // use the cache alone
+	HTTP     *http.Client
+	// Progress, if set, is told how far the download of a file is. total is -1 where the server does not say. After
+	// a dropped connection done begins again.
+	Progress func(file string, done, total int64)
+
+	pause time.Duration // before the second try; twice that before the third. 0 is a default
+}
+
+// FromEnv makes a client of huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH
+// or HF_HOME/token; HF_HUB_CACHE, or HF_HOME/hub; HF_HUB_OFFLINE. HF_HOME is XDG_CACHE_HOME/huggingface or
+// ~/.cache/huggingface.
+func FromEnv() (*Client, error) {
+	home, err := hfHome()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		Endpoint: first(os.Getenv("HF_ENDPOINT"), defaultEndpoint),
+		Token:    strings.TrimSpace(first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))),
+		Cache:    first(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE"), filepath.Join(home, "hub")),
+		Offline:  isTrue(first(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))),
+	}
+	if _, err := c.endpoint(); err != nil {
+		return nil, fmt.Errorf("HF_ENDPOINT: %w", err)
+	}
+	if c.Token == "" && !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+		raw, err := os.ReadFile(first(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token")))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the Hub's token file: %w", err)
+		}
+		c.Token = strings.TrimSpace(string(raw))
+	}
+	return c, nil
+}
+
+func hfHome() (string, error) {
+	if home := os.Getenv("HF_HOME"); home != "" {
+		return home, nil
+	}
+	if cache := os.Getenv("XDG_CACHE_HOME"); cache != "" {
+		return filepath.Join(cache, "huggingface"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("where the Hub's cache is: %w; set HF_HOME", err)
+	}
+	return filepath.Join(home, ".cache", "huggingface"), nil
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func isTrue(s string) bool {
+	switch strings.ToUpper(s) {
+	case "1", "ON", "YES", "TRUE":
+		return true
+	}
+	return false
+}
+
+func (c *Client) endpoint() (*url.URL, error) {
+	text := strings.TrimRight(first(c.Endpoint, defaultEndpoint), "/")
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not the address of a Hub, such as %s", text, defaultEndpoint)
+	}
+	return u, nil
+}
+
+// The default client has no limit on a whole download, only on each step of it; fetch.go watches for a standstill.
+var defaultHTTP = &http.Client{Transport: &http.Transport{
+	Proxy:                 http.ProxyFromEnvironment,
+	DialContext:           (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
+	TLSHandshakeTimeout:   20 * time.Second,
+	ResponseHeaderTimeout: 60 * time.Second,
+	IdleConnTimeout:       90 * time.Second,
+	ForceAttemptHTTP2:     true,
+}}
+
+func (c *Client) client() http.Client {
+	h := defaultHTTP
+	if c.HTTP != nil {
+		h = c.HTTP
+	}
+	own := *h
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return own
+}

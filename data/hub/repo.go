@@ -1,0 +1,187 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// repository is one revision of a repository.
+type repository struct {
+	kind     string // models or datasets
+	name     string // owner/name
+	revision string
+	folder   string // in the cache
+}
+
+var (
+	repoName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$`)
+	commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	blobName = regexp.MustCompile(`^[A-Za-z0-9][\w.+=-]*$`)
+)
+
+func (c *Client) repository(kind, name, revision string) (repository, error) {
+	revision = first(revision, "main")
+	r := repository{kind: kind, name: name, revision: revision}
+	switch {
+	case !repoName.MatchString(name):
+		return r, fmt.Errorf("%q is not the name of a repository on the Hub, such as facebook/opt-350m", name)
+	case !filepath.IsLocal(filepath.FromSlash(revision)):
+		return r, fmt.Errorf("%s: %q is not a revision", name, revision)
+	case c.Cache == "":
+		return r, errors.New("the client for the Hub has no cache folder")
+	}
+	r.folder = filepath.Join(c.Cache, kind+"--"+strings.ReplaceAll(name, "/", "--"))
+	return r, nil
+}
+
+func (r repository) snapshot(commit string) string {
+	return filepath.Join(r.folder, "snapshots", commit)
+}
+func (r repository) blob(etag string) string { return filepath.Join(r.folder, "blobs", etag) }
+func (r repository) ref() string {
+	return filepath.Join(r.folder, "refs", filepath.FromSlash(r.revision))
+}
+
+// remedy ends an error by what to do instead.
+func (r repository) remedy() string {
+	if r.kind == "models" {
+		return "download its files elsewhere and give their folder (-model=DIR)"
+	}
+	return "download its files elsewhere and give their path (-data=PATH)"
+}
+
+// listing is what the Hub says of a revision.
+type listing struct {
+	commit string
+	names  []string
+}
+
+func (c *Client) list(ctx context.Context, r repository) (listing, error) {
+	hub, err := c.endpoint()
+	if err != nil {
+		return listing{}, err
+	}
+	address := hub.String() + "/api/" + r.kind + "/" + r.name + "/revision/" + url.PathEscape(r.revision)
+	var body []byte
+	err = c.again(ctx, func() error {
+		a, err := c.get(ctx, address)
+		if err != nil {
+			return err
+		}
+		defer a.Body.Close()
+		if body, err = io.ReadAll(io.LimitReader(a.Body, 64<<20)); err != nil {
+			return &networkError{host: hub.Host, err: err}
+		}
+		return nil
+	})
+	if err != nil {
+		return listing{}, err
+	}
+	var info struct {
+		SHA      string `json:"sha"`
+		Siblings []struct {
+			Name string `json:"rfilename"`
+		} `json:"siblings"`
+	}
+	if err := json.Unmarshal(body, &info); err != nil {
+		return listing{}, fmt.Errorf("%s did not answer as a Hub does: %w", address, err)
+	}
+	if !commitID.MatchString(info.SHA) {
+		return listing{}, fmt.Errorf("%s did not answer as a Hub does: its sha is %q", address, info.SHA)
+	}
+	l := listing{commit: info.SHA}
+	for _, s := range info.Siblings {
+		// A name that leads out of the snapshot's folder is never one of the files wanted.
+		if filepath.IsLocal(filepath.FromSlash(s.Name)) && !strings.Contains(s.Name, `\`) {
+			l.names = append(l.names, s.Name)
+		}
+	}
+	return l, nil
+}
+
+// fileURL is where a file of a commit is.
+func (c *Client) fileURL(r repository, commit, name string) (string, error) {
+	hub, err := c.endpoint()
+	if err != nil {
+		return "", err
+	}
+	prefix := "/"
+	if r.kind != "models" {
+		prefix = "/" + r.kind + "/"
+	}
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return hub.String() + prefix + r.name + "/resolve/" + commit + "/" + strings.Join(parts, "/"), nil
+}
+
+// cached returns what the cache has of the revision. Which other files the repository has, it does not know.
+func (r repository) cached() (listing, error) {
+	commit := r.revision
+	if !commitID.MatchString(commit) {
+		raw, err := os.ReadFile(r.ref())
+		if err != nil {
+			return listing{}, err
+		}
+		if commit = strings.TrimSpace(string(raw)); !commitID.MatchString(commit) {
+			return listing{}, fmt.Errorf("%s holds %.50q, which is no commit: delete it", r.ref(), commit)
+		}
+	}
+	l := listing{commit: commit}
+	dir := r.snapshot(commit)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if _, err := os.Stat(path); err != nil { // a link to a blob that is gone
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		l.names = append(l.names, filepath.ToSlash(name))
+		return err
+	})
+	slices.Sort(l.names)
+	return l, err
+}
+
+// explain adds to a failure what to do about it.
+func (c *Client) explain(r repository, err error) error {
+	what := strings.TrimSuffix(r.kind, "s")
+	if what == "dataset" {
+		what = "data set"
+	}
+	fail := func(advice string) error {
+		return fmt.Errorf("%s %s at %q: %w; %s", what, r.name, r.revision, err, advice)
+	}
+	page := first(c.Endpoint, defaultEndpoint) + "/" + r.name
+	if r.kind != "models" {
+		page = first(c.Endpoint, defaultEndpoint) + "/" + r.kind + "/" + r.name
+	}
+	var status *statusError
+	var network *networkError
+	switch {
+	case errors.As(err, &status) && status.code == http.StatusUnauthorized && c.Token == "":
+		return fail("it does not exist, or is not public: check the name, or set HF_TOKEN to a token that may read it")
+	case errors.As(err, &status) && status.code == http.StatusUnauthorized:
+		return fail("it does not exist, or the token (HF_TOKEN) is not valid: check both")
+	case errors.As(err, &status) && status.code == http.StatusForbidden:
+		return fail("accept its terms at " + page + ", and set HF_TOKEN to a token that may read it")
+	case errors.As(err, &status) && status.code == http.StatusNotFound:
+		return fail("check the name and the revision at " + page)
+	case errors.As(err, &network):
+		return fail("without a network, " + r.remedy() + "; for a mirror set HF_ENDPOINT")
+	}
+	return fmt.Errorf("%s %s at %q: %w", what, r.name, r.revision, err)
+}

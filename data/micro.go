@@ -1,0 +1,100 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Micro is one micro-batch: the real tokens of B sequences one after the other in a row of T tokens. There is no
+// padding, so nothing is computed for tokens that do not exist.
+type Micro struct {
+	IDs       []int64 // [T] token ids
+	Positions []int64 // [T] position in its own sequence, from 0
+	Targets   []int64 // [T] the label of the next token of the same sequence; Ignore at a sequence's last token
+	Cum       []int64 // [B+1] where each sequence begins: Cum[0] = 0, Cum[B] = T
+	Longest   int     // tokens of the longest sequence
+	Labels    int     // how many Targets are not Ignore
+	Records   []int   // [B] the index of each sequence's sample
+}
+
+// Pack puts the samples at indexes, in that order, into one micro-batch.
+func Pack(samples []Sample, indexes []int) Micro {
+	total := 0
+	for _, i := range indexes {
+		total += len(samples[i].IDs)
+	}
+	m := Micro{
+		IDs:       make([]int64, 0, total),
+		Positions: make([]int64, 0, total),
+		Targets:   make([]int64, 0, total),
+		Cum:       make([]int64, 1, len(indexes)+1),
+		Records:   append([]int(nil), indexes...),
+	}
+	for _, i := range indexes {
+		m.add(samples[i])
+	}
+	return m
+}
+
+func (m *Micro) add(s Sample) {
+	for pos, id := range s.IDs {
+		target := int64(Ignore)
+		if pos+1 < len(s.Labels) {
+			target = int64(s.Labels[pos+1])
+		}
+		if target != Ignore {
+			m.Labels++
+		}
+		m.IDs = append(m.IDs, int64(id))
+		m.Positions = append(m.Positions, int64(pos))
+		m.Targets = append(m.Targets, target)
+	}
+	m.Cum = append(m.Cum, int64(len(m.IDs)))
+	m.Longest = max(m.Longest, len(s.IDs))
+}
+
+// Tokens is T, the number of real tokens.
+func (m *Micro) Tokens() int { return len(m.IDs) }
+
+// Padded is B x Longest, the tokens that a trainer computes which pads each sequence to the longest.
+func (m *Micro) Padded() int { return len(m.Records) * m.Longest }
+
+// Loader deals samples out in micro-batches.
+type Loader struct {
+	samples []Sample
+	order   *Order
+	indexes []int
+	drawn   int
+}
+
+// NewLoader deals samples out in the given order, batch at a time. The order must be one of len(samples).
+func NewLoader(samples []Sample, order *Order, batch int) (*Loader, error) {
+	switch {
+	case len(samples) == 0:
+		return nil, errors.New("no samples to train on")
+	case batch < 1:
+		return nil, fmt.Errorf("batch is %d: it must be at least 1", batch)
+	case order == nil || order.n != len(samples):
+		return nil, fmt.Errorf("the order is not one of these %d samples", len(samples))
+	}
+	for i, s := range samples {
+		if len(s.IDs) == 0 || len(s.IDs) != len(s.Labels) {
+			return nil, fmt.Errorf("sample %d has %d ids and %d labels: there must be as many of one as of the other, and at least one",
+				i, len(s.IDs), len(s.Labels))
+		}
+	}
+	return &Loader{samples: samples, order: order, indexes: make([]int, batch)}, nil
+}
+
+// Next returns the next micro-batch. It always has batch sequences: epochs run into each other, where Hugging Face's
+// Trainer ends each with a short batch. A batch larger than the set holds samples more than once.
+func (l *Loader) Next() Micro {
+	for i := range l.indexes {
+		l.indexes[i] = l.order.Next()
+	}
+	l.drawn += len(l.indexes)
+	return Pack(l.samples, l.indexes)
+}
+
+// Epoch is how often the whole set has been dealt out: samples drawn / samples.
+func (l *Loader) Epoch() float64 { return float64(l.drawn) / float64(len(l.samples)) }

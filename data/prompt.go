@@ -1,0 +1,130 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Ignore is the label of a token that the loss leaves out (PyTorch's ignore_index).
+const Ignore = -100
+
+// Sample is one record as a model sees it.
+type Sample struct {
+	IDs    []int32 // BOS first
+	Labels []int32 // as long as IDs: the same ids, or Ignore where there is no loss
+}
+
+// Prompt makes the text of a record and says where the loss is taken.
+type Prompt struct {
+	Name       string
+	Text       func(Record) string
+	AnswerOnly bool // loss on the answer only: everything up to the last answerMark is ignored
+}
+
+// answerMark ends the question in Assigned's text.
+const answerMark = " ### Answer:"
+
+// Reported is the text that the reference run's figures show it used: the loss is on every token.
+var Reported = Prompt{Name: "reported", Text: func(r Record) string {
+	text := "Instruction: " + r.Instruction
+	if r.Input != "" {
+		text += "\nInput: " + r.Input
+	}
+	return text + "\nOutput: " + r.Output
+}}
+
+// Assigned is the text of the exercise that the reference run was asked to do: no input, loss on the answer only.
+var Assigned = Prompt{Name: "assigned", AnswerOnly: true, Text: func(r Record) string {
+	return "### Question: " + r.Instruction + "\n" + answerMark + " " + r.Output
+}}
+
+// Encode turns records into samples, in parallel over the CPUs: BOS, then the ids of the record's text, cut at
+// maxLength ids (BOS included).
+//
+// With AnswerOnly the labels follow TRL's DataCollatorForCompletionOnlyLM: everything up to the end of the last
+// occurrence of the ids of " ### Answer:" is Ignore, and the whole sample where the cut has removed them. It is an
+// error if no sample at all has them, since every loss would then be 0/0.
+func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, error) {
+	switch {
+	case p.Text == nil:
+		return nil, fmt.Errorf("prompt %q has no Text", p.Name)
+	case maxLength < 2:
+		return nil, fmt.Errorf("max length is %d: BOS and one token need 2", maxLength)
+	}
+	var mark []int32
+	if p.AnswerOnly {
+		mark = tok.Encode(answerMark)
+	}
+	var whole, kept atomic.Bool // some text has the mark; some sample still has it after the cut
+	samples := make([]Sample, len(recs))
+	inParallel(len(recs), func(i int) {
+		ids := append([]int32{tok.BOS()}, tok.Encode(p.Text(recs[i]))...)
+		if p.AnswerOnly && afterLast(ids, mark) > 0 {
+			whole.Store(true)
+		}
+		ids = slices.Clip(ids[:min(len(ids), maxLength)])
+		labels := slices.Clone(ids)
+		if p.AnswerOnly {
+			end := afterLast(ids, mark)
+			if end > 0 {
+				kept.Store(true)
+			} else {
+				end = len(labels)
+			}
+			for j := range end {
+				labels[j] = Ignore
+			}
+		}
+		samples[i] = Sample{IDs: ids, Labels: labels}
+	})
+	if !p.AnswerOnly || kept.Load() || len(recs) == 0 {
+		return samples, nil
+	}
+	if whole.Load() {
+		return nil, fmt.Errorf("prompt %q: cut at %d tokens, not one of %d records reaches %q, so there is no loss: raise the max length",
+			p.Name, maxLength, len(recs), answerMark)
+	}
+	return nil, errNoMark(p, len(recs))
+}
+
+var errMark = errors.New("the tokenizer gives the mark other ids inside a text than alone")
+
+func errNoMark(p Prompt, n int) error {
+	return fmt.Errorf("prompt %q: no text of %d records has the ids of %q, so there is no loss: %w", p.Name, n, answerMark, errMark)
+}
+
+// afterLast returns the index after the last occurrence of mark in ids, 0 if there is none.
+func afterLast(ids, mark []int32) int {
+	for i := len(ids) - len(mark); i >= 0; i-- {
+		if slices.Equal(ids[i:i+len(mark)], mark) {
+			return i + len(mark)
+		}
+	}
+	return 0
+}
+
+// inParallel calls do(0), ..., do(n-1) from as many goroutines as there are CPUs.
+func inParallel(n int, do func(i int)) {
+	const stride = 64
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (n+stride-1)/stride) {
+		wg.Go(func() {
+			for {
+				end := int(next.Add(stride))
+				start := end - stride
+				if start >= n {
+					return
+				}
+				for i := start; i < min(end, n); i++ {
+					do(i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+func main() {
+	runtime.LockOSThread() // children are to die with this program, which the kernel ties to the thread that started them
+	here := machine{goos: runtime.GOOS, goarch: runtime.GOARCH, sysroot: "/", freeBytes: freeBytes}
+	os.Exit(run(os.Args[1:], here, os.Stdout, os.Stderr))
+}
+
+// run is the program: its exit status is 0 when all is ready, 1 when something is missing, 2 for wrong arguments.
+func run(args []string, on machine, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	root := flags.String("root", ".", "the module's root `folder`")
+	verbose := flags.Bool("v", false, "print the commands that are run")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "setup: unexpected argument %q: it takes flags only (-root DIR, -v)\n", flags.Arg(0))
+		return 2
+	}
+	dir, err := filepath.Abs(*root)
+	if err == nil {
+		s := &setup{machine: on, root: dir, stdout: stdout, verbose: *verbose}
+		err = s.prepare()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "setup: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// state is what the last run found and made, in internal/torch/link/setup.json. While it holds, no command is run.
+type state struct {
+	Inputs   inputs   `json:"inputs"`
+	Libtorch libtorch `json:"libtorch"`
+	Gotch    string   `json:"gotch"`
+	Helper   string   `json:"helper"` // key of the CUDA helper library, "" where there is none
+}
+
+// inputs is what the outcome depends on and a look at the environment tells.
+type inputs struct {
+	Libtorch string   `json:"LIBTORCH"`
+	Cache    string   `json:"cache"`
+	Python   string   `json:"python3"` // where PATH finds it
+	Env      []string `json:"env"`
+	Driver   bool     `json:"driver"`
+	Patch    string   `json:"patch"` // changes with this program's patch
+}
+
+func (s *setup) inputs() inputs {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		python = ""
+	}
+	in := inputs{
+		Libtorch: os.Getenv("LIBTORCH"),
+		Cache:    s.cache,
+		Python:   python,
+		Driver:   s.hasDriver(),
+		Patch:    patchKey(gotchVersion, "", torchVersion),
+	}
+	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "CXX", "CC", "CGO_ENABLED"} {
+		in.Env = append(in.Env, name+"="+os.Getenv(name))
+	}
+	return in
+}
+
+func (s *setup) statePath() string { return filepath.Join(s.linkDir(), "setup.json") }
+
+// readState returns the last run's state if everything is still as it says; otherwise the error is the first difference.
+func (s *setup) readState(in inputs) (state, error) {
+	var st state
+	data, err := os.ReadFile(s.statePath())
+	if err != nil {
+		return st, err
+	}
+	if err := json.Unmarshal(data, &st); err != nil {
+		return st, err
+	}
+	have, _ := json.Marshal(st.Inputs)
+	want, _ := json.Marshal(in)
+	if string(have) != string(want) {
+		return st, errors.New("the environment is another")
+	}
+	if err := checkSizes(st.Libtorch.Dir, st.Libtorch.Files); err != nil {
+		return st, fmt.Errorf("libtorch: %w", err)
+	}
+	if st.Libtorch.Source == sourceCache {
+		if err := checkMarker(filepath.Dir(st.Libtorch.Dir)); err != nil {
+			return st, fmt.Errorf("libtorch: %w", err)
+		}
+	}
+	if version, err := versionOf(st.Libtorch.Dir); err != nil || version != st.Libtorch.Version {
+		return st, errors.New("libtorch has another version")
+	}
+	if err := checkMarker(st.Gotch); err != nil {
+		return st, fmt.Errorf("gotch: %w", err)
+	}
+	return st, s.checkRoot(st)
+}
+
+// checkRoot checks what the last run left in the checkout.
+func (s *setup) checkRoot(st state) error {
+	goMod, err := os.ReadFile(filepath.Join(s.root, "go.mod"))
+	if err != nil {
+		return err
+	}
+	want, err := goWork(goMod, st.Gotch)
+	if err != nil {
+		return err
+	}
+	if have, err := os.ReadFile(filepath.Join(s.root, "go.work")); err != nil || string(have) != want {
+		return errors.New("go.work is another")
+	}
+	if target, err := os.Readlink(filepath.Join(s.linkDir(), "libtorch")); err != nil || target != st.Libtorch.Dir {
+		return errors.New("the link to libtorch is another")
+	}
+	return s.checkHelper(st)
+}
+
+func (s *setup) writeState(st state) error {
+	data, err := json.MarshalIndent(st, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(s.statePath(), append(data, '\n')); err != nil {
+		return fmt.Errorf("cannot write %s: %w", s.statePath(), err)
+	}
+	return nil
+}

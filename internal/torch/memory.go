@@ -1,0 +1,43 @@
+package torch
+
+// #include "native.h"
+import "C"
+
+import "fmt"
+
+// Memory is what the caching allocator of one CUDA device holds and held at most since the last
+// reset, in bytes: allocated by tensors, and reserved from the driver.
+type Memory struct {
+	Allocated, AllocatedPeak, Reserved, ReservedPeak int64
+}
+
+// ErrNoCUDA is the error of asking the CPU for a CUDA device's figures.
+var ErrNoCUDA = fmt.Errorf("torch: the cpu has no caching allocator to ask; its peak is the process's (VmHWM)")
+
+// Memory reads the allocator's statistics.
+func (d Device) Memory() (Memory, error) {
+	if !d.CUDA() {
+		return Memory{}, ErrNoCUDA
+	}
+	var m C.lb_memory
+	err := nativeError("memory_stats", func(e **C.char) { C.lb_cuda_memory(C.int(d), &m, e) })
+	return Memory{int64(m.allocated), int64(m.allocated_peak), int64(m.reserved), int64(m.reserved_peak)}, err
+}
+
+// ResetPeak makes the present use the peak.
+func (d Device) ResetPeak() error {
+	if !d.CUDA() {
+		return ErrNoCUDA
+	}
+	return nativeError("reset_peak_memory_stats", func(e **C.char) { C.lb_cuda_reset_peak(C.int(d), e) })
+}
+
+// EmptyCache gives unused memory back: the device's cached blocks to the driver, and the C heap's
+// freed pages to the system, which glibc would keep and count against whoever runs next.
+func (d Device) EmptyCache() error {
+	C.lb_trim()
+	if !d.CUDA() {
+		return nil
+	}
+	return nativeError("empty_cache", func(e **C.char) { C.lb_cuda_empty_cache(C.int(d), e) })
+}

@@ -1,0 +1,48 @@
+package torch
+
+// The directory link, made by internal/setup and ignored by git, holds a symbolic link to
+// libtorch and the CUDA part: flags with paths of one machine cannot stand in a committed file.
+
+// #cgo CXXFLAGS: -std=c++17 -O2 -w -I${SRCDIR}/link/libtorch/include -I${SRCDIR}/link/libtorch/include/torch/csrc/api/include
+// #cgo LDFLAGS: -L${SRCDIR}/link/libtorch/lib -ltorch_cpu -lc10 -lstdc++ -ldl -Wl,--allow-shlib-undefined -Wl,-rpath,${SRCDIR}/link/libtorch/lib -Wl,-rpath,${SRCDIR}/link
+// #include "native.h"
+// #include <stdlib.h>
+import "C"
+
+import (
+	"unsafe"
+
+	lib "github.com/sugarme/gotch/libtch"
+)
+
+// native calls one of our own C++ functions and fails with the message it leaves.
+func native(op string, f func(err **C.char) lib.Ctensor, args ...*Tensor) lib.Ctensor {
+	var msg *C.char
+	c := f(&msg)
+	if msg != nil {
+		text := firstLines(C.GoString(msg))
+		C.free(unsafe.Pointer(msg))
+		fail(op, text, args...)
+	}
+	return c
+}
+
+// nativeError is native for what happens outside a Run: it returns the error.
+func nativeError(op string, f func(err **C.char)) error {
+	var msg *C.char
+	f(&msg)
+	if msg == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(msg))
+	return &Error{Op: op, Reason: firstLines(C.GoString(msg))}
+}
+
+// Version is libtorch's own, e.g. 2.11.0.
+func Version() string { return C.GoString(C.lb_version()) }
+
+// Seed seeds the generators of the CPU and of every CUDA device.
+func Seed(seed int64) { C.lb_seed(C.int64_t(seed)) }
+
+// Threads is the number of threads an operation may use on the CPU.
+func Threads() int { return int(C.lb_threads()) }

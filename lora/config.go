@@ -1,0 +1,83 @@
+package lora
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"lorabench/opt"
+)
+
+// Config is what makes an adapter, by PEFT's names.
+type Config struct {
+	R             int
+	LoraAlpha     float64
+	LoraDropout   float64
+	TargetModules []string // module names, or endings of them: q_proj means every ....q_proj
+	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
+}
+
+// Scaling is the factor of B A.
+func (c Config) Scaling() float64 {
+	if c.UseRSLoRA {
+		return c.LoraAlpha / math.Sqrt(float64(c.R))
+	}
+	return c.LoraAlpha / float64(c.R)
+}
+
+func (c Config) check() error {
+	switch {
+	case c.R < 1:
+		return fmt.Errorf("lora: r is %d, want at least 1", c.R)
+	case !(c.LoraAlpha > 0) || math.IsInf(c.LoraAlpha, 0):
+		return fmt.Errorf("lora: lora_alpha is %v, want a positive number", c.LoraAlpha)
+	case !(c.LoraDropout >= 0 && c.LoraDropout < 1):
+		return fmt.Errorf("lora: lora_dropout is %v, want 0 <= lora_dropout < 1", c.LoraDropout)
+	case len(c.TargetModules) == 0:
+		return fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
+	}
+	return nil
+}
+
+// targets lists the model's linear layers that c names, in the model's order. A target that names
+// no layer is an error: PEFT accepts it as long as another one does, and trains less than asked.
+func (c Config) targets(m *opt.Model) ([]*opt.Linear, error) {
+	found := map[string]bool{}
+	var ls []*opt.Linear
+	for _, l := range m.Linears() {
+		i := slices.IndexFunc(c.TargetModules, func(t string) bool { return matches(l.Name, t) })
+		if i < 0 {
+			continue
+		}
+		for _, t := range c.TargetModules {
+			found[t] = found[t] || matches(l.Name, t)
+		}
+		ls = append(ls, l)
+	}
+	for _, t := range c.TargetModules {
+		if !found[t] {
+			return nil, fmt.Errorf("lora: target module %q names no linear layer of the model, which has %s", t, strings.Join(endings(m), ", "))
+		}
+	}
+	return ls, nil
+}
+
+// matches is PEFT's rule: the whole name, or its end after a dot.
+func matches(name, target string) bool {
+	return name == target || strings.HasSuffix(name, "."+target)
+}
+
+func endings(m *opt.Model) []string {
+	seen := map[string]bool{}
+	for _, l := range m.Linears() {
+		seen[l.Name[strings.LastIndex(l.Name, ".")+1:]] = true
+	}
+	var names []string
+	for n := range seen {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}

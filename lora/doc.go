@@ -1,0 +1,14 @@
+// Package lora is low-rank adaptation (Hu et al. 2021, arXiv:2106.09685) and its training: the
+// adapter, PEFT's files of it, AdamW, the schedule, the trainer; and full fine-tuning by the same
+// trainer, without which nobody can say what LoRA saves.
+//
+// Names are PEFT's: r, lora_alpha, lora_dropout, target_modules, lora_A, lora_B. Letters in
+// shapes: T tokens, r rank, n trainable parameters.
+//
+// An adapted layer computes, with W and b frozen,
+//
+//	y = W x + b + scaling B A dropout(x)     A [r, in], B [out, r], scaling = lora_alpha / r
+//
+// A and B are float32 whatever the base's element type; A starts uniform, B at zero, so that
+// training starts from the base model exactly.
+package lora

@@ -1,0 +1,48 @@
+package lora
+
+import (
+	"lorabench/internal/torch"
+	"lorabench/opt"
+)
+
+// Full makes a trainable float32 copy of every weight of base and a model over it: full
+// fine-tuning, by the same trainer as LoRA. base stays as it is. Parameters are named as in
+// model.safetensors.
+func Full(base *opt.Model) (*opt.Model, *Params, error) {
+	var names []string
+	var shapes [][]int64
+	for _, p := range base.Params() {
+		names = append(names, p.Name)
+		shapes = append(shapes, p.Shape)
+	}
+	var on torch.Device
+	if err := torch.Run(func(*torch.Scope) error { on = base.Device(); return nil }); err != nil {
+		return nil, nil, err
+	}
+	params, err := newParams(names, shapes, on)
+	if err != nil {
+		return nil, nil, err
+	}
+	var m *opt.Model
+	err = torch.Run(func(s *torch.Scope) error {
+		weights := map[string]*torch.Tensor{}
+		s.NoGrad(func() {
+			for i, name := range names {
+				torch.Copy(params.Tensors[i], base.Weights()[name])
+				weights[name] = params.Tensors[i]
+			}
+		})
+		var err error
+		m, err = opt.New(base.Config, weights)
+		return err
+	})
+	if err == nil {
+		err = params.Remember()
+	}
+	if err != nil {
+		params.Close()
+		return nil, nil, err
+	}
+	m.ModelDropout = base.ModelDropout
+	return m, params, nil
+}

@@ -1,0 +1,112 @@
+package lora
+
+import (
+	"fmt"
+
+	"lorabench/internal/torch"
+)
+
+// Params is the trainable parameters: one flat float32 buffer of n values, one of n gradients,
+// and the two of Adam's moments. Each parameter and its gradient is a view, so that zeroing, the
+// norm, clipping and AdamW are one kernel each, whatever the number of layers.
+type Params struct {
+	Names   []string
+	Tensors []*torch.Tensor // leaves that require a gradient, in the order of Names
+
+	scope       *torch.Scope
+	value, grad *torch.Tensor // [n]
+	m, v        *torch.Tensor // [n]
+	step        *torch.Tensor // [1], steps taken
+	initial     *torch.Tensor // [n] on the CPU: what Restore goes back to
+}
+
+// newParams makes buffers for parameters of the given shapes, all zero.
+func newParams(names []string, shapes [][]int64, on torch.Device) (*Params, error) {
+	if len(names) == 0 {
+		return nil, fmt.Errorf("lora: nothing to train")
+	}
+	p := &Params{Names: names, scope: torch.NewScope()}
+	total := int64(0)
+	for _, sh := range shapes {
+		total += size(sh)
+	}
+	err := torch.Run(func(s *torch.Scope) error {
+		for _, t := range []**torch.Tensor{&p.value, &p.grad, &p.m, &p.v} {
+			*t = p.scope.Zeros(torch.Float32, on, total)
+		}
+		p.step = p.scope.Zeros(torch.Float32, on, 1)
+		at := int64(0)
+		for _, sh := range shapes {
+			n := size(sh)
+			// Detached, so that each parameter is a leaf of its own over the shared memory.
+			t := p.scope.Layer(func(s *torch.Scope) *torch.Tensor {
+				return s.Detach(s.View(s.Narrow(p.value, 0, at, n), sh...))
+			})
+			torch.RequireGrad(t, true)
+			torch.SetGrad(t, s.View(s.Narrow(p.grad, 0, at, n), sh...))
+			p.Tensors = append(p.Tensors, t)
+			at += n
+		}
+		return nil
+	})
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func size(shape []int64) int64 {
+	n := int64(1)
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// N is the number of trainable parameters.
+func (p *Params) N() int64 {
+	n := int64(0)
+	_ = torch.Run(func(*torch.Scope) error { n = p.value.Numel(); return nil })
+	return n
+}
+
+// Remember takes the present values as those Restore goes back to. The copy is kept on the CPU,
+// where it does not count as the device's memory.
+func (p *Params) Remember() error {
+	return torch.Run(func(s *torch.Scope) error {
+		if p.initial == nil {
+			p.initial = p.scope.Empty(torch.Float32, torch.CPU, p.value.Numel())
+		}
+		s.NoGrad(func() { torch.Copy(p.initial, p.value) })
+		return nil
+	})
+}
+
+// Restore puts back the remembered values and clears gradients, moments and the step count: the
+// state before the first step, whatever has run since.
+func (p *Params) Restore() error {
+	return torch.Run(func(s *torch.Scope) error {
+		s.NoGrad(func() {
+			if p.initial != nil {
+				torch.Copy(p.value, p.initial)
+			}
+			for _, t := range []*torch.Tensor{p.grad, p.m, p.v, p.step} {
+				torch.ZeroIn(t)
+			}
+		})
+		return nil
+	})
+}
+
+// Close frees the buffers. Parameters are dead afterwards.
+func (p *Params) Close() {
+	_ = torch.Run(func(*torch.Scope) error {
+		for _, t := range p.Tensors {
+			torch.SetGrad(t, nil)
+		}
+		p.scope.Free()
+		return nil
+	})
+	p.Tensors = nil
+}

@@ -1,0 +1,186 @@
+package lora
+
+import (
+	"fmt"
+	"math"
+
+	"lorabench/data"
+	"lorabench/internal/torch"
+	"lorabench/opt"
+)
+
+// Options is how to train. The zero value of a field is not a default: DefaultOptions has those.
+type Options struct {
+	Schedule
+	Beta1, Beta2, Eps, WeightDecay float64 // AdamW's
+	ClipNorm                       float64 // gradients are scaled down to this norm; 0 is off
+}
+
+// DefaultOptions is the reference run's optimizer, and the Trainer's defaults.
+func DefaultOptions(s Schedule) Options {
+	return Options{Schedule: s, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1}
+}
+
+func (o Options) check() error {
+	switch {
+	case o.Steps < 1:
+		return fmt.Errorf("training for %d steps, want at least 1", o.Steps)
+	case o.Warmup < 0 || o.Warmup > o.Steps:
+		return fmt.Errorf("warm-up of %d steps, want 0 to %d", o.Warmup, o.Steps)
+	case !(o.LR >= 0) || math.IsInf(o.LR, 0):
+		return fmt.Errorf("learning rate %v, want a number of at least 0", o.LR)
+	case !(o.ClipNorm >= 0):
+		return fmt.Errorf("clip norm %v, want at least 0", o.ClipNorm)
+	}
+	return nil
+}
+
+// Trainer trains Params, which the model's forward pass uses.
+type Trainer struct {
+	Options
+	model  *opt.Model
+	params *Params
+
+	scope *torch.Scope
+	rate  *torch.Tensor // [1], on the device
+	// log is [steps, 2] on the device: a step's loss and gradient norm. Reading them as they come
+	// would make every step wait for the device.
+	log   *torch.Tensor
+	rates []float64
+}
+
+// Step is what one optimizer step left in the log.
+type Step struct {
+	Loss         float64 // mean over the micro-batches of each one's mean over its labels
+	GradNorm     float64 // before clipping
+	LearningRate float64
+}
+
+// NewTrainer prepares a training of at least 1 step.
+func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	t := &Trainer{Options: o, model: m, params: p, scope: torch.NewScope()}
+	err := torch.Run(func(*torch.Scope) error {
+		on := p.value.Device()
+		t.rate = t.scope.Zeros(torch.Float32, on, 1)
+		t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)
+		return nil
+	})
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Close frees what the trainer holds; the parameters stay.
+func (t *Trainer) Close() {
+	_ = torch.Run(func(*torch.Scope) error { t.scope.Free(); return nil })
+}
+
+// Reset forgets the steps taken, and with Params.Restore gives the state before the first.
+func (t *Trainer) Reset() { t.rates = t.rates[:0] }
+
+// Taken is the number of steps taken.
+func (t *Trainer) Taken() int { return len(t.rates) }
+
+// Step is one optimizer step over its micro-batches: the gradient of the mean of their losses,
+// its norm, clipping, AdamW. It does not wait for the device. On an error nothing is updated.
+func (t *Trainer) Step(micros []data.Micro) error {
+	if len(micros) == 0 {
+		return fmt.Errorf("step %d has no micro-batch", len(t.rates)+1)
+	}
+	rate := t.Schedule.At(len(t.rates))
+	err := torch.Run(func(s *torch.Scope) error {
+		torch.ZeroIn(t.params.grad)
+		loss := s.Zeros(torch.Float32, t.rate.Device())
+		for i := range micros {
+			s.Do(func(s *torch.Scope) {
+				mean := s.Scale(t.model.LossSum(s, &micros[i], true), 1/float64(micros[i].Labels)/float64(len(micros)))
+				torch.Backward(mean)
+				s.NoGrad(func() { torch.AddIn(loss, s.Detach(mean)) })
+			})
+		}
+		s.NoGrad(func() { t.update(s, loss, rate) })
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("step %d: %w", len(t.rates)+1, err)
+	}
+	t.rates = append(t.rates, rate)
+	return nil
+}
+
+func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
+	p := t.params
+	norm := s.Norm(p.grad)
+	if t.ClipNorm > 0 {
+		// torch.nn.utils.clip_grad_norm_, its 1e-6 included.
+		torch.MulIn(p.grad, s.ClampMax(s.Scale(s.Reciprocal(s.AddScalar(norm, 1e-6)), t.ClipNorm), 1))
+	}
+	torch.AddScalarIn(p.step, 1)
+	torch.FillIn(t.rate, rate)
+	torch.AdamW(p.value, p.grad, p.m, p.v, p.step, t.rate, t.Beta1, t.Beta2, t.Eps, t.WeightDecay)
+	if i := int64(len(t.rates)); i < t.log.Dim(0) {
+		row := s.Narrow(t.log, 0, i, 1)
+		torch.Copy(s.Narrow(row, 1, 0, 1), loss)
+		torch.Copy(s.Narrow(row, 1, 1, 1), norm)
+	}
+}
+
+// Log reads the steps taken, waiting for the device. Steps past the schedule's length are trained
+// at rate 0 and not logged.
+func (t *Trainer) Log() ([]Step, error) {
+	var steps []Step
+	err := torch.Run(func(s *torch.Scope) error {
+		v := s.Floats(t.log)
+		for i, rate := range t.rates {
+			if i >= t.Steps {
+				break
+			}
+			steps = append(steps, Step{float64(v[2*i]), float64(v[2*i+1]), rate})
+		}
+		return nil
+	})
+	return steps, err
+}
+
+// Evaluate is the mean over all labels of the samples of the next token's cross-entropy, dropout
+// off. batch samples are computed at a time, which changes nothing but memory.
+func Evaluate(m *opt.Model, samples []data.Sample, batch int) (float64, error) {
+	labels, total := 0, 0.0
+	for from := 0; from < len(samples); from += batch {
+		var index []int
+		for i := from; i < min(from+batch, len(samples)); i++ {
+			index = append(index, i)
+		}
+		micro := data.Pack(samples, index)
+		if micro.Labels == 0 {
+			continue
+		}
+		err := torch.Run(func(s *torch.Scope) error {
+			s.NoGrad(func() { total += s.Item(m.LossSum(s, &micro, false)) })
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("evaluating: %w", err)
+		}
+		labels += micro.Labels
+	}
+	if labels == 0 {
+		return 0, fmt.Errorf("evaluating: none of the %d samples has a label", len(samples))
+	}
+	return total / float64(labels), nil
+}
+
+// FLOPs is total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
+// parameter, adapter included and embeddings not, and each token, padding included.
+func FLOPs(m *opt.Model, adapter *Adapter, paddedTokens int64) float64 {
+	_, n := m.NumParameters()
+	if adapter != nil {
+		n += adapter.N()
+	}
+	return 6 * float64(n) * float64(paddedTokens)
+}

@@ -1,0 +1,180 @@
+package opt
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
+// field names. Fields the file leaves out have OPTConfig's defaults.
+type Config struct {
+	ModelType             string  `json:"model_type"`
+	VocabSize             int64   `json:"vocab_size"`
+	HiddenSize            int64   `json:"hidden_size"`
+	NumHiddenLayers       int     `json:"num_hidden_layers"`
+	FFNDim                int64   `json:"ffn_dim"`
+	NumAttentionHeads     int64   `json:"num_attention_heads"`
+	MaxPositionEmbeddings int64   `json:"max_position_embeddings"`
+	WordEmbedProjDim      int64   `json:"word_embed_proj_dim"`
+	DoLayerNormBefore     bool    `json:"do_layer_norm_before"`
+	RemoveFinalLayerNorm  bool    `json:"_remove_final_layer_norm"`
+	LayerNormAffine       bool    `json:"layer_norm_elementwise_affine"`
+	EnableBias            bool    `json:"enable_bias"`
+	TieWordEmbeddings     bool    `json:"tie_word_embeddings"`
+	ActivationFunction    string  `json:"activation_function"`
+	Dropout               float64 `json:"dropout"`
+	AttentionDropout      float64 `json:"attention_dropout"`
+	LayerDrop             float64 `json:"layerdrop"`
+	InitStd               float64 `json:"init_std"`
+	BOSTokenID            int64   `json:"bos_token_id"`
+	EOSTokenID            int64   `json:"eos_token_id"`
+	PadTokenID            int64   `json:"pad_token_id"`
+}
+
+// LayerNormEps is torch.nn.LayerNorm's default, which OPT uses.
+const LayerNormEps = 1e-5
+
+// positionOffset is OPTLearnedPositionalEmbedding's: position p reads row p+2 of embed_positions.
+const positionOffset = 2
+
+func defaults() Config {
+	return Config{
+		ModelType: "opt", VocabSize: 50272, HiddenSize: 768, NumHiddenLayers: 12, FFNDim: 3072, NumAttentionHeads: 12,
+		MaxPositionEmbeddings: 2048, DoLayerNormBefore: true, LayerNormAffine: true, EnableBias: true,
+		TieWordEmbeddings: true, ActivationFunction: "relu", Dropout: 0.1, InitStd: 0.02,
+		BOSTokenID: 2, EOSTokenID: 2, PadTokenID: 1,
+	}
+}
+
+// ReadConfig reads a config.json, or the one in a folder, and checks that this package computes
+// what it describes.
+func ReadConfig(path string) (Config, error) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		path = filepath.Join(path, "config.json")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("model config: %w", err)
+	}
+	c, err := ParseConfig(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ParseConfig is ReadConfig for the file's content.
+func ParseConfig(data []byte) (Config, error) {
+	c := defaults()
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Config{}, fmt.Errorf("not a model config: %w", err)
+	}
+	if c.WordEmbedProjDim == 0 {
+		c.WordEmbedProjDim = c.HiddenSize
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	const limit = 1 << 24 // far above any OPT; keeps products of two within 64 bits
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"num_hidden_layers", int64(c.NumHiddenLayers)},
+		{"ffn_dim", c.FFNDim}, {"num_attention_heads", c.NumAttentionHeads},
+		{"max_position_embeddings", c.MaxPositionEmbeddings}, {"word_embed_proj_dim", c.WordEmbedProjDim},
+	} {
+		if f.value < 1 || f.value > limit {
+			return fmt.Errorf("%s is %d, want 1 to %d", f.name, f.value, limit)
+		}
+	}
+	switch {
+	case c.ModelType != "opt":
+		return fmt.Errorf("model_type is %q: only opt models are supported", c.ModelType)
+	case c.HiddenSize%c.NumAttentionHeads != 0:
+		return fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
+	case c.ActivationFunction != "relu" && c.ActivationFunction != "gelu":
+		return fmt.Errorf("activation_function is %q, want relu or gelu", c.ActivationFunction)
+	case !c.TieWordEmbeddings:
+		return fmt.Errorf("tie_word_embeddings is false: every published OPT ties lm_head to embed_tokens, and only that is supported")
+	case c.AttentionDropout != 0:
+		return fmt.Errorf("attention_dropout is %v: every published OPT has 0, and only that is supported", c.AttentionDropout)
+	case c.LayerDrop != 0:
+		return fmt.Errorf("layerdrop is %v: every published OPT has 0, and only that is supported", c.LayerDrop)
+	case c.Dropout < 0 || c.Dropout >= 1:
+		return fmt.Errorf("dropout is %v, want 0 <= dropout < 1", c.Dropout)
+	case c.PadTokenID < 0 || c.PadTokenID >= c.VocabSize:
+		return fmt.Errorf("pad_token_id is %d, outside the vocabulary of %d", c.PadTokenID, c.VocabSize)
+	}
+	return nil
+}
+
+// HeadDim is the width of one attention head.
+func (c Config) HeadDim() int64 { return c.HiddenSize / c.NumAttentionHeads }
+
+// finalNorm tells whether the decoder ends in a layer norm.
+func (c Config) finalNorm() bool { return c.DoLayerNormBefore && !c.RemoveFinalLayerNorm }
+
+// Param is a weight's name in model.safetensors and its shape.
+type Param struct {
+	Name  string
+	Shape []int64
+}
+
+// Params lists every weight of the model in a fixed order. lm_head.weight is not among them: it
+// is embed_tokens.weight.
+func (c Config) Params() []Param {
+	const d = "model.decoder."
+	h, e, f := c.HiddenSize, c.WordEmbedProjDim, c.FFNDim
+	ps := []Param{
+		{d + "embed_tokens.weight", []int64{c.VocabSize, e}},
+		{d + "embed_positions.weight", []int64{c.MaxPositionEmbeddings + positionOffset, h}},
+	}
+	if e != h {
+		ps = append(ps, Param{d + "project_out.weight", []int64{e, h}}, Param{d + "project_in.weight", []int64{h, e}})
+	}
+	norm := func(name string) {
+		if c.LayerNormAffine {
+			ps = append(ps, Param{name + ".weight", []int64{h}}, Param{name + ".bias", []int64{h}})
+		}
+	}
+	linear := func(name string, out, in int64) {
+		ps = append(ps, Param{name + ".weight", []int64{out, in}})
+		if c.EnableBias {
+			ps = append(ps, Param{name + ".bias", []int64{out}})
+		}
+	}
+	if c.finalNorm() {
+		norm(d + "final_layer_norm")
+	}
+	for i := range c.NumHiddenLayers {
+		l := fmt.Sprintf("%slayers.%d.", d, i)
+		for _, p := range []string{"k_proj", "v_proj", "q_proj", "out_proj"} {
+			linear(l+"self_attn."+p, h, h)
+		}
+		norm(l + "self_attn_layer_norm")
+		linear(l+"fc1", f, h)
+		linear(l+"fc2", h, f)
+		norm(l + "final_layer_norm")
+	}
+	return ps
+}
+
+// NumParameters is the number of weights, and that number without embed_tokens and
+// embed_positions, which the Trainer's total_flos counts (num_parameters(exclude_embeddings=True)).
+func (c Config) NumParameters() (all, withoutEmbeddings int64) {
+	for i, p := range c.Params() {
+		n := int64(1)
+		for _, d := range p.Shape {
+			n *= d
+		}
+		all += n
+		if i >= 2 {
+			withoutEmbeddings += n
+		}
+	}
+	return all, withoutEmbeddings
+}

@@ -1,0 +1,162 @@
+package opt
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"lorabench/internal/checkpoint"
+	"lorabench/internal/file"
+	"lorabench/internal/torch"
+)
+
+// headName is the one weight a checkpoint may carry besides Config.Params: the tied head.
+const headName = "lm_head.weight"
+
+// Source says where weights came from, for the run record.
+type Source struct {
+	Files  []string // the files read, or none for made weights
+	SHA256 string   // of those files' bytes, in order; of the recipe's text for made weights
+}
+
+// Load reads a model folder: config.json, and its weights from model.safetensors, sharded
+// safetensors with an index, or pytorch_model.bin, whose keys may stand with or without the
+// leading "model.". Weights become d on the device; s owns them. A weight that is missing, left
+// over or of another shape than the config says is an error that names it.
+func Load(s *torch.Scope, dir string, d torch.DType, on torch.Device) (*Model, Source, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, Source{}, err
+	}
+	f, err := checkpoint.Open(dir)
+	if err != nil {
+		return nil, Source{}, err
+	}
+	defer f.Close()
+	weights, err := read(s, c, f, d, on)
+	if err != nil {
+		return nil, Source{}, fmt.Errorf("model %s: %w", dir, err)
+	}
+	sum, err := f.SHA256()
+	if err != nil {
+		return nil, Source{}, err
+	}
+	m, err := New(c, weights)
+	return m, Source{Files: f.Files(), SHA256: sum}, err
+}
+
+func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.Device) (map[string]*torch.Tensor, error) {
+	// The published opt-350m has "decoder....", transformers writes "model.decoder....".
+	byName := map[string]string{}
+	for _, key := range f.Names() {
+		name := key
+		if strings.HasPrefix(key, "decoder.") {
+			name = "model." + key
+		}
+		if twin, twice := byName[name]; twice {
+			return nil, fmt.Errorf("weight %s is there twice, as %s and as %s", name, twin, key)
+		}
+		byName[name] = key
+	}
+	weights := map[string]*torch.Tensor{}
+	for _, p := range c.Params() {
+		key, ok := byName[p.Name]
+		if !ok {
+			return nil, fmt.Errorf("weight %s is missing from %s", p.Name, strings.Join(f.Files(), ", "))
+		}
+		delete(byName, p.Name)
+		t, err := tensor(s, f, key, p.Shape, d, on)
+		if err != nil {
+			return nil, err
+		}
+		weights[p.Name] = t
+	}
+	if err := checkHead(s, c, f, byName, weights); err != nil {
+		return nil, err
+	}
+	for _, key := range byName {
+		return nil, fmt.Errorf("weight %s is not part of the model that config.json describes (%d such weights)", key, len(byName))
+	}
+	return weights, nil
+}
+
+func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64, d torch.DType, on torch.Device) (*torch.Tensor, error) {
+	t, ok, err := f.Tensor(key)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("weight %s: %w", key, orMissing(err))
+	}
+	if !sameShape(t.Shape, shape) {
+		return nil, fmt.Errorf("weight %s in %s has shape %v, config.json wants %v", key, t.Source, t.Shape, shape)
+	}
+	kind, ok := map[checkpoint.DType]torch.DType{"F32": torch.Float32, "F16": torch.Float16, "BF16": torch.BFloat16, "F64": torch.Float64}[t.DType]
+	if !ok {
+		return nil, fmt.Errorf("weight %s in %s has element type %s, want a floating-point one", key, t.Source, t.DType)
+	}
+	return s.Layer(func(s *torch.Scope) *torch.Tensor {
+		return s.To(s.FromBytes(t.Data, kind, shape...), d, on)
+	}), nil
+}
+
+func orMissing(err error) error {
+	if err == nil {
+		return fmt.Errorf("missing")
+	}
+	return err
+}
+
+// checkHead accepts lm_head.weight where it is what the tie says, embed_tokens.weight.
+func checkHead(s *torch.Scope, c Config, f *checkpoint.File, left map[string]string, weights map[string]*torch.Tensor) error {
+	key, ok := left[headName]
+	if !ok {
+		return nil
+	}
+	delete(left, headName)
+	embed := weights["model.decoder.embed_tokens.weight"]
+	var err error
+	s.Do(func(s *torch.Scope) {
+		var head *torch.Tensor
+		head, err = tensor(s, f, key, []int64{c.VocabSize, c.WordEmbedProjDim}, embed.DType(), embed.Device())
+		if err == nil && !torch.Equal(head, embed) {
+			err = fmt.Errorf("weight %s differs from embed_tokens.weight, to which config.json ties it", headName)
+		}
+	})
+	return err
+}
+
+// Save writes the model's weights as dir/model.safetensors in d, keys as transformers writes them,
+// and config.json beside them.
+func (m *Model) Save(dir string, d torch.DType) error {
+	name, ok := map[torch.DType]checkpoint.DType{torch.Float32: "F32", torch.Float16: "F16"}[d]
+	if !ok {
+		return fmt.Errorf("saving weights as %v is not supported, want float32 or float16", d)
+	}
+	var ts []checkpoint.Tensor
+	err := torch.Run(func(s *torch.Scope) error {
+		for _, p := range m.Params() {
+			s.Do(func(s *torch.Scope) {
+				ts = append(ts, checkpoint.Tensor{Name: p.Name, DType: name, Shape: p.Shape, Data: s.ToBytes(m.weights[p.Name], d)})
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := writeConfig(filepath.Join(dir, "config.json"), m.Config); err != nil {
+		return err
+	}
+	return checkpoint.Write(filepath.Join(dir, "model.safetensors"), ts, map[string]string{"format": "pt"})
+}
+
+func writeConfig(path string, c Config) error {
+	fields := struct {
+		Architectures []string `json:"architectures"`
+		Config
+	}{[]string{"OPTForCausalLM"}, c}
+	data, err := json.MarshalIndent(fields, "", "  ")
+	if err != nil {
+		return err
+	}
+	return file.Write(path, append(data, '\n'))
+}

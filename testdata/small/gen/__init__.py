@@ -1,0 +1,1 @@
+"""The families of tasks behind the small model's instruction data."""
