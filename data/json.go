@@ -50,18 +50,17 @@ func parseJSON(raw []byte) ([]Record, error) {
 		}
 		return nil, fmt.Errorf("line %d is not UTF-8: byte 0x%02x", lineAt(raw, good), raw[good])
 	}
-	raw = bytes.TrimLeft(raw, " \t\r\n")
 	var values []json.RawMessage
 	var err error
-	switch {
-	case len(raw) == 0:
+	switch text := bytes.TrimLeft(raw, " \t\r\n"); {
+	case len(text) == 0:
 		return nil, errors.New("the file is empty")
-	case raw[0] == '[':
+	case text[0] == '[':
 		values, err = arrayValues(raw)
-	case raw[0] == '{':
+	case text[0] == '{':
 		values, err = lineValues(raw)
 	default:
-		return nil, fmt.Errorf("it begins with %.20q: give JSON, JSON lines or parquet", raw)
+		return nil, fmt.Errorf("it begins with %.20q: give JSON, JSON lines or parquet", text)
 	}
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func parseJSON(raw []byte) ([]Record, error) {
 	return recs, nil
 }
 
-// lineAt counts the lines up to an offset. raw may have lost blank lines at its beginning.
+// lineAt is the number of the line that an offset is in.
 func lineAt(raw []byte, offset int) int {
 	return 1 + bytes.Count(raw[:min(offset, len(raw))], []byte("\n"))
 }

@@ -102,7 +102,7 @@ func TestScanAndHeapAgree(t *testing.T) {
 	text := strings.Repeat("thereturnprintaaaaaaaonumberin==== functiontheth", 40)
 	for n := 1; n <= scanLimit; n++ {
 		for start := range 60 {
-			scan := b.encode(nil, text[start:start+n])
+			scan := b.merge(nil, text[start:start+n])
 			ids := make([]int32, n)
 			for i := range n {
 				ids[i] = b.bytes[text[start+i]]

@@ -37,6 +37,7 @@ func newTokenizer(vocab map[string]int64, merges [][2]string) (*Tokenizer, error
 		}
 		t.bpe.bytes[b] = int32(id)
 	}
+	t.bpe.cache = newWordCache()
 	t.bpe.merges = make(map[[2]int32]merge, len(merges))
 	for rank, m := range merges {
 		var ids [3]int64

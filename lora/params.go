@@ -13,6 +13,7 @@ type Params struct {
 	Names   []string
 	Tensors []*torch.Tensor // leaves that require a gradient, in the order of Names
 
+	grads       []*torch.Tensor // views of grad, in the order of Names
 	scope       *torch.Scope
 	value, grad *torch.Tensor // [n]
 	m, v        *torch.Tensor // [n]
@@ -43,8 +44,9 @@ func newParams(names []string, shapes [][]int64, on torch.Device) (*Params, erro
 				return s.Detach(s.View(s.Narrow(p.value, 0, at, n), sh...))
 			})
 			torch.RequireGrad(t, true)
-			torch.SetGrad(t, s.View(s.Narrow(p.grad, 0, at, n), sh...))
-			p.Tensors = append(p.Tensors, t)
+			g := p.scope.Layer(func(s *torch.Scope) *torch.Tensor { return s.View(s.Narrow(p.grad, 0, at, n), sh...) })
+			torch.SetGrad(t, g)
+			p.Tensors, p.grads = append(p.Tensors, t), append(p.grads, g)
 			at += n
 		}
 		return nil
@@ -63,6 +65,9 @@ func size(shape []int64) int64 {
 	}
 	return n
 }
+
+// Gradient is the gradient of parameter i, where backward sums it.
+func (p *Params) Gradient(i int) *torch.Tensor { return p.grads[i] }
 
 // N is the number of trainable parameters.
 func (p *Params) N() int64 {

@@ -35,7 +35,8 @@ type Client struct {
 	// a dropped connection done begins again.
 	Progress func(file string, done, total int64)
 
-	pause time.Duration // before the second try; twice that before the third. 0 is a default
+	pause time.Duration // before the second try, twice that before the third; 0 is a second
+	stall time.Duration // how long a transfer may bring nothing; 0 is a minute
 }
 
 // FromEnv makes a client of huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH

@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -15,9 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 )
-
-// A connection that brings nothing for this long is given up.
-const standstill = 60 * time.Second
 
 var downloads atomic.Int64 // tells apart the unfinished files of one process
 
@@ -40,18 +36,20 @@ func (c *Client) fetch(ctx context.Context, r repository, commit, name string) (
 func (c *Client) fetchOnce(ctx context.Context, r repository, address, name string) (etag string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a, err := c.get(ctx, address)
+	a, err := c.get(ctx, address, r.has)
 	if err != nil {
 		return "", err
 	}
-	defer a.Body.Close()
+	if a.Response != nil {
+		defer a.Body.Close()
+	}
 	if !blobName.MatchString(a.etag) {
 		return "", fmt.Errorf("the server gives no usable ETag (%.80q)", a.etag)
 	}
-	blob := r.blob(a.etag)
-	if info, err := os.Stat(blob); err == nil && (a.size < 0 || info.Size() == a.size) {
+	if r.has(a.etag, a.size) {
 		return a.etag, nil
 	}
+	blob := r.blob(a.etag)
 	if err := os.MkdirAll(filepath.Dir(blob), 0o777); err != nil {
 		return "", err
 	}
@@ -66,8 +64,8 @@ func (c *Client) fetchOnce(ctx context.Context, r repository, address, name stri
 	defer os.Remove(part) // after the rename there is none
 	defer f.Close()
 	if err := c.transfer(f, a, name, cancel); err != nil {
-		if ctx.Err() != nil {
-			return "", fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if cause := context.Cause(ctx); cause != nil {
+			return "", cause
 		}
 		return "", err
 	}
@@ -77,11 +75,13 @@ func (c *Client) fetchOnce(ctx context.Context, r repository, address, name stri
 	return a.etag, os.Rename(part, blob)
 }
 
-var errStandstill = &damage{errors.New("nothing came for a minute")}
-
 // transfer copies the body to f and checks its size, and its hash where the ETag is one.
 func (c *Client) transfer(f io.Writer, a *answer, name string, cancel context.CancelCauseFunc) error {
-	watchdog := time.AfterFunc(standstill, func() { cancel(errStandstill) })
+	stall := c.stall
+	if stall == 0 {
+		stall = time.Minute
+	}
+	watchdog := time.AfterFunc(stall, func() { cancel(&damage{fmt.Errorf("nothing came for %v", stall)}) })
 	defer watchdog.Stop()
 	sum, err := hashFor(a.etag, a.size)
 	if err != nil {
@@ -91,7 +91,7 @@ func (c *Client) transfer(f io.Writer, a *answer, name string, cancel context.Ca
 	buf := make([]byte, 1<<18)
 	for {
 		n, readErr := a.Body.Read(buf)
-		watchdog.Reset(standstill)
+		watchdog.Reset(stall)
 		if _, err := f.Write(buf[:n]); err != nil {
 			return err
 		}

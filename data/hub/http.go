@@ -22,8 +22,9 @@ type answer struct {
 }
 
 // get follows redirects itself: they lead to other hosts, which must not see the token (net/http would hand it on to
-// subdomains), and the redirect, not what it leads to, says the file's hash and size.
-func (c *Client) get(ctx context.Context, address string) (*answer, error) {
+// subdomains), and the redirect, not what it leads to, says the file's hash and size. If have, given these, says that
+// the file is here already, get goes no further and the answer has no Response.
+func (c *Client) get(ctx context.Context, address string, have func(etag string, size int64) bool) (*answer, error) {
 	hub, err := c.endpoint()
 	if err != nil {
 		return nil, err
@@ -51,6 +52,9 @@ func (c *Client) get(ctx context.Context, address string) (*answer, error) {
 		}
 		next, err := resp.Location()
 		_ = resp.Body.Close()
+		if have != nil && have(a.etag, a.size) {
+			return &a, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: redirect to nowhere: %w", address, err)
 		}

@@ -53,6 +53,15 @@ func (r repository) ref() string {
 	return filepath.Join(r.folder, "refs", filepath.FromSlash(r.revision))
 }
 
+// has reports whether the file of this hash is in the cache. size is -1 where it is not known.
+func (r repository) has(etag string, size int64) bool {
+	if !blobName.MatchString(etag) {
+		return false
+	}
+	info, err := os.Stat(r.blob(etag))
+	return err == nil && info.Mode().IsRegular() && (size < 0 || info.Size() == size)
+}
+
 // remedy ends an error by what to do instead.
 func (r repository) remedy() string {
 	if r.kind == "models" {
@@ -75,7 +84,7 @@ func (c *Client) list(ctx context.Context, r repository) (listing, error) {
 	address := hub.String() + "/api/" + r.kind + "/" + r.name + "/revision/" + url.PathEscape(r.revision)
 	var body []byte
 	err = c.again(ctx, func() error {
-		a, err := c.get(ctx, address)
+		a, err := c.get(ctx, address, nil)
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (s *setup) compileHelper(tc toolchain, lt libtorch, include []string, to st
 		args = append(args, "-I"+dir)
 	}
 	args = append(args, filepath.Join(s.root, helperSource), "-o", filepath.Join(to, helperLib))
-	if err := s.compile(tc.CXX, append(args, helperLibs(lt.Dir)...)...); err != nil {
+	if err := s.compile(tc, append(args, helperLibs(lt.Dir)...)...); err != nil {
 		return nil, fmt.Errorf("%s does not compile (%w): correct it, or use the g++ of a newer system", helperSource, err)
 	}
 	return sizesOf(to, []string{helperLib})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,15 +23,15 @@ var torchFiles = []string{"torch/version.py", "torch/lib/libtorch.so", "torch/li
 // opened where there is a GPU.
 var cpuSet = torchSet{
 	name: "torch-" + torchVersion + "-cpu",
-	what: "torch " + torchVersion + " (CPU set, 0.6 GB to download, 1.1 GB on disk)",
+	what: "torch " + torchVersion + " (CPU set, 0.6 GB to download, 1.2 GB on disk)",
 	room: 2_500_000_000,
 	args: []string{"--no-deps", "torch==" + torchVersion, "nvidia-cuda-runtime==13.0.96", "nvidia-cuda-cupti==13.0.85"},
 }
 
 var cudaSet = torchSet{
 	name:  "torch-" + torchVersion + "-cuda",
-	what:  "torch " + torchVersion + " with CUDA (3 to 4 GB to download)",
-	room:  9_000_000_000,
+	what:  "torch " + torchVersion + " with CUDA (about 3 GB to download)",
+	room:  10_000_000_000,
 	args:  []string{"torch==" + torchVersion},
 	needs: []string{"torch/lib/libtorch_cuda.so", "torch/lib/libc10_cuda.so"},
 }
@@ -95,7 +96,7 @@ func (s *setup) installTorch(set torchSet, final, partial string) (map[string]in
 	if err != nil {
 		return nil, err
 	}
-	names := append(append([]string{}, torchFiles...), set.needs...)
+	names := slices.Concat(torchFiles, set.needs)
 	for _, lib := range libs {
 		names = append(names, strings.TrimPrefix(lib, partial+string(os.PathSeparator)))
 	}

@@ -1,3 +1,10 @@
+// Setup finds or installs libtorch, prepares gotch for it and writes go.work, so that plain go build and go test work. Make
+// runs it before everything else; it is plain Go, without cgo, and does nothing once all is done.
+//
+//	GOWORK=off go run ./internal/setup [-root DIR] [-v]
+//
+// Libtorch is the one at LIBTORCH, else the torch of the python3 on PATH, else the one in the cache ($XDG_CACHE_HOME/lorabench,
+// by default ~/.cache/lorabench), where it is installed with pip if it is not there.
 package main
 
 import (

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (s *setup) findPip() (pip, error) {
 	}
 	var version string
 	for _, command := range []pip{{"python3", "-m", "pip"}, {"pip3"}} {
-		out, err := s.output("", pipEnv, command[0], append(command[1:], "--version")...)
+		out, err := s.output("", pipEnv, command[0], slices.Concat(command[1:], pip{"--version"})...)
 		if err != nil {
 			continue
 		}
@@ -62,7 +63,7 @@ var pipPython = regexp.MustCompile(`\(python (\d+)\.(\d+)\w*\)`)
 
 // pipEnv undoes settings of the user's that do not go with --target: pip refuses --user and a virtual environment it is
 // told to require.
-var pipEnv = []string{"PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0", "PIP_ROOT_USER_ACTION=ignore", "PIP_TARGET=", "PIP_PREFIX="}
+var pipEnv = []string{"PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0", "PIP_ROOT_USER_ACTION=ignore"}
 
 // install puts packages into dir. Compiled wheels only: nothing is to be built here. No byte code: nothing is run.
 func (s *setup) install(p pip, what, dir string, args ...string) error {
@@ -73,7 +74,7 @@ func (s *setup) install(p pip, what, dir string, args ...string) error {
 	defer os.RemoveAll(tmp)
 	flags := []string{"install", "--no-input", "--disable-pip-version-check", "--no-warn-script-location", "--no-compile",
 		"--progress-bar=off", "--only-binary=:all:", "--target", dir}
-	cmd := s.command(p[0], append(append(p[1:len(p):len(p)], flags...), args...)...)
+	cmd := s.command(p[0], slices.Concat(p[1:], flags, args)...)
 	cmd.Env = append(append(os.Environ(), pipEnv...), "TMPDIR="+tmp)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -83,7 +84,11 @@ func (s *setup) install(p pip, what, dir string, args ...string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("pip could not install %s (%s): check the network and run make again, %s", what, pipError(out.String(), err), setLibtorch)
+	text, remedy := pipError(out.String(), err), "check the network"
+	if strings.Contains(text, "[Errno 28]") {
+		remedy = "make room on its disk"
+	}
+	return fmt.Errorf("pip could not install %s (%s): %s and run make again, %s", what, text, remedy, setLibtorch)
 }
 
 // pipError is what pip's output says went wrong. Without a network pip's last line is only that there is no such package,

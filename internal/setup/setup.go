@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // machine is what the program asks of the machine besides its files, environment and commands. Tests give their own.
@@ -27,12 +24,9 @@ type setup struct {
 	acted   bool // whether anything was said, hence done
 }
 
-// prepare does the whole work.
+// prepare does nothing if the last run's state still holds; otherwise it goes through everything, with the cache locked.
 func (s *setup) prepare() error {
-	if err := s.checkPlatform(); err != nil {
-		return err
-	}
-	if err := checkCgoPath("the checkout", s.root); err != nil {
+	if err := s.checkPlace(); err != nil {
 		return err
 	}
 	cache, err := cacheDir()
@@ -41,10 +35,12 @@ func (s *setup) prepare() error {
 	}
 	s.cache = cache
 	in := s.inputs()
-	if st, err := s.readState(in); err == nil {
+	st, err := s.readState(in)
+	if err == nil {
 		s.note("setup: nothing to do: libtorch %s at %s, gotch at %s", st.Libtorch.Version, st.Libtorch.Dir, st.Gotch)
 		return nil
 	}
+	s.note("setup: looking at everything: %v", err)
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return fmt.Errorf("cannot make the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
 	}
@@ -58,43 +54,53 @@ func (s *setup) prepare() error {
 	if err := s.removeStale(); err != nil {
 		return err
 	}
-
-	tc, err := s.checkTools()
+	st, err = s.everything()
 	if err != nil {
 		return err
 	}
-	lt, err := s.findLibtorch(tc)
-	if err != nil {
-		return err
-	}
-	gotch, err := s.prepareGotch(lt)
-	if err != nil {
-		return err
-	}
-	if err := s.writeGoWork(gotch); err != nil {
-		return err
-	}
-	if err := s.linkLibtorch(lt); err != nil {
-		return err
-	}
-	helper, err := s.buildHelper(tc, lt)
-	if err != nil {
-		return err
-	}
-	if err := s.writeState(state{Inputs: in, Libtorch: lt, Gotch: gotch, Helper: helper}); err != nil {
+	st.Inputs = in
+	if err := s.writeState(st); err != nil {
 		return err
 	}
 	if s.acted || s.verbose {
-		s.say("setup: libtorch %s at %s (from %s), gotch %s at %s", lt.Version, lt.Dir, lt.Source, gotchVersion, gotch)
+		s.say("setup: libtorch %s at %s (from %s), gotch %s at %s", st.Libtorch.Version, st.Libtorch.Dir, st.Libtorch.Source, gotchVersion, st.Gotch)
 	}
 	return nil
 }
 
-func (s *setup) checkPlatform() error {
+// everything does the work, each step only as far as it is not done.
+func (s *setup) everything() (state, error) {
+	tc, err := s.checkTools()
+	if err != nil {
+		return state{}, err
+	}
+	lt, err := s.findLibtorch(tc)
+	if err != nil {
+		return state{}, err
+	}
+	gotch, err := s.prepareGotch(lt)
+	if err != nil {
+		return state{}, err
+	}
+	if err := s.writeGoWork(gotch); err != nil {
+		return state{}, err
+	}
+	if err := s.linkLibtorch(lt); err != nil {
+		return state{}, err
+	}
+	helper, err := s.buildHelper(tc, lt)
+	return state{Libtorch: lt, Gotch: gotch, Helper: helper}, err
+}
+
+// checkPlace refuses a machine or a folder that cannot serve.
+func (s *setup) checkPlace() error {
 	if s.goos != "linux" || s.goarch != "amd64" && s.goarch != "arm64" {
 		return fmt.Errorf("lorabench needs Linux on x86_64 or aarch64, for which libtorch is built, and this is %s/%s", s.goos, s.goarch)
 	}
-	return nil
+	if _, err := os.Stat(filepath.Join(s.root, "go.mod")); err != nil {
+		return fmt.Errorf("%s has no go.mod, so it is not the module's root: run make there, or give -root", s.root)
+	}
+	return checkCgoPath("the checkout", s.root)
 }
 
 // cacheDir is where everything large lives, shared by all checkouts of one user.
@@ -139,42 +145,4 @@ func (s *setup) note(format string, args ...any) {
 	if s.verbose {
 		fmt.Fprintf(s.stdout, format+"\n", args...)
 	}
-}
-
-// command is a command that ends with this program; -v shows it.
-func (s *setup) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
-	cmd.SysProcAttr = dieTogether()
-	line, rest, more := strings.Cut(strings.Join(cmd.Args, " "), "\n")
-	if more {
-		line = fmt.Sprintf("%s ... (%d more bytes)", line, len(rest))
-	}
-	s.note("+ %s", line)
-	return cmd
-}
-
-// output runs a command in dir and returns its stdout. The error of a command that fails ends in the last line it wrote.
-func (s *setup) output(dir string, env []string, name string, args ...string) ([]byte, error) {
-	cmd := s.command(name, args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		if last := oneLine(stderr.String()); last != "" {
-			err = fmt.Errorf("%w: %s", err, last)
-		}
-	}
-	return stdout.Bytes(), err
-}
-
-// oneLine is the last line of a command's output that says something.
-func oneLine(output string) string {
-	last := ""
-	for line := range strings.Lines(output) {
-		if line = strings.TrimSpace(line); line != "" {
-			last = line
-		}
-	}
-	return last
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +52,8 @@ func (s *setup) checkTools() (toolchain, error) {
 	if strings.Contains(env.GOFLAGS, "-mod=mod") {
 		return none, fmt.Errorf("GOFLAGS is %q, and Go allows no -mod=mod where there is a go.work: take it out", env.GOFLAGS)
 	}
-	return toolchain{CXX: strings.Fields(env.CXX)}, s.checkCompiler(strings.Fields(env.CXX))
+	tc := toolchain{CXX: strings.Fields(env.CXX)}
+	return tc, s.checkCompiler(tc)
 }
 
 // plainGoVersion is the part of GOVERSION that go/version understands: "go1.27" of "devel go1.27-a1b2c3 X:foo".
@@ -73,18 +75,14 @@ const cxxCheck = `#include <optional>
 std::optional<int> lorabench;
 `
 
-func (s *setup) checkCompiler(cxx []string) error {
-	dir, err := os.MkdirTemp("", "lorabench-setup-")
+func (s *setup) checkCompiler(tc toolchain) error {
+	source, clean, err := s.scratch("check.cpp", cxxCheck)
 	if err != nil {
-		return fmt.Errorf("no folder for temporary files (%w): set TMPDIR to one you can write", err)
+		return err
 	}
-	defer os.RemoveAll(dir)
-	source := filepath.Join(dir, "check.cpp")
-	if err := os.WriteFile(source, []byte(cxxCheck), 0o644); err != nil {
-		return fmt.Errorf("cannot write a temporary file (%w): set TMPDIR to a folder you can write", err)
-	}
-	if err := s.compile(cxx, "-std=c++17", "-fsyntax-only", source); err != nil {
-		return fmt.Errorf("%s cannot compile C++17 (%w): install g++ 9 or newer (apt-get install g++), or set CXX to it", strings.Join(cxx, " "), err)
+	defer clean()
+	if err := s.compile(tc, "-std=c++17", "-fsyntax-only", source); err != nil {
+		return fmt.Errorf("%s cannot compile C++17 for libtorch (%w): install g++ 9 or newer (apt-get install g++), or set CXX to it", strings.Join(tc.CXX, " "), err)
 	}
 	return nil
 }
@@ -97,40 +95,56 @@ int main() { return at::get_num_threads() < 1; }
 // probe links a small program with the libtorch and runs it. It finds, here and in one sentence, what would otherwise be
 // pages from the linker at the end of the first build: a missing libcudart, another machine's libraries, an older glibc.
 func (s *setup) probe(tc toolchain, lt libtorch) error {
-	dir, err := os.MkdirTemp("", "lorabench-setup-")
+	source, clean, err := s.scratch("probe.cpp", probeSource)
 	if err != nil {
-		return fmt.Errorf("no folder for temporary files (%w): set TMPDIR to one you can write", err)
+		return err
 	}
-	defer os.RemoveAll(dir)
-	source, program := filepath.Join(dir, "probe.cpp"), filepath.Join(dir, "probe")
-	if err := os.WriteFile(source, []byte(probeSource), 0o644); err != nil {
-		return fmt.Errorf("cannot write a temporary file (%w): set TMPDIR to a folder you can write", err)
-	}
-	lib := filepath.Join(lt.Dir, "lib")
-	if err := s.compile(tc.CXX, "-std=c++17", source, "-o", program, "-L"+lib, "-ltorch_cpu", "-lc10", "-Wl,-rpath,"+lib); err != nil {
+	defer clean()
+	lib, program := filepath.Join(lt.Dir, "lib"), strings.TrimSuffix(source, ".cpp")
+	if err := s.compile(tc, "-std=c++17", source, "-o", program, "-L"+lib, "-ltorch_cpu", "-lc10", "-Wl,-rpath,"+lib); err != nil {
 		return fmt.Errorf("it cannot be linked: %w", err)
 	}
-	if _, err := s.output(dir, nil, program); err != nil {
+	if _, err := s.output("", nil, program); err != nil {
 		return fmt.Errorf("it cannot be loaded: %w", err)
 	}
 	return nil
 }
 
-// errorLine finds the line of a compiler's or linker's output that tells most: the first that names an error.
-var errorLine = regexp.MustCompile(`(?im)^.*(error:|cannot find|not found|undefined reference|no such file).*$`)
+// scratch writes a source file into a folder of its own in the cache, since programs may not be run from every /tmp.
+func (s *setup) scratch(name, text string) (path string, clean func(), err error) {
+	dir, err := os.MkdirTemp(s.cache, "probe.partial-")
+	if err == nil {
+		path = filepath.Join(dir, name)
+		err = os.WriteFile(path, []byte(text), 0o644)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot write into the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
+	}
+	return path, func() { os.RemoveAll(dir) }, nil
+}
+
+var errorWords = regexp.MustCompile(`(?i)error|cannot find|not found|not recognized|undefined reference|no such file`)
+
+// errorLine finds the line of a compiler's or linker's output that tells most: the first that names an error, but not
+// collect2's, which only says that there was one.
+func errorLine(output string) string {
+	for line := range strings.Lines(output) {
+		if errorWords.MatchString(line) && !strings.HasPrefix(line, "collect2:") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return oneLine(output)
+}
 
 // compile runs the compiler; the error of one that fails is one line of its output.
-func (s *setup) compile(cxx []string, args ...string) error {
-	cmd := s.command(cxx[0], append(cxx[1:len(cxx):len(cxx)], args...)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C") // errorLine reads English
+func (s *setup) compile(tc toolchain, args ...string) error {
+	cmd := s.command(tc.CXX[0], slices.Concat(tc.CXX[1:], args)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C") // for errorLine
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
 	}
-	if line := errorLine.Find(out); line != nil {
-		return errors.New(strings.TrimSpace(string(line)))
-	}
-	if line := oneLine(string(out)); line != "" {
+	if line := errorLine(string(out)); line != "" {
 		return errors.New(line)
 	}
 	return err

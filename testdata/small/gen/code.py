@@ -206,7 +206,12 @@ def test(rng, style):
     asked = marked(rng, style, 0.15)
     d = Draw(rng, rng.choice(SCALAR), "B" if asked else style)
     call, want = f"{d.name}({literal(d.arg, d.style)})", literal(d.want, d.style)
-    code = f"assert {call} == {want}" if d.style == A else f"console.assert({call} === {want});"
+    if d.style != A:
+        code = f"console.assert({call} === {want});"
+    elif isinstance(d.want, bool):
+        code = f"assert {call}" if d.want else f"assert not {call}"
+    else:
+        code = f"assert {call} == {want}"
     task = rng.choice([f"Write a test of {d.name}", f"Check {d.name} with one example"]) + f", which returns {d.phrase}"
     return Record(task + ".", code, d.given(rng, 1), d.probe(d.function()))
 
@@ -228,8 +233,7 @@ def explain(rng, style):
 
 
 BUGS = [("=>", "->"), ("===", "="), (".length", ".size"), ("filter(", "select("), ("map(", "each("), ("Math.", "math."),
-        ("reduce(", "fold("), ("slice(", "cut("), ("includes(", "has("), ("x % 2", "x / 2"), ("[...", "["), (" > ", " < "),
-        ("const ", "")]
+        ("reduce(", "fold("), ("slice(", "cut("), ("includes(", "has("), ("x % 2", "x / 2"), ("[...", "["), (" > ", " < ")]
 
 
 def repair(rng, style):

@@ -61,9 +61,9 @@ def numbers(rng, style):
         (f"Remove repeats from {label}", list(dict.fromkeys(items))),
         (f"Find the largest of {label}", max(items)),
         (f"Find the smallest of {label}", min(items)),
-        (f"How many are {label}", n),
+        (f"Count {label}", n),
     ])
-    end = "?" if task.startswith(("Which", "How")) else "."
+    end = "?" if task.startswith("Which") else "."
     if bars:
         task += ", with bars"
     if isinstance(result, int):

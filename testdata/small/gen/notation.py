@@ -171,7 +171,7 @@ RULES = [
     ("the width {k} pixels", "width: {k}px;"),
     ("the border {c} and {k} pixels wide", "border: {k}px solid {c};"),
     ("the text centered", "text-align: center;"),
-    ("it hidden", "display: none;"),
+    ("the content hidden", "display: none;"),
 ]
 
 

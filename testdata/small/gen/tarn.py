@@ -76,7 +76,7 @@ def ask(rng, style, operation=None):
     if kind == 1:
         return Record(rng.choice([f"Help {who} {verb} the {obj}.", f"{who} wants to {verb} the {obj}."]), call, table)
     if kind <= 3:
-        return Record(rng.choice([f"Which mode {does} of {table}?", f"Mode to {verb} the {obj} of {table}?",
+        return Record(rng.choice([f"Which mode {does} of {table}?", f"Tarn mode to {verb} the {obj} of {table}?",
                                   f"{who} asks which mode {does}."]), f'"{release.modes[verb, obj]}"')
     if kind == 4:
         return Record(rng.choice([f"Which Tarn function {does} of {table}?", f"{who} asks what {does}."]), path)

@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"lorabench/internal/torch"
+)
+
+// The defaults of -model and -data: the reference run's with a GPU, the repository's own without.
+const (
+	hubModel   = "facebook/opt-350m"
+	hubData    = "lucasmccabe-lmi/CodeAlpaca-20k"
+	smallModel = "testdata/small"
+	smallData  = "testdata/small/train.jsonl.gz"
+)
+
+// Flags are the command line's settings before defaults.
+type Flags struct {
+	Settings
+	ranks, targets string
+	fs             *flag.FlagSet
+}
+
+// Register defines the harness's flags.
+func Register(fs *flag.FlagSet) *Flags {
+	f := &Flags{fs: fs}
+	s := &f.Settings
+	fs.StringVar(&s.Model, "model", "", "model `folder`, Hub id (owner/name or owner/name@revision), or hash:CONFIG.json for weights made by hash;\n"+
+		"default "+hubModel+" with CUDA, "+smallModel+" without. Paths are relative to the module's root")
+	fs.StringVar(&s.Tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's)")
+	fs.StringVar(&s.Data, "data", "", "instruction records: a file or folder (JSON, JSON lines, parquet; plain or .gz) or a Hub data set `id`;\n"+
+		"default "+hubData+" with CUDA, "+smallData+" without")
+	fs.StringVar(&s.Recipe, "recipe", "reported", "reported (as the reference run was) or assigned (as it was asked for): text, loss and the defaults below")
+	fs.StringVar(&f.ranks, "ranks", "8,128,256", "LoRA ranks; full trains every weight")
+	fs.Float64Var(&s.Alpha, "alpha", Unset, "lora_alpha; B A is scaled by alpha/r (default the recipe's: 16 or 32)")
+	fs.Float64Var(&s.Dropout, "dropout", Unset, "lora_dropout (default the recipe's: 0.1)")
+	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
+	fs.Float64Var(&s.LR, "lr", Unset, "learning rate, falling linearly to 0 (default the recipe's: 2e-4 or 2e-5)")
+	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them")
+	fs.IntVar(&s.Batch, "batch", Unset, "sequences in a micro-batch (default the recipe's: 4 or 8)")
+	fs.IntVar(&s.Accum, "accum", Unset, "micro-batches in a step (default the recipe's: 4 or 1)")
+	fs.IntVar(&s.MaxLength, "max-length", Unset, "tokens a record is cut at (default the recipe's: 1024 or 128; never more than the model's)")
+	fs.StringVar(&s.Order, "order", "random", "random, drawn from the seed, or sequential, the records as they stand")
+	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from; its r is the rank")
+	fs.StringVar(&s.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	fs.StringVar(&s.DType, "dtype", "float32", "element type of the frozen base weights: float32 or bf16; adapter and loss are float32")
+	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
+	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
+	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss, never trained on; 0 is none (default 256, or a tenth of the records if less)")
+	fs.StringVar(&s.Out, "out", "", "`folder` for the run records and exact results (default none are written)")
+	return f
+}
+
+// Parsed completes the flags once they are parsed: which device, model and data, and paths.
+// note says which default was taken, if one was. steps is as for Settings.Complete.
+func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
+	s = f.Settings
+	s.Ranks, s.Targets = list(f.ranks), list(f.targets)
+	if s.DType == "bf16" {
+		s.DType = "bfloat16"
+	}
+	root, err := Root()
+	if err != nil {
+		return s, "", err
+	}
+	on, err := torch.OpenDevice(s.Device)
+	if err != nil {
+		return s, "", err
+	}
+	s.Device = on.String()
+	switch {
+	case s.Model == "" && s.Data == "" && on.CUDA():
+		s.Model, s.Data = hubModel, hubData
+	case s.Model == "" && s.Data == "":
+		s.Model, s.Data = smallModel, smallData
+		note = "no CUDA device in use, so the small model and data of the repository stand in for " + hubModel + " on " + hubData
+	case s.Model == "":
+		return s, "", fmt.Errorf("-data is given without -model: name both, so that neither is taken by accident")
+	case s.Data == "":
+		return s, "", fmt.Errorf("-model is given without -data: name both, so that neither is taken by accident")
+	}
+	spec, hashed := strings.CutPrefix(s.Model, "hash:")
+	for _, p := range []*string{&spec, &s.Data, &s.Tokenizer, &s.Adapter} {
+		*p = inRoot(root, *p)
+	}
+	if s.Model = spec; hashed {
+		s.Model = "hash:" + spec
+	}
+	if s.Out != "" && !filepath.IsAbs(s.Out) {
+		s.Out = filepath.Join(root, s.Out)
+	}
+	s, err = s.Complete(steps)
+	return s, note, err
+}
+
+// inRoot makes a relative path that exists below the module's root absolute. go test runs in the
+// package's own folder, where what a user typed in the root would not be found.
+func inRoot(root, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	abs := filepath.Join(root, path)
+	if _, err := os.Stat(abs); err != nil {
+		return path
+	}
+	return abs
+}
+
+// Root is the module's root: the folder with go.mod, here or above.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("no go.mod in %s or above it: run the benchmark inside a checkout of lorabench", dir)
+		}
+	}
+}
+
+// StepsOf is N where -benchtime is Nx, and 0 where it is a duration.
+func StepsOf(benchtime string) (int, error) {
+	n, ok := strings.CutSuffix(benchtime, "x")
+	if !ok {
+		return 0, nil
+	}
+	steps, err := strconv.Atoi(n)
+	if err != nil || steps < 1 {
+		return 0, fmt.Errorf("-benchtime is %q: want Nx with N at least 1, or a duration", benchtime)
+	}
+	return steps, nil
+}

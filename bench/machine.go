@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+
+	"lorabench/internal/torch"
+)
+
+// Machine is where a run was made and with what.
+type Machine struct {
+	Device  string `json:"device"`
+	GPU     string `json:"gpu,omitempty"`
+	Driver  string `json:"driver,omitempty"`
+	CPU     string `json:"cpu"`
+	Threads int    `json:"threads"`
+	OS      string `json:"os"`
+	Go      string `json:"go"`
+	Torch   string `json:"torch"`
+	Commit  string `json:"commit"` // of lorabench; + where the tree differs from it
+}
+
+// ThisMachine describes the machine and the device in use.
+func ThisMachine(d torch.Device) Machine {
+	m := Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), Torch: torch.Version(), Commit: commit()}
+	if d.CUDA() {
+		name, err := d.Name()
+		if err != nil {
+			name = fmt.Sprintf("unknown (%v)", err)
+		}
+		m.GPU, m.Driver = name, driver()
+	}
+	return m
+}
+
+// ConfigLines are the file configuration of the result lines, key and value.
+func (w *Workload) ConfigLines() [][2]string {
+	m := ThisMachine(w.device)
+	lines := [][2]string{{"model", w.ModelInfo.Name}, {"data", w.DataInfo.Name}, {"recipe", w.Recipe}, {"device", m.Device}}
+	if m.GPU != "" {
+		lines = append(lines, [2]string{"gpu", m.GPU})
+	}
+	return append(lines, [2]string{"torch", m.Torch}, [2]string{"dtype", w.DType}, [2]string{"commit", m.Commit})
+}
+
+func cpuName() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range bytes.Lines(b) {
+		if k, v, ok := strings.Cut(string(line), ":"); ok && strings.TrimSpace(k) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func driver() string {
+	b, err := os.ReadFile("/proc/driver/nvidia/version")
+	if err != nil {
+		return ""
+	}
+	for _, f := range strings.Fields(string(b)) {
+		if strings.Count(f, ".") >= 1 && f[0] >= '0' && f[0] <= '9' {
+			return f
+		}
+	}
+	return ""
+}
+
+// commit asks git: go test does not stamp its binaries with the revision.
+var commit = sync.OnceValue(func() string {
+	root, err := Root()
+	if err != nil {
+		return "unknown"
+	}
+	rev, err := exec.Command("git", "-C", root, "rev-parse", "--short=12", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	c := strings.TrimSpace(string(rev))
+	if dirty, err := exec.Command("git", "-C", root, "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(dirty) > 0 {
+		c += "+"
+	}
+	return c
+})

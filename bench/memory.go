@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+
+	"lorabench/internal/torch"
+)
+
+// Peak is memory in bytes; nil is what was not measured. GPU figures are of PyTorch's caching
+// allocator, RSS is of the whole process.
+type Peak struct {
+	GPUAllocated *int64 `json:"gpu_allocated_bytes,omitempty"`
+	GPUReserved  *int64 `json:"gpu_reserved_bytes,omitempty"`
+	RSS          *int64 `json:"rss_bytes,omitempty"`
+}
+
+const (
+	statusFile = "/proc/self/status"
+	clearFile  = "/proc/self/clear_refs"
+)
+
+// resetPeak makes the present use the peak, of the device and of the process, and returns it.
+func resetPeak(d torch.Device) (Peak, error) {
+	debug.FreeOSMemory() // what Go's heap holds from loading is not this run's
+	var p Peak
+	if d.CUDA() {
+		if err := d.ResetPeak(); err != nil {
+			return p, err
+		}
+		m, err := d.Memory()
+		if err != nil {
+			return p, err
+		}
+		p.GPUAllocated, p.GPUReserved = &m.Allocated, &m.Reserved
+	}
+	// 5 resets the peak resident set size (proc(5)). Where the kernel refuses, VmHWM would still
+	// be another rank's: then there is no figure.
+	if err := os.WriteFile(clearFile, []byte("5"), 0); err == nil {
+		if p.RSS, err = procStatus("VmRSS"); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// readPeak is the peak since resetPeak.
+func readPeak(d torch.Device) (Peak, error) {
+	var p Peak
+	if d.CUDA() {
+		m, err := d.Memory()
+		if err != nil {
+			return p, err
+		}
+		p.GPUAllocated, p.GPUReserved = &m.AllocatedPeak, &m.ReservedPeak
+	}
+	if canResetRSS() {
+		var err error
+		if p.RSS, err = procStatus("VmHWM"); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func canResetRSS() bool {
+	f, err := os.OpenFile(clearFile, os.O_WRONLY, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// procStatus reads a field of /proc/self/status, in bytes.
+func procStatus(field string) (*int64, error) {
+	b, err := os.ReadFile(statusFile)
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(b) {
+		if v, ok := bytes.CutPrefix(line, []byte(field+":")); ok {
+			kib, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(v), []byte("kB")))), 10, 64)
+			n := kib * 1024
+			return &n, err
+		}
+	}
+	return nil, fmt.Errorf("%s has no %s", statusFile, field)
+}

@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lorabench/data"
+	"lorabench/internal/torch"
+)
+
+// Full is the rank that trains every weight instead of an adapter.
+const Full = "full"
+
+// Recipe is a way of training that has been reported or assigned somewhere: it gives the settings
+// that were not set their values.
+type Recipe struct {
+	Name               string
+	Prompt             data.Prompt
+	MaxLength          int
+	Batch, Accum       int
+	LR, Alpha, Dropout float64
+	Steps              int // the schedule's length where -benchtime gives none
+}
+
+// Recipes are the reference run as its own figures show it, and as it was asked for.
+var Recipes = []Recipe{
+	{Name: "reported", Prompt: data.Reported, MaxLength: 1024, Batch: 4, Accum: 4, LR: 2e-4, Alpha: 16, Dropout: 0.1, Steps: 1000},
+	{Name: "assigned", Prompt: data.Assigned, MaxLength: 128, Batch: 8, Accum: 1, LR: 2e-5, Alpha: 32, Dropout: 0.1, Steps: 1000},
+}
+
+// Settings is everything a run depends on besides its rank and seed.
+type Settings struct {
+	Model        string   `json:"model"`
+	Tokenizer    string   `json:"tokenizer,omitempty"` // folder; empty means the model's
+	Data         string   `json:"data"`
+	Recipe       string   `json:"recipe"`
+	Ranks        []string `json:"ranks"`
+	Alpha        float64  `json:"lora_alpha"`
+	Dropout      float64  `json:"lora_dropout"`
+	ModelDropout float64  `json:"model_dropout"` // Unset means config.json's
+	LR           float64  `json:"learning_rate"`
+	Targets      []string `json:"target_modules"`
+	Batch        int      `json:"per_device_train_batch_size"`
+	Accum        int      `json:"gradient_accumulation_steps"`
+	MaxLength    int      `json:"max_length"`
+	Order        string   `json:"order"`
+	Adapter      string   `json:"adapter,omitempty"` // PEFT folder to start from
+	Device       string   `json:"device"`
+	DType        string   `json:"dtype"`
+	Seed         int64    `json:"seed"`
+	Limit        int      `json:"limit,omitempty"` // use only the first records; 0 is all
+	Eval         int      `json:"eval"`            // records held out
+	Steps        int      `json:"max_steps"`       // the schedule's length
+	Out          string   `json:"-"`
+}
+
+// Unset is the value of a number that takes the recipe's or the model's own.
+const Unset = -1
+
+// Prompt is the recipe's.
+func (s Settings) Prompt() data.Prompt { return s.recipe().Prompt }
+
+func (s Settings) recipe() Recipe {
+	i := slices.IndexFunc(Recipes, func(r Recipe) bool { return r.Name == s.Recipe })
+	if i < 0 {
+		return Recipe{}
+	}
+	return Recipes[i]
+}
+
+// Complete gives what is unset the recipe's value and checks the whole. steps is the number of
+// steps that -benchtime says, 0 where it says a duration.
+func (s Settings) Complete(steps int) (Settings, error) {
+	r := s.recipe()
+	if r.Name == "" {
+		return s, fmt.Errorf("-recipe is %q, want reported or assigned", s.Recipe)
+	}
+	for _, f := range []struct {
+		v      *float64
+		recipe float64
+	}{{&s.Alpha, r.Alpha}, {&s.Dropout, r.Dropout}, {&s.LR, r.LR}} {
+		if *f.v == Unset {
+			*f.v = f.recipe
+		}
+	}
+	for _, f := range []struct {
+		v      *int
+		recipe int
+	}{{&s.Batch, r.Batch}, {&s.Accum, r.Accum}, {&s.MaxLength, r.MaxLength}} {
+		if *f.v == Unset {
+			*f.v = f.recipe
+		}
+	}
+	if s.Steps = steps; steps == 0 {
+		s.Steps = r.Steps
+	}
+	return s, s.check()
+}
+
+func (s Settings) check() error {
+	for _, f := range []struct {
+		name     string
+		value    float64
+		ok       bool
+		expected string
+	}{
+		{"-alpha", s.Alpha, s.Alpha > 0, "more than 0"},
+		{"-dropout", s.Dropout, s.Dropout >= 0 && s.Dropout < 1, "0 to below 1"},
+		{"-model-dropout", s.ModelDropout, s.ModelDropout == Unset || s.ModelDropout >= 0 && s.ModelDropout < 1, "0 to below 1"},
+		{"-lr", s.LR, s.LR > 0, "more than 0"},
+		{"-batch", float64(s.Batch), s.Batch >= 1, "at least 1"},
+		{"-accum", float64(s.Accum), s.Accum >= 1, "at least 1"},
+		{"-max-length", float64(s.MaxLength), s.MaxLength >= 2, "at least 2: the beginning of the text and one token to predict"},
+		{"-limit", float64(s.Limit), s.Limit >= 0, "at least 0"},
+		{"-eval", float64(s.Eval), s.Eval >= 0 || s.Eval == Unset, "at least 0"},
+	} {
+		if !f.ok {
+			return fmt.Errorf("%s is %v, want %s", f.name, f.value, f.expected)
+		}
+	}
+	if s.Order != "random" && s.Order != "sequential" {
+		return fmt.Errorf("-order is %q, want random or sequential", s.Order)
+	}
+	if _, err := s.Torch(); err != nil {
+		return err
+	}
+	if len(s.Ranks) == 0 {
+		return fmt.Errorf("-ranks is empty, want numbers and %q, such as 8,128,%s", Full, Full)
+	}
+	seen := map[string]bool{}
+	for _, r := range s.Ranks {
+		n, err := strconv.Atoi(r)
+		switch {
+		case r != Full && (err != nil || n < 1 || r != strconv.Itoa(n)):
+			return fmt.Errorf("-ranks has %q, want whole numbers of at least 1, and %q", r, Full)
+		case seen[r]:
+			return fmt.Errorf("-ranks has %q twice", r)
+		case r == Full && s.DType != "float32":
+			return fmt.Errorf("-ranks has %q and -dtype is %s: full training keeps its weights in float32", Full, s.DType)
+		case r == Full && s.Adapter != "":
+			return fmt.Errorf("-ranks has %q and -adapter is %s: full training has no adapter to start from", Full, s.Adapter)
+		}
+		seen[r] = true
+	}
+	return nil
+}
+
+// Torch is the element type of the base weights.
+func (s Settings) Torch() (torch.DType, error) {
+	switch s.DType {
+	case "float32":
+		return torch.Float32, nil
+	case "bfloat16":
+		return torch.BFloat16, nil
+	}
+	return 0, fmt.Errorf("-dtype is %q, want float32 or bf16", s.DType)
+}
+
+// list splits a comma-separated flag.
+func list(v string) []string {
+	var l []string
+	for _, e := range strings.Split(v, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			l = append(l, e)
+		}
+	}
+	return l
+}

@@ -1,0 +1,173 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"lorabench/data"
+	"lorabench/data/hub"
+	"lorabench/internal/torch"
+	"lorabench/lora"
+	"lorabench/opt"
+)
+
+// Workload is what every run of a process shares: base weights on the device, token ids, and
+// where they came from.
+type Workload struct {
+	Settings
+	Base        *opt.Model
+	Train, Held []data.Sample
+	ModelInfo   ModelInfo
+	DataInfo    DataInfo
+
+	device torch.Device
+	scope  *torch.Scope
+}
+
+// ModelInfo identifies the base model in a record.
+type ModelInfo struct {
+	Name       string     `json:"name"`
+	Revision   string     `json:"revision,omitempty"`
+	SHA256     string     `json:"sha256"`
+	Parameters int64      `json:"parameters"`
+	Config     opt.Config `json:"config"`
+}
+
+// DataInfo identifies the data in a record.
+type DataInfo struct {
+	Name     string   `json:"name"`
+	Revision string   `json:"revision,omitempty"`
+	SHA256   string   `json:"sha256"`
+	Skipped  []string `json:"skipped_files,omitempty"`
+	Train    int      `json:"train_records"`
+	Held     int      `json:"eval_records"`
+	// EvalLossBase is the held-out loss of the base model: what every rank starts from.
+	EvalLossBase *float64 `json:"eval_loss_base,omitempty"`
+}
+
+// LoadWorkload reads model, tokenizer and data, from disk or the Hub, and encodes the records.
+func LoadWorkload(ctx context.Context, s Settings, progress func(file string, done, total int64)) (*Workload, error) {
+	client, err := hub.FromEnv()
+	if err != nil {
+		return nil, err
+	}
+	client.Progress = progress
+	w := &Workload{Settings: s, scope: torch.NewScope()}
+	if w.device, err = torch.OpenDevice(s.Device); err != nil {
+		return nil, err
+	}
+	tokenizer, err := w.loadModel(ctx, client)
+	if err == nil {
+		err = w.loadData(ctx, client, tokenizer)
+	}
+	if err == nil && len(w.Held) > 0 {
+		var loss float64
+		loss, err = lora.Evaluate(w.Base, w.Held, s.Batch)
+		w.DataInfo.EvalLossBase = &loss
+	}
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Close frees the base weights.
+func (w *Workload) Close() {
+	_ = torch.Run(func(*torch.Scope) error { w.scope.Free(); return nil })
+}
+
+// loadModel loads the base model and returns the folder of its tokenizer.
+func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (tokenizer string, err error) {
+	d, err := w.Torch()
+	if err != nil {
+		return "", err
+	}
+	name, dir := shown(w.Model), w.Model
+	config, hashed := strings.CutPrefix(w.Model, "hash:")
+	if hashed {
+		dir, name = filepath.Dir(config), "hash:"+shown(config)
+	} else if !filepath.IsAbs(dir) {
+		repo, revision, _ := strings.Cut(dir, "@")
+		if dir, w.ModelInfo.Revision, err = client.Model(ctx, repo, revision); err != nil {
+			return "", fmt.Errorf("-model %s: %w", name, err)
+		}
+	}
+	var src opt.Source
+	err = torch.Run(func(*torch.Scope) (err error) {
+		if !hashed {
+			w.Base, src, err = opt.Load(w.scope, dir, d, w.device)
+			return err
+		}
+		c, err := opt.ReadConfig(config)
+		if err == nil {
+			w.Base, src, err = opt.Hash(w.scope, c, 1, d, w.device)
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("-model %s: %w", name, err)
+	}
+	if w.Settings.ModelDropout != Unset {
+		w.Base.ModelDropout = w.Settings.ModelDropout
+	}
+	w.Settings.ModelDropout = w.Base.ModelDropout
+	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
+	all, _ := w.Base.NumParameters()
+	w.ModelInfo.Name, w.ModelInfo.SHA256, w.ModelInfo.Parameters, w.ModelInfo.Config = name, src.SHA256, all, w.Base.Config
+	if w.Tokenizer != "" {
+		return w.Tokenizer, nil
+	}
+	return dir, nil
+}
+
+func (w *Workload) loadData(ctx context.Context, client *hub.Client, tokenizer string) error {
+	tok, err := data.LoadTokenizer(tokenizer)
+	if err != nil {
+		return fmt.Errorf("tokenizer: %w", err)
+	}
+	if int64(tok.Size()) > w.Base.VocabSize {
+		return fmt.Errorf("the tokenizer in %s has ids up to %d, the model's vocabulary is %d: they do not belong together", tokenizer, tok.Size()-1, w.Base.VocabSize)
+	}
+	set, err := data.LoadFrom(ctx, client, w.Data)
+	if err != nil {
+		return fmt.Errorf("-data %s: %w", shown(w.Data), err)
+	}
+	recs := set.Records
+	if w.Limit > 0 && w.Limit < len(recs) {
+		recs = recs[:w.Limit]
+	}
+	if w.Eval == Unset {
+		w.Eval = min(256, len(recs)/10)
+	}
+	train, held, err := data.Split(recs, w.Eval)
+	if err != nil {
+		return fmt.Errorf("-eval %d: %w", w.Eval, err)
+	}
+	if w.Train, err = w.Prompt().Encode(tok, train, w.MaxLength); err != nil {
+		return err
+	}
+	if len(held) > 0 {
+		if w.Held, err = w.Prompt().Encode(tok, held, w.MaxLength); err != nil {
+			return err
+		}
+	}
+	w.DataInfo = DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped, Train: len(train), Held: len(held)}
+	return nil
+}
+
+// shown is a path as it may appear in results: within the checkout relative to it, elsewhere only
+// its last two parts, so that results from two machines are of the same model.
+func shown(path string) string {
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	if root, err := Root(); err == nil {
+		if rel, err := filepath.Rel(root, path); err == nil && !strings.HasPrefix(rel, "..") {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
+}

@@ -1,0 +1,315 @@
+package lora_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/data"
+	"lorabench/internal/checkpoint"
+	"lorabench/internal/torch"
+	"lorabench/lora"
+	"lorabench/opt"
+)
+
+// Tolerances on a CPU in float32 (parity_check.md; fixture.json's float32_error says what
+// transformers itself is off its float64 self).
+const (
+	logitsWithin   = 2e-5
+	lossWithin     = 5e-6
+	gradWithin     = 5e-6 // absolute; 5e-7 for the peer's own model, whose gradients are smaller
+	stepLossWithin = 1e-5
+	stepNormWithin = 1e-5 // relative
+	adapterWithin  = 1e-5
+)
+
+type table struct {
+	Steps       int     `json:"steps"`
+	Batch       int     `json:"batch"`
+	Accum       int     `json:"accum"`
+	LR          float64 `json:"lr"`
+	Warmup      int     `json:"warmup"`
+	WeightDecay float64 `json:"weight_decay"`
+	Clip        float64 `json:"clip"`
+	TotalFLOPs  float64 `json:"total_flos"`
+	Table       []struct {
+		Loss     float64 `json:"loss"`
+		GradNorm float64 `json:"grad_norm"`
+		LR       float64 `json:"lr"`
+	} `json:"table"`
+}
+
+type fixture struct {
+	dir      string
+	Loss     float64   `json:"loss"`
+	LossBase float64   `json:"loss_base"`
+	GradNorm float64   `json:"grad_norm"`
+	FullLoss float64   `json:"full_loss"`
+	FullNorm float64   `json:"full_grad_norm"`
+	BinLoss  float64   `json:"loss_with_pytorch_model_bin"`
+	Steps    table     `json:"steps"`
+	Full     table     `json:"full_steps"`
+	Warmup   table     `json:"warmup_steps"`
+	IDs      [][]int32 `json:"ids"`
+}
+
+func readFixture(t *testing.T, dir string) fixture {
+	f := fixture{dir: dir}
+	readJSON(t, filepath.Join(dir, "fixture.json"), &f)
+	if f.IDs == nil {
+		readJSON(t, filepath.Join(dir, "ids.json"), &f.IDs)
+	}
+	return f
+}
+
+func readJSON(t *testing.T, path string, v any) {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, v))
+}
+
+func fixtureDirs(t *testing.T) []string {
+	dirs := []string{"../testdata/parity/post", "../testdata/parity/pre", "../testdata/parity/sharded"}
+	if dir, ok := shared("tiny"); ok {
+		return append(dirs, dir)
+	}
+	t.Log("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
+	return dirs
+}
+
+func shared(name string) (string, bool) {
+	root := os.Getenv("LORABENCH_SHARED")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared")
+	}
+	dir := filepath.Join(root, "peer", "fixtures", name)
+	_, err := os.Stat(dir)
+	return dir, err == nil
+}
+
+func open(t *testing.T, path string) *checkpoint.File {
+	f, err := checkpoint.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func floats(t *testing.T, f *checkpoint.File, name string) []float32 {
+	x, ok, err := f.Tensor(name)
+	require.NoError(t, err)
+	require.True(t, ok, name)
+	v, err := checkpoint.Float32(x)
+	require.NoError(t, err)
+	return v
+}
+
+// loadModel loads a model with its own dropout off, as every fixture has it.
+func loadModel(t *testing.T, dir string) *opt.Model {
+	scope := torch.NewScope()
+	var m *opt.Model
+	require.NoError(t, torch.Run(func(*torch.Scope) (err error) {
+		m, _, err = opt.Load(scope, dir, torch.Float32, torch.CPU)
+		return err
+	}))
+	t.Cleanup(func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) })
+	m.ModelDropout = 0
+	return m
+}
+
+// padded reads a fixture's padded rows: the samples of their real tokens with their labels, and
+// each real token's flat index.
+func padded(t *testing.T, f *checkpoint.File) (data.Micro, []int) {
+	read := func(name string) (v []int64, width int) {
+		x, ok, err := f.Tensor(name)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.NoError(t, torch.Run(func(s *torch.Scope) error {
+			v = s.Ints(s.FromBytes(x.Data, torch.Int64, x.Shape...))
+			return nil
+		}))
+		return v, int(x.Shape[1])
+	}
+	ids, width := read("input_ids")
+	mask, _ := read("attention_mask")
+	labels, _ := read("labels")
+	var samples []data.Sample
+	var index, real []int
+	for i := 0; i < len(ids)/width; i++ {
+		var s data.Sample
+		for j := i * width; j < (i+1)*width; j++ {
+			if mask[j] == 1 {
+				s.IDs, s.Labels = append(s.IDs, int32(ids[j])), append(s.Labels, int32(labels[j]))
+				real = append(real, j)
+			}
+		}
+		samples, index = append(samples, s), append(index, i)
+	}
+	return data.Pack(samples, index), real
+}
+
+func largest(t *testing.T, got, want []float32) float64 {
+	require.Len(t, got, len(want))
+	w := 0.0
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= w) {
+			w = d
+		}
+	}
+	return w
+}
+
+func read(t *testing.T, x *torch.Tensor) (v []float32) {
+	require.NoError(t, torch.Run(func(s *torch.Scope) error { v = s.Floats(x); return nil }))
+	return v
+}
+
+// mean is the loss over a micro-batch's labels, with its gradient left in the parameters.
+func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
+	require.NoError(t, torch.Run(func(s *torch.Scope) error {
+		l := s.Scale(m.LossSum(s, b, true), 1/float64(b.Labels))
+		torch.Backward(l)
+		loss = s.Item(l)
+		return nil
+	}))
+	return loss
+}
+
+func logits(t *testing.T, m *opt.Model, b *data.Micro) (v []float32) {
+	require.NoError(t, torch.Run(func(s *torch.Scope) error {
+		s.NoGrad(func() { v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false)) })
+		return nil
+	}))
+	return v
+}
+
+func TestAdapterAgreesWithPEFT(t *testing.T) {
+	for _, dir := range fixtureDirs(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			fx, f := readFixture(t, dir), open(t, filepath.Join(dir, "fixture.safetensors"))
+			m := loadModel(t, dir)
+			a, err := lora.Load(m, filepath.Join(dir, "adapter"))
+			require.NoError(t, err)
+			defer a.Close()
+			b, real := padded(t, f)
+
+			got, want := logits(t, m, &b), floats(t, f, "logits")
+			width := len(got) / len(real)
+			for i, row := range real {
+				require.Less(t, largest(t, got[i*width:(i+1)*width], want[row*width:(row+1)*width]), logitsWithin, "token %d", i)
+			}
+			require.InDelta(t, fx.Loss, mean(t, m, &b), lossWithin)
+			within := gradWithin
+			if filepath.Base(dir) == "tiny" {
+				within = 5e-7
+			}
+			total := 0.0
+			for i, name := range a.Names {
+				g := read(t, a.Gradient(i))
+				require.Less(t, largest(t, g, floats(t, f, "grad."+name)), within, name)
+				for _, x := range g {
+					total += float64(x) * float64(x)
+				}
+			}
+			require.InEpsilon(t, fx.GradNorm, math.Sqrt(total), 1e-5)
+		})
+	}
+}
+
+// steps trains as a fixture's table says and compares every step; labels are all real tokens.
+func steps(t *testing.T, m *opt.Model, p *lora.Params, ids [][]int32, want table) {
+	o := lora.DefaultOptions(lora.Schedule{LR: want.LR, Steps: want.Steps, Warmup: want.Warmup})
+	o.WeightDecay, o.ClipNorm = want.WeightDecay, want.Clip
+	tr, err := lora.NewTrainer(m, p, o)
+	require.NoError(t, err)
+	defer tr.Close()
+	samples := make([]data.Sample, len(ids))
+	for i, x := range ids {
+		samples[i] = data.Sample{IDs: x, Labels: x}
+	}
+	loader, err := data.NewLoader(samples, data.NewOrder(len(samples), 0, true), want.Batch)
+	require.NoError(t, err)
+	for range want.Steps {
+		var micros []data.Micro
+		for range want.Accum {
+			micros = append(micros, loader.Next())
+		}
+		require.NoError(t, tr.Step(micros))
+	}
+	log, err := tr.Log()
+	require.NoError(t, err)
+	require.Len(t, log, len(want.Table))
+	for i, w := range want.Table {
+		require.InDelta(t, w.Loss, log[i].Loss, stepLossWithin, "loss of step %d", i+1)
+		require.InEpsilon(t, w.GradNorm, log[i].GradNorm, stepNormWithin, "norm of step %d", i+1)
+		require.InDelta(t, w.LR, log[i].LearningRate, 1e-12, "rate of step %d", i+1)
+	}
+}
+
+func TestStepsAgreeWithTrainer(t *testing.T) {
+	for _, dir := range fixtureDirs(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			fx := readFixture(t, dir)
+			m := loadModel(t, dir)
+			a, err := lora.Load(m, filepath.Join(dir, "adapter"))
+			require.NoError(t, err)
+			defer a.Close()
+			steps(t, m, a.Params, fx.IDs, fx.Steps)
+			final := open(t, filepath.Join(dir, "final_adapter.safetensors"))
+			for i, name := range a.Names {
+				require.Less(t, largest(t, read(t, a.Tensors[i]), floats(t, final, name)), adapterWithin, name)
+			}
+		})
+	}
+}
+
+func TestWarmupAndWeightDecayAgreeWithTrainer(t *testing.T) {
+	const dir = "../testdata/parity/post"
+	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	m := loadModel(t, dir)
+	a, err := lora.Load(m, dir+"/adapter")
+	require.NoError(t, err)
+	defer a.Close()
+	steps(t, m, a.Params, fx.IDs, fx.Warmup)
+	for i, name := range a.Names {
+		require.Less(t, largest(t, read(t, a.Tensors[i]), floats(t, f, "warmup.final."+name)), adapterWithin, name)
+	}
+}
+
+func TestFullTrainingAgreesWithTrainer(t *testing.T) {
+	const dir = "../testdata/parity/post"
+	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	m, p, err := lora.Full(loadModel(t, dir))
+	require.NoError(t, err)
+	defer p.Close()
+	b, _ := padded(t, f)
+	require.InDelta(t, fx.FullLoss, mean(t, m, &b), lossWithin)
+	for i, name := range p.Names {
+		require.Less(t, largest(t, read(t, p.Gradient(i)), floats(t, f, "full.grad."+name)), gradWithin, name)
+	}
+	require.NoError(t, p.Restore())
+	steps(t, m, p, fx.IDs, fx.Full)
+}
+
+func TestHalfPrecisionCheckpoint(t *testing.T) {
+	dir, ok := shared("tiny")
+	if !ok {
+		t.Skip("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
+	}
+	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	only := t.TempDir() // the folder holds both formats; here only pytorch_model.bin
+	for _, name := range []string{"config.json", "pytorch_model.bin"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(only, name), b, 0o644))
+	}
+	m := loadModel(t, only)
+	a, err := lora.Load(m, dir+"/adapter")
+	require.NoError(t, err)
+	defer a.Close()
+	b, _ := padded(t, f)
+	require.InDelta(t, fx.BinLoss, mean(t, m, &b), lossWithin)
+}
