@@ -1,7 +1,6 @@
 package data
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -88,13 +87,8 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 		return nil, fmt.Errorf("prompt %q: cut at %d tokens, not one of %d records reaches %q, so there is no loss: raise the max length",
 			p.Name, maxLength, len(recs), answerMark)
 	}
-	return nil, errNoMark(p, len(recs))
-}
-
-var errMark = errors.New("the tokenizer gives the mark other ids inside a text than alone")
-
-func errNoMark(p Prompt, n int) error {
-	return fmt.Errorf("prompt %q: no text of %d records has the ids of %q, so there is no loss: %w", p.Name, n, answerMark, errMark)
+	return nil, fmt.Errorf("prompt %q: no text of %d records has the ids of %q, so there is no loss: the tokenizer gives it other ids within a text",
+		p.Name, len(recs), answerMark)
 }
 
 // afterLast returns the index after the last occurrence of mark in ids, 0 if there is none.

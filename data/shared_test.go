@@ -100,3 +100,34 @@ func TestPeerDigests(t *testing.T) {
 		assert.Equal(t, digests[name], got, name)
 	}
 }
+
+// The labels of the exercise's template at its length, as the peer makes them of the same file:
+//
+//	ids = [[2] + e.ids for e in tok.encode_batch([format_record(r, "qa") for r in recs], add_special_tokens=False)]
+//	labels = [completion_labels(x[:128], tok.encode(" ### Answer:", add_special_tokens=False).ids) for x in ids]
+//	sha256(b"".join(struct.pack(f"<{len(l)}i", *l) for l in labels))
+func TestPeerLabels(t *testing.T) {
+	tok, err := LoadTokenizer(shared(t, "data"))
+	require.NoError(t, err)
+	set, err := Load(context.Background(), shared(t, "data/code_alpaca_20k.json.gz"))
+	require.NoError(t, err)
+	samples, err := Assigned.Encode(tok, set.Records, 128)
+	require.NoError(t, err)
+	sum, tokens := sha256.New(), 0
+	for _, s := range samples {
+		var b []byte
+		for _, label := range s.Labels {
+			b = binary.LittleEndian.AppendUint32(b, uint32(label))
+		}
+		sum.Write(b)
+		tokens += len(s.Labels)
+	}
+	assert.Equal(t, 1603880, tokens)
+	assert.Equal(t, "6443d7d5271985cdb4e7caa45b34283eacd303cca1daf598d4245074c499d303", hex.EncodeToString(sum.Sum(nil)))
+	labels := 0
+	for i := range samples {
+		m := Pack(samples, []int{i})
+		labels += m.Labels
+	}
+	assert.Equal(t, 1130371, labels)
+}

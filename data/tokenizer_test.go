@@ -222,6 +222,7 @@ func TestMissingTokenizerFiles(t *testing.T) {
 
 	for _, c := range []struct{ name, content, want string }{
 		{"tokenizer_config.json", `{"bos_token": 5}`, "tokenizer_config.json"},
+		{"tokenizer_config.json", `{"add_prefix_space": true}`, "add_prefix_space"},
 		{"special_tokens_map.json", `{"bos_token": "<begin>"}`, `"<begin>"`},
 		{"config.json", `{"bos_token_id": 100000}`, "100000"},
 	} {

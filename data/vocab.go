@@ -163,9 +163,13 @@ func (s *specialTokens) read(raw []byte) error {
 		UNK   tokenText `json:"unk_token"`
 		Pad   tokenText `json:"pad_token"`
 		BOSID *int64    `json:"bos_token_id"`
+		Space bool      `json:"add_prefix_space"`
 	}
 	if err := unmarshal(raw, &f); err != nil {
 		return err
+	}
+	if f.Space {
+		return errors.New("add_prefix_space is true: only false is supported")
 	}
 	for _, field := range []struct {
 		to   *string

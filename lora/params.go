@@ -7,8 +7,8 @@ import (
 )
 
 // Params is the trainable parameters: one flat float32 buffer of n values, one of n gradients,
-// and the two of Adam's moments. Each parameter and its gradient is a view, so that zeroing, the
-// norm, clipping and AdamW are one kernel each, whatever the number of layers.
+// and the two of Adam's moments. Each parameter and its gradient is a view, so that zeroing,
+// clipping and AdamW are one kernel each, whatever the number of layers.
 type Params struct {
 	Names   []string
 	Tensors []*torch.Tensor // leaves that require a gradient, in the order of Names

@@ -115,7 +115,7 @@ func (t *Trainer) Step(micros []data.Micro) error {
 
 func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
 	p := t.params
-	norm := s.Norm(p.grad)
+	norm := s.Norm(p.grads)
 	if t.ClipNorm > 0 {
 		// torch.nn.utils.clip_grad_norm_, its 1e-6 included.
 		torch.MulIn(p.grad, s.ClampMax(s.Scale(s.Reciprocal(s.AddScalar(norm, 1e-6)), t.ClipNorm), 1))

@@ -43,6 +43,11 @@ func (c *Client) get(ctx context.Context, address string, have func(etag string,
 		}
 		resp, err := client.Do(req)
 		if err != nil {
+			// Without the address: that of a redirect is signed, and whoever reads the log could use it.
+			var failed *url.Error
+			if errors.As(err, &failed) {
+				err = failed.Err
+			}
 			return nil, &networkError{err: err, host: req.URL.Host}
 		}
 		a.note(resp)
@@ -90,10 +95,6 @@ func (a *answer) check() (*answer, error) {
 	}
 	defer a.Body.Close()
 	said := first(a.Header.Get("X-Error-Message"), a.Header.Get("X-Error-Code"))
-	if said == "" && a.Request.Header.Get("Authorization") != "" {
-		// Never quote a body that may carry more than a word of explanation.
-		said = http.StatusText(a.StatusCode)
-	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(a.Body, 1<<16))
 	return nil, &statusError{code: a.StatusCode, said: said, url: a.Request.URL}
 }
@@ -121,7 +122,7 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	text := fmt.Sprintf("%s answered %d %s", e.url.Host, e.code, http.StatusText(e.code))
-	if e.said != "" && e.said != http.StatusText(e.code) {
+	if e.said != "" {
 		text += " (" + e.said + ")"
 	}
 	return text

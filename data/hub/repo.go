@@ -49,6 +49,15 @@ func (r repository) snapshot(commit string) string {
 	return filepath.Join(r.folder, "snapshots", commit)
 }
 func (r repository) blob(etag string) string { return filepath.Join(r.folder, "blobs", etag) }
+
+// path is the repository's in the Hub's addresses.
+func (r repository) path() string {
+	if r.kind == "models" {
+		return "/" + r.name
+	}
+	return "/" + r.kind + "/" + r.name
+}
+
 func (r repository) ref() string {
 	return filepath.Join(r.folder, "refs", filepath.FromSlash(r.revision))
 }
@@ -125,15 +134,11 @@ func (c *Client) fileURL(r repository, commit, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	prefix := "/"
-	if r.kind != "models" {
-		prefix = "/" + r.kind + "/"
-	}
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
 		parts[i] = url.PathEscape(p)
 	}
-	return hub.String() + prefix + r.name + "/resolve/" + commit + "/" + strings.Join(parts, "/"), nil
+	return hub.String() + r.path() + "/resolve/" + commit + "/" + strings.Join(parts, "/"), nil
 }
 
 // cached returns what the cache has of the revision. Which other files the repository has, it does not know.
@@ -174,10 +179,7 @@ func (c *Client) explain(r repository, err error) error {
 	fail := func(advice string) error {
 		return fmt.Errorf("%s %s at %q: %w; %s", what, r.name, r.revision, err, advice)
 	}
-	page := first(c.Endpoint, defaultEndpoint) + "/" + r.name
-	if r.kind != "models" {
-		page = first(c.Endpoint, defaultEndpoint) + "/" + r.kind + "/" + r.name
-	}
+	page := strings.TrimRight(first(c.Endpoint, defaultEndpoint), "/") + r.path()
 	var status *statusError
 	var network *networkError
 	switch {

@@ -103,9 +103,9 @@ def make_tokenizer():
     whole = Tokenizer(models.BPE(vocab=whole_vocab, merges=merges, ignore_merges=True))
     whole.pre_tokenizer = pre
     whole.add_special_tokens([AddedToken("<pad>", normalized=True), AddedToken("</s>", normalized=True),
-                              AddedToken("</s></s>", normalized=True), AddedToken("s><", normalized=False)])
+                              AddedToken("</s></s>", normalized=True), AddedToken("pad>!", normalized=False)])
     write("whole_words/tokenizer.json", json.loads(whole.to_str()), ensure_ascii=False)
-    more = ["a parrot says hello", "hello", "hellohello", "\n\n\n", "</s></s></s>", "</s><pad>", "s><s><"]
+    more = ["a parrot says hello", "hello", "hellohello", "\n\n\n", "</s></s></s>", "</s><pad>", "<pad>!", "<pad><pad>!</s></s></s>", "<pad>!!"]
 
     def cases(t, texts):
         return [{"text": s, "ids": t.encode(s, add_special_tokens=False).ids} for s in texts]

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The test program stands in for the commands that set-up runs: under their names it does what they would, with what the
@@ -95,7 +96,7 @@ func fakePip(command string, args []string) error {
 		return nil
 	case "hang":
 		_ = os.WriteFile(filepath.Join(dir, "pid"), fmt.Append(nil, os.Getpid()), 0o644)
-		select {}
+		time.Sleep(time.Hour)
 	}
 	return fakeInstall(dir, args)
 }

@@ -51,6 +51,25 @@ func (s *Scope) NoGrad(f func()) {
 	f()
 }
 
+// Norm is the 2-norm over all the tensors' elements, a float32 scalar: the norm of each one's norm,
+// as clip_grad_norm_ has it. One sum over a flat buffer was tried and refused: in float32 it is off
+// by 2e-5 at 800,000 elements, and grows with rank.
+func (s *Scope) Norm(ts []*Tensor) *Tensor {
+	const op = "_foreach_norm"
+	if len(ts) == 0 {
+		fail(op, "no tensors")
+	}
+	handles := make([]unsafe.Pointer, len(ts))
+	for i, t := range ts {
+		handles[i] = unsafe.Pointer(t.ptr(op))
+	}
+	slot()
+	out[0] = native(op, func(err **C.char) lib.Ctensor {
+		return lib.Ctensor(C.lb_norm(&handles[0], C.int(len(handles)), err))
+	}, ts...)
+	return s.made(op, ts...)
+}
+
 // AdamW is one step of AdamW (Loshchilov and Hutter, arXiv:1711.05101) over flat float32 buffers
 // of equal length n: parameters p, gradients g, moments m and v; step and rate are one-element
 // float32 tensors on the same device, so that a step waits for nothing and can be replayed from

@@ -68,9 +68,28 @@ void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double
   });
 }
 
+void *lb_norm(void **tensors, int n, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    std::vector<at::Tensor> ts;
+    ts.reserve(n);
+    for (int i = 0; i < n; i++)
+      ts.push_back(T(tensors[i]));
+    out = new at::Tensor(at::stack(at::_foreach_norm(ts, 2)).norm());
+  });
+  return out;
+}
+
 const char *lb_version(void) { return TORCH_VERSION; }
 void lb_seed(int64_t seed) { at::manual_seed(seed); }
 int lb_threads(void) { return at::get_num_threads(); }
+
+int lb_flash(int on) {
+  auto &context = at::globalContext();
+  bool was = context.userEnabledFlashSDP();
+  context.setSDPUseFlash(on);
+  return was;
+}
 
 void lb_cuda_memory(int device, lb_memory *out, char **err) {
   guard(err, [&] {

@@ -12,9 +12,12 @@ void lb_set_grad(void *t, void *g, char **err);
 void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double beta1, double beta2, double eps,
               double decay, char **err);
 
+void *lb_norm(void **tensors, int n, char **err);
+
 const char *lb_version(void);
 void lb_seed(int64_t seed);
 int lb_threads(void);
+int lb_flash(int on); // returns what was
 
 // Peaks and present use of one CUDA device's caching allocator, in bytes.
 typedef struct {

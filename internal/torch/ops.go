@@ -64,12 +64,6 @@ func (s *Scope) ClampMax(t *Tensor, v float64) *Tensor {
 	return s.made("clamp_max", t)
 }
 
-// Norm is the 2-norm of all elements, a scalar.
-func (s *Scope) Norm(t *Tensor) *Tensor {
-	lib.AtgNorm(slot(), t.ptr("norm"))
-	return s.made("norm", t)
-}
-
 // Sum is the sum of all elements in their own type, a scalar.
 func (s *Scope) Sum(t *Tensor) *Tensor {
 	lib.AtgSum(slot(), t.ptr("sum"), -1)
