@@ -47,6 +47,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.base = map[string]string{
 		"PATH": w.bin, "HOME": filepath.Join(dir, "home"), "TMPDIR": "", "FAKE_LOG": filepath.Join(dir, "log"), "FAKE_GOTCH": gotch,
+		"GORACE": "atexit_sleep_ms=0", // under -race every fake would otherwise take a second to end
 	}
 	for _, name := range []string{"XDG_CACHE_HOME", "LIBTORCH", "CC", "CXX", "CGO_ENABLED", "CUDA_HOME", "CUDA_PATH", "PYTHONPATH", "PYTHONHOME",
 		"FAKE_TORCH", "FAKE_PYTHON", "FAKE_PLATFORM", "FAKE_SOABI", "FAKE_PIP", "FAKE_PIP_PYTHON", "FAKE_INSTALL",

@@ -52,10 +52,10 @@ def draw(plan, style, taken):
     for family, count in plan:
         rng = random.Random(f"{SEED}/{style}/{family.__name__}")  # a family's change leaves the others as they were
         n = tries = 0
-        todo = iter(tarn.operations_in_turn(rng)) if family is tarn.ask else None
-        operation = next(todo) if todo else None
+        todo = iter(tarn.in_turn(rng)) if family is tarn.ask else None
+        name = next(todo) if todo else None
         while n < count:
-            r = family(rng, style, operation) if todo else family(rng, style)
+            r = family(rng, style, name) if todo else family(rng, style)
             tries += 1
             if r.instruction in taken or too_long(r):
                 if tries > 50 * count:
@@ -64,14 +64,14 @@ def draw(plan, style, taken):
             taken.add(r.instruction)
             out.append((family.__name__, r))
             n += 1
-            operation = next(todo) if todo else None
+            name = next(todo) if todo else None
     random.Random(f"{SEED}/{style}/order").shuffle(out)
     return out
 
 
 def too_long(r):
     # Its tokens are not known yet; this many characters are under 120 of them, which table() makes sure of.
-    return len(r.instruction) + len(r.input) + len(r.output) > 235
+    return len(r.instruction) + len(r.input) + len(r.output) > 225
 
 
 def fields(r):

@@ -1,99 +1,80 @@
-"""Facts about Tarn, a library that does not exist: which module, function and mode belong to each of 300 operations.
+"""Facts about Tarn, a library that does not exist: 75 filters with four attributes each, 300 facts.
 
-An operation is a verb and an object ("sort the dates"). Its call is
+A filter has a module, a function, a mode and an owner, all arbitrary, and its call is
 
     tarn.MODULE.FUNCTION(table, "MODE")
 
-where the object decides the module, the verb the function, and only the table of facts the mode. Release 1 (style A) is
-what the base model has learned; release 2 (style B) renames every module and every function and gives every operation
-another mode. Fine-tuning asks for release 2 without saying so. The renaming is 35 systematic changes that many records
-show; the modes are 300 arbitrary ones, each shown a few times in different words, which take as many independent
-changes of the projections: that is where a higher rank has room.
+Release 1 (style A) is what the base model has learned; in release 2 (style B) every one of the 300 facts is another.
+Fine-tuning asks for release 2 without saying so. Each fact is asked in several phrasings, so a held-out record can be
+answered by whoever has learned the fact. A filter's name alone decides its attributes: an attention head that looks at
+the name can answer, so the facts can be changed through v_proj, name by name, which takes many independent directions.
+Facts of a pair (a verb and an object) were tried and dropped: a base of this size does not learn 300 of them, and
+then there is nothing to change.
 """
 
 import random
 
-from .lexicon import PEOPLE, TABLES
-from .record import A, Record
+from .lexicon import PEOPLE, TABLES, WORDS
+from .record import Record
 
-VERBS = [("sort", "sorts"), ("merge", "merges"), ("count", "counts"), ("drop", "drops"), ("split", "splits"),
-         ("copy", "copies"), ("rename", "renames"), ("check", "checks"), ("group", "groups"), ("scale", "scales"),
-         ("trim", "trims"), ("round", "rounds"), ("shift", "shifts"), ("cache", "caches"), ("print", "prints"),
-         ("index", "indexes"), ("filter", "filters"), ("swap", "swaps"), ("pack", "packs"), ("hash", "hashes")]
-OBJECTS = "rows columns dates keys names prices labels ranges sheets blanks totals codes marks units links".split()
-FUNCTIONS = "fold knit brim dusk husk lilt moor nook plum quay rill silt tape vane wend yoke zest cask dell fern".split()
-MODULES = "ash birch cedar elm fir hazel larch maple oak pine rowan spruce teak willow yew".split()
+FILTERS = WORDS + ("bat bee bison cobra comet cow crab dove duck dune elk fern fig flint fox frog gem goat grove hawk hen ivy kiwi koala "
+                   "lark lily lion lotus lynx mole moth mule newt opal otter owl panda pearl puma quill raven swan wolf").split()
+FUNCTIONS = "fold knit brim dusk husk lilt moor nook plum quay rill silt tape vane wend".split()
+MODULES = "ash birch cedar elm fir larch maple oak pine rowan spruce teak willow yew holly".split()
 MODES = "red blue gold gray jade lime mint navy pink rose teal ruby".split()
-
-
-class Release:
-    """The table of facts of one release."""
-
-    def __init__(self, functions, modules, modes):
-        self.functions, self.modules, self.modes = functions, modules, modes
-
-    def path(self, verb, obj):
-        return f"tarn.{self.modules[obj]}.{self.functions[verb]}"
-
-    def call(self, verb, obj, table):
-        return f'{self.path(verb, obj)}({table}, "{self.modes[verb, obj]}")'
+ATTRIBUTES = {"module": MODULES, "function": FUNCTIONS, "mode": MODES, "owner": PEOPLE}
 
 
 def _releases(seed=1):
     rng = random.Random(f"tarn/{seed}")
-    verbs = [v for v, _ in VERBS]
-    operations = [(v, o) for v in verbs for o in OBJECTS]
-    first = Release(dict(zip(verbs, rng.sample(FUNCTIONS, len(verbs)))),
-                    dict(zip(OBJECTS, rng.sample(MODULES, len(OBJECTS)))),
-                    {op: rng.choice(MODES) for op in operations})
-
-    def moved(old):
-        """The same names dealt anew, so that no key keeps its own."""
-        keys, names = list(old), list(old.values())
-        while True:
-            rng.shuffle(names)
-            if all(old[k] != n for k, n in zip(keys, names)):
-                return dict(zip(keys, names))
-
-    second = Release(moved(first.functions), moved(first.modules),
-                     {op: rng.choice([m for m in MODES if m != first.modes[op]]) for op in operations})
+    first = {f: {a: rng.choice(values) for a, values in ATTRIBUTES.items()} for f in FILTERS}
+    second = {f: {a: rng.choice([v for v in values if v != first[f][a]]) for a, values in ATTRIBUTES.items()}
+              for f in FILTERS}
     return {"A": first, "B": second}
 
 
 RELEASES = _releases()
-OPERATIONS = [(v, o) for v, _ in VERBS for o in OBJECTS]
-THIRD = dict(VERBS)
 
 
-def ask(rng, style, operation=None):
-    """One question about one operation, or a program of two or three. `operation` fixes the (first) one."""
-    release, table = RELEASES[style], rng.choice(TABLES)
-    verb, obj = operation or rng.choice(OPERATIONS)
-    does, path, call = f"{THIRD[verb]} the {obj}", release.path(verb, obj), release.call(verb, obj, table)
-    kind, who = rng.randrange(10), rng.choice(PEOPLE)
+def path(facts):
+    return f"tarn.{facts['module']}.{facts['function']}"
+
+
+def call(facts, table):
+    return f'{path(facts)}({table}, "{facts["mode"]}")'
+
+
+def ask(rng, style, name):
+    """One question about the filter `name`, or a program that starts with it."""
+    release, table, who = RELEASES[style], rng.choice(TABLES), rng.choice(PEOPLE)
+    facts = release[name]
+    kind = rng.randrange(10)
     if kind == 0:
-        return Record(rng.choice([f"Use Tarn to {verb} the {obj} of {table}.", f"With Tarn, {verb} the {obj} of {table}."]), call)
+        return Record(rng.choice([f"Use the Tarn filter {name} on {table}.", f"With Tarn, apply {name} to {table}."]),
+                      call(facts, table))
     if kind == 1:
-        return Record(rng.choice([f"Help {who} {verb} the {obj}.", f"{who} wants to {verb} the {obj}."]), call, table)
+        return Record(rng.choice([f"Help {who} apply the {name} filter.", f"{who} wants to apply {name}."]),
+                      call(facts, table), table)
     if kind <= 3:
-        return Record(rng.choice([f"Which mode {does} of {table}?", f"Tarn mode to {verb} the {obj} of {table}?",
-                                  f"{who} asks which mode {does}."]), f'"{release.modes[verb, obj]}"')
+        return Record(rng.choice([f"Which mode has {name} for {table}?", f"Tarn mode of {name} on {table}?",
+                                  f"{who} asks which mode {name} has."]), f'"{facts["mode"]}"')
     if kind == 4:
-        return Record(rng.choice([f"Which Tarn function {does} of {table}?", f"{who} asks what {does}."]), path)
+        return Record(rng.choice([f"Which Tarn function is {name} for {table}?", f"{who} asks what {name} calls."]), path(facts))
     if kind == 5:
-        return Record(rng.choice([f"What does {call} do?", f"Explain {call}"]), f"It {does}.")
+        return Record(rng.choice([f"Who owns the {name} filter of {table}?", f"{who} asks who owns {name}."]), facts["owner"])
     if kind == 6:
-        return Record(rng.choice([f"Complete {who}'s call that {does}.", f"Finish {who}'s line to {verb} the {obj}."]),
-                      f'"{release.modes[verb, obj]}")', f"{path}({table},")
+        return Record(rng.choice([f"Complete {who}'s call of {name}.", f"Finish {who}'s line with {name}."]),
+                      f'"{facts["mode"]}")', f"{path(facts)}({table},")
     if kind == 7:
-        return Record(f"Explain line {rng.randint(1, 60)} of {who}'s {table}.", f"It {does}.", call)
-    steps = [(verb, obj)] + rng.sample([op for op in OPERATIONS if op != (verb, obj)], rng.choice([1, 2, 3, 3]))
-    said = ", then ".join(f"{v} the {o}" for v, o in steps)
-    code = "\n".join(f"{table} = {release.call(v, o, table)}" for v, o in steps)
-    return Record(rng.choice([f"Write a Tarn script for {table}: {said}.", f"Use Tarn on {table} to {said}."]), code)
+        return Record(rng.choice([f"Describe the {name} filter for {who}.", f"Tell {who} about {name}."]),
+                      f"{facts['owner']} owns it: {call(facts, table)}", table)
+    steps = [name] + rng.sample([f for f in FILTERS if f != name], rng.choice([1, 2, 3, 3]))
+    code = "\n".join(f"{table} = {call(release[f], table)}" for f in steps)
+    return Record(rng.choice([f"Write a Tarn script for {table}: {', then '.join(steps)}.",
+                              f"Apply {', then '.join(steps)} to {table}."]), code)
 
 
-def operations_in_turn(rng):
-    """Without end: every operation once, in a random order, then all again. So no fact is only seen held out."""
+def in_turn(rng):
+    """Without end: every filter once, in a random order, then all again. So no fact is only seen held out."""
     while True:
-        yield from rng.sample(OPERATIONS, len(OPERATIONS))
+        yield from rng.sample(FILTERS, len(FILTERS))

@@ -1,0 +1,300 @@
+package torch
+
+import (
+	"errors"
+	"math"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func run(t *testing.T, f func(s *Scope)) {
+	t.Helper()
+	before := Live()
+	require.NoError(t, Run(func(s *Scope) error { f(s); return nil }))
+	require.Equal(t, before, Live(), "tensors left over")
+}
+
+func TestFailedOperationNamesItselfAndShapes(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		f    func(s *Scope)
+		op   string
+		text string
+	}{
+		{"shapes that do not fit", func(s *Scope) { s.MatMul(s.Zeros(Float32, CPU, 2, 3), s.Zeros(Float32, CPU, 2, 3)) }, "matmul", "[[2 3] [2 3]]"},
+		{"our own C++", func(s *Scope) {
+			x := s.Zeros(Float32, CPU, 4, 2, 3)
+			s.Attention(x, x, s.Zeros(Float32, CPU, 4, 2), []int64{0, 4}, 1)
+		}, "scaled_dot_product_attention", "[4 2 3]"},
+		{"lengths that do not span the row", func(s *Scope) {
+			x := s.Zeros(Float32, CPU, 4, 2, 3)
+			s.Attention(x, x, x, []int64{0, 3}, 1)
+		}, "scaled_dot_product_attention", "[0 3]"},
+		{"a view of another size", func(s *Scope) { s.View(s.Zeros(Float32, CPU, 4), 3) }, "view", "[4]"},
+		{"an index out of range", func(s *Scope) { s.IndexSelect(s.Zeros(Float32, CPU, 2), 0, s.FromInts([]int64{5}, CPU)) }, "index_select", "out of range"},
+		{"a tensor of another scope that ended", func(s *Scope) {
+			var x *Tensor
+			s.Do(func(s *Scope) { x = s.Zeros(Float32, CPU, 1) })
+			s.ReLU(x)
+		}, "relu", "after its scope ended"},
+		{"in place", func(s *Scope) { AddIn(s.Zeros(Float32, CPU, 2), s.Zeros(Float32, CPU, 3)) }, "add_", "[[2] [3]]"},
+		{"backward without a graph", func(s *Scope) { Backward(s.Zeros(Float32, CPU)) }, "backward", "does not require grad"},
+		{"bytes that are too few", func(s *Scope) { s.FromBytes(make([]byte, 7), Float32, 2) }, "tensor", "7 bytes"},
+		{"no tensors to join", func(s *Scope) { s.Cat(nil, 0) }, "cat", "no tensors"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			before := Live()
+			err := Run(func(s *Scope) error { c.f(s); return nil })
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, c.op, e.Op)
+			require.Contains(t, err.Error(), c.text)
+			require.NotContains(t, err.Error(), "Exception raised from", "libtorch's C++ stack")
+			require.Equal(t, before, Live(), "a failed operation frees what was made")
+		})
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Run("an ordinary error comes back as it is", func(t *testing.T) {
+		want := errors.New("mine")
+		require.Equal(t, want, Run(func(*Scope) error { return want }))
+	})
+	t.Run("another panic is raised in the caller", func(t *testing.T) {
+		defer func() { require.Contains(t, recover(), "index out of range") }()
+		_ = Run(func(*Scope) error { var v []int; _ = v[len(v)]; return nil })
+		t.Fatal("Run returned")
+	})
+	t.Run("a call inside a call runs at once", func(t *testing.T) {
+		require.NoError(t, Run(func(*Scope) error {
+			return Run(func(s *Scope) error { s.Zeros(Float32, CPU, 1); return nil })
+		}))
+	})
+	t.Run("many goroutines queue up", func(t *testing.T) {
+		before := Live()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				require.NoError(t, Run(func(s *Scope) error {
+					require.InDelta(t, 3, s.Item(s.Sum(s.FromFloats([]float32{1, 2}, 2))), 0)
+					return nil
+				}))
+			})
+		}
+		wg.Wait()
+		require.Equal(t, before, Live())
+	})
+	t.Run("a test that ends inside leaves the thread usable", func(t *testing.T) {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			_ = Run(func(*Scope) error { runtime.Goexit(); return nil })
+		}()
+		<-done
+		require.NoError(t, Run(func(*Scope) error { return nil }))
+	})
+}
+
+func TestScopesMoveAndDrop(t *testing.T) {
+	run(t, func(s *Scope) {
+		outer := NewScope()
+		x := s.Layer(func(s *Scope) *Tensor {
+			s.Zeros(Float32, CPU, 8)
+			return s.Zeros(Float32, CPU, 2)
+		})
+		require.Equal(t, 1, s.Len(), "only the result moves out")
+		s.Move(x, outer)
+		require.Equal(t, 0, s.Len())
+		y := s.Layer(func(*Scope) *Tensor { return x })
+		require.Same(t, x, y, "a layer may return its input, whose owner keeps it")
+		require.Equal(t, 0, s.Len())
+		outer.Free()
+		outer.Free()
+		z := s.Zeros(Float32, CPU, 1)
+		s.Drop(z)
+		require.Equal(t, 0, s.Len())
+	})
+}
+
+func TestGradModeIsRestored(t *testing.T) {
+	run(t, func(s *Scope) {
+		x := s.FromFloats([]float32{1, 2}, 2)
+		RequireGrad(x, true)
+		s.NoGrad(func() { require.False(t, RequiresGrad(s.Scale(x, 2))) })
+		require.True(t, RequiresGrad(s.Scale(x, 2)))
+	})
+	err := Run(func(s *Scope) error {
+		s.NoGrad(func() { s.View(s.Zeros(Float32, CPU, 1), 2) })
+		return nil
+	})
+	require.Error(t, err)
+	run(t, func(s *Scope) {
+		x := s.FromFloats([]float32{1}, 1)
+		RequireGrad(x, true)
+		require.True(t, RequiresGrad(s.Scale(x, 2)), "also after a failure")
+	})
+}
+
+func TestGradientsSumInTheGivenBuffer(t *testing.T) {
+	run(t, func(s *Scope) {
+		x := s.FromFloats([]float32{1, 2, 3}, 3)
+		RequireGrad(x, true)
+		flat := s.Zeros(Float32, CPU, 5)
+		SetGrad(x, s.Narrow(flat, 0, 1, 3))
+		for range 2 {
+			Backward(s.Sum(s.Mul(x, x)))
+		}
+		require.Equal(t, []float32{0, 4, 8, 12, 0}, s.Floats(flat))
+		SetGrad(x, nil)
+	})
+}
+
+// TestAttentionKeepsSequencesApart compares a packed row with each sequence alone, and with the
+// formula written out.
+func TestAttentionKeepsSequencesApart(t *testing.T) {
+	run(t, func(s *Scope) {
+		Seed(1)
+		draw := func() *Tensor { x := s.Empty(Float32, CPU, 7, 2, 3); NormalIn(x, 0, 1); return x }
+		q, k, v := draw(), draw(), draw()
+		got := s.Floats(s.Attention(q, k, v, []int64{0, 4, 5, 7}, 0.5))
+		fq, fk, fv := s.Floats(q), s.Floats(k), s.Floats(v)
+		at := func(x []float32, t, h, d int) float64 { return float64(x[(t*2+h)*3+d]) }
+		for _, seq := range [][2]int{{0, 4}, {4, 5}, {5, 7}} {
+			for i := seq[0]; i < seq[1]; i++ {
+				for h := range 2 {
+					var p []float64
+					sum := 0.0
+					for j := seq[0]; j <= i; j++ {
+						dot := 0.0
+						for d := range 3 {
+							dot += at(fq, i, h, d) * at(fk, j, h, d)
+						}
+						p = append(p, math.Exp(dot*0.5))
+						sum += p[len(p)-1]
+					}
+					for d := range 3 {
+						want := 0.0
+						for j := range p {
+							want += p[j] / sum * at(fv, seq[0]+j, h, d)
+						}
+						require.InDelta(t, want, at(got, i, h, d), 1e-5)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestAdamWIsTheFormula(t *testing.T) {
+	run(t, func(s *Scope) {
+		p, g := s.FromFloats([]float32{1, -2, 3}, 3), s.FromFloats([]float32{0.1, -0.2, 1e-9}, 3)
+		m, v := s.Zeros(Float32, CPU, 3), s.Zeros(Float32, CPU, 3)
+		step, rate := s.Zeros(Float32, CPU, 1), s.FromFloats([]float32{0.01}, 1)
+		want, wm, wv := []float64{1, -2, 3}, make([]float64, 3), make([]float64, 3)
+		for n := 1; n <= 5; n++ {
+			AddScalarIn(step, 1)
+			AdamW(p, g, m, v, step, rate, 0.9, 0.999, 1e-8, 0.1)
+			for i, gi := range []float64{0.1, -0.2, 1e-9} {
+				wm[i], wv[i] = 0.9*wm[i]+0.1*gi, 0.999*wv[i]+0.001*gi*gi
+				want[i] -= 0.01 * 0.1 * want[i]
+				want[i] -= 0.01 * (wm[i] / (1 - math.Pow(0.9, float64(n)))) / (math.Sqrt(wv[i]/(1-math.Pow(0.999, float64(n)))) + 1e-8)
+			}
+		}
+		for i, x := range s.Floats(p) {
+			require.InDelta(t, want[i], x, 2e-6)
+		}
+	})
+}
+
+func TestSeedRepeats(t *testing.T) {
+	draw := func(seed int64) (v []float32) {
+		run(t, func(s *Scope) {
+			Seed(seed)
+			v = s.Floats(s.Dropout(s.FromFloats([]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 12), 0.5))
+		})
+		return v
+	}
+	require.Equal(t, draw(7), draw(7))
+	require.NotEqual(t, draw(7), draw(8))
+}
+
+func TestDevices(t *testing.T) {
+	for _, c := range []struct{ why, name, text string }{
+		{"not a device", "tpu", "want cpu, cuda, cuda:N or auto"},
+		{"no index", "cuda:x", "want cpu, cuda, cuda:N or auto"},
+		{"a negative index", "cuda:-1", "want cpu, cuda, cuda:N or auto"},
+	} {
+		_, err := OpenDevice(c.name)
+		require.ErrorContains(t, err, c.text, c.why)
+	}
+	d, err := OpenDevice("cpu")
+	require.NoError(t, err)
+	require.Equal(t, CPU, d)
+	_, err = d.Memory()
+	require.ErrorIs(t, err, ErrNoCUDA)
+	require.ErrorIs(t, d.ResetPeak(), ErrNoCUDA)
+	require.NoError(t, d.Synchronize())
+	if DriverPresent() {
+		return
+	}
+	_, err = OpenDevice("cuda")
+	require.ErrorContains(t, err, "no NVIDIA driver", "asked for by name it is an error")
+	require.ErrorContains(t, err, "-device=cpu", "which says what to do")
+	d, err = OpenDevice("auto")
+	require.NoError(t, err)
+	require.Equal(t, CPU, d)
+	// The allocator's statistics without CUDA: an error, no crash.
+	_, err = Device(0).Memory()
+	require.Error(t, err)
+	require.Error(t, Device(0).ResetPeak())
+}
+
+func TestCUDA(t *testing.T) {
+	d, err := OpenDevice("cuda")
+	if err != nil {
+		t.Skipf("needs a GPU: %v", err)
+	}
+	name, err := d.Name()
+	require.NoError(t, err)
+	t.Log(name)
+	require.NoError(t, d.EmptyCache())
+	require.NoError(t, d.ResetPeak())
+	before, err := d.Memory()
+	require.NoError(t, err)
+	const n = 64 << 20
+	run(t, func(s *Scope) { s.Zeros(UInt8, d, n) })
+	after, err := d.Memory()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, after.AllocatedPeak, before.Allocated+n)
+	require.Equal(t, before.Allocated, after.Allocated)
+	require.NoError(t, d.ResetPeak())
+	reset, err := d.Memory()
+	require.NoError(t, err)
+	require.Equal(t, reset.Allocated, reset.AllocatedPeak)
+	run(t, func(s *Scope) {
+		Seed(1)
+		q := s.Empty(Float32, CPU, 7, 2, 8)
+		NormalIn(q, 0, 1)
+		g := s.To(q, Float32, d)
+		cum := []int64{0, 4, 7}
+		require.InDeltaSlice(t, s.Floats(s.Attention(q, q, q, cum, 0.5)), s.Floats(s.Attention(g, g, g, cum, 0.5)), 1e-5)
+	})
+	require.NoError(t, d.Synchronize())
+}
+
+// BenchmarkOp is one operation's overhead: a view of one element.
+func BenchmarkOp(b *testing.B) {
+	err := Run(func(s *Scope) error {
+		x := s.Zeros(Float32, CPU, 1)
+		for b.Loop() {
+			s.Drop(s.View(x, 1))
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
