@@ -8,7 +8,8 @@ import (
 )
 
 // Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
-// field names. Fields the file leaves out have OPTConfig's defaults.
+// field names. Fields the file leaves out have OPTConfig's defaults; only model_type has none, so
+// that an adapter's or a tokenizer's config is not taken for an OPT-125m.
 type Config struct {
 	ModelType             string  `json:"model_type"`
 	VocabSize             int64   `json:"vocab_size"`
@@ -41,7 +42,7 @@ const positionOffset = 2
 
 func defaults() Config {
 	return Config{
-		ModelType: "opt", VocabSize: 50272, HiddenSize: 768, NumHiddenLayers: 12, FFNDim: 3072, NumAttentionHeads: 12,
+		VocabSize: 50272, HiddenSize: 768, NumHiddenLayers: 12, FFNDim: 3072, NumAttentionHeads: 12,
 		MaxPositionEmbeddings: 2048, DoLayerNormBefore: true, LayerNormAffine: true, EnableBias: true,
 		TieWordEmbeddings: true, ActivationFunction: "relu", Dropout: 0.1, InitStd: 0.02,
 		BOSTokenID: 2, EOSTokenID: 2, PadTokenID: 1,
@@ -78,22 +79,26 @@ func ParseConfig(data []byte) (Config, error) {
 }
 
 func (c Config) check() error {
-	const limit = 1 << 24 // far above any OPT; keeps products of two within 64 bits
+	if c.ModelType != "opt" { // first: the sizes of another kind's config mean nothing
+		return fmt.Errorf("model_type is %q, want \"opt\": only OPT models are supported", c.ModelType)
+	}
+	// Far above any OPT (opt-175b has 96 layers). They keep NumParameters within 64 bits, and a
+	// forged file from making Params a list of gigabytes.
+	const most, mostLayers = 1 << 24, 1 << 10
 	for _, f := range []struct {
-		name  string
-		value int64
+		name        string
+		value, most int64
 	}{
-		{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"num_hidden_layers", int64(c.NumHiddenLayers)},
-		{"ffn_dim", c.FFNDim}, {"num_attention_heads", c.NumAttentionHeads},
-		{"max_position_embeddings", c.MaxPositionEmbeddings}, {"word_embed_proj_dim", c.WordEmbedProjDim},
+		{"vocab_size", c.VocabSize, most}, {"hidden_size", c.HiddenSize, most},
+		{"num_hidden_layers", int64(c.NumHiddenLayers), mostLayers},
+		{"ffn_dim", c.FFNDim, most}, {"num_attention_heads", c.NumAttentionHeads, most},
+		{"max_position_embeddings", c.MaxPositionEmbeddings, most}, {"word_embed_proj_dim", c.WordEmbedProjDim, most},
 	} {
-		if f.value < 1 || f.value > limit {
-			return fmt.Errorf("%s is %d, want 1 to %d", f.name, f.value, limit)
+		if f.value < 1 || f.value > f.most {
+			return fmt.Errorf("%s is %d, want 1 to %d", f.name, f.value, f.most)
 		}
 	}
 	switch {
-	case c.ModelType != "opt":
-		return fmt.Errorf("model_type is %q: only opt models are supported", c.ModelType)
 	case c.HiddenSize%c.NumAttentionHeads != 0:
 		return fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.NumAttentionHeads)
 	case c.ActivationFunction != "relu" && c.ActivationFunction != "gelu":
@@ -106,6 +111,8 @@ func (c Config) check() error {
 		return fmt.Errorf("layerdrop is %v: every published OPT has 0, and only that is supported", c.LayerDrop)
 	case c.Dropout < 0 || c.Dropout >= 1:
 		return fmt.Errorf("dropout is %v, want 0 <= dropout < 1", c.Dropout)
+	case c.InitStd < 0:
+		return fmt.Errorf("init_std is %v, want at least 0", c.InitStd)
 	case c.PadTokenID < 0 || c.PadTokenID >= c.VocabSize:
 		return fmt.Errorf("pad_token_id is %d, outside the vocabulary of %d", c.PadTokenID, c.VocabSize)
 	}

@@ -3,7 +3,9 @@ package opt
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lorabench/internal/checkpoint"
@@ -75,8 +77,10 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 	if err := checkHead(s, c, f, byName, weights); err != nil {
 		return nil, err
 	}
-	for _, key := range byName {
-		return nil, fmt.Errorf("weight %s is not part of the model that config.json describes (%d such weights)", key, len(byName))
+	if len(byName) > 0 {
+		first := slices.Min(slices.Collect(maps.Values(byName)))
+		return nil, fmt.Errorf("weight %s in %s is not part of the model that config.json describes (%d such weights)",
+			first, strings.Join(f.Files(), ", "), len(byName))
 	}
 	return weights, nil
 }

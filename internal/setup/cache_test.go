@@ -143,3 +143,9 @@ func TestFreeBytes(t *testing.T) {
 	_, err = freeBytes("/none/such")
 	assert.Error(t, err)
 }
+
+func TestSizeOf(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, writeTree(dir, map[string]string{"a": "abc", "b/c": "de"}))
+	assert.EqualValues(t, 5, sizeOf([]string{dir, filepath.Join(dir, "gone")}), "pip moves things meanwhile")
+}

@@ -13,7 +13,8 @@ import (
 // no more is done than is needed.
 func TestNoticesChanges(t *testing.T) {
 	const link = "internal/torch/link/"
-	look := []string{"go env", "g++ check", "python3 -c", "g++ probe", "go mod"} // what looking at everything costs
+	look := []string{"go env", "g++ check", "go mod"} // with the libtorch of the last run
+	search := []string{"go env", "g++ check", "python3 -c", "g++ probe", "go mod"}
 	reinstall := []string{"go env", "g++ check", "python3 -c", "python3 -c", "python3 -m pip --version", "python3 -m pip install", "g++ probe", "go mod"}
 	tests := []struct {
 		why    string
@@ -30,26 +31,30 @@ func TestNoticesChanges(t *testing.T) {
 			removeAll(w.t, w.root+"/"+link+"libtorch")
 			require.NoError(w.t, os.Symlink("/nowhere", w.root+"/"+link+"libtorch"))
 		}, runs: look},
-		{why: "the state is gone", change: func(w *world) { removeAll(w.t, w.root+"/"+link+"setup.json") }, runs: look},
-		{why: "the state is junk", change: func(w *world) { w.write(w.root+"/"+link+"setup.json", "{") }, runs: look},
-		{why: "git clean", change: func(w *world) { removeAll(w.t, w.root+"/"+link); removeAll(w.t, w.root+"/go.work") }, runs: look},
+		{why: "the state is gone", change: func(w *world) { removeAll(w.t, w.root+"/"+link+"setup.json") }, runs: search},
+		{why: "the state is junk", change: func(w *world) { w.write(w.root+"/"+link+"setup.json", "{") }, runs: search},
+		{why: "git clean", change: func(w *world) { removeAll(w.t, w.root+"/"+link); removeAll(w.t, w.root+"/go.work") }, runs: search},
 		{why: "a file of gotch damaged", change: func(w *world) { w.write(w.gotch()+"/libtch/torch_api.cpp", "") }, runs: look,
 			check: func(w *world) { assert.Equal(w.t, "cpp", w.read(w.gotch()+"/libtch/torch_api.cpp")) }},
 		{why: "gotch removed", change: func(w *world) { removeAll(w.t, w.gotch()) }, runs: look},
-		{why: "the helper's source changed", change: func(w *world) { w.write(w.root+"/"+helperSource, "// other\n") }, runs: append(look[:5:5], "g++ helper"),
+		{why: "the helper's source changed", change: func(w *world) { w.write(w.root+"/"+helperSource, "// other\n") }, runs: append(look[:3:3], "g++ helper"),
 			check: func(w *world) { assert.Contains(w.t, w.read(w.root+"/"+link+helperLib), "// other") }},
-		{why: "a header beside the helper's source", change: func(w *world) { w.write(w.root+"/internal/torch/cuda/x.h", "x") }, runs: append(look[:5:5], "g++ helper")},
+		{why: "a header beside the helper's source", change: func(w *world) { w.write(w.root+"/internal/torch/cuda/x.h", "x") }, runs: append(look[:3:3], "g++ helper")},
 		{why: "the helper's source removed", change: func(w *world) { removeAll(w.t, w.root+"/"+helperSource) }, runs: look,
 			check: func(w *world) { assert.NoFileExists(w.t, w.root+"/"+link+helperLib) }},
 		{why: "the helper removed", change: func(w *world) { removeAll(w.t, w.root+"/"+link+helperLib) }, runs: look},
 		{why: "the helper truncated", change: func(w *world) { w.write(w.root+"/"+link+helperLib, "") }, runs: look,
 			check: func(w *world) { assert.NotEmpty(w.t, w.read(w.root+"/"+link+helperLib)) }},
-		{why: "another python3 first on PATH", change: func(w *world) {
+		{why: "a virtual environment does not change libtorch", change: func(w *world) {
 			w.write(w.dir+"/venv/bin/x", "")
 			require.NoError(w.t, os.Symlink(w.bin+"/python3", w.dir+"/venv/bin/python3"))
 			w.set("PATH", w.dir+"/venv/bin:"+w.bin)
-		}, runs: look},
-		{why: "PYTHONPATH may bring a torch", change: func(w *world) { w.set("PYTHONPATH", "/x") }, runs: look},
+			w.set("FAKE_TORCH", w.torch("venv/torch", "2.11.0"))
+		}, check: func(w *world) { assert.Equal(w.t, w.cache+"/torch-2.11.0-cpu/torch", w.linked()) }},
+		{why: "nor does it where something else has to be done", change: func(w *world) {
+			w.set("FAKE_TORCH", w.torch("venv/torch", "2.11.0"))
+			removeAll(w.t, w.root+"/go.work")
+		}, runs: look, check: func(w *world) { assert.Equal(w.t, w.cache+"/torch-2.11.0-cpu/torch", w.linked()) }},
 		{why: "another compiler", change: func(w *world) { w.set("CXX", "g++") }, runs: look},
 		{why: "a library of the cache removed", change: func(w *world) { removeAll(w.t, w.cache+"/torch-2.11.0-cpu/nvidia/cu13/lib/libcupti.so.13") }, runs: reinstall},
 		{why: "a library of the cache truncated", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/torch/lib/libc10.so", "c1") }, runs: reinstall},

@@ -5,6 +5,7 @@
 //
 // Libtorch is the one at LIBTORCH, else the torch of the python3 on PATH, else the one in the cache ($XDG_CACHE_HOME/lorabench,
 // by default ~/.cache/lorabench), where it is installed with pip if it is not there.
+// One that was found is kept while it is whole and LIBTORCH, the cache and the presence of an NVIDIA driver stay the same.
 package main
 
 import (

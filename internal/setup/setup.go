@@ -54,11 +54,10 @@ func (s *setup) prepare() error {
 	if err := s.removeStale(); err != nil {
 		return err
 	}
-	st, err = s.everything()
+	st, err = s.everything(st, in)
 	if err != nil {
 		return err
 	}
-	st.Inputs = in
 	if err := s.writeState(st); err != nil {
 		return err
 	}
@@ -68,15 +67,17 @@ func (s *setup) prepare() error {
 	return nil
 }
 
-// everything does the work, each step only as far as it is not done.
-func (s *setup) everything() (state, error) {
+// everything does the work, each step only as far as it is not done, and returns the new state.
+func (s *setup) everything(last state, in inputs) (state, error) {
 	tc, err := s.checkTools()
 	if err != nil {
 		return state{}, err
 	}
-	lt, err := s.findLibtorch(tc)
-	if err != nil {
-		return state{}, err
+	lt := last.Libtorch
+	if !last.keeps(in) {
+		if lt, err = s.findLibtorch(tc); err != nil {
+			return state{}, err
+		}
 	}
 	gotch, err := s.prepareGotch(lt)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *setup) everything() (state, error) {
 		return state{}, err
 	}
 	helper, err := s.buildHelper(tc, lt)
-	return state{Libtorch: lt, Gotch: gotch, Helper: helper}, err
+	return state{Inputs: in, Libtorch: lt, Gotch: gotch, Helper: helper}, err
 }
 
 // checkPlace refuses a machine or a folder that cannot serve.

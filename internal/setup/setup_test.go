@@ -90,7 +90,6 @@ func TestOrder(t *testing.T) {
 	cached := w.linked()
 
 	w.set("FAKE_TORCH", w.torch("venv/torch", "2.11.0"))
-	w.addCommand("pip3") // another PATH would be noticed; this is not
 	status, stdout, _ := w.run()
 	assert.Zero(t, status)
 	assert.Empty(t, stdout, "what was found is kept while it is whole")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
 
@@ -17,29 +16,24 @@ type state struct {
 	Helper   string   `json:"helper"` // key of the CUDA helper library, "" where there is none
 }
 
-// inputs is what the outcome depends on and a look at the environment tells.
+// inputs is what the outcome depends on and a look at the environment tells. The Python on PATH is not among them: whoever
+// enters and leaves a virtual environment is not to change libtorch, and compile for minutes, each time.
 type inputs struct {
 	Libtorch string   `json:"LIBTORCH"`
 	Cache    string   `json:"cache"`
-	Python   string   `json:"python3"` // where PATH finds it
-	Env      []string `json:"env"`
 	Driver   bool     `json:"driver"`
 	Patch    string   `json:"patch"` // changes with this program's patch
+	Env      []string `json:"env"`   // the compilers'
 }
 
 func (s *setup) inputs() inputs {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		python = ""
-	}
 	in := inputs{
 		Libtorch: os.Getenv("LIBTORCH"),
 		Cache:    s.cache,
-		Python:   python,
 		Driver:   s.hasDriver(),
 		Patch:    patchKey(gotchVersion, "", torchVersion),
 	}
-	for _, name := range []string{"PYTHONPATH", "PYTHONHOME", "CXX", "CC", "CGO_ENABLED"} {
+	for _, name := range []string{"CXX", "CC", "CGO_ENABLED"} {
 		in.Env = append(in.Env, name+"="+os.Getenv(name))
 	}
 	return in
@@ -62,21 +56,37 @@ func (s *setup) readState(in inputs) (state, error) {
 	if string(have) != string(want) {
 		return st, errors.New("the environment is another")
 	}
-	if err := checkSizes(st.Libtorch.Dir, st.Libtorch.Files); err != nil {
+	if err := checkLibtorch(st.Libtorch); err != nil {
 		return st, fmt.Errorf("libtorch: %w", err)
-	}
-	if st.Libtorch.Source == sourceCache {
-		if err := checkMarker(filepath.Dir(st.Libtorch.Dir)); err != nil {
-			return st, fmt.Errorf("libtorch: %w", err)
-		}
-	}
-	if version, err := versionOf(st.Libtorch.Dir); err != nil || version != st.Libtorch.Version {
-		return st, errors.New("libtorch has another version")
 	}
 	if err := checkMarker(st.Gotch); err != nil {
 		return st, fmt.Errorf("gotch: %w", err)
 	}
 	return st, s.checkRoot(st)
+}
+
+// keeps says whether the libtorch of the last run is to be used again, whatever else has changed since.
+func (st state) keeps(in inputs) bool {
+	return st.Inputs.Libtorch == in.Libtorch && st.Inputs.Cache == in.Cache && st.Inputs.Driver == in.Driver && checkLibtorch(st.Libtorch) == nil
+}
+
+// checkLibtorch says whether a libtorch is still as it was found.
+func checkLibtorch(lt libtorch) error {
+	if len(lt.Files) == 0 {
+		return errors.New("none was found")
+	}
+	if err := checkSizes(lt.Dir, lt.Files); err != nil {
+		return err
+	}
+	if lt.Source == sourceCache {
+		if err := checkMarker(filepath.Dir(lt.Dir)); err != nil {
+			return err
+		}
+	}
+	if version, err := versionOf(lt.Dir); err != nil || version != lt.Version {
+		return errors.New("it has another version")
+	}
+	return nil
 }
 
 // checkRoot checks what the last run left in the checkout.

@@ -1,0 +1,44 @@
+# lorabench. Every target prepares libtorch and gotch first; when that is done before, it costs no time.
+SHELL      := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+GO         ?= go
+STEPS      ?= 100
+COUNT      ?= 6
+RANKS      ?= 8,128,256
+OUT        ?= out
+BENCHFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench test lint fuzz clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: RANKS=$(RANKS) STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -help lists the flags)"
+
+setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
+	@GOWORK=off $(GO) run ./internal/setup
+
+bench: setup ## train each rank COUNT times for STEPS steps and compare the ranks with benchstat
+	@mkdir -p $(OUT)
+	@echo "bench: ranks $(RANKS), $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
+	@$(GO) test -run='^$$' -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench -ranks=$(RANKS) -out=$(OUT) $(BENCHFLAGS) | tee $(OUT)/bench.log
+	@echo
+	@$(GO) tool benchstat -col /rank $(OUT)/bench.txt
+	@echo
+	@echo "bench: exact results in $(OUT)/bench.txt, a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
+
+test: setup lint ## run every test, with gofmt, vet and staticcheck
+	@$(GO) test -count=1 -timeout=60m ./...
+
+lint: setup
+	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these files:"; gofmt -l .; exit 1; }
+	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
+
+FUZZTIME ?= 20s
+fuzz: setup ## run each fuzz target for FUZZTIME
+	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+		$(GO) test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1x $$p; done; done
+
+clean: ## remove results; the cached libtorch and gotch stay
+	rm -rf $(OUT)

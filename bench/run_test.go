@@ -1,0 +1,217 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/perf/benchfmt"
+
+	"lorabench/internal/torch"
+)
+
+// small is the repository's model with few records.
+func small(t *testing.T, steps int, args ...string) *Workload {
+	s, _, err := parse(t, steps, append([]string{"-device=cpu", "-limit=200", "-eval=20", "-batch=2", "-accum=2"}, args...)...)
+	require.NoError(t, err)
+	w, err := LoadWorkload(context.Background(), s, nil)
+	require.NoError(t, err)
+	t.Cleanup(w.Close)
+	return w
+}
+
+func runOnce(t *testing.T, w *Workload, rank string, seed int64, steps int) *Record {
+	r, err := w.Start(rank, seed)
+	require.NoError(t, err)
+	defer r.Close()
+	r.Begin()
+	for range steps {
+		require.NoError(t, r.Step())
+	}
+	require.NoError(t, r.End())
+	rec, err := r.Record()
+	require.NoError(t, err)
+	return rec
+}
+
+func losses(r *Record) (v []float64) {
+	for _, s := range r.Steps {
+		v = append(v, s.Loss)
+	}
+	return v
+}
+
+func TestARunDependsOnNothingThatRanBefore(t *testing.T) {
+	w := small(t, 4)
+	live := torch.Live()
+	first := runOnce(t, w, "8", 1, 4)
+	runOnce(t, w, "full", 1, 4)
+	runOnce(t, w, "32", 2, 4)
+	again := runOnce(t, w, "8", 1, 4)
+	require.Equal(t, losses(first), losses(again), "bit for bit")
+	require.Equal(t, first.EvalLoss, again.EvalLoss)
+	require.Equal(t, live, torch.Live(), "a run leaves no tensor behind")
+	other := runOnce(t, w, "8", 2, 4)
+	require.NotEqual(t, losses(first), losses(other), "another seed is another run")
+	// Paired: rank 32's first loss is rank 8's, since B is 0 in both and the data are the same.
+	require.InDelta(t, first.Steps[0].Loss, runOnce(t, w, "32", 1, 4).Steps[0].Loss, 0.2)
+	require.Equal(t, first.RealTokens, runOnce(t, w, "full", 1, 4).RealTokens, "same seed, same data")
+}
+
+func TestWithoutDropoutAllRanksStartAtTheSameLoss(t *testing.T) {
+	w := small(t, 2, "-dropout=0", "-model-dropout=0")
+	first := runOnce(t, w, "4", 1, 2).Steps[0].Loss
+	for _, rank := range []string{"16", "64", "full"} {
+		require.InDelta(t, first, runOnce(t, w, rank, 1, 2).Steps[0].Loss, 1e-6, rank)
+	}
+}
+
+func TestRecordSaysWhatWasMeasured(t *testing.T) {
+	w := small(t, 12)
+	rec := runOnce(t, w, "8", 3, 12)
+	require.Equal(t, 12, rec.GlobalStep)
+	require.Len(t, rec.Steps, 12)
+	require.EqualValues(t, 3*2*2*8*256, rec.Trainable, "layers x projections x (A and B) x r x hidden")
+	sum, last := 0.0, 0.0
+	for i, s := range rec.Steps {
+		sum += s.Loss
+		if i >= 2 {
+			last += s.Loss
+		}
+		require.InDelta(t, 2e-4*float64(12-i)/12, s.LearningRate, 1e-12)
+	}
+	require.InDelta(t, sum/12, rec.TrainLoss, 1e-12, "the mean of all steps")
+	require.InDelta(t, last/10, rec.Loss, 1e-12, "the mean of the last ten")
+	require.Zero(t, rec.LearningRate, "the Trainer logs the rate of the step to come")
+	require.InDelta(t, 12*4/180.0, rec.Epoch, 1e-12, "48 of 180 records")
+	require.InEpsilon(t, 48/rec.Runtime, rec.SamplesPerSecond, 1e-9)
+	require.InEpsilon(t, float64(rec.RealTokens)/rec.Runtime, rec.TokensPerSecond, 1e-9)
+	require.Greater(t, rec.PaddedTokens, rec.RealTokens)
+	_, n := w.Base.NumParameters()
+	require.Equal(t, 6*float64(n+rec.Trainable)*float64(rec.PaddedTokens), rec.TotalFLOPs)
+	require.Equal(t, 20, rec.Data.Held)
+	require.NotNil(t, rec.EvalLoss)
+	require.Less(t, *rec.EvalLoss, *rec.Data.EvalLossBase+0.05)
+	require.Nil(t, rec.PeakMemory.GPUAllocated, "no GPU, no figure")
+	units := map[string]float64{}
+	for _, m := range rec.Metrics() {
+		require.False(t, math.IsNaN(m.Value) || math.IsInf(m.Value, 0), m.Unit)
+		units[m.Unit] = m.Value
+	}
+	for _, u := range []string{"ns/op", "loss", "train-loss", "eval-loss", "samples/sec", "tokens/sec", "grad-norm"} {
+		require.Contains(t, units, u)
+	}
+	require.NotContains(t, units, "peak-GPU-GB")
+	if rec.PeakMemory.RSS != nil {
+		require.InDelta(t, float64(*rec.PeakMemory.RSS)/(1<<30), units["peak-RSS-GB"], 1e-9)
+	}
+
+	without := small(t, 1, "-eval=0")
+	rec = runOnce(t, without, "8", 1, 1)
+	require.Nil(t, rec.EvalLoss)
+	for _, m := range rec.Metrics() {
+		require.NotEqual(t, "eval-loss", m.Unit, "never a metric that was not measured")
+	}
+}
+
+func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
+	w := small(t, 2)
+	dir := t.TempDir()
+	results := NewResults(dir, w.ConfigLines())
+	for seed := range int64(2) {
+		rec := runOnce(t, w, "8", seed, 2)
+		require.NoError(t, rec.Save(dir))
+		require.NoError(t, results.Add(Name("8", 4), rec))
+		var back Record
+		b, err := os.ReadFile(filepath.Join(dir, "rank=8,seed="+string(rune('0'+seed))+".json"))
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(b, &back))
+		require.Equal(t, *rec, back, "every value survives exactly")
+	}
+	f, err := os.Open(filepath.Join(dir, "bench.txt"))
+	require.NoError(t, err)
+	defer f.Close()
+	r := benchfmt.NewReader(f, "bench.txt")
+	n := 0
+	for r.Scan() {
+		switch x := r.Result().(type) {
+		case *benchfmt.Result:
+			n++
+			require.Equal(t, "Rank/rank=8-4", x.Name.String())
+			require.Equal(t, "testdata/small", x.GetConfig("model"))
+			require.Equal(t, "reported", x.GetConfig("recipe"))
+		case *benchfmt.SyntaxError:
+			t.Fatal(x)
+		}
+	}
+	require.NoError(t, r.Err())
+	require.Equal(t, 2, n)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "no half-written file is left")
+}
+
+func TestPreamble(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, Preamble(&b, [][2]string{{"model", "testdata/small"}, {"recipe", "reported"}}))
+	require.Equal(t, `model: testdata/small
+recipe: reported
+Unit loss better=lower
+Unit train-loss better=lower
+Unit eval-loss better=lower
+Unit samples/sec better=higher
+Unit tokens/sec better=higher
+Unit peak-GPU-GB better=lower
+Unit peak-RSS-GB better=lower
+`, b.String())
+}
+
+func TestDivergenceIsNoResult(t *testing.T) {
+	w := small(t, 3, "-lr=1e30")
+	r, err := w.Start("8", 1)
+	if err == nil {
+		defer r.Close()
+		r.Begin()
+		for range 3 {
+			require.NoError(t, r.Step())
+		}
+		require.NoError(t, r.End())
+		_, err = r.Record()
+	}
+	require.ErrorContains(t, err, "the training diverged; lower -lr or -alpha")
+}
+
+func TestWorkloadsThatAreRefused(t *testing.T) {
+	other := t.TempDir()
+	for _, c := range []struct {
+		why  string
+		args []string
+		text string
+	}{
+		{"no such model", []string{"-model=/nowhere", "-data=testdata/small/train.jsonl.gz"}, "-model"},
+		{"a model without weights", []string{"-model=" + other, "-data=testdata/small/train.jsonl.gz"}, "config.json"},
+		{"no such data", []string{"-model=testdata/small", "-data=/nowhere.json"}, "/nowhere.json"},
+		{"another model's tokenizer", []string{"-model=testdata/parity/post", "-tokenizer=testdata/small", "-data=testdata/small/train.jsonl.gz"}, "they do not belong together"},
+		{"nothing left to train on", []string{"-model=testdata/small", "-data=testdata/small/train.jsonl.gz", "-limit=20", "-eval=20"}, "-eval 20"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			s, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
+			require.NoError(t, err)
+			live := torch.Live()
+			t.Setenv("HF_HUB_OFFLINE", "1")
+			_, err = LoadWorkload(context.Background(), s, nil)
+			require.ErrorContains(t, err, c.text)
+			require.Equal(t, live, torch.Live())
+		})
+	}
+	w := small(t, 1, "-adapter=testdata/parity/post/adapter")
+	_, err := w.Start("5", 1)
+	require.Error(t, err)
+	require.True(t, strings.HasPrefix(err.Error(), "rank 5, seed 1: "), err)
+}

@@ -1,0 +1,95 @@
+package bench
+
+import (
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func parse(t *testing.T, steps int, args ...string) (Settings, string, error) {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	f := Register(fs)
+	require.NoError(t, fs.Parse(args))
+	return f.Parsed(steps)
+}
+
+func TestRecipesGiveDefaults(t *testing.T) {
+	s, note, err := parse(t, 7, "-device=cpu")
+	require.NoError(t, err)
+	root, err := Root()
+	require.NoError(t, err)
+	require.Contains(t, note, "stand in for facebook/opt-350m")
+	require.Equal(t, Settings{
+		Model: filepath.Join(root, "testdata/small"), Data: filepath.Join(root, "testdata/small/train.jsonl.gz"), Recipe: "reported",
+		Ranks: []string{"8", "128", "256"}, Alpha: 16, Dropout: 0.1, ModelDropout: Unset, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
+		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Seed: 42, Eval: Unset, Steps: 7,
+	}, s)
+	s, note, err = parse(t, 0, "-device=cpu", "-recipe=assigned", "-model=a/b", "-data=c/d", "-lr=0.5", "-ranks=full,2", "-out=x")
+	require.NoError(t, err)
+	require.Empty(t, note)
+	require.Equal(t, Settings{
+		Model: "a/b", Data: "c/d", Recipe: "assigned", Ranks: []string{"full", "2"}, Alpha: 32, Dropout: 0.1, ModelDropout: Unset,
+		LR: 0.5, Targets: []string{"q_proj", "v_proj"}, Batch: 8, Accum: 1, MaxLength: 128, Order: "random", Device: "cpu",
+		DType: "float32", Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
+	}, s)
+}
+
+func TestFlagsThatAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		args []string
+		text string
+	}{
+		{"an unknown recipe", []string{"-recipe=x"}, `-recipe is "x", want reported or assigned`},
+		{"no ranks", []string{"-ranks=,"}, "-ranks is empty"},
+		{"a rank of 0", []string{"-ranks=0"}, `-ranks has "0"`},
+		{"a rank that is no number", []string{"-ranks=8,x"}, `-ranks has "x"`},
+		{"a number in another spelling would be the same rank under two names", []string{"-ranks=8,08"}, `-ranks has "08"`},
+		{"a rank twice", []string{"-ranks=8,8"}, `-ranks has "8" twice`},
+		{"full keeps float32 weights", []string{"-ranks=full", "-dtype=bf16"}, "-dtype is bfloat16"},
+		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
+		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
+		{"an unknown order", []string{"-order=up"}, `-order is "up"`},
+		{"no batch", []string{"-batch=0"}, "-batch is 0, want at least 1"},
+		{"everything dropped", []string{"-dropout=1"}, "-dropout is 1"},
+		{"a negative model dropout", []string{"-model-dropout=-0.5"}, "-model-dropout is -0.5"},
+		{"a rate of nothing", []string{"-lr=0"}, "-lr is 0"},
+		{"one token predicts nothing", []string{"-max-length=1"}, "-max-length is 1"},
+		{"fewer than no records", []string{"-eval=-2"}, "-eval is -2"},
+		{"an unknown device", []string{"-device=tpu"}, `device "tpu"`},
+		{"half a default", []string{"-data=x.json"}, "-data is given without -model"},
+		{"the other half", []string{"-model=x"}, "-model is given without -data"},
+	} {
+		_, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
+		require.ErrorContains(t, err, c.text, c.why)
+	}
+}
+
+func TestStepsOf(t *testing.T) {
+	for _, c := range []struct {
+		why, in string
+		want    int
+	}{
+		{"steps", "1000x", 1000},
+		{"a duration leaves the length to the recipe", "30s", 0},
+	} {
+		n, err := StepsOf(c.in)
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.want, n, c.why)
+	}
+	_, err := StepsOf("0x")
+	require.ErrorContains(t, err, `-benchtime is "0x"`)
+}
+
+func TestShownPathsAreNotOfOneMachine(t *testing.T) {
+	root, err := Root()
+	require.NoError(t, err)
+	require.Equal(t, "testdata/small", shown(filepath.Join(root, "testdata", "small")))
+	require.Equal(t, "models/opt", shown(filepath.Join(string(os.PathSeparator), "somewhere", "models", "opt")))
+	require.Equal(t, "facebook/opt-350m", shown("facebook/opt-350m"))
+}
