@@ -75,7 +75,10 @@ func ParseConfig(data []byte) (Config, error) {
 	if c.WordEmbedProjDim == 0 {
 		c.WordEmbedProjDim = c.HiddenSize
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
 }
 
 func (c Config) check() error {

@@ -92,41 +92,27 @@ func sharedFixtures(t *testing.T, path string) string {
 }
 
 func TestForwardAgreesWithTransformers(t *testing.T) {
-	for _, c := range []struct{ why, dir, fixture string }{
-		{"opt-350m's kind: norm after, project_in/out; safetensors", "../testdata/parity/post", ""},
-		{"opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.", "../testdata/parity/pre", ""},
-		{"sharded safetensors with an index and a redundant lm_head", "../testdata/parity/sharded", ""},
-		{"the peer's own tiny model", "tiny", "peer"},
+	for _, c := range []struct{ why, dir string }{
+		{"opt-350m's kind", post},
+		{"opt-125m's kind", pre},
+		{"in shards", sharded},
+		{"the peer's own tiny model", ""},
 	} {
-		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+		t.Run(c.why, func(t *testing.T) {
 			dir := c.dir
-			if c.fixture != "" {
-				dir = sharedFixtures(t, c.dir)
+			if dir == "" {
+				dir = sharedFixtures(t, "tiny")
 			}
 			f, err := checkpoint.Open(filepath.Join(dir, "fixture.safetensors"))
 			require.NoError(t, err)
 			defer f.Close()
-			weights := dir
-			if c.fixture != "" { // its folder holds other safetensors beside
-				weights = dir
-			}
 			right, at := rows(t, f, "")
 			left, leftAt := rows(t, f, "left.")
-			require.NoError(t, torch.Run(func(s *torch.Scope) error {
-				m, _, err := Load(s, weights, torch.Float32, torch.CPU)
-				require.NoError(t, err)
-				logits := func(b *data.Micro) []float32 {
-					var v []float32
-					s.Do(func(s *torch.Scope) {
-						s.NoGrad(func() { v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false)) })
-					})
-					return v
-				}
-				require.Less(t, worst(logits(&right), floats(t, f, "logits_base"), at), logitsWithin, c.why)
-				require.Equal(t, logits(&right), logits(&left), "padding on the left or on the right is the same row without it")
-				require.Len(t, leftAt, len(at))
-				return nil
-			}))
+			m := loadModel(t, dir, torch.Float32)
+			got := logits(t, m, right, false)
+			require.Less(t, worst(got, floats(t, f, "logits_base"), at), logitsWithin)
+			require.Len(t, leftAt, len(at))
+			require.Equal(t, got, logits(t, m, left, false), "padding on the left or on the right is the same row without it")
 		})
 	}
 }
