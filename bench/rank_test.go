@@ -55,7 +55,7 @@ func load() error {
 	if err != nil {
 		return err
 	}
-	if work, err = LoadWorkload(ctx, s, nil); err != nil {
+	if work, err = LoadWorkload(ctx, s, downloads()); err != nil {
 		return err
 	}
 	lines := work.ConfigLines()
@@ -98,6 +98,9 @@ func BenchmarkRank(b *testing.B) {
 }
 
 func train(b *testing.B, rank string, seed int64) (*Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("rank %s, seed %d: not started: %w", rank, seed, err)
+	}
 	r, err := work.Start(rank, seed)
 	if err != nil {
 		return nil, err

@@ -64,8 +64,9 @@ func (r *Run) record(log []lora.Step) *Record {
 		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.loader.Epoch(), Runtime: r.elapsed.Seconds(),
 		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
 	}
-	if r.adapter != nil {
+	if r.adapter != nil { // one that was loaded brings settings of its own
 		rec.Scaling = r.adapter.Scaling()
+		rec.Settings.Alpha, rec.Settings.Dropout, rec.Settings.Targets = r.adapter.LoraAlpha, r.adapter.LoraDropout, r.adapter.TargetModules
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, StepRecord{i + 1, s.Loss, s.GradNorm, s.LearningRate, r.tokens[i]})

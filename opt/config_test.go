@@ -204,7 +204,7 @@ func TestParamsFollowTheSwitches(t *testing.T) {
 func FuzzParseConfig(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `{}`, `{"model_type": "opt"}`, `{"model_type": "opt", "hidden_size": 0}`, `{"model_type": "opt", "dropout": -0.0}`,
-		`{"model_type": "opt", "num_hidden_layers": 1024, "hidden_size": 16777216, "ffn_dim": 16777216, "vocab_size": 16777216}`,
+		`{"model_type": "opt", "num_hidden_layers": 1024, "num_attention_heads": 16, "hidden_size": 16777216, "ffn_dim": 16777216, "vocab_size": 16777216}`,
 		`{"model_type": "opt", "hidden_size": 1024, "word_embed_proj_dim": 512, "num_attention_heads": 16, "do_layer_norm_before": false}`,
 		`{"model_type": "opt", "activation_function": "gelu", "enable_bias": false, "layer_norm_elementwise_affine": false}`,
 		`{"model_type": "opt", "pad_token_id": 9223372036854775807}`, `{"model_type": "opt", "init_std": 1e308}`,

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lorabench/internal/file"
 )
 
 // Snapshot is a revision's files in the cache.
@@ -181,16 +183,5 @@ func writeFile(path, text string) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return nil // the cache may be one that cannot be written
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
-	beside := fmt.Sprintf("%s.%d.%d", path, os.Getpid(), downloads.Add(1))
-	if err := os.WriteFile(beside, []byte(text), 0o666); err != nil {
-		return err
-	}
-	if err := os.Rename(beside, path); err != nil {
-		_ = os.Remove(beside)
-		return err
-	}
-	return nil
+	return file.Write(path, []byte(text))
 }

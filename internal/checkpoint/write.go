@@ -1,18 +1,14 @@
 package checkpoint
 
 import (
-	"bufio"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"unicode/utf8"
 
 	"github.com/nlpodyssey/safetensors"
+
+	"lorabench/internal/file"
 )
 
 // view gives the library a tensor. Its own NewTensorView refuses scalars: it
@@ -44,7 +40,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return replaceFile(path, func(w io.Writer) error {
+	return file.Replace(path, func(w io.Writer) error {
 		return safetensors.SerializeToWriter(views, metadata, w)
 	})
 }
@@ -81,49 +77,4 @@ func viewsOf(tensors []Tensor, metadata map[string]string) (map[string]view, err
 		views[t.Name] = view{dtype: dtype, shape: shape, data: t.Data}
 	}
 	return views, nil
-}
-
-// replaceFile writes a file beside path, syncs it and renames it to path.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	// Not os.CreateTemp: its mode 0600 would stay, where others expect to read
-	// the file as the umask lets them.
-	temp := filepath.Join(dir, "."+filepath.Base(path)+"."+rand.Text())
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		if gone := os.Remove(temp); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-		err = fmt.Errorf("write %s: %w", path, err)
-	}()
-	w := bufio.NewWriterSize(file, 1<<20)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(temp, path); err != nil {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-// syncFolder makes the rename in dir last through a power cut.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -125,17 +125,6 @@ func TestLockDiesWithItsProcess(t *testing.T) {
 	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
 }
 
-func TestWriteFileKeepsTheOldOneOnFailure(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "go.work")
-	require.NoError(t, writeFile(path, []byte("old")))
-	require.NoError(t, os.Mkdir(path+".partial-"+strconv.Itoa(os.Getpid()), 0o755)) // the new one cannot be written
-	require.Error(t, writeFile(path, []byte("new")))
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, "old", string(data))
-}
-
 func TestFreeBytes(t *testing.T) {
 	free, err := freeBytes(t.TempDir())
 	require.NoError(t, err)

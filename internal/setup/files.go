@@ -7,19 +7,6 @@ import (
 	"strconv"
 )
 
-// writeFile puts data at path whole or not at all.
-func writeFile(path string, data []byte) error {
-	beside := path + ".partial-" + strconv.Itoa(os.Getpid())
-	if err := os.WriteFile(beside, data, 0o644); err != nil {
-		return err
-	}
-	if err := os.Rename(beside, path); err != nil {
-		os.Remove(beside)
-		return err
-	}
-	return nil
-}
-
 // link makes the symbolic link at path point to target, replacing another link but nothing else. It says whether it had to.
 func link(path, target string) (bool, error) {
 	if have, err := os.Readlink(path); err == nil && have == target {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lorabench/internal/file"
 )
 
 // prepareGotch returns the folder with the patched copy of gotch for the given libtorch, making it if need be.
@@ -145,7 +147,7 @@ func (s *setup) writeGoWork(gotch string) error {
 	if err == nil && string(have) == want {
 		return nil
 	}
-	if err := writeFile(path, []byte(want)); err != nil {
+	if err := file.Write(path, []byte(want)); err != nil {
 		return fmt.Errorf("cannot write go.work: %w", err)
 	}
 	s.say("go.work: gotch is %s", gotch)

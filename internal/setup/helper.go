@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"lorabench/internal/file"
 )
 
 // The CUDA helper is the part of internal/torch that touches CUDA: a shared object built here from internal/torch/cuda, also
@@ -66,7 +68,7 @@ func (s *setup) buildHelper(tc toolchain, lt libtorch) (string, error) {
 	if have, err := os.ReadFile(installed); err == nil && bytes.Equal(have, data) {
 		return key, nil
 	}
-	if err := writeFile(installed, data); err != nil {
+	if err := file.Write(installed, data); err != nil {
 		return "", fmt.Errorf("cannot write %s: %w", installed, err)
 	}
 	s.say("cuda: %s", installed)

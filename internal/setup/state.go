@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"lorabench/internal/file"
 )
 
 // state is what the last run found and made, in internal/torch/link/setup.json. While it holds, no command is run.
@@ -113,7 +115,7 @@ func (s *setup) writeState(st state) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.statePath(), append(data, '\n')); err != nil {
+	if err := file.Write(s.statePath(), append(data, '\n')); err != nil {
 		return fmt.Errorf("cannot write %s: %w", s.statePath(), err)
 	}
 	return nil

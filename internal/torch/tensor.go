@@ -158,7 +158,9 @@ func (s *Scope) FromInts(v []int64, on Device) *Tensor {
 	if on == CPU {
 		return t
 	}
-	return s.To(t, Int64, on)
+	// Without waiting for the device: CUDA takes pageable memory over before the call returns.
+	lib.AtgToDevice(slot(), t.ptr("to"), int32(on), int32(Int64), 1, 0)
+	return s.made("to", t)
 }
 
 // Floats copies the elements out as float32, waiting for the device.

@@ -1,0 +1,106 @@
+package opt
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/checkpoint"
+	"lorabench/internal/torch"
+)
+
+// lowRank is LoRA's formula, y + scale B A x, written out (Hu et al. 2021, arXiv:2106.09685): the
+// fixtures' figures of what each layer returns are with an adapter. Package lora cannot be imported
+// here, since it imports this one.
+type lowRank struct {
+	a, b  *torch.Tensor
+	scale float64
+}
+
+func (l lowRank) Forward(s *torch.Scope, _ *Linear, x, y *torch.Tensor, _ bool) *torch.Tensor {
+	return s.Add(y, s.Scale(s.Linear(s.Linear(x, l.a, nil), l.b, nil), l.scale))
+}
+
+// adapt puts the fixture's adapter on m and returns how many layers have one.
+func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n int) {
+	f, err := checkpoint.Open(filepath.Join(dir, "adapter"))
+	require.NoError(t, err)
+	defer f.Close()
+	get := func(name string) *torch.Tensor {
+		x, ok, err := f.Tensor(name)
+		require.NoError(t, err)
+		require.True(t, ok, name)
+		return s.FromBytes(x.Data, torch.Float32, x.Shape...)
+	}
+	names := map[string]bool{}
+	for _, name := range f.Names() {
+		names[name] = true
+	}
+	for _, l := range m.Linears() {
+		if key := "base_model.model." + l.Name; names[key+".lora_A.weight"] {
+			l.Adapter = lowRank{get(key + ".lora_A.weight"), get(key + ".lora_B.weight"), scale}
+			n++
+		}
+	}
+	require.Len(t, names, 2*n, "every matrix has its layer")
+	return n
+}
+
+// TestLayersAgreeWithTransformers compares what each layer returns, so that a disagreement of the
+// logits can be placed, and that a linear layer asks its adapter.
+func TestLayersAgreeWithTransformers(t *testing.T) {
+	for _, c := range []struct {
+		why, dir string
+		scale    float64 // lora_alpha / r, or / sqrt r
+		adapted  int
+	}{
+		{"opt-350m's kind", post, 8.0 / 4, 2 * 2},
+		{"opt-125m's kind, adapters on all six projections", pre, 6.0 / 3, 2 * 6},
+		{"rank-stabilized", sharded, 8.0 / math.Sqrt(4), 2 * 2},
+		{"the peer's own tiny model, with what lies inside a layer", "", 8.0 / 4, 2 * 2},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			dir := c.dir
+			if dir == "" {
+				dir = sharedFixtures(t, "tiny")
+			}
+			f, err := checkpoint.Open(filepath.Join(dir, "fixture.safetensors"))
+			require.NoError(t, err)
+			defer f.Close()
+			b, at := rows(t, f, "")
+			m := loadModel(t, dir, torch.Float32)
+			run(t, func(s *torch.Scope) {
+				require.Equal(t, c.adapted, adapt(t, s, m, dir, c.scale))
+				same := func(x *torch.Tensor, name string) {
+					require.Less(t, worst(s.Floats(x), floats(t, f, name), at), logitsWithin, name)
+				}
+				inside := func(i int, x *torch.Tensor) {
+					if c.dir == "" && i < len(m.layers) {
+						same(m.layers[i].attention(s, m, x, b.Cum, false), "layer."+string(rune('0'+i))+".attention")
+					}
+				}
+				s.NoGrad(func() {
+					if c.dir == "" {
+						x := m.embedding(s, &b, false)
+						same(x, "embeddings")
+						inside(0, x)
+					}
+					seen := 0
+					h := m.hidden(s, &b, false, func(i int, x *torch.Tensor) {
+						require.Equal(t, seen, i)
+						seen++
+						same(x, "layer."+string(rune('0'+i)))
+						inside(i+1, x)
+					})
+					require.Equal(t, m.NumHiddenLayers, seen)
+					if c.dir == "" {
+						same(m.projOut.forward(s, h, false), "projected")
+					}
+					same(m.Logits(s, h, false), "logits")
+				})
+			})
+		})
+	}
+}
