@@ -36,6 +36,7 @@ type table struct {
 	WeightDecay float64 `json:"weight_decay"`
 	Clip        float64 `json:"clip"`
 	TotalFLOPs  float64 `json:"total_flos"`
+	Padded      int64   `json:"padded_tokens"`
 	Table       []struct {
 		Loss     float64 `json:"loss"`
 		GradNorm float64 `json:"grad_norm"`
@@ -268,6 +269,9 @@ func TestStepsAgreeWithTrainer(t *testing.T) {
 			require.NoError(t, err)
 			defer a.Close()
 			steps(t, m, a.Params, fx.IDs, fx.Steps)
+			if fx.Steps.Padded > 0 {
+				require.Equal(t, fx.Steps.TotalFLOPs, lora.FLOPs(m, a, fx.Steps.Padded), "total_flos")
+			}
 			final := open(t, filepath.Join(dir, "final_adapter.safetensors"))
 			for i, name := range a.Names {
 				require.Less(t, largest(t, read(t, a.Tensors[i]), floats(t, final, name)), adapterWithin, name)
@@ -302,6 +306,7 @@ func TestFullTrainingAgreesWithTrainer(t *testing.T) {
 	}
 	require.NoError(t, p.Restore())
 	steps(t, m, p, fx.IDs, fx.Full)
+	require.Equal(t, fx.Full.TotalFLOPs, lora.FLOPs(m, nil, fx.Full.Padded), "total_flos")
 }
 
 func TestHalfPrecisionCheckpoint(t *testing.T) {
