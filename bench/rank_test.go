@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -97,9 +98,11 @@ func BenchmarkRank(b *testing.B) {
 	}
 }
 
+var errInterrupted = errors.New("interrupted")
+
 func train(b *testing.B, rank string, seed int64) (*Record, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("rank %s, seed %d: not started: %w", rank, seed, err)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("rank %s, seed %d: not started: %w", rank, seed, errInterrupted)
 	}
 	r, err := work.Start(rank, seed)
 	if err != nil {
@@ -112,8 +115,8 @@ func train(b *testing.B, rank string, seed int64) (*Record, error) {
 	r.Begin()
 	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
 	for b.Loop() {
-		if failed == nil {
-			failed = ctx.Err()
+		if failed == nil && ctx.Err() != nil {
+			failed = errInterrupted
 		}
 		if failed == nil {
 			failed = r.Step()
