@@ -149,6 +149,14 @@ func TestPublishedModels(t *testing.T) {
 	}
 }
 
+func TestOurOPT350m(t *testing.T) {
+	c, err := ReadConfig("../testdata/opt-350m")
+	require.NoError(t, err)
+	all, without := c.NumParameters()
+	require.EqualValues(t, 331_196_416, all)
+	require.EqualValues(t, 303_357_952, without)
+}
+
 func TestDefaultsAreOPTConfigs(t *testing.T) {
 	c, err := ParseConfig([]byte(`{"model_type": "opt"}`))
 	require.NoError(t, err)

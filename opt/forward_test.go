@@ -164,6 +164,20 @@ func TestDropoutIsOnTheTwoSumsOnly(t *testing.T) {
 	}
 }
 
+// TestOneLayersResultIsHeld: what Go still holds, autograd cannot free, and the peak grows with depth.
+func TestOneLayersResultIsHeld(t *testing.T) {
+	eachKind(t, func(t *testing.T, m *Model) {
+		b := pack(samples()...)
+		var live []int64
+		run(t, func(s *torch.Scope) {
+			m.hidden(s, &b, true, func(int, *torch.Tensor) { live = append(live, torch.Live()) })
+			require.LessOrEqual(t, s.Len(), 2, "the result, and what a final norm was given")
+		})
+		require.Len(t, live, 2)
+		require.Equal(t, live[0], live[1])
+	})
+}
+
 func TestInputsThatAreRefused(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
 	for _, c := range []struct {

@@ -122,9 +122,11 @@ func helperFlags(torch string) []string {
 }
 
 // helperLibs are the linker's: undefined symbols of libtorch_cuda are allowed, because cuBLAS, cuDNN and the driver are not
-// there on a machine without a GPU.
+// there on a machine without a GPU. libtorch_cuda must be named as needed whether the source uses a symbol of it or not: with
+// --as-needed, the default of Debian's and Ubuntu's g++, it is dropped, opening the helper brings nothing in, and libtorch sees
+// no GPU.
 func helperLibs(torch string) []string {
-	return []string{"-L" + torch + "/lib", "-ltorch_cuda", "-lc10_cuda", "-lc10", "-ltorch_cpu",
+	return []string{"-L" + torch + "/lib", "-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-lc10", "-ltorch_cpu",
 		"-Wl,--allow-shlib-undefined", "-Wl,-rpath," + torch + "/lib"}
 }
 

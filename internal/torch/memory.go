@@ -19,6 +19,9 @@ func (d Device) Memory() (Memory, error) {
 	if !d.CUDA() {
 		return Memory{}, ErrNoCUDA
 	}
+	if err := openCUDA(); err != nil {
+		return Memory{}, fmt.Errorf("torch: memory of %v: %w", d, err)
+	}
 	var m C.lb_memory
 	err := nativeError("memory_stats", func(e **C.char) { C.lb_cuda_memory(C.int(d), &m, e) })
 	return Memory{int64(m.allocated), int64(m.allocated_peak), int64(m.reserved), int64(m.reserved_peak)}, err
@@ -28,6 +31,9 @@ func (d Device) Memory() (Memory, error) {
 func (d Device) ResetPeak() error {
 	if !d.CUDA() {
 		return ErrNoCUDA
+	}
+	if err := openCUDA(); err != nil {
+		return fmt.Errorf("torch: memory of %v: %w", d, err)
 	}
 	return nativeError("reset_peak_memory_stats", func(e **C.char) { C.lb_cuda_reset_peak(C.int(d), e) })
 }

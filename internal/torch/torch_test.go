@@ -1,9 +1,12 @@
 package torch
 
 import (
+	"debug/elf"
 	"errors"
+	"io/fs"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -248,8 +251,27 @@ func TestDevices(t *testing.T) {
 	require.Equal(t, CPU, d)
 	// The allocator's statistics without CUDA: an error, no crash.
 	_, err = Device(0).Memory()
-	require.Error(t, err)
-	require.Error(t, Device(0).ResetPeak())
+	require.ErrorContains(t, err, "memory of cuda:0: no NVIDIA driver")
+	require.ErrorContains(t, Device(0).ResetPeak(), "memory of cuda:0: no NVIDIA driver")
+}
+
+// TestCUDAPartBringsCUDAIn: the part that is opened at run time must need libtorch_cuda, or opening
+// it registers nothing and libtorch sees no GPU. That can be told without one.
+func TestCUDAPartBringsCUDAIn(t *testing.T) {
+	f, err := elf.Open("link/liblorabench_cuda.so")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("this libtorch has no CUDA half, so there is no CUDA part")
+	}
+	require.NoError(t, err)
+	defer f.Close()
+	needed, err := f.ImportedLibraries()
+	require.NoError(t, err)
+	require.Contains(t, needed, "libtorch_cuda.so")
+	symbols, err := f.DynamicSymbols()
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(symbols, func(s elf.Symbol) bool {
+		return s.Name == "lorabench_cuda_device" && s.Section != elf.SHN_UNDEF
+	}))
 }
 
 func TestCUDA(t *testing.T) {

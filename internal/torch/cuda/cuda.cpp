@@ -3,7 +3,6 @@
 // binary serves machines with and without a GPU.
 //
 // ATen/cuda/CUDAContext.h is left out on purpose: it wants cuBLAS's headers.
-#include <c10/cuda/CUDACachingAllocator.h>
 #include <cuda_runtime_api.h>
 #include <string.h>
 
@@ -20,8 +19,5 @@ int lorabench_cuda_device(int device, char *name, int size, int *capability) {
   *capability = prop.major * 10 + prop.minor;
   return 0;
 }
-
-// Keeps a symbol of libtorch_cuda in use, so that the linker records the library as needed.
-void *lorabench_cuda_allocator(void) { return c10::cuda::CUDACachingAllocator::get(); }
 
 } // extern "C"
