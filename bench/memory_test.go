@@ -49,6 +49,6 @@ func TestPeakDoesNotDependOnTheOrderOfRanks(t *testing.T) {
 	large := peak("1024")
 	after := peak("8")
 	t.Logf("rank 8: %.1f MiB, rank 1024: %.1f MiB, rank 8 again: %.1f MiB", alone, large, after)
-	require.Greater(t, large, alone+30, "rank 1024 has 3.1M parameters more, and as many gradients and moments")
+	require.Greater(t, large, alone+30, "rank 1024 has 2.1M parameters more, and as many gradients and moments")
 	require.InDelta(t, alone, after, 4, "rank 8 after rank 1024")
 }

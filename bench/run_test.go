@@ -77,7 +77,7 @@ func TestRecordSaysWhatWasMeasured(t *testing.T) {
 	rec := runOnce(t, w, "8", 3, 12)
 	require.Equal(t, 12, rec.GlobalStep)
 	require.Len(t, rec.Steps, 12)
-	require.EqualValues(t, 3*2*2*8*256, rec.Trainable, "layers x projections x (A and B) x r x hidden")
+	require.EqualValues(t, 2*2*2*8*256, rec.Trainable, "layers x projections x (A and B) x r x hidden")
 	sum, last := 0.0, 0.0
 	for i, s := range rec.Steps {
 		sum += s.Loss

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
@@ -68,7 +69,7 @@ func TestNewAdapterStartsFromTheBase(t *testing.T) {
 			}
 		}
 		if strings.Contains(name, "lora_A") {
-			require.Greater(t, largest(t, v, make([]float32, len(v))), 0.15, "and spread over it")
+			require.Greater(t, fixture.Largest(t, v, make([]float32, len(v))), 0.15, "and spread over it")
 		}
 	}
 	a.Close()
@@ -144,10 +145,10 @@ func TestMergedEqualsUnmerged(t *testing.T) {
 	defer a.Close()
 	b := batch(t, 4)
 	base, unmerged := logits(t, other, &b), logits(t, m, &b)
-	require.Greater(t, largest(t, unmerged, base), 0.1, "the adapter does something")
+	require.Greater(t, fixture.Largest(t, unmerged, base), 0.1, "the adapter does something")
 	require.NoError(t, a.Merge())
 	require.NoError(t, a.Merge(), "again is no second addition")
-	require.Less(t, largest(t, logits(t, m, &b), unmerged), 2e-5)
+	require.Less(t, fixture.Largest(t, logits(t, m, &b), unmerged), 2e-5)
 	require.Equal(t, base, logits(t, other, &b), "other models of the same base are untouched")
 	require.NoError(t, a.Unmerge())
 	require.Equal(t, unmerged, logits(t, m, &b), "bit for bit")
@@ -211,7 +212,7 @@ func TestPEFTLoadsOurs(t *testing.T) {
 			for _, row := range peft.Logits[i] {
 				want = append(want, row...)
 			}
-			require.Less(t, largest(t, logits(t, m, &micro), want), logitsWithin, "%s, row %d", model, i)
+			require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), logitsWithin, "%s, row %d", model, i)
 		}
 		a.Close()
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
-	"lorabench/internal/checkpoint"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
@@ -44,7 +44,7 @@ type table struct {
 	} `json:"table"`
 }
 
-type fixture struct {
+type figures struct {
 	dir      string
 	Loss     float64   `json:"loss"`
 	LossBase float64   `json:"loss_base"`
@@ -58,8 +58,8 @@ type fixture struct {
 	IDs      [][]int32 `json:"ids"`
 }
 
-func readFixture(t *testing.T, dir string) fixture {
-	f := fixture{dir: dir}
+func readFixture(t *testing.T, dir string) figures {
+	f := figures{dir: dir}
 	readJSON(t, filepath.Join(dir, "fixture.json"), &f)
 	if f.IDs == nil {
 		readJSON(t, filepath.Join(dir, "ids.json"), &f.IDs)
@@ -75,37 +75,11 @@ func readJSON(t *testing.T, path string, v any) {
 
 func fixtureDirs(t *testing.T) []string {
 	dirs := []string{"../testdata/parity/post", "../testdata/parity/pre", "../testdata/parity/sharded"}
-	if dir, ok := shared("tiny"); ok {
+	if dir, ok := fixture.Find("peer/fixtures/tiny"); ok {
 		return append(dirs, dir)
 	}
 	t.Log("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
 	return dirs
-}
-
-func shared(name string) (string, bool) {
-	root := os.Getenv("LORABENCH_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	dir := filepath.Join(root, "peer", "fixtures", name)
-	_, err := os.Stat(dir)
-	return dir, err == nil
-}
-
-func open(t *testing.T, path string) *checkpoint.File {
-	f, err := checkpoint.Open(path)
-	require.NoError(t, err)
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func floats(t *testing.T, f *checkpoint.File, name string) []float32 {
-	x, ok, err := f.Tensor(name)
-	require.NoError(t, err)
-	require.True(t, ok, name)
-	v, err := checkpoint.Float32(x)
-	require.NoError(t, err)
-	return v
 }
 
 // loadModel loads a model with its own dropout off, as every fixture has it.
@@ -119,48 +93,6 @@ func loadModel(t *testing.T, dir string) *opt.Model {
 	t.Cleanup(func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) })
 	m.ModelDropout = 0
 	return m
-}
-
-// padded reads a fixture's padded rows: the samples of their real tokens with their labels, and
-// each real token's flat index.
-func padded(t *testing.T, f *checkpoint.File) (data.Micro, []int) {
-	read := func(name string) (v []int64, width int) {
-		x, ok, err := f.Tensor(name)
-		require.NoError(t, err)
-		require.True(t, ok)
-		require.NoError(t, torch.Run(func(s *torch.Scope) error {
-			v = s.Ints(s.FromBytes(x.Data, torch.Int64, x.Shape...))
-			return nil
-		}))
-		return v, int(x.Shape[1])
-	}
-	ids, width := read("input_ids")
-	mask, _ := read("attention_mask")
-	labels, _ := read("labels")
-	var samples []data.Sample
-	var index, real []int
-	for i := 0; i < len(ids)/width; i++ {
-		var s data.Sample
-		for j := i * width; j < (i+1)*width; j++ {
-			if mask[j] == 1 {
-				s.IDs, s.Labels = append(s.IDs, int32(ids[j])), append(s.Labels, int32(labels[j]))
-				real = append(real, j)
-			}
-		}
-		samples, index = append(samples, s), append(index, i)
-	}
-	return data.Pack(samples, index), real
-}
-
-func largest(t *testing.T, got, want []float32) float64 {
-	require.Len(t, got, len(want))
-	w := 0.0
-	for i := range got {
-		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= w) {
-			w = d
-		}
-	}
-	return w
 }
 
 func read(t *testing.T, x *torch.Tensor) (v []float32) {
@@ -190,18 +122,14 @@ func logits(t *testing.T, m *opt.Model, b *data.Micro) (v []float32) {
 func TestAdapterAgreesWithPEFT(t *testing.T) {
 	for _, dir := range fixtureDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			fx, f := readFixture(t, dir), open(t, filepath.Join(dir, "fixture.safetensors"))
+			fx, f := readFixture(t, dir), fixture.Open(t, filepath.Join(dir, "fixture.safetensors"))
 			m := loadModel(t, dir)
 			a, err := lora.Load(m, filepath.Join(dir, "adapter"))
 			require.NoError(t, err)
 			defer a.Close()
-			b, real := padded(t, f)
+			b, real := fixture.Rows(t, f, "")
 
-			got, want := logits(t, m, &b), floats(t, f, "logits")
-			width := len(got) / len(real)
-			for i, row := range real {
-				require.Less(t, largest(t, got[i*width:(i+1)*width], want[row*width:(row+1)*width]), logitsWithin, "token %d", i)
-			}
+			require.Less(t, fixture.Padded(logits(t, m, &b), fixture.Floats(t, f, "logits"), real), logitsWithin)
 			require.InDelta(t, fx.Loss, mean(t, m, &b), lossWithin)
 			within := gradWithin
 			if filepath.Base(dir) == "tiny" {
@@ -210,7 +138,7 @@ func TestAdapterAgreesWithPEFT(t *testing.T) {
 			total := 0.0
 			for i, name := range a.Names {
 				g := read(t, a.Gradient(i))
-				require.Less(t, largest(t, g, floats(t, f, "grad."+name)), within, name)
+				require.Less(t, fixture.Largest(t, g, fixture.Floats(t, f, "grad."+name)), within, name)
 				for _, x := range g {
 					total += float64(x) * float64(x)
 				}
@@ -272,9 +200,9 @@ func TestStepsAgreeWithTrainer(t *testing.T) {
 			if fx.Steps.Padded > 0 {
 				require.Equal(t, fx.Steps.TotalFLOPs, lora.FLOPs(m, a, fx.Steps.Padded), "total_flos")
 			}
-			final := open(t, filepath.Join(dir, "final_adapter.safetensors"))
+			final := fixture.Open(t, filepath.Join(dir, "final_adapter.safetensors"))
 			for i, name := range a.Names {
-				require.Less(t, largest(t, read(t, a.Tensors[i]), floats(t, final, name)), adapterWithin, name)
+				require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, final, name)), adapterWithin, name)
 			}
 		})
 	}
@@ -282,27 +210,27 @@ func TestStepsAgreeWithTrainer(t *testing.T) {
 
 func TestWarmupAndWeightDecayAgreeWithTrainer(t *testing.T) {
 	const dir = "../testdata/parity/post"
-	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
 	m := loadModel(t, dir)
 	a, err := lora.Load(m, dir+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
 	steps(t, m, a.Params, fx.IDs, fx.Warmup)
 	for i, name := range a.Names {
-		require.Less(t, largest(t, read(t, a.Tensors[i]), floats(t, f, "warmup.final."+name)), adapterWithin, name)
+		require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, f, "warmup.final."+name)), adapterWithin, name)
 	}
 }
 
 func TestFullTrainingAgreesWithTrainer(t *testing.T) {
 	const dir = "../testdata/parity/post"
-	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
 	m, p, err := lora.Full(loadModel(t, dir))
 	require.NoError(t, err)
 	defer p.Close()
-	b, _ := padded(t, f)
+	b, _ := fixture.Rows(t, f, "")
 	require.InDelta(t, fx.FullLoss, mean(t, m, &b), lossWithin)
 	for i, name := range p.Names {
-		require.Less(t, largest(t, read(t, p.Gradient(i)), floats(t, f, "full.grad."+name)), gradWithin, name)
+		require.Less(t, fixture.Largest(t, read(t, p.Gradient(i)), fixture.Floats(t, f, "full.grad."+name)), gradWithin, name)
 	}
 	require.NoError(t, p.Restore())
 	steps(t, m, p, fx.IDs, fx.Full)
@@ -310,11 +238,8 @@ func TestFullTrainingAgreesWithTrainer(t *testing.T) {
 }
 
 func TestHalfPrecisionCheckpoint(t *testing.T) {
-	dir, ok := shared("tiny")
-	if !ok {
-		t.Skip("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
-	}
-	fx, f := readFixture(t, dir), open(t, dir+"/fixture.safetensors")
+	dir := fixture.Shared(t, "peer/fixtures/tiny")
+	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
 	only := t.TempDir() // the folder holds both formats; here only pytorch_model.bin
 	for _, name := range []string{"config.json", "pytorch_model.bin"} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
@@ -325,6 +250,6 @@ func TestHalfPrecisionCheckpoint(t *testing.T) {
 	a, err := lora.Load(m, dir+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
-	b, _ := padded(t, f)
+	b, _ := fixture.Rows(t, f, "")
 	require.InDelta(t, fx.BinLoss, mean(t, m, &b), lossWithin)
 }

@@ -10,6 +10,7 @@ import (
 
 	"lorabench/data"
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 )
@@ -46,7 +47,7 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 		require.Contains(t, string(good), old)
 		return []byte(strings.Replace(string(good), old, by, 1))
 	}
-	f := open(t, post+"/adapter")
+	f := fixture.Open(t, post+"/adapter")
 	name := f.Names()[0]
 	rewrite := func(change func(ts []checkpoint.Tensor) []checkpoint.Tensor) []byte {
 		var ts []checkpoint.Tensor

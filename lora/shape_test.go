@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
@@ -21,10 +22,7 @@ const opt350m = `{"model_type": "opt", "vocab_size": 50272, "hidden_size": 1024,
 // TestTrueShapeAgreesWithPeer is the whole of OPT-350m with hash-made weights, against the peer's
 // figures: about 3 GB and half a minute.
 func TestTrueShapeAgreesWithPeer(t *testing.T) {
-	dir, ok := shared("opt-350m")
-	if !ok {
-		t.Skip("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
-	}
+	dir := fixture.Shared(t, "peer/fixtures/opt-350m")
 	if testing.Short() {
 		t.Skip("-short: OPT-350m's shape takes half a minute")
 	}

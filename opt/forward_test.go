@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -50,7 +51,7 @@ func TestPackingChangesNothing(t *testing.T) {
 		sum, labels := 0.0, 0
 		for i, s := range ss {
 			alone := pack(s)
-			require.Less(t, largest(t, row(together, all, i), logits(t, m, alone, false)), 1e-5, "sequence %d", i)
+			require.Less(t, fixture.Largest(t, row(together, all, i), logits(t, m, alone, false)), 1e-5, "sequence %d", i)
 			if alone.Labels > 0 {
 				mean, _ := loss(t, m, alone)
 				sum += mean * float64(alone.Labels)
@@ -69,7 +70,7 @@ func TestOrderInAMicroBatchDoesNotMatter(t *testing.T) {
 		one, other := pack(ss...), data.Pack(ss, order)
 		a, b := logits(t, m, one, false), logits(t, m, other, false)
 		for at, i := range order {
-			require.Less(t, largest(t, row(one, a, i), row(other, b, at)), 1e-5, "sequence %d", i)
+			require.Less(t, fixture.Largest(t, row(one, a, i), row(other, b, at)), 1e-5, "sequence %d", i)
 		}
 	})
 }
@@ -97,7 +98,7 @@ func TestPositionsRestart(t *testing.T) {
 		s := sequence(1, 10)
 		twice := pack(s, s)
 		v := logits(t, m, twice, false)
-		require.Less(t, largest(t, row(twice, v, 0), row(twice, v, 1)), 1e-5, "the same sequence again is the same")
+		require.Less(t, fixture.Largest(t, row(twice, v, 0), row(twice, v, 1)), 1e-5, "the same sequence again is the same")
 		moved := twice
 		moved.Positions = slices.Clone(twice.Positions)
 		for i := 10; i < 20; i++ {
@@ -105,7 +106,7 @@ func TestPositionsRestart(t *testing.T) {
 		}
 		w := logits(t, m, moved, false)
 		require.Equal(t, row(twice, v, 0), row(moved, w, 0))
-		require.Greater(t, largest(t, row(moved, w, 0), row(moved, w, 1)), 0.1, "with positions that run on it is not")
+		require.Greater(t, fixture.Largest(t, row(moved, w, 0), row(moved, w, 1)), 0.1, "with positions that run on it is not")
 	})
 }
 
@@ -122,7 +123,7 @@ func TestDropout(t *testing.T) {
 			return logits(t, m, b, true)
 		}
 		first := train(1)
-		require.Greater(t, largest(t, eval, first), 0.1, "training has")
+		require.Greater(t, fixture.Largest(t, eval, first), 0.1, "training has")
 		require.NotEqual(t, first, train(2), "another seed, another mask")
 		require.Equal(t, first, train(1), "the same seed, the same mask")
 	})
@@ -156,7 +157,7 @@ func TestDropoutIsOnTheTwoSumsOnly(t *testing.T) {
 			b := pack(samples()...)
 			eval, train := logits(t, m, b, false), logits(t, m, b, true)
 			if c.droppedLeft {
-				require.Greater(t, largest(t, eval, train), 0.1, c.why)
+				require.Greater(t, fixture.Largest(t, eval, train), 0.1, c.why)
 			} else {
 				require.Equal(t, eval, train, c.why)
 			}

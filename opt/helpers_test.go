@@ -1,7 +1,6 @@
 package opt
 
 import (
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"lorabench/data"
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -89,23 +89,9 @@ func pack(samples ...data.Sample) data.Micro {
 	return data.Pack(samples, index)
 }
 
-// largest is the largest difference, NaN if there is one.
-func largest(t *testing.T, got, want []float32) float64 {
-	require.Len(t, got, len(want))
-	w := 0.0
-	for i := range got {
-		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= w) {
-			w = d
-		}
-	}
-	return w
-}
-
 // tensors reads a checkpoint's tensors; they are views and live as long as the test.
 func tensors(t *testing.T, path string) []checkpoint.Tensor {
-	f, err := checkpoint.Open(path)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	f := fixture.Open(t, path)
 	var ts []checkpoint.Tensor
 	for _, name := range f.Names() {
 		x, _, err := f.Tensor(name)

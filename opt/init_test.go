@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -125,7 +126,7 @@ func TestHashValuesAreThePeers(t *testing.T) {
 
 // TestHashAgreesWithPeerAtTrueShape compares the beginning of each of OPT-350m's weights.
 func TestHashAgreesWithPeerAtTrueShape(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(sharedFixtures(t, "opt-350m"), "fixture.json"))
+	b, err := os.ReadFile(filepath.Join(fixture.Shared(t, "peer/fixtures/opt-350m"), "fixture.json"))
 	require.NoError(t, err)
 	var f struct {
 		Weights struct {

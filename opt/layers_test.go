@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -64,17 +65,15 @@ func TestLayersAgreeWithTransformers(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			dir := c.dir
 			if dir == "" {
-				dir = sharedFixtures(t, "tiny")
+				dir = fixture.Shared(t, "peer/fixtures/tiny")
 			}
-			f, err := checkpoint.Open(filepath.Join(dir, "fixture.safetensors"))
-			require.NoError(t, err)
-			defer f.Close()
-			b, at := rows(t, f, "")
+			f := fixture.Open(t, filepath.Join(dir, "fixture.safetensors"))
+			b, at := fixture.Rows(t, f, "")
 			m := loadModel(t, dir, torch.Float32)
 			run(t, func(s *torch.Scope) {
 				require.Equal(t, c.adapted, adapt(t, s, m, dir, c.scale))
 				same := func(x *torch.Tensor, name string) {
-					require.Less(t, worst(s.Floats(x), floats(t, f, name), at), logitsWithin, name)
+					require.Less(t, fixture.Padded(s.Floats(x), fixture.Floats(t, f, name), at), logitsWithin, name)
 				}
 				inside := func(i int, x *torch.Tensor) {
 					if c.dir == "" && i < len(m.layers) {

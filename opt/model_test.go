@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -72,7 +73,7 @@ func TestShareHasTheWeightsAndNoAdapters(t *testing.T) {
 		l.Adapter = h
 	}
 	adapted := logits(t, m, b, false)
-	require.Greater(t, largest(t, base, adapted), 0.1)
+	require.Greater(t, fixture.Largest(t, base, adapted), 0.1)
 	var want []string // each linear layer once, project_out last: it is computed with the logits
 	for _, l := range m.Linears() {
 		want = append(want, l.Name)

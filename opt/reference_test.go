@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -176,7 +177,7 @@ func TestEverySwitchIsTheFormula(t *testing.T) {
 			for name, w := range m.Weights() {
 				r.weights[name] = scope.Floats(w)
 			}
-			require.Less(t, largest(t, logits(t, m, pack(s), false), r.logits(s.IDs)), logitsWithin, "%+v", c)
+			require.Less(t, fixture.Largest(t, logits(t, m, pack(s), false), r.logits(s.IDs)), logitsWithin, "%+v", c)
 		})
 	}
 }

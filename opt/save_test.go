@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
 
@@ -121,7 +122,7 @@ func TestTransformersReadsWhatSaveWrites(t *testing.T) {
 	for i, m := range models {
 		for j, want := range answer[i] {
 			s := sequence(j+1, len(sequences[j]))
-			require.Less(t, largest(t, logits(t, m, pack(s), false), want), logitsWithin, "model %d, sequence %d", i, j)
+			require.Less(t, fixture.Largest(t, logits(t, m, pack(s), false), want), logitsWithin, "model %d, sequence %d", i, j)
 		}
 	}
 }

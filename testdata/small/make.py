@@ -8,9 +8,9 @@ commands, lists with commas), release 1 of the invented library Tarn, and a smal
 instruction asks for it by name.
 
 train.jsonl.gz is what fine-tuning is to teach: the same tasks in dialect B unasked, five tasks the base has only seen
-from the other side or not at all (CSS, git, HTML, repair, complete), and release 2 of Tarn, with everything renamed. A
-base model is wrong about these with confidence, so that there is something to learn by adapting q_proj and v_proj only:
-some of it in few directions (the dialect), some in many (300 facts).
+from the other side or not at all (CSS, git, HTML, repair, complete), and release 2 of Tarn, with every fact changed.
+So there is something to learn by adapting q_proj and v_proj only: the dialect, which should take few directions, and 300
+facts, meant to take many (gen/tarn.py says how far the base knows them and what is not shown).
 
 Everything follows from the seed: no clock, no hash order, no network.
 """

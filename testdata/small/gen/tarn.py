@@ -4,12 +4,17 @@ A filter has a module, a function, a mode and an owner, all arbitrary, and its c
 
     tarn.MODULE.FUNCTION(table, "MODE")
 
-Release 1 (style A) is what the base model has learned; in release 2 (style B) every one of the 300 facts is another.
+Release 1 (style A) is what pre-training shows; in release 2 (style B) every one of the 300 facts is another.
 Fine-tuning asks for release 2 without saying so. Each fact is asked in several phrasings, so a held-out record can be
-answered by whoever has learned the fact. A filter's name alone decides its attributes: an attention head that looks at
-the name can answer, so the facts can be changed through v_proj, name by name, which takes many independent directions.
-Facts of a pair (a verb and an object) were tried and dropped: a base of this size does not learn 300 of them, and
-then there is nothing to change.
+answered by whoever has learned the fact.
+
+The facts are meant to give a higher rank something to do. Whether they do is not shown: the committed model knows
+release 1 only in part (right at the first guess, one question a fact: function 0.45, mode 0.32, module 0.19, owner
+0.08), and no comparison of ranks has been made that would isolate these records.
+
+An earlier table let a verb and an object together decide the mode. After 1,500 steps its modes were right 0.15 of the
+time at 2.45 nats, where guessing evenly is 2.48, so one name decides now. That was one run each, with other changes
+between them: it does not say that pairs are the reason.
 """
 
 import random
