@@ -113,7 +113,12 @@ void lb_cuda_synchronize(int device, char **err) {
 
 int lb_cuda_devices(char **err) {
   int n = 0;
-  guard(err, [&] { n = at::detail::getCUDAHooks().deviceCount(); });
+  guard(err, [&] {
+    n = at::detail::getCUDAHooks().deviceCount();
+    // The allocator knows no device before this, and would refuse to tell its statistics.
+    if (n > 0)
+      at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
+  });
   return n;
 }
 
