@@ -65,6 +65,18 @@ func TestSavesThatAreRefused(t *testing.T) {
 	require.ErrorContains(t, m.Save(taken, torch.Float32), taken)
 }
 
+func TestFloat16IsRefusedWhereItCannotHoldAWeight(t *testing.T) {
+	m := loadModel(t, post, torch.Float32)
+	name := m.Params()[0].Name
+	run(t, func(s *torch.Scope) { s.NoGrad(func() { torch.FillIn(m.Weights()[name], 7e4) }) })
+	dir := t.TempDir()
+	require.ErrorContains(t, m.Save(dir, torch.Float16), name+" has the value 70000, which float16 cannot hold")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.NoError(t, m.Save(dir, torch.Float32))
+}
+
 // switched is a small model with every switch the published ones leave alone.
 func switched(t *testing.T) *Model {
 	c, err := ParseConfig([]byte(`{"model_type": "opt", "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "ffn_dim": 64,

@@ -128,6 +128,8 @@ func checkHead(s *torch.Scope, c Config, f *checkpoint.File, left map[string]str
 	return err
 }
 
+const maxFloat16 = 65504
+
 // Save writes the model's weights as dir/model.safetensors in d, keys as transformers writes them,
 // and config.json beside them.
 func (m *Model) Save(dir string, d torch.DType) error {
@@ -138,6 +140,9 @@ func (m *Model) Save(dir string, d torch.DType) error {
 	var ts []checkpoint.Tensor
 	err := torch.Run(func(s *torch.Scope) error {
 		for _, p := range m.Params() {
+			if most := s.AbsMax(m.weights[p.Name]); d == torch.Float16 && !(most <= maxFloat16) {
+				return fmt.Errorf("weight %s has the value %v, which float16 cannot hold: save as float32", p.Name, most)
+			}
 			s.Do(func(s *torch.Scope) {
 				ts = append(ts, checkpoint.Tensor{Name: p.Name, DType: name, Shape: p.Shape, Data: s.ToBytes(m.weights[p.Name], d)})
 			})
