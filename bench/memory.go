@@ -37,18 +37,35 @@ func resetPeak(d torch.Device) (Peak, error) {
 		}
 		p.GPUAllocated, p.GPUReserved = &m.Allocated, &m.Reserved
 	}
-	// 5 resets the peak resident set size (proc(5)). Where the kernel refuses, VmHWM would still
-	// be another rank's: then there is no figure.
-	if err := os.WriteFile(clearFile, []byte("5"), 0); err == nil {
-		if p.RSS, err = procStatus("VmRSS"); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
+	rss, err := resetRSS()
+	p.RSS = rss
+	return p, err
 }
 
-// readPeak is the peak since resetPeak.
-func readPeak(d torch.Device) (Peak, error) {
+// resetRSS makes the resident set size its own peak: 5 does that (proc(5)). Where the kernel
+// refuses, or takes it and does nothing, VmHWM would still be another rank's: then there is no
+// figure, nil.
+func resetRSS() (*int64, error) {
+	if err := os.WriteFile(clearFile, []byte("5"), 0); err != nil {
+		return nil, nil
+	}
+	peak, err := procStatus("VmHWM")
+	if err != nil {
+		return nil, err
+	}
+	now, err := procStatus("VmRSS")
+	if err != nil {
+		return nil, err
+	}
+	const slack = 8 << 20 // what may come and go between the two readings
+	if *peak > *now+slack {
+		return nil, nil
+	}
+	return now, nil
+}
+
+// readPeak is the peak since resetPeak, which returned initial.
+func readPeak(d torch.Device, initial Peak) (Peak, error) {
 	var p Peak
 	if d.CUDA() {
 		m, err := d.Memory()
@@ -57,22 +74,13 @@ func readPeak(d torch.Device) (Peak, error) {
 		}
 		p.GPUAllocated, p.GPUReserved = &m.AllocatedPeak, &m.ReservedPeak
 	}
-	if canResetRSS() {
+	if initial.RSS != nil {
 		var err error
 		if p.RSS, err = procStatus("VmHWM"); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
-}
-
-func canResetRSS() bool {
-	f, err := os.OpenFile(clearFile, os.O_WRONLY, 0)
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return true
 }
 
 // procStatus reads a field of /proc/self/status, in bytes.

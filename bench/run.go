@@ -120,8 +120,7 @@ func (r *Run) rewind() error {
 	if r.loader, err = data.NewLoader(w.Train, order, w.Batch); err != nil {
 		return err
 	}
-	torch.Seed(r.Seed)
-	return nil
+	return torch.Seed(r.Seed)
 }
 
 // Begin starts the clock.
@@ -146,7 +145,7 @@ func (r *Run) End() (err error) {
 		return err
 	}
 	r.elapsed = time.Since(r.began)
-	r.peak, err = readPeak(r.work.device)
+	r.peak, err = readPeak(r.work.device, r.initial)
 	return err
 }
 

@@ -31,7 +31,9 @@ func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
 		return nil, err
 	}
 	err = torch.Run(func(s *torch.Scope) error {
-		torch.Seed(seed)
+		if err := torch.Seed(seed); err != nil {
+			return err
+		}
 		for _, p := range a.pairs {
 			s.Do(func(s *torch.Scope) {
 				init := s.Empty(torch.Float32, torch.CPU, p.a.Shape()...)

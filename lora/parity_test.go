@@ -45,7 +45,6 @@ type table struct {
 }
 
 type figures struct {
-	dir      string
 	Loss     float64   `json:"loss"`
 	LossBase float64   `json:"loss_base"`
 	GradNorm float64   `json:"grad_norm"`
@@ -59,7 +58,7 @@ type figures struct {
 }
 
 func readFixture(t *testing.T, dir string) figures {
-	f := figures{dir: dir}
+	var f figures
 	readJSON(t, filepath.Join(dir, "fixture.json"), &f)
 	if f.IDs == nil {
 		readJSON(t, filepath.Join(dir, "ids.json"), &f.IDs)

@@ -123,8 +123,8 @@ func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
 	torch.AddScalarIn(p.step, 1)
 	torch.FillIn(t.rate, rate)
 	torch.AdamW(p.value, p.grad, p.m, p.v, p.step, t.rate, t.Beta1, t.Beta2, t.Eps, t.WeightDecay)
-	if i := int64(len(t.rates)); i < t.log.Dim(0) {
-		row := s.Narrow(t.log, 0, i, 1)
+	if i := len(t.rates); i < t.Steps {
+		row := s.Narrow(t.log, 0, int64(i), 1)
 		torch.Copy(s.Narrow(row, 1, 0, 1), loss)
 		torch.Copy(s.Narrow(row, 1, 1, 1), norm)
 	}

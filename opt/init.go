@@ -17,7 +17,9 @@ func Init(s *torch.Scope, c Config, seed int64, on torch.Device) (*Model, error)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	torch.Seed(seed)
+	if err := torch.Seed(seed); err != nil {
+		return nil, err
+	}
 	weights := map[string]*torch.Tensor{}
 	for _, p := range c.Params() {
 		weights[p.Name] = s.Layer(func(s *torch.Scope) *torch.Tensor {

@@ -71,6 +71,11 @@ func New(c Config, weights map[string]*torch.Tensor) (*Model, error) {
 	if len(weights) != len(params) {
 		return nil, fmt.Errorf("%d weights given, the config has %d", len(weights), len(params))
 	}
+	return build(c, weights), nil
+}
+
+// build is New for weights that are known to fit. It touches no tensor.
+func build(c Config, weights map[string]*torch.Tensor) *Model {
 	const d = "model.decoder."
 	m := &Model{Config: c, ModelDropout: c.Dropout, weights: weights,
 		embed: weights[d+"embed_tokens.weight"], positions: weights[d+"embed_positions.weight"]}
@@ -99,16 +104,12 @@ func New(c Config, weights map[string]*torch.Tensor) (*Model, error) {
 			attnNorm: ln(l + "self_attn_layer_norm"), finalNorm: ln(l + "final_layer_norm"),
 		})
 	}
-	return m, nil
+	return m
 }
 
 // Share makes another model of the same weights, without adapters.
 func (m *Model) Share() *Model {
-	c, err := New(m.Config, m.weights)
-	if err != nil {
-		// The weights were checked when m was made and cannot have changed shape since.
-		torch.Fail("share", "%v", err)
-	}
+	c := build(m.Config, m.weights)
 	c.ModelDropout = m.ModelDropout
 	return c
 }

@@ -94,7 +94,9 @@ func pretrain(c settings, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	torch.Seed(c.seed)
+	if err := torch.Seed(c.seed); err != nil {
+		return err
+	}
 	began := time.Now()
 	for i := 1; i <= c.steps; i++ {
 		micros := make([]data.Micro, c.accum)

@@ -25,11 +25,6 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("torch: %s%v: %s", e.Op, e.Shapes, e.Reason)
 }
 
-// OutOfMemory tells whether the device had no room.
-func (e *Error) OutOfMemory() bool {
-	return strings.Contains(e.Reason, "out of memory") || strings.Contains(e.Reason, "can't allocate memory")
-}
-
 // failure carries an Error from the operation to Run.
 type failure struct{ err *Error }
 

@@ -81,7 +81,9 @@ void *lb_norm(void **tensors, int n, char **err) {
 }
 
 const char *lb_version(void) { return TORCH_VERSION; }
-void lb_seed(int64_t seed) { at::manual_seed(seed); }
+void lb_seed(int64_t seed, char **err) {
+  guard(err, [&] { at::manual_seed(seed); });
+}
 int lb_threads(void) { return at::get_num_threads(); }
 
 int lb_flash(int on) {

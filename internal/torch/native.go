@@ -42,7 +42,9 @@ func nativeError(op string, f func(err **C.char)) error {
 func Version() string { return C.GoString(C.lb_version()) }
 
 // Seed seeds the generators of the CPU and of every CUDA device.
-func Seed(seed int64) { C.lb_seed(C.int64_t(seed)) }
+func Seed(seed int64) error {
+	return nativeError("manual_seed", func(err **C.char) { C.lb_seed(C.int64_t(seed), err) })
+}
 
 // Threads is the number of threads an operation may use on the CPU.
 func Threads() int { return int(C.lb_threads()) }

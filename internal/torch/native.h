@@ -15,7 +15,7 @@ void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double
 void *lb_norm(void **tensors, int n, char **err);
 
 const char *lb_version(void);
-void lb_seed(int64_t seed);
+void lb_seed(int64_t seed, char **err);
 int lb_threads(void);
 int lb_flash(int on); // returns what was
 

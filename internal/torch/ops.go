@@ -22,12 +22,6 @@ func (s *Scope) Add(a, b *Tensor) *Tensor {
 	return s.made("add", a, b)
 }
 
-// Sub is a - b.
-func (s *Scope) Sub(a, b *Tensor) *Tensor {
-	lib.AtgSub(slot(), a.ptr("sub"), b.ptr("sub"))
-	return s.made("sub", a, b)
-}
-
 // Mul is a * b, element by element.
 func (s *Scope) Mul(a, b *Tensor) *Tensor {
 	lib.AtgMul(slot(), a.ptr("mul"), b.ptr("mul"))
@@ -70,12 +64,6 @@ func (s *Scope) Sum(t *Tensor) *Tensor {
 	return s.made("sum", t)
 }
 
-// Argmax is the index of the largest element along the last dimension.
-func (s *Scope) Argmax(t *Tensor) *Tensor {
-	lib.AtgArgmax(slot(), t.ptr("argmax"), -1, 0, 0)
-	return s.made("argmax", t)
-}
-
 // AbsMax is the largest absolute value, a number for tests; it waits for the device.
 func (s *Scope) AbsMax(t *Tensor) float64 {
 	var v float64
@@ -99,12 +87,6 @@ func Equal(a, b *Tensor) bool {
 func (s *Scope) View(t *Tensor, shape ...int64) *Tensor {
 	lib.AtgView(slot(), t.ptr("view"), dims(shape), len(shape))
 	return s.made("view", t)
-}
-
-// Transpose swaps two dimensions, without a copy.
-func (s *Scope) Transpose(t *Tensor, a, b int64) *Tensor {
-	lib.AtgTranspose(slot(), t.ptr("transpose"), a, b)
-	return s.made("transpose", t)
 }
 
 // Narrow is length rows of dimension dim from start on, without a copy.

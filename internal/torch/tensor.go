@@ -80,9 +80,6 @@ func (t *Tensor) Dim(d int) int64 {
 // Numel is the number of elements.
 func (t *Tensor) Numel() int64 { return numel(t.Shape()) }
 
-// Bytes is the size of the tensor's elements in bytes.
-func (t *Tensor) Bytes() int64 { return t.Numel() * t.DType().Size() }
-
 // DType is the element type.
 func (t *Tensor) DType() DType { return DType(lib.AtScalarType(t.ptr("dtype"))) }
 
