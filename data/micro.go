@@ -11,6 +11,7 @@ type Micro struct {
 	IDs       []int64 // [T] token ids
 	Positions []int64 // [T] position in its own sequence, from 0
 	Targets   []int64 // [T] the label of the next token of the same sequence; Ignore at a sequence's last token
+	At        []int64 // [Labels] the tokens with a label, ascending: Targets[At[i]] is the i-th label
 	Cum       []int64 // [B+1] where each sequence begins: Cum[0] = 0, Cum[B] = T
 	Longest   int     // tokens of the longest sequence
 	Labels    int     // how many Targets are not Ignore
@@ -27,6 +28,7 @@ func Pack(samples []Sample, indexes []int) Micro {
 		IDs:       make([]int64, 0, total),
 		Positions: make([]int64, 0, total),
 		Targets:   make([]int64, 0, total),
+		At:        make([]int64, 0, total),
 		Cum:       make([]int64, 1, len(indexes)+1),
 		Records:   append([]int(nil), indexes...),
 	}
@@ -44,6 +46,7 @@ func (m *Micro) add(s Sample) {
 		}
 		if target != Ignore {
 			m.Labels++
+			m.At = append(m.At, int64(len(m.IDs)))
 		}
 		m.IDs = append(m.IDs, int64(id))
 		m.Positions = append(m.Positions, int64(pos))
@@ -51,6 +54,30 @@ func (m *Micro) add(s Sample) {
 	}
 	m.Cum = append(m.Cum, int64(len(m.IDs)))
 	m.Longest = max(m.Longest, len(s.IDs))
+}
+
+// Join puts micro-batches into one row, as one micro-batch of all their sequences.
+func Join(micros []Micro) Micro {
+	if len(micros) == 1 {
+		return micros[0]
+	}
+	j := Micro{Cum: []int64{0}}
+	for _, m := range micros {
+		from := int64(len(j.IDs))
+		j.IDs = append(j.IDs, m.IDs...)
+		j.Positions = append(j.Positions, m.Positions...)
+		j.Targets = append(j.Targets, m.Targets...)
+		j.Records = append(j.Records, m.Records...)
+		for _, c := range m.Cum[1:] {
+			j.Cum = append(j.Cum, from+c)
+		}
+		for _, at := range m.At {
+			j.At = append(j.At, from+at)
+		}
+		j.Longest = max(j.Longest, m.Longest)
+		j.Labels += m.Labels
+	}
+	return j
 }
 
 // Tokens is T, the number of real tokens.

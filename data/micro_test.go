@@ -20,6 +20,7 @@ func TestPack(t *testing.T) {
 		IDs:       []int64{2, 30, 31, 32, 2, 10, 11, 2, 20, 2, 2, 10, 11},
 		Positions: []int64{0, 1, 2, 3, 0, 1, 2, 0, 1, 0, 0, 1, 2},
 		Targets:   []int64{Ignore, 31, 32, Ignore, 10, 11, Ignore, Ignore, Ignore, Ignore, 10, 11, Ignore},
+		At:        []int64{1, 2, 4, 5, 10, 11},
 		Cum:       []int64{0, 4, 7, 9, 10, 13},
 		Longest:   4,
 		Labels:    6,
@@ -27,6 +28,31 @@ func TestPack(t *testing.T) {
 	}, got)
 	assert.Equal(t, 13, got.Tokens())
 	assert.Equal(t, 20, got.Padded())
+}
+
+func TestPackWhereLabelsAre(t *testing.T) {
+	all, none := Sample{IDs: []int32{2, 5, 6}, Labels: []int32{2, 5, 6}}, Sample{IDs: []int32{2, 7}, Labels: []int32{Ignore, Ignore}}
+	for _, c := range []struct {
+		why     string
+		samples []Sample
+		at      []int64
+	}{
+		{"the last token of a sequence has no next one", []Sample{all}, []int64{0, 1}},
+		{"rows are the micro-batch's, not the sequence's", []Sample{all, all}, []int64{0, 1, 3, 4}},
+		{"a sequence without a label moves those after it", []Sample{none, all, none}, []int64{2, 3}},
+		{"the first token's own label has no token before it", []Sample{{IDs: []int32{2}, Labels: []int32{2}}, all}, []int64{1, 2}},
+		{"the first label of an answer is at the token before it", []Sample{{IDs: []int32{2, 8, 9}, Labels: []int32{Ignore, Ignore, 9}}}, []int64{1}},
+		{"no label at all", []Sample{none, none}, []int64{}},
+		{"no sequence at all", nil, []int64{}},
+	} {
+		indexes := make([]int, len(c.samples))
+		for i := range indexes {
+			indexes[i] = i
+		}
+		m := Pack(c.samples, indexes)
+		assert.Equal(t, c.at, m.At, c.why)
+		assert.Equal(t, len(c.at), m.Labels, c.why)
+	}
 }
 
 // Whatever is packed can be taken apart again, and no target crosses from one sequence into the next.
@@ -46,7 +72,7 @@ func TestPackProperties(t *testing.T) {
 		}
 		indexes := rng.Perm(len(samples))
 		m := Pack(samples, indexes)
-		labels := 0
+		labels := []int64{}
 		require.Len(t, m.Cum, len(indexes)+1)
 		for k, i := range indexes {
 			start, end := m.Cum[k], m.Cum[k+1]
@@ -59,12 +85,17 @@ func TestPackProperties(t *testing.T) {
 					want = samples[i].Labels[j+1]
 				}
 				if want != Ignore {
-					labels++
+					labels = append(labels, int64(want))
 				}
 				require.EqualValues(t, want, m.Targets[int(start)+j])
 			}
 		}
-		require.Equal(t, labels, m.Labels)
+		require.Equal(t, len(labels), m.Labels)
+		require.Len(t, m.At, len(labels))
+		for i, at := range m.At {
+			require.Equal(t, labels[i], m.Targets[at])
+			require.True(t, i == 0 || m.At[i-1] < at, "ascending, so each once")
+		}
 		require.EqualValues(t, m.Tokens(), m.Cum[len(indexes)])
 		require.GreaterOrEqual(t, m.Padded(), m.Tokens())
 	}
@@ -111,11 +142,24 @@ func TestLoaderRefuses(t *testing.T) {
 	}
 }
 
-func BenchmarkLoader(b *testing.B) {
-	samples := make([]Sample, 1000)
+// lengths makes n samples of 50 to 149 tokens, about those of CodeAlpaca.
+func lengths(n int) []Sample {
+	samples := make([]Sample, n)
 	for i := range samples {
 		samples[i] = Sample{IDs: make([]int32, 50+i%100), Labels: make([]int32, 50+i%100)}
 	}
+	return samples
+}
+
+func BenchmarkPack(b *testing.B) {
+	samples := lengths(100)
+	for b.Loop() {
+		Pack(samples, []int{3, 97, 41, 60})
+	}
+}
+
+func BenchmarkLoader(b *testing.B) {
+	samples := lengths(1000)
 	l, err := NewLoader(samples, NewOrder(len(samples), 42, false), 4)
 	require.NoError(b, err)
 	for b.Loop() {

@@ -11,16 +11,18 @@ import (
 type Adapter struct {
 	Config
 	*Params
-	model *opt.Model
-	pairs []*pair
+	model  *opt.Model
+	groups []*group
+	pairs  []*pair // of all groups
 }
 
 // pair is A and B of one linear layer, and what it takes to undo a merge.
 type pair struct {
-	config   *Config
-	linear   *opt.Linear
-	a, b     *torch.Tensor // [r, in], [out, r]
-	original *torch.Tensor // the base weight while merged, else nil
+	linear       *opt.Linear
+	at           int           // the layer's place in its group
+	a, b         *torch.Tensor // [r, in], [out, r]
+	aGrad, bGrad *torch.Tensor
+	original     *torch.Tensor // the base weight while merged, else nil
 }
 
 // NewAdapter puts an adapter on a model: A uniform in +-1/sqrt(in) (kaiming_uniform with a =
@@ -39,7 +41,7 @@ func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
 				init := s.Empty(torch.Float32, torch.CPU, p.a.Shape()...)
 				bound := 1 / math.Sqrt(float64(p.linear.In))
 				torch.UniformIn(init, -bound, bound)
-				s.NoGrad(func() { torch.Copy(p.a, init) })
+				torch.Copy(p.a, init)
 			})
 		}
 		return nil
@@ -59,29 +61,53 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	linears, err := c.targets(m)
+	wanted, err := c.targets(m)
 	if err != nil {
 		return nil, err
 	}
+	a := &Adapter{Config: c, model: m}
 	var names []string
 	var shapes [][]int64
-	for _, l := range linears {
-		names = append(names, key(l.Name, "lora_A"), key(l.Name, "lora_B"))
-		shapes = append(shapes, []int64{int64(c.R), l.In}, []int64{l.Out, int64(c.R)})
+	for _, g := range m.Groups() {
+		ours := &group{config: &a.Config, layers: g}
+		for i, l := range g.Linears {
+			if wanted[l] {
+				ours.pairs = append(ours.pairs, &pair{linear: l, at: i})
+			}
+		}
+		if len(ours.pairs) == 0 {
+			continue
+		}
+		a.groups = append(a.groups, ours)
+		// The A's of a group lie next to each other, so that they are one matrix.
+		for _, p := range ours.pairs {
+			names, shapes = append(names, key(p.linear.Name, "lora_A")), append(shapes, []int64{int64(c.R), p.linear.In})
+		}
+		for _, p := range ours.pairs {
+			names, shapes = append(names, key(p.linear.Name, "lora_B")), append(shapes, []int64{p.linear.Out, int64(c.R)})
+		}
 	}
 	var on torch.Device
 	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
 		return nil, err
 	}
-	params, err := newParams(names, shapes, on)
-	if err != nil {
+	if a.Params, err = newParams(names, shapes, on); err != nil {
 		return nil, err
 	}
-	a := &Adapter{Config: c, Params: params, model: m}
-	for i, l := range linears {
-		p := &pair{config: &a.Config, linear: l, a: params.Tensors[2*i], b: params.Tensors[2*i+1]}
-		a.pairs = append(a.pairs, p)
-		l.Adapter = p
+	next := 0
+	take := func() (value, grad *torch.Tensor) {
+		next++
+		return a.Tensors[next-1], a.grads[next-1]
+	}
+	for _, g := range a.groups {
+		for _, p := range g.pairs {
+			p.a, p.aGrad = take()
+		}
+		for _, p := range g.pairs {
+			p.b, p.bGrad = take()
+		}
+		a.pairs = append(a.pairs, g.pairs...)
+		g.layers.Adapter = g
 	}
 	return a, nil
 }
@@ -94,41 +120,31 @@ func key(module, matrix string) string {
 // Close takes the adapter off the model and frees it.
 func (a *Adapter) Close() {
 	_ = a.Unmerge()
-	for _, p := range a.pairs {
-		p.linear.Adapter = nil
+	for _, g := range a.groups {
+		g.layers.Adapter = nil
 	}
-	a.pairs = nil
+	a.groups, a.pairs = nil, nil
 	a.Params.Close()
-}
-
-// Forward is y + scaling B A dropout(x): x [T, in], y [T, out]. Each layer draws a mask of its
-// own, as PEFT's do. The scale is applied to A x, the smallest of the products.
-func (p *pair) Forward(s *torch.Scope, _ *opt.Linear, x, y *torch.Tensor, train bool) *torch.Tensor {
-	if train {
-		x = s.Dropout(x, p.config.LoraDropout)
-	}
-	h := s.Linear(s.Cast(x, torch.Float32), p.a, nil)
-	delta := s.Linear(s.Scale(h, p.config.Scaling()), p.b, nil)
-	return s.Add(y, s.Cast(delta, y.DType()))
 }
 
 // Merge adds scaling B A to the weights of this model alone and takes the adapter out of the
 // forward pass: same logits, no extra cost. Other models of the same base are untouched.
 func (a *Adapter) Merge() error {
 	return torch.Run(func(s *torch.Scope) error {
-		s.NoGrad(func() {
-			for _, p := range a.pairs {
-				if p.original != nil {
-					continue
-				}
-				merged := a.scope.Layer(func(s *torch.Scope) *torch.Tensor {
-					w := s.Cast(p.linear.Weight, torch.Float32)
-					delta := s.Scale(s.MatMul(p.b, p.a), p.config.Scaling())
-					return s.Cast(s.Add(w, delta), p.linear.Weight.DType())
-				})
-				p.original, p.linear.Weight, p.linear.Adapter = p.linear.Weight, merged, nil
+		for _, p := range a.pairs {
+			if p.original != nil {
+				continue
 			}
-		})
+			merged := a.scope.Layer(func(s *torch.Scope) *torch.Tensor {
+				w := s.Cast(p.linear.Weight, torch.Float32)
+				delta := s.Scale(s.MatMul(p.b, p.a), a.Scaling())
+				return s.Cast(s.Add(w, delta), p.linear.Weight.DType())
+			})
+			p.original, p.linear.Weight = p.linear.Weight, merged
+		}
+		for _, g := range a.groups {
+			g.layers.Adapter = nil
+		}
 		return nil
 	})
 }
@@ -141,7 +157,10 @@ func (a *Adapter) Unmerge() error {
 				continue
 			}
 			a.scope.Drop(p.linear.Weight)
-			p.linear.Weight, p.linear.Adapter, p.original = p.original, p, nil
+			p.linear.Weight, p.original = p.original, nil
+		}
+		for _, g := range a.groups {
+			g.layers.Adapter = g
 		}
 		return nil
 	})

@@ -41,11 +41,10 @@ func (c Config) check() error {
 	return nil
 }
 
-// targets lists the model's linear layers that c names, in the model's order. A target that names
+// targets is the model's linear layers that c names. A target that names
 // no layer is an error: PEFT accepts it as long as another one does, and trains less than asked.
-func (c Config) targets(m *opt.Model) ([]*opt.Linear, error) {
-	found := map[string]bool{}
-	var ls []*opt.Linear
+func (c Config) targets(m *opt.Model) (map[*opt.Linear]bool, error) {
+	found, ls := map[string]bool{}, map[*opt.Linear]bool{}
 	for _, l := range m.Linears() {
 		i := slices.IndexFunc(c.TargetModules, func(t string) bool { return matches(l.Name, t) })
 		if i < 0 {
@@ -54,7 +53,7 @@ func (c Config) targets(m *opt.Model) ([]*opt.Linear, error) {
 		for _, t := range c.TargetModules {
 			found[t] = found[t] || matches(l.Name, t)
 		}
-		ls = append(ls, l)
+		ls[l] = true
 	}
 	for _, t := range c.TargetModules {
 		if !found[t] {

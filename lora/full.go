@@ -11,7 +11,7 @@ import (
 func Full(base *opt.Model) (*opt.Model, *Params, error) {
 	var names []string
 	var shapes [][]int64
-	for _, p := range base.Params() {
+	for _, p := range base.Layout() {
 		names = append(names, p.Name)
 		shapes = append(shapes, p.Shape)
 	}
@@ -25,15 +25,13 @@ func Full(base *opt.Model) (*opt.Model, *Params, error) {
 	}
 	var m *opt.Model
 	err = torch.Run(func(s *torch.Scope) error {
-		weights := map[string]*torch.Tensor{}
-		s.NoGrad(func() {
-			for i, name := range names {
-				torch.Copy(params.Tensors[i], base.Weights()[name])
-				weights[name] = params.Tensors[i]
-			}
-		})
+		weights, gradients := map[string]*torch.Tensor{}, map[string]*torch.Tensor{}
+		for i, name := range names {
+			torch.Copy(params.Tensors[i], base.Weights()[name])
+			weights[name], gradients[name] = params.Tensors[i], params.grads[i]
+		}
 		var err error
-		m, err = opt.New(base.Config, weights)
+		m, err = opt.NewTrainable(base.Config, weights, gradients)
 		return err
 	})
 	if err == nil {
@@ -43,6 +41,6 @@ func Full(base *opt.Model) (*opt.Model, *Params, error) {
 		params.Close()
 		return nil, nil, err
 	}
-	m.ModelDropout = base.ModelDropout
+	m.ModelDropout, m.Checkpoint = base.ModelDropout, base.Checkpoint
 	return m, params, nil
 }

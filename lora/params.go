@@ -11,7 +11,7 @@ import (
 // clipping and AdamW are one kernel each, whatever the number of layers.
 type Params struct {
 	Names   []string
-	Tensors []*torch.Tensor // leaves that require a gradient, in the order of Names
+	Tensors []*torch.Tensor // views of the values, in the order of Names
 
 	grads       []*torch.Tensor // views of grad, in the order of Names
 	scope       *torch.Scope
@@ -39,14 +39,10 @@ func newParams(names []string, shapes [][]int64, on torch.Device) (*Params, erro
 		at := int64(0)
 		for _, sh := range shapes {
 			n := size(sh)
-			// Detached, so that each parameter is a leaf of its own over the shared memory.
-			t := p.scope.Layer(func(s *torch.Scope) *torch.Tensor {
-				return s.Detach(s.View(s.Narrow(p.value, 0, at, n), sh...))
-			})
-			torch.RequireGrad(t, true)
-			g := p.scope.Layer(func(s *torch.Scope) *torch.Tensor { return s.View(s.Narrow(p.grad, 0, at, n), sh...) })
-			torch.SetGrad(t, g)
-			p.Tensors, p.grads = append(p.Tensors, t), append(p.grads, g)
+			view := func(of *torch.Tensor) *torch.Tensor {
+				return p.scope.Layer(func(s *torch.Scope) *torch.Tensor { return s.View(s.Narrow(of, 0, at, n), sh...) })
+			}
+			p.Tensors, p.grads = append(p.Tensors, view(p.value)), append(p.grads, view(p.grad))
 			at += n
 		}
 		return nil
@@ -66,7 +62,7 @@ func size(shape []int64) int64 {
 	return n
 }
 
-// Gradient is the gradient of parameter i, where backward sums it.
+// Gradient is the gradient of parameter i, where the backward pass sums it.
 func (p *Params) Gradient(i int) *torch.Tensor { return p.grads[i] }
 
 // N is the number of trainable parameters.
@@ -83,7 +79,7 @@ func (p *Params) Remember() error {
 		if p.initial == nil {
 			p.initial = p.scope.Empty(torch.Float32, torch.CPU, p.value.Numel())
 		}
-		s.NoGrad(func() { torch.Copy(p.initial, p.value) })
+		torch.Copy(p.initial, p.value)
 		return nil
 	})
 }
@@ -92,14 +88,12 @@ func (p *Params) Remember() error {
 // state before the first step, whatever has run since.
 func (p *Params) Restore() error {
 	return torch.Run(func(s *torch.Scope) error {
-		s.NoGrad(func() {
-			if p.initial != nil {
-				torch.Copy(p.value, p.initial)
-			}
-			for _, t := range []*torch.Tensor{p.grad, p.m, p.v, p.step} {
-				torch.ZeroIn(t)
-			}
-		})
+		if p.initial != nil {
+			torch.Copy(p.value, p.initial)
+		}
+		for _, t := range []*torch.Tensor{p.grad, p.m, p.v, p.step} {
+			torch.ZeroIn(t)
+		}
 		return nil
 	})
 }
@@ -107,9 +101,6 @@ func (p *Params) Restore() error {
 // Close frees the buffers. Parameters are dead afterwards.
 func (p *Params) Close() {
 	_ = torch.Run(func(*torch.Scope) error {
-		for _, t := range p.Tensors {
-			torch.SetGrad(t, nil)
-		}
 		p.scope.Free()
 		return nil
 	})

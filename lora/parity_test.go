@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,8 +103,8 @@ func read(t *testing.T, x *torch.Tensor) (v []float32) {
 // mean is the loss over a micro-batch's labels, with its gradient left in the parameters.
 func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		l := s.Scale(m.LossSum(s, b, true), 1/float64(b.Labels))
-		torch.Backward(l)
+		l := s.Zeros(torch.Float32, torch.CPU)
+		m.Gradient(s, b, slices.Repeat([]float32{1 / float32(b.Labels)}, b.Labels), l)
 		loss = s.Item(l)
 		return nil
 	}))
@@ -112,7 +113,7 @@ func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
 
 func logits(t *testing.T, m *opt.Model, b *data.Micro) (v []float32) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		s.NoGrad(func() { v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false)) })
+		v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false))
 		return nil
 	}))
 	return v

@@ -142,7 +142,7 @@ func (a *Adapter) read(f *checkpoint.File) error {
 			if fmt.Sprint(t.Shape) != fmt.Sprint(want) {
 				return fmt.Errorf("%s in %s has shape %v, r %d on this model wants %v", name, t.Source, t.Shape, a.R, want)
 			}
-			s.NoGrad(func() { torch.Copy(a.Tensors[i], s.FromFloats(v, want...)) })
+			torch.Copy(a.Tensors[i], s.FromFloats(v, want...))
 			return nil
 		})
 		if err != nil {

@@ -90,8 +90,8 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 			_, err := lora.Load(m, dir)
 			require.ErrorContains(t, err, c.text)
 			require.Equal(t, live, torch.Live(), "nothing is left behind")
-			for _, l := range m.Linears() {
-				require.Nil(t, l.Adapter)
+			for _, g := range m.Groups() {
+				require.Nil(t, g.Adapter)
 			}
 		})
 	}
@@ -124,7 +124,7 @@ func TestTrainingsThatAreRefused(t *testing.T) {
 	for i := range b.Targets {
 		b.Targets[i] = -100
 	}
-	b.Labels = 0
+	b.Labels, b.At = 0, nil
 	err = tr.Step([]data.Micro{b})
 	require.ErrorContains(t, err, "step 1: torch: cross_entropy: records [0 1]: a micro-batch without any label")
 	require.Equal(t, 0, tr.Taken())

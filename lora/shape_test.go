@@ -76,12 +76,10 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 	require.NoError(t, err)
 	defer a.Close()
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		s.NoGrad(func() {
-			for i, name := range a.Names {
-				shape := a.Tensors[i].Shape()
-				torch.Copy(a.Tensors[i], s.FromFloats(opt.HashValues(name, int(a.Tensors[i].Numel()), 2, 0.05), shape...))
-			}
-		})
+		for i, name := range a.Names {
+			shape := a.Tensors[i].Shape()
+			torch.Copy(a.Tensors[i], s.FromFloats(opt.HashValues(name, int(a.Tensors[i].Numel()), 2, 0.05), shape...))
+		}
 		return nil
 	}))
 	require.NoError(t, a.Remember())

@@ -14,6 +14,15 @@ type Options struct {
 	Schedule
 	Beta1, Beta2, Eps, WeightDecay float64 // AdamW's
 	ClipNorm                       float64 // gradients are scaled down to this norm; 0 is off
+
+	// RowTokens joins micro-batches of a step into rows of up to so many tokens, which are computed
+	// together: the same gradient, of fewer and larger matrix products. 0 computes each by itself. A
+	// micro-batch that is longer is a row of its own.
+	RowTokens int
+	// Graphs, if not 0, records the work on a row as a CUDA graph, one for each size of row, and replays
+	// it: no sequence may be longer than this number of tokens. On a CPU it only rounds rows up as a
+	// graph would have them.
+	Graphs int
 }
 
 // DefaultOptions is the reference run's optimizer, and the Trainer's defaults.
@@ -31,6 +40,8 @@ func (o Options) check() error {
 		return fmt.Errorf("learning rate %v, want a number of at least 0", o.LR)
 	case !(o.ClipNorm >= 0):
 		return fmt.Errorf("clip norm %v, want at least 0", o.ClipNorm)
+	case o.RowTokens < 0 || o.Graphs < 0:
+		return fmt.Errorf("rows of %d tokens, graphs of sequences of %d, want at least 0", o.RowTokens, o.Graphs)
 	}
 	return nil
 }
@@ -43,6 +54,8 @@ type Trainer struct {
 
 	scope *torch.Scope
 	rate  *torch.Tensor // [1], on the device
+	loss  *torch.Tensor // scalar: the loss of the step, as its rows add it up
+	graph *graphs       // nil is none
 	// log is [steps, 2] on the device: a step's loss and gradient norm. Reading them as they come
 	// would make every step wait for the device.
 	log   *torch.Tensor
@@ -65,9 +78,13 @@ func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
 	err := torch.Run(func(*torch.Scope) error {
 		on := p.value.Device()
 		t.rate = t.scope.Zeros(torch.Float32, on, 1)
+		t.loss = t.scope.Zeros(torch.Float32, on)
 		t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)
 		return nil
 	})
+	if err == nil && o.Graphs > 0 {
+		t.graph, err = newGraphs(m, o.Graphs)
+	}
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -77,6 +94,10 @@ func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
 
 // Close frees what the trainer holds; the parameters stay.
 func (t *Trainer) Close() {
+	if t.graph != nil {
+		t.graph.close()
+		t.graph = nil
+	}
 	_ = torch.Run(func(*torch.Scope) error { t.scope.Free(); return nil })
 }
 
@@ -95,15 +116,15 @@ func (t *Trainer) Step(micros []data.Micro) error {
 	rate := t.Schedule.At(len(t.rates))
 	err := torch.Run(func(s *torch.Scope) error {
 		torch.ZeroIn(t.params.grad)
-		loss := s.Zeros(torch.Float32, t.rate.Device())
-		for i := range micros {
-			s.Do(func(s *torch.Scope) {
-				mean := s.Scale(t.model.LossSum(s, &micros[i], true), 1/float64(micros[i].Labels)/float64(len(micros)))
-				torch.Backward(mean)
-				s.NoGrad(func() { torch.AddIn(loss, s.Detach(mean)) })
-			})
+		torch.ZeroIn(t.loss)
+		for _, r := range rows(micros, t.RowTokens) {
+			if t.graph != nil {
+				t.graph.gradient(s, &r.Micro, r.weights, t.loss)
+			} else {
+				t.model.Gradient(s, &r.Micro, r.weights, t.loss)
+			}
 		}
-		s.NoGrad(func() { t.update(s, loss, rate) })
+		t.update(s, t.loss, rate)
 		return nil
 	})
 	if err != nil {
@@ -128,6 +149,14 @@ func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
 		torch.Copy(s.Narrow(row, 1, 0, 1), loss)
 		torch.Copy(s.Narrow(row, 1, 1, 1), norm)
 	}
+}
+
+// Graphs tells how many CUDA graphs there are, and why there are no more, where recording one failed.
+func (t *Trainer) Graphs() (n int, failed error) {
+	if t.graph == nil {
+		return 0, nil
+	}
+	return t.graph.pool.Len(), t.graph.failed
 }
 
 // Log reads the steps taken, waiting for the device. Steps past the schedule's length are trained
@@ -161,7 +190,7 @@ func Evaluate(m *opt.Model, samples []data.Sample, batch int) (float64, error) {
 			continue
 		}
 		err := torch.Run(func(s *torch.Scope) error {
-			s.NoGrad(func() { total += s.Item(m.LossSum(s, &micro, false)) })
+			total += s.Item(m.LossSum(s, &micro))
 			return nil
 		})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
@@ -134,6 +135,15 @@ type Param struct {
 	Shape []int64
 }
 
+// Size is the number of elements.
+func (p Param) Size() int64 {
+	n := int64(1)
+	for _, d := range p.Shape {
+		n *= d
+	}
+	return n
+}
+
 // Params lists every weight of the model in a fixed order. lm_head.weight is not among them: it
 // is embed_tokens.weight.
 func (c Config) Params() []Param {
@@ -173,17 +183,38 @@ func (c Config) Params() []Param {
 	return ps
 }
 
+// Layout lists Params so that weights that are stacked into one matrix product lie next to each
+// other: q, k and v of a layer, weights first, then biases.
+func (c Config) Layout() []Param {
+	byName := map[string]Param{}
+	for _, p := range c.Params() {
+		byName[p.Name] = p
+	}
+	var ps []Param
+	for _, p := range c.Params() {
+		if l, first := strings.CutSuffix(p.Name, "k_proj.weight"); first {
+			for _, kind := range []string{".weight", ".bias"} {
+				for _, name := range []string{"q_proj", "k_proj", "v_proj"} {
+					if p, ok := byName[l+name+kind]; ok {
+						ps = append(ps, p)
+					}
+				}
+			}
+		}
+		if !strings.Contains(p.Name, "k_proj.") && !strings.Contains(p.Name, "q_proj.") && !strings.Contains(p.Name, "v_proj.") {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
 // NumParameters is the number of weights, and that number without embed_tokens and
 // embed_positions, which the Trainer's total_flos counts (num_parameters(exclude_embeddings=True)).
 func (c Config) NumParameters() (all, withoutEmbeddings int64) {
 	for i, p := range c.Params() {
-		n := int64(1)
-		for _, d := range p.Shape {
-			n *= d
-		}
-		all += n
+		all += p.Size()
 		if i >= 2 {
-			withoutEmbeddings += n
+			withoutEmbeddings += p.Size()
 		}
 	}
 	return all, withoutEmbeddings

@@ -54,10 +54,10 @@ func values(t *testing.T, x *torch.Tensor) (v []float32) {
 	return v
 }
 
-// logits is [T, V], without a graph.
+// logits is [T, V].
 func logits(t *testing.T, m *Model, b data.Micro, train bool) (v []float32) {
 	run(t, func(s *torch.Scope) {
-		s.NoGrad(func() { v = s.Floats(m.Logits(s, m.Hidden(s, &b, train), train)) })
+		v = s.Floats(m.Logits(s, m.Hidden(s, &b, train), train))
 	})
 	return v
 }
@@ -65,7 +65,7 @@ func logits(t *testing.T, m *Model, b data.Micro, train bool) (v []float32) {
 // loss is the mean over a micro-batch's labels in eval mode, and its element type.
 func loss(t *testing.T, m *Model, b data.Micro) (v float64, d torch.DType) {
 	run(t, func(s *torch.Scope) {
-		x := m.LossSum(s, &b, false)
+		x := m.LossSum(s, &b)
 		v, d = s.Item(x)/float64(b.Labels), x.DType()
 	})
 	return v, d

@@ -20,9 +20,9 @@ func Init(s *torch.Scope, c Config, seed int64, on torch.Device) (*Model, error)
 	if err := torch.Seed(seed); err != nil {
 		return nil, err
 	}
-	weights := map[string]*torch.Tensor{}
+	weights := store(s, c, torch.Float32, on)
 	for _, p := range c.Params() {
-		weights[p.Name] = s.Layer(func(s *torch.Scope) *torch.Tensor {
+		s.Do(func(s *torch.Scope) {
 			t := s.Zeros(torch.Float32, torch.CPU, p.Shape...)
 			switch {
 			case strings.HasSuffix(p.Name, "layer_norm.weight"):
@@ -34,7 +34,7 @@ func Init(s *torch.Scope, c Config, seed int64, on torch.Device) (*Model, error)
 			if strings.HasSuffix(p.Name, "embed_tokens.weight") {
 				torch.ZeroIn(s.Narrow(t, 0, c.PadTokenID, 1))
 			}
-			return s.To(t, torch.Float32, on)
+			torch.Copy(weights[p.Name], t)
 		})
 	}
 	return New(c, weights)
@@ -48,20 +48,14 @@ func Hash(s *torch.Scope, c Config, seed uint64, d torch.DType, on torch.Device)
 	if err := c.check(); err != nil {
 		return nil, Source{}, err
 	}
-	weights := map[string]*torch.Tensor{}
+	weights := store(s, c, d, on)
 	for _, p := range c.Params() {
-		n := 1
-		for _, d := range p.Shape {
-			n *= int(d)
-		}
-		v := HashValues(p.Name, n, seed, c.InitStd)
+		v := HashValues(p.Name, int(p.Size()), seed, c.InitStd)
 		if strings.HasSuffix(p.Name, "embed_tokens.weight") {
 			e := int(c.WordEmbedProjDim)
 			clear(v[int(c.PadTokenID)*e : int(c.PadTokenID+1)*e])
 		}
-		weights[p.Name] = s.Layer(func(s *torch.Scope) *torch.Tensor {
-			return s.To(s.FromFloats(v, p.Shape...), d, on)
-		})
+		s.Do(func(s *torch.Scope) { torch.Copy(weights[p.Name], s.FromFloats(v, p.Shape...)) })
 	}
 	m, err := New(c, weights)
 	recipe := fmt.Sprintf("hash:%d std %v %+v", seed, c.InitStd, c)

@@ -20,9 +20,19 @@ type lowRank struct {
 	scale float64
 }
 
-func (l lowRank) Forward(s *torch.Scope, _ *Linear, x, y *torch.Tensor, _ bool) *torch.Tensor {
-	return s.Add(y, s.Scale(s.Linear(s.Linear(x, l.a, nil), l.b, nil), l.scale))
+// lowRanks is one for each layer of a group that has any.
+type lowRanks struct {
+	group *Group
+	at    map[int]lowRank
 }
+
+func (r lowRanks) Forward(s *torch.Scope, x, y *torch.Tensor, _ bool, _ *Kept) {
+	for i, l := range r.at {
+		torch.AddIn(r.group.Part(s, y, i), s.Scale(s.Linear(s.Linear(x, l.a, nil), l.b, nil), l.scale))
+	}
+}
+
+func (lowRanks) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
 
 // adapt puts the fixture's adapter on m and returns how many layers have one.
 func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n int) {
@@ -39,10 +49,16 @@ func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n
 	for _, name := range f.Names() {
 		names[name] = true
 	}
-	for _, l := range m.Linears() {
-		if key := "base_model.model." + l.Name; names[key+".lora_A.weight"] {
-			l.Adapter = lowRank{get(key + ".lora_A.weight"), get(key + ".lora_B.weight"), scale}
-			n++
+	for _, g := range m.Groups() {
+		r := lowRanks{g, map[int]lowRank{}}
+		for i, l := range g.Linears {
+			if key := "base_model.model." + l.Name; names[key+".lora_A.weight"] {
+				r.at[i] = lowRank{get(key + ".lora_A.weight"), get(key + ".lora_B.weight"), scale}
+				n++
+			}
+		}
+		if len(r.at) > 0 {
+			g.Adapter = r
 		}
 	}
 	require.Len(t, names, 2*n, "every matrix has its layer")
@@ -75,30 +91,31 @@ func TestLayersAgreeWithTransformers(t *testing.T) {
 				same := func(x *torch.Tensor, name string) {
 					require.Less(t, fixture.Padded(s.Floats(x), fixture.Floats(t, f, name), at), logitsWithin, name)
 				}
-				inside := func(i int, x *torch.Tensor) {
+				u := m.Upload(s, &b, nil)
+				inside := func(i int, x *torch.Tensor) { // a layer of norms after, without dropout
 					if c.dir == "" && i < len(m.layers) {
-						same(m.layers[i].attention(s, m, x, b.Cum, false), "layer."+string(rune('0'+i))+".attention")
+						l := &m.layers[i]
+						y, _ := s.Attention(l.qkv.forward(s, x, false, nil), u.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
+						same(l.out.forward(s, y, false, nil), "layer."+string(rune('0'+i))+".attention")
 					}
 				}
-				s.NoGrad(func() {
-					if c.dir == "" {
-						x := m.embedding(s, &b, false)
-						same(x, "embeddings")
-						inside(0, x)
-					}
-					seen := 0
-					h := m.hidden(s, &b, false, func(i int, x *torch.Tensor) {
-						require.Equal(t, seen, i)
-						seen++
-						same(x, "layer."+string(rune('0'+i)))
-						inside(i+1, x)
-					})
-					require.Equal(t, m.NumHiddenLayers, seen)
-					if c.dir == "" {
-						same(m.projOut.forward(s, h, false), "projected")
-					}
-					same(m.Logits(s, h, false), "logits")
+				if c.dir == "" {
+					x := m.embedding(s, u, false, nil)
+					same(x, "embeddings")
+					inside(0, x)
+				}
+				seen := 0
+				h := m.hidden(s, u, false, func(i int, x *torch.Tensor) {
+					require.Equal(t, seen, i)
+					seen++
+					same(x, "layer."+string(rune('0'+i)))
+					inside(i+1, x)
 				})
+				require.Equal(t, m.NumHiddenLayers, seen)
+				if c.dir == "" {
+					same(m.projOut.forward(s, h, false, nil), "projected")
+				}
+				same(m.Logits(s, h, false), "logits")
 			})
 		})
 	}

@@ -6,38 +6,21 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Adapter changes what a Linear computes. Forward is given the layer, its input x [T, in] and
-// its own result y [T, out], and returns the adapted result [T, out].
-type Adapter interface {
-	Forward(s *torch.Scope, l *Linear, x, y *torch.Tensor, train bool) *torch.Tensor
-}
-
-// Linear is y = x Weight^T + Bias, and what its Adapter, if any, makes of it.
+// Linear is y = x Weight^T + Bias.
 type Linear struct {
 	Name    string // the module's name, e.g. model.decoder.layers.0.self_attn.q_proj
 	Weight  *torch.Tensor
 	Bias    *torch.Tensor // nil where the model has none
 	In, Out int64
-	Adapter Adapter
+
+	weightGrad, biasGrad *torch.Tensor // where training sums the gradients; nil where frozen
 }
 
-func (l *Linear) forward(s *torch.Scope, x *torch.Tensor, train bool) *torch.Tensor {
-	y := s.Linear(x, l.Weight, l.Bias)
-	if l.Adapter == nil {
-		return y
-	}
-	return l.Adapter.Forward(s, l, x, y, train)
-}
-
-type norm struct{ weight, bias *torch.Tensor }
-
-func (n norm) forward(s *torch.Scope, x *torch.Tensor) *torch.Tensor {
-	return s.LayerNorm(x, n.weight, n.bias, LayerNormEps)
-}
+type norm struct{ weight, bias, weightGrad, biasGrad *torch.Tensor }
 
 type layer struct {
-	q, k, v, out, fc1, fc2 *Linear
-	attnNorm, finalNorm    norm
+	qkv, out, fc1, fc2  *Group
+	attnNorm, finalNorm norm
 }
 
 // Model is an OPT model over weights that somebody else owns: several Models may share them, each
@@ -47,17 +30,28 @@ type Model struct {
 	// ModelDropout is the probability of dropout on the attention's and fc2's output while
 	// training; config.json's dropout unless changed.
 	ModelDropout float64
+	// Checkpoint keeps only each layer's input and its dropout masks from the forward pass and
+	// computes the layer again in the backward pass (Chen et al. 2016, arXiv:1604.06174): the lowest
+	// peak for about a third more time. The gradients are the same.
+	Checkpoint bool
 
-	weights            map[string]*torch.Tensor
-	embed, positions   *torch.Tensor
-	projectIn, projOut *Linear
-	final              norm
-	layers             []layer
-	linears            []*Linear
+	weights                  map[string]*torch.Tensor
+	embed, positions         *torch.Tensor
+	embedGrad, positionsGrad *torch.Tensor
+	projectIn, projOut       *Group
+	final                    norm
+	layers                   []layer
+	groups                   []*Group
 }
 
-// New makes a model of weights by their names in [Config.Params]; it does not take ownership.
+// New makes a model of frozen weights by their names in [Config.Params]; it does not take ownership.
 func New(c Config, weights map[string]*torch.Tensor) (*Model, error) {
+	return NewTrainable(c, weights, nil)
+}
+
+// NewTrainable makes a model of which every weight that has a gradient is trained: [Model.Gradient]
+// adds to it.
+func NewTrainable(c Config, weights, gradients map[string]*torch.Tensor) (*Model, error) {
 	params := c.Params()
 	for _, p := range params {
 		t := weights[p.Name]
@@ -67,30 +61,39 @@ func New(c Config, weights map[string]*torch.Tensor) (*Model, error) {
 		if got := t.Shape(); !sameShape(got, p.Shape) {
 			return nil, fmt.Errorf("weight %s has shape %v, the config wants %v", p.Name, got, p.Shape)
 		}
+		if g := gradients[p.Name]; g != nil && !sameShape(g.Shape(), p.Shape) {
+			return nil, fmt.Errorf("the gradient of %s has shape %v, the config wants %v", p.Name, g.Shape(), p.Shape)
+		}
 	}
 	if len(weights) != len(params) {
 		return nil, fmt.Errorf("%d weights given, the config has %d", len(weights), len(params))
 	}
-	return build(c, weights), nil
+	return build(c, weights, gradients), nil
 }
 
-// build is New for weights that are known to fit. It touches no tensor.
-func build(c Config, weights map[string]*torch.Tensor) *Model {
+// build is NewTrainable for weights that are known to fit. It touches no tensor.
+func build(c Config, weights, gradients map[string]*torch.Tensor) *Model {
 	const d = "model.decoder."
-	m := &Model{Config: c, ModelDropout: c.Dropout, weights: weights,
-		embed: weights[d+"embed_tokens.weight"], positions: weights[d+"embed_positions.weight"]}
-	bare := func(name string, out, in int64) *Linear {
-		return &Linear{Name: name, Weight: weights[name+".weight"], Bias: weights[name+".bias"], In: in, Out: out}
+	const tokens, positions = d + "embed_tokens.weight", d + "embed_positions.weight"
+	m := &Model{Config: c, ModelDropout: c.Dropout, weights: weights, embed: weights[tokens], positions: weights[positions],
+		embedGrad: gradients[tokens], positionsGrad: gradients[positions]}
+	group := func(out, in int64, names ...string) *Group {
+		g := &Group{}
+		for _, name := range names {
+			w, b := name+".weight", name+".bias"
+			g.Linears = append(g.Linears, &Linear{Name: name, Weight: weights[w], Bias: weights[b], In: in, Out: out,
+				weightGrad: gradients[w], biasGrad: gradients[b]})
+		}
+		m.groups = append(m.groups, g)
+		return g
 	}
-	linear := func(name string, out, in int64) *Linear {
-		l := bare(name, out, in)
-		m.linears = append(m.linears, l)
-		return l
+	ln := func(name string) norm {
+		w, b := name+".weight", name+".bias"
+		return norm{weights[w], weights[b], gradients[w], gradients[b]}
 	}
-	ln := func(name string) norm { return norm{weights[name+".weight"], weights[name+".bias"]} }
 	h, e, f := c.HiddenSize, c.WordEmbedProjDim, c.FFNDim
 	if e != h {
-		m.projectIn, m.projOut = linear(d+"project_in", h, e), linear(d+"project_out", e, h)
+		m.projectIn, m.projOut = group(h, e, d+"project_in"), group(e, h, d+"project_out")
 	}
 	if c.finalNorm() {
 		m.final = ln(d + "final_layer_norm")
@@ -98,25 +101,33 @@ func build(c Config, weights map[string]*torch.Tensor) *Model {
 	for i := range c.NumHiddenLayers {
 		l := fmt.Sprintf("%slayers.%d.", d, i)
 		m.layers = append(m.layers, layer{
-			q: linear(l+"self_attn.q_proj", h, h), k: linear(l+"self_attn.k_proj", h, h),
-			v: linear(l+"self_attn.v_proj", h, h), out: linear(l+"self_attn.out_proj", h, h),
-			fc1: linear(l+"fc1", f, h), fc2: linear(l+"fc2", h, f),
+			qkv: group(h, h, l+"self_attn.q_proj", l+"self_attn.k_proj", l+"self_attn.v_proj"), out: group(h, h, l+"self_attn.out_proj"),
+			fc1: group(f, h, l+"fc1"), fc2: group(h, f, l+"fc2"),
 			attnNorm: ln(l + "self_attn_layer_norm"), finalNorm: ln(l + "final_layer_norm"),
 		})
 	}
 	return m
 }
 
-// Share makes another model of the same weights, without adapters.
+// Share makes another model of the same weights, frozen and without adapters.
 func (m *Model) Share() *Model {
-	c := build(m.Config, m.weights)
-	c.ModelDropout = m.ModelDropout
+	c := build(m.Config, m.weights, nil)
+	c.ModelDropout, c.Checkpoint = m.ModelDropout, m.Checkpoint
 	return c
 }
 
-// Linears lists the linear layers in the order of the forward pass, project_in and project_out
-// first.
-func (m *Model) Linears() []*Linear { return m.linears }
+// Groups lists the linear layers by what they read: project_in and project_out first, then layer by
+// layer q, k and v together, out_proj, fc1, fc2.
+func (m *Model) Groups() []*Group { return m.groups }
+
+// Linears lists the linear layers in the order of Groups.
+func (m *Model) Linears() []*Linear {
+	var ls []*Linear
+	for _, g := range m.groups {
+		ls = append(ls, g.Linears...)
+	}
+	return ls
+}
 
 // Weights is the model's weights by name.
 func (m *Model) Weights() map[string]*torch.Tensor { return m.weights }

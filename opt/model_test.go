@@ -55,13 +55,15 @@ func TestLinears(t *testing.T) {
 	require.Len(t, loadModel(t, pre, torch.Float32).Linears(), 12, "no projections where the embeddings are as wide as the model")
 }
 
-// halved gives half of what its layer computes.
-type halved struct{ asked []string }
+// halved gives half of what its layers compute.
+type halved struct{ asked []int64 }
 
-func (h *halved) Forward(s *torch.Scope, l *Linear, x, y *torch.Tensor, train bool) *torch.Tensor {
-	h.asked = append(h.asked, l.Name)
-	return s.Scale(y, 0.5)
+func (h *halved) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, _ *Kept) {
+	h.asked = append(h.asked, y.Shape()[1])
+	torch.ScaleIn(y, 0.5)
 }
+
+func (h *halved) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
 
 func TestShareHasTheWeightsAndNoAdapters(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
@@ -69,14 +71,14 @@ func TestShareHasTheWeightsAndNoAdapters(t *testing.T) {
 	b := pack(samples()...)
 	base := logits(t, m, b, false)
 	h := &halved{}
-	for _, l := range m.Linears() {
-		l.Adapter = h
+	for _, g := range m.Groups() {
+		g.Adapter = h
 	}
 	adapted := logits(t, m, b, false)
 	require.Greater(t, fixture.Largest(t, base, adapted), 0.1)
-	var want []string // each linear layer once, project_out last: it is computed with the logits
-	for _, l := range m.Linears() {
-		want = append(want, l.Name)
+	var want []int64 // each group once, project_out last: it is computed with the logits
+	for _, g := range m.Groups() {
+		want = append(want, int64(len(g.Linears))*g.Linears[0].Out)
 	}
 	require.Equal(t, slices.Concat(want[:1], want[2:], want[1:2]), h.asked)
 

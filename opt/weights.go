@@ -61,18 +61,23 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 		}
 		byName[name] = key
 	}
-	weights := map[string]*torch.Tensor{}
+	weights := store(s, c, d, on)
 	for _, p := range c.Params() {
 		key, ok := byName[p.Name]
 		if !ok {
 			return nil, fmt.Errorf("weight %s is missing from %s", p.Name, strings.Join(f.Files(), ", "))
 		}
 		delete(byName, p.Name)
-		t, err := tensor(s, f, key, p.Shape, d, on)
+		var err error
+		s.Do(func(s *torch.Scope) {
+			var t *torch.Tensor
+			if t, err = tensor(s, f, key, p.Shape); err == nil {
+				torch.Copy(weights[p.Name], t)
+			}
+		})
 		if err != nil {
 			return nil, err
 		}
-		weights[p.Name] = t
 	}
 	if err := checkHead(s, c, f, byName, weights); err != nil {
 		return nil, err
@@ -85,7 +90,21 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 	return weights, nil
 }
 
-func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64, d torch.DType, on torch.Device) (*torch.Tensor, error) {
+// store makes room for every weight, in one piece of memory in the order of Config.Layout.
+func store(s *torch.Scope, c Config, d torch.DType, on torch.Device) map[string]*torch.Tensor {
+	all, _ := c.NumParameters()
+	flat := s.Empty(d, on, all)
+	weights := map[string]*torch.Tensor{}
+	at := int64(0)
+	for _, p := range c.Layout() {
+		weights[p.Name] = s.Layer(func(s *torch.Scope) *torch.Tensor { return s.View(s.Narrow(flat, 0, at, p.Size()), p.Shape...) })
+		at += p.Size()
+	}
+	return weights
+}
+
+// tensor reads a tensor of the checkpoint, in its own element type, to the CPU.
+func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64) (*torch.Tensor, error) {
 	t, ok, err := f.Tensor(key)
 	if err != nil || !ok {
 		return nil, fmt.Errorf("weight %s: %w", key, orMissing(err))
@@ -97,9 +116,7 @@ func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64, d tor
 	if !ok {
 		return nil, fmt.Errorf("weight %s in %s has element type %s, want a floating-point one", key, t.Source, t.DType)
 	}
-	return s.Layer(func(s *torch.Scope) *torch.Tensor {
-		return s.To(s.FromBytes(t.Data, kind, shape...), d, on)
-	}), nil
+	return s.FromBytes(t.Data, kind, shape...), nil
 }
 
 func orMissing(err error) error {
@@ -120,8 +137,8 @@ func checkHead(s *torch.Scope, c Config, f *checkpoint.File, left map[string]str
 	var err error
 	s.Do(func(s *torch.Scope) {
 		var head *torch.Tensor
-		head, err = tensor(s, f, key, []int64{c.VocabSize, c.WordEmbedProjDim}, embed.DType(), embed.Device())
-		if err == nil && !torch.Equal(head, embed) {
+		head, err = tensor(s, f, key, []int64{c.VocabSize, c.WordEmbedProjDim})
+		if err == nil && !torch.Equal(s.To(head, embed.DType(), embed.Device()), embed) {
 			err = fmt.Errorf("weight %s differs from embed_tokens.weight, to which config.json ties it", headName)
 		}
 	})

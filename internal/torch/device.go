@@ -84,7 +84,7 @@ func OpenDevice(name string) (Device, error) {
 	if n >= int(have) {
 		return CPU, fmt.Errorf("device %s: this machine has %d CUDA devices", name, int(have))
 	}
-	return Device(n), nil
+	return Device(n), UseStream(Device(n))
 }
 
 // Name is the GPU's name and compute capability, e.g. "NVIDIA H100 80GB HBM3 (9.0)", or "cpu".

@@ -22,9 +22,8 @@ func (d Device) Memory() (Memory, error) {
 	if err := openCUDA(); err != nil {
 		return Memory{}, fmt.Errorf("torch: memory of %v: %w", d, err)
 	}
-	var m C.lb_memory
-	err := nativeError("memory_stats", func(e **C.char) { C.lb_cuda_memory(C.int(d), &m, e) })
-	return Memory{int64(m.allocated), int64(m.allocated_peak), int64(m.reserved), int64(m.reserved_peak)}, err
+	m, err := stats(d)
+	return withGraphs(d, m), err
 }
 
 // ResetPeak makes the present use the peak.
@@ -35,6 +34,7 @@ func (d Device) ResetPeak() error {
 	if err := openCUDA(); err != nil {
 		return fmt.Errorf("torch: memory of %v: %w", d, err)
 	}
+	forgetGraphs(d)
 	return nativeError("reset_peak_memory_stats", func(e **C.char) { C.lb_cuda_reset_peak(C.int(d), e) })
 }
 

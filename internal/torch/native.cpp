@@ -4,65 +4,40 @@
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
+#include <limits.h>
 #include <malloc.h>
-#include <string.h>
 #include <torch/version.h>
 
 #include <string>
 #include <vector>
 
 #include "native.h"
+#include "native_internal.h"
 
 namespace {
 
-at::Tensor &T(void *p) { return *static_cast<at::Tensor *>(p); }
-
-template <class F> void guard(char **err, F f) {
-  try {
-    f();
-  } catch (const std::exception &e) {
-    *err = strdup(e.what());
-  }
-}
-
 c10::DeviceAllocator *cuda_allocator() { return c10::getDeviceAllocator(c10::DeviceType::CUDA); }
+
+// glibc gives each large block a mapping of its own and gives it back at once: every activation of
+// every step would be mapped and zeroed page by page again. One heap instead that keeps what is
+// freed; EmptyCache trims it between runs. One arena, since only the main one can grow at will.
+__attribute__((constructor)) void keep_freed_memory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
 
 } // namespace
 
 extern "C" {
 
-// One call of SDPA for each sequence: exact, and without a mask, so that the CPU takes its flash
-// kernel and no [T, T] matrix is ever stored. Autograd sees narrow, sdpa and cat.
-void *lb_attention(void *q, void *k, void *v, const int64_t *cum, int sequences, double scale, char **err) {
-  void *out = nullptr;
-  guard(err, [&] {
-    auto part = [&](void *t, int i) {
-      // [n, heads, D] to [1, heads, n, D]
-      return T(t).narrow(0, cum[i], cum[i + 1] - cum[i]).transpose(0, 1).unsqueeze(0);
-    };
-    std::vector<at::Tensor> rows;
-    rows.reserve(sequences);
-    for (int i = 0; i < sequences; i++) {
-      auto y = at::scaled_dot_product_attention(part(q, i), part(k, i), part(v, i), {}, 0.0, /*is_causal=*/true, scale);
-      rows.push_back(y.squeeze(0).transpose(0, 1).flatten(1));
-    }
-    out = new at::Tensor(rows.size() == 1 ? rows[0] : at::cat(rows));
-  });
-  return out;
-}
-
-void lb_set_grad(void *t, void *g, char **err) {
-  guard(err, [&] { T(t).mutable_grad() = g ? T(g) : at::Tensor(); });
-}
-
 void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double beta1, double beta2, double eps,
               double decay, char **err) {
   guard(err, [&] {
-    at::NoGradGuard no_grad;
     at::_fused_adamw_({T(p)}, {T(g)}, {T(m)}, {T(v)}, {}, {T(step)}, T(rate), beta1, beta2, decay, eps,
                       /*amsgrad=*/false, /*maximize=*/false);
   });
@@ -80,18 +55,14 @@ void *lb_norm(void **tensors, int n, char **err) {
   return out;
 }
 
+// There is no autograd here: a model writes its backward pass out. For the rest of the thread's life.
+void lb_thread(void) { static thread_local c10::InferenceMode mode(true); }
+
 const char *lb_version(void) { return TORCH_VERSION; }
 void lb_seed(int64_t seed, char **err) {
   guard(err, [&] { at::manual_seed(seed); });
 }
 int lb_threads(void) { return at::get_num_threads(); }
-
-int lb_flash(int on) {
-  auto &context = at::globalContext();
-  bool was = context.userEnabledFlashSDP();
-  context.setSDPUseFlash(on);
-  return was;
-}
 
 void lb_cuda_memory(int device, lb_memory *out, char **err) {
   guard(err, [&] {

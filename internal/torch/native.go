@@ -3,7 +3,7 @@ package torch
 // The directory link, made by internal/setup and ignored by git, holds a symbolic link to
 // libtorch and the CUDA part: flags with paths of one machine cannot stand in a committed file.
 
-// #cgo CXXFLAGS: -std=c++17 -O2 -w -I${SRCDIR}/link/libtorch/include -I${SRCDIR}/link/libtorch/include/torch/csrc/api/include
+// #cgo CXXFLAGS: -std=c++17 -O3 -w -I${SRCDIR}/link/libtorch/include -I${SRCDIR}/link/libtorch/include/torch/csrc/api/include
 // #cgo LDFLAGS: -L${SRCDIR}/link/libtorch/lib -ltorch_cpu -lc10 -lstdc++ -ldl -Wl,--allow-shlib-undefined -Wl,-rpath,${SRCDIR}/link/libtorch/lib -Wl,-rpath,${SRCDIR}/link
 // #include "native.h"
 // #include <stdlib.h>
@@ -27,6 +27,26 @@ func native(op string, f func(err **C.char) lib.Ctensor, args ...*Tensor) lib.Ct
 	return c
 }
 
+// one is native for a function that returns a new tensor.
+func (s *Scope) one(op string, f func(err **C.char) unsafe.Pointer, args ...*Tensor) *Tensor {
+	slot()
+	out[0] = native(op, func(err **C.char) lib.Ctensor { return lib.Ctensor(f(err)) }, args...)
+	return s.made(op, args...)
+}
+
+// several is native for a function that fills n places with new tensors.
+func (s *Scope) several(op string, n int, f func(out *unsafe.Pointer, err **C.char), args ...*Tensor) []*Tensor {
+	places := make([]unsafe.Pointer, n)
+	native(op, func(err **C.char) lib.Ctensor { f(&places[0], err); return nil }, args...)
+	ts := make([]*Tensor, n)
+	for i, p := range places {
+		slot()
+		out[0] = lib.Ctensor(p)
+		ts[i] = s.made(op, args...)
+	}
+	return ts
+}
+
 // nativeError is native for what happens outside a Run: it returns the error.
 func nativeError(op string, f func(err **C.char)) error {
 	var msg *C.char
@@ -37,6 +57,9 @@ func nativeError(op string, f func(err **C.char)) error {
 	defer C.free(unsafe.Pointer(msg))
 	return &Error{Op: op, Reason: firstLines(C.GoString(msg))}
 }
+
+// prepareThread switches autograd off for good on this thread.
+func prepareThread() { C.lb_thread() }
 
 // Version is libtorch's own, e.g. 2.11.0.
 func Version() string { return C.GoString(C.lb_version()) }

@@ -7,18 +7,37 @@
 extern "C" {
 #endif
 
-void *lb_attention(void *q, void *k, void *v, const int64_t *cum, int sequences, double scale, char **err);
-void lb_set_grad(void *t, void *g, char **err);
+// out[0] is the result [T, H], out[1] what the gradient needs besides it; see attention.cpp.
+void lb_attention(void *qkv, void *cum_on_device, const int64_t *cum, int sequences, int64_t longest, int64_t heads, double scale,
+                  void **out, char **err);
+void *lb_attention_backward(void *dy, void *qkv, void *out, void *lse, void *cum_on_device, const int64_t *cum, int sequences,
+                            int64_t longest, int64_t heads, double scale, char **err);
+int lb_flash(int on); // returns what was
+
+// See head.cpp. scale [N] and dw may be NULL; out[0] is dh or NULL.
+void lb_head(void *h, void *w, void *target, void *scale, void *loss, void *dw, int want_dh, int64_t chunk, void **out, char **err);
+
+// See layers.cpp.
+void lb_dropout(void *x, void *mask, int64_t copies, double p, void **out, char **err);
+void *lb_residual(void *x, void *y, void *mask, double p, char **err);
+void lb_layer_norm(void *x, void *w, void *b, double eps, void **out, char **err);
+void *lb_layer_norm_backward(void *dy, void *x, void *mean, void *rstd, void *w, void *b, void *dw, void *db, char **err);
+void *lb_relu(void *x, int mask, char **err);
+void lb_relu_backward(void *dy, void *zero, char **err);
+void *lb_gelu_backward(void *dy, void *x, char **err);
+void lb_addmm(void *y, void *a, void *b, int ta, int tb, double beta, double alpha, char **err);
+void lb_zero_rows(void *t, void *ids, int64_t id, char **err);
+void *lb_stacked(void **tensors, int n, char **err);
+
 void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double beta1, double beta2, double eps,
               double decay, char **err);
 
 void *lb_norm(void **tensors, int n, char **err);
 
+void lb_thread(void); // once for each thread, before any operation
 const char *lb_version(void);
 void lb_seed(int64_t seed, char **err);
 int lb_threads(void);
-int lb_flash(int on); // returns what was
-
 // Peaks and present use of one CUDA device's caching allocator, in bytes.
 typedef struct {
   int64_t allocated, allocated_peak, reserved, reserved_peak;

@@ -4,12 +4,6 @@ import (
 	lib "github.com/sugarme/gotch/libtch"
 )
 
-// Linear is x W^T + b: x [.., in], w [out, in], b [out] or nil, result [.., out].
-func (s *Scope) Linear(x, w, b *Tensor) *Tensor {
-	lib.AtgLinear(slot(), x.ptr("linear"), w.ptr("linear"), b.ptr("linear"))
-	return s.made("linear", x, w, b)
-}
-
 // MatMul is the matrix product.
 func (s *Scope) MatMul(a, b *Tensor) *Tensor {
 	lib.AtgMatmul(slot(), a.ptr("matmul"), b.ptr("matmul"))
@@ -78,6 +72,7 @@ func (s *Scope) AbsMax(t *Tensor) float64 {
 
 // Equal tells whether two tensors have the same shape and bits' values; it waits for the device.
 func Equal(a, b *Tensor) bool {
+	outsideGraph("equal", a, b)
 	eq := lib.AtgEqual(a.ptr("equal"), b.ptr("equal"))
 	check("equal", a, b)
 	return eq
@@ -101,6 +96,18 @@ func (s *Scope) IndexSelect(t *Tensor, dim int64, index *Tensor) *Tensor {
 	return s.made("index_select", t, index)
 }
 
+// IndexAddIn adds src's rows to the rows of t that index, int64, names.
+func IndexAddIn(t, index, src *Tensor) {
+	lib.AtgIndexAdd_(slot(), t.ptr("index_add_"), 0, index.ptr("index_add_"), src.ptr("index_add_"))
+	done("index_add_", t, index, src)
+}
+
+// SumRows is the sum over the first dimension: t [T, H], result [H].
+func (s *Scope) SumRows(t *Tensor) *Tensor {
+	lib.AtgSumDimIntlist(slot(), t.ptr("sum"), []int64{0}, 1, 0, int32(t.DType()))
+	return s.made("sum", t)
+}
+
 // Cat joins tensors along a dimension.
 func (s *Scope) Cat(ts []*Tensor, dim int64) *Tensor {
 	if len(ts) == 0 {
@@ -117,7 +124,7 @@ func (s *Scope) Cat(ts []*Tensor, dim int64) *Tensor {
 // Clone is a copy with memory of its own.
 func (s *Scope) Clone(t *Tensor) *Tensor {
 	c := s.Empty(t.DType(), t.Device(), t.Shape()...)
-	s.NoGrad(func() { Copy(c, t) })
+	Copy(c, t)
 	return c
 }
 

@@ -61,7 +61,9 @@ func start() {
 	ready := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
+		prepareThread()
 		worker.tid = syscall.Gettid()
+		resumeStreams()
 		close(ready)
 		for j := range worker.jobs {
 			serve(j)

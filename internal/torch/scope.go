@@ -2,6 +2,7 @@ package torch
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	lib "github.com/sugarme/gotch/libtch"
 )
@@ -129,3 +130,6 @@ func (t *Tensor) ptr(op string) lib.Ctensor {
 	}
 	return t.c
 }
+
+// raw is ptr for our own C++.
+func (t *Tensor) raw(op string) unsafe.Pointer { return unsafe.Pointer(t.ptr(op)) }

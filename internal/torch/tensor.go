@@ -13,6 +13,7 @@ type DType int32
 // The element types in use here.
 const (
 	UInt8    DType = 0
+	Int32    DType = 3
 	Int64    DType = 4
 	Float16  DType = 5
 	Float32  DType = 6
@@ -27,7 +28,7 @@ func (d DType) Size() int64 {
 		return 1
 	case Float16, BFloat16:
 		return 2
-	case Float32:
+	case Int32, Float32:
 		return 4
 	case Int64, Float64:
 		return 8
@@ -39,6 +40,8 @@ func (d DType) String() string {
 	switch d {
 	case UInt8:
 		return "uint8"
+	case Int32:
+		return "int32"
 	case Int64:
 		return "int64"
 	case Float16:
@@ -119,6 +122,7 @@ func (s *Scope) Empty(d DType, on Device, shape ...int64) *Tensor {
 }
 
 func (s *Scope) fromMemory(p unsafe.Pointer, d DType, shape []int64) *Tensor {
+	outsideGraph("tensor")
 	slot()
 	out[0] = lib.AtTensorOfData(p, dims(shape), uint(len(shape)), uint(d.Size()), int(d))
 	return s.made("tensor")
@@ -162,12 +166,13 @@ func (s *Scope) FromInts(v []int64, on Device) *Tensor {
 
 // Floats copies the elements out as float32, waiting for the device.
 func (s *Scope) Floats(t *Tensor) []float32 {
+	outsideGraph("copy", t)
 	v := make([]float32, t.Numel())
 	if len(v) == 0 {
 		return v
 	}
 	s.Do(func(s *Scope) {
-		c := s.To(s.Detach(t), Float32, CPU)
+		c := s.To(t, Float32, CPU)
 		lib.AtCopyData(c.ptr("copy"), unsafe.Pointer(&v[0]), uint(len(v)), 4)
 		check("copy", t)
 	})
@@ -176,6 +181,7 @@ func (s *Scope) Floats(t *Tensor) []float32 {
 
 // Ints copies the elements of an int64 tensor out, waiting for the device.
 func (s *Scope) Ints(t *Tensor) []int64 {
+	outsideGraph("copy", t)
 	v := make([]int64, t.Numel())
 	if len(v) == 0 {
 		return v
@@ -187,6 +193,7 @@ func (s *Scope) Ints(t *Tensor) []int64 {
 
 // Item is the value of a tensor of one element, waiting for the device.
 func (s *Scope) Item(t *Tensor) float64 {
+	outsideGraph("item", t)
 	v := lib.AtDoubleValueAtIndexes(t.ptr("item"), nil, 0)
 	check("item", t)
 	return v
@@ -213,12 +220,13 @@ func Copy(dst, src *Tensor) {
 
 // ToBytes copies the elements out as little-endian bytes of element type d, waiting for the device.
 func (s *Scope) ToBytes(t *Tensor, d DType) []byte {
+	outsideGraph("copy", t)
 	b := make([]byte, t.Numel()*d.Size())
 	if len(b) == 0 {
 		return b
 	}
 	s.Do(func(s *Scope) {
-		c := s.To(s.Detach(t), d, CPU)
+		c := s.To(t, d, CPU)
 		lib.AtCopyData(c.ptr("copy"), unsafe.Pointer(&b[0]), uint(t.Numel()), uint(d.Size()))
 		check("copy", t)
 	})

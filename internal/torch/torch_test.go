@@ -29,22 +29,19 @@ func TestFailedOperationNamesItselfAndShapes(t *testing.T) {
 	}{
 		{"shapes that do not fit", func(s *Scope) { s.MatMul(s.Zeros(Float32, CPU, 2, 3), s.Zeros(Float32, CPU, 2, 3)) }, "matmul", "[[2 3] [2 3]]"},
 		{"our own C++", func(s *Scope) {
-			x := s.Zeros(Float32, CPU, 4, 2, 3)
-			s.Attention(x, x, s.Zeros(Float32, CPU, 4, 2), []int64{0, 4}, 1)
-		}, "scaled_dot_product_attention", "[4 2 3]"},
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 4}, Longest: 4}, 4, 1)
+		}, "attention", "[4 18]"},
 		{"lengths that do not span the row", func(s *Scope) {
-			x := s.Zeros(Float32, CPU, 4, 2, 3)
-			s.Attention(x, x, x, []int64{0, 3}, 1)
-		}, "scaled_dot_product_attention", "[0 3]"},
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 3}, Longest: 4}, 2, 1)
+		}, "attention", "[0 3]"},
 		{"a view of another size", func(s *Scope) { s.View(s.Zeros(Float32, CPU, 4), 3) }, "view", "[4]"},
 		{"an index out of range", func(s *Scope) { s.IndexSelect(s.Zeros(Float32, CPU, 2), 0, s.FromInts([]int64{5}, CPU)) }, "index_select", "out of range"},
 		{"a tensor of another scope that ended", func(s *Scope) {
 			var x *Tensor
 			s.Do(func(s *Scope) { x = s.Zeros(Float32, CPU, 1) })
-			s.ReLU(x)
-		}, "relu", "after its scope ended"},
+			s.GELU(x)
+		}, "gelu", "after its scope ended"},
 		{"in place", func(s *Scope) { AddIn(s.Zeros(Float32, CPU, 2), s.Zeros(Float32, CPU, 3)) }, "add_", "[[2] [3]]"},
-		{"backward without a graph", func(s *Scope) { Backward(s.Zeros(Float32, CPU)) }, "backward", "does not require grad"},
 		{"bytes that are too few", func(s *Scope) { s.FromBytes(make([]byte, 7), Float32, 2) }, "tensor", "7 bytes"},
 		{"no tensors to join", func(s *Scope) { s.Cat(nil, 0) }, "cat", "no tensors"},
 	} {
@@ -122,48 +119,15 @@ func TestScopesMoveAndDrop(t *testing.T) {
 	})
 }
 
-func TestGradModeIsRestored(t *testing.T) {
-	run(t, func(s *Scope) {
-		x := s.FromFloats([]float32{1, 2}, 2)
-		RequireGrad(x, true)
-		s.NoGrad(func() { require.False(t, RequiresGrad(s.Scale(x, 2))) })
-		require.True(t, RequiresGrad(s.Scale(x, 2)))
-	})
-	err := Run(func(s *Scope) error {
-		s.NoGrad(func() { s.View(s.Zeros(Float32, CPU, 1), 2) })
-		return nil
-	})
-	require.Error(t, err)
-	run(t, func(s *Scope) {
-		x := s.FromFloats([]float32{1}, 1)
-		RequireGrad(x, true)
-		require.True(t, RequiresGrad(s.Scale(x, 2)), "also after a failure")
-	})
-}
-
-func TestGradientsSumInTheGivenBuffer(t *testing.T) {
-	run(t, func(s *Scope) {
-		x := s.FromFloats([]float32{1, 2, 3}, 3)
-		RequireGrad(x, true)
-		flat := s.Zeros(Float32, CPU, 5)
-		SetGrad(x, s.Narrow(flat, 0, 1, 3))
-		for range 2 {
-			Backward(s.Sum(s.Mul(x, x)))
-		}
-		require.Equal(t, []float32{0, 4, 8, 12, 0}, s.Floats(flat))
-		SetGrad(x, nil)
-	})
-}
-
 // TestAttentionKeepsSequencesApart compares a packed row with each sequence alone, and with the
 // formula written out.
 func TestAttentionKeepsSequencesApart(t *testing.T) {
 	run(t, func(s *Scope) {
 		Seed(1)
-		draw := func() *Tensor { x := s.Empty(Float32, CPU, 7, 2, 3); NormalIn(x, 0, 1); return x }
+		draw := func() *Tensor { x := s.Empty(Float32, CPU, 7, 6); NormalIn(x, 0, 1); return x }
 		q, k, v := draw(), draw(), draw()
-		got := s.Floats(s.Attention(q, k, v, []int64{0, 4, 5, 7}, 0.5))
-		fq, fk, fv := s.Floats(q), s.Floats(k), s.Floats(v)
+		y, _ := s.Attention(s.Cat([]*Tensor{q, k, v}, 1), Sequences{Cum: []int64{0, 4, 5, 7}, Longest: 4}, 2, 0.5)
+		got, fq, fk, fv := s.Floats(y), s.Floats(q), s.Floats(k), s.Floats(v)
 		at := func(x []float32, t, h, d int) float64 { return float64(x[(t*2+h)*3+d]) }
 		for _, seq := range [][2]int{{0, 4}, {4, 5}, {5, 7}} {
 			for i := seq[0]; i < seq[1]; i++ {
@@ -216,7 +180,8 @@ func TestSeedRepeats(t *testing.T) {
 	draw := func(seed int64) (v []float32) {
 		run(t, func(s *Scope) {
 			Seed(seed)
-			v = s.Floats(s.Dropout(s.FromFloats([]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 12), 0.5))
+			y, _ := s.Dropout(s.FromFloats([]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 12), 0, 0.5)
+			v = s.Floats(y)
 		})
 		return v
 	}
@@ -296,14 +261,6 @@ func TestCUDA(t *testing.T) {
 	reset, err := d.Memory()
 	require.NoError(t, err)
 	require.Equal(t, reset.Allocated, reset.AllocatedPeak)
-	run(t, func(s *Scope) {
-		Seed(1)
-		q := s.Empty(Float32, CPU, 7, 2, 8)
-		NormalIn(q, 0, 1)
-		g := s.To(q, Float32, d)
-		cum := []int64{0, 4, 7}
-		require.InDeltaSlice(t, s.Floats(s.Attention(q, q, q, cum, 0.5)), s.Floats(s.Attention(g, g, g, cum, 0.5)), 1e-5)
-	})
 	require.NoError(t, d.Synchronize())
 }
 

@@ -3,12 +3,27 @@
 // binary serves machines with and without a GPU.
 //
 // ATen/cuda/CUDAContext.h is left out on purpose: it wants cuBLAS's headers.
-#include <cuda_runtime_api.h>
-#include <string.h>
+#include "part.h"
+
+#include "graph.h"
+
+namespace {
+
+using lorabench::Graph;
+using lorabench::Pool;
+
+template <class F> void guard(char **err, F f) {
+  try {
+    f();
+  } catch (const std::exception &e) {
+    *err = strdup(e.what());
+  }
+}
+
+} // namespace
 
 extern "C" {
 
-// The device's name and compute capability (major * 10 + minor). Returns CUDA's error code.
 int lorabench_cuda_device(int device, char *name, int size, int *capability) {
   cudaDeviceProp prop;
   cudaError_t e = cudaGetDeviceProperties(&prop, device);
@@ -19,5 +34,61 @@ int lorabench_cuda_device(int device, char *name, int size, int *capability) {
   *capability = prop.major * 10 + prop.minor;
   return 0;
 }
+
+void lorabench_use_stream(int device, char **err) {
+  guard(err, [&] {
+    c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
+    // The streams of the pool do not wait for the default one.
+    c10::cuda::device_synchronize();
+    c10::cuda::setCurrentCUDAStream(lorabench::stream_of(static_cast<c10::DeviceIndex>(device)));
+  });
+}
+
+void *lorabench_graph_pool(int device, char **err) {
+  Pool *pool = nullptr;
+  guard(err, [&] { pool = new Pool(device); });
+  return pool;
+}
+
+int64_t lorabench_graph_pool_bytes(void *pool, char **err) {
+  int64_t n = 0;
+  guard(err, [&] { n = static_cast<Pool *>(pool)->bytes(); });
+  return n;
+}
+
+void lorabench_graph_pool_free(void *pool, char **err) {
+  std::unique_ptr<Pool> p(static_cast<Pool *>(pool));
+  guard(err, [&] { p->release(); });
+}
+
+void *lorabench_graph_begin(void *pool, char **err) {
+  std::unique_ptr<Graph> g;
+  guard(err, [&] {
+    g = std::make_unique<Graph>(*static_cast<Pool *>(pool));
+    g->begin();
+  });
+  if (*err && g) {
+    g->abandon();
+    g.reset();
+  }
+  return g.release();
+}
+
+void lorabench_graph_end(void *graph, char **err) {
+  guard(err, [&] { static_cast<Graph *>(graph)->end(); });
+  if (*err)
+    lorabench_graph_abandon(graph);
+}
+
+void lorabench_graph_abandon(void *graph) {
+  static_cast<Graph *>(graph)->abandon();
+  delete static_cast<Graph *>(graph);
+}
+
+void lorabench_graph_replay(void *graph, char **err) {
+  guard(err, [&] { static_cast<Graph *>(graph)->replay(); });
+}
+
+void lorabench_graph_free(void *graph) { delete static_cast<Graph *>(graph); }
 
 } // extern "C"

@@ -9,48 +9,6 @@ import (
 	lib "github.com/sugarme/gotch/libtch"
 )
 
-// RequireGrad makes t, a leaf, collect a gradient or stop doing so.
-func RequireGrad(t *Tensor, on bool) {
-	lib.AtgSetRequiresGrad(slot(), t.ptr("requires_grad_"), flag(on))
-	done("requires_grad_", t)
-}
-
-// RequiresGrad tells whether t takes part in a gradient.
-func RequiresGrad(t *Tensor) bool { return lib.AtRequiresGrad(t.ptr("requires_grad")) }
-
-// Detach is t without its history.
-func (s *Scope) Detach(t *Tensor) *Tensor {
-	lib.AtgDetach(slot(), t.ptr("detach"))
-	return s.made("detach", t)
-}
-
-// Backward adds the gradient of t, a scalar, to the .grad of every leaf below it and frees the
-// graph.
-func Backward(t *Tensor) {
-	lib.AtBackward(t.ptr("backward"), 0, 0)
-	check("backward", t)
-}
-
-// SetGrad makes g the place where t's gradient is summed: backward adds to it in place, so that
-// the gradients of all parameters can lie in one buffer. nil takes the gradient away.
-func SetGrad(t, g *Tensor) {
-	var gp unsafe.Pointer
-	if g != nil {
-		gp = unsafe.Pointer(g.ptr("set_grad"))
-	}
-	native("set_grad", func(err **C.char) lib.Ctensor {
-		C.lb_set_grad(unsafe.Pointer(t.ptr("set_grad")), gp, err)
-		return nil
-	}, t, g)
-}
-
-// NoGrad calls f without recording for backward and restores what was before.
-func (s *Scope) NoGrad(f func()) {
-	before := int32(lib.AtGradSetEnabled(0))
-	defer lib.AtGradSetEnabled(int(before))
-	f()
-}
-
 // Norm is the 2-norm over all the tensors' elements, a float32 scalar: the norm of each one's norm,
 // as clip_grad_norm_ has it. One sum over a flat buffer was tried and refused: in float32 it is off
 // by 2e-5 at 800,000 elements, and grows with rank.

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"lorabench/bench"
+	"lorabench/internal/file"
+)
+
+// comparison is one invocation, prepared: everything that its runs share.
+type comparison struct {
+	options
+	recipe   bench.Settings
+	dir      string // temporary, with all that the runs write
+	python   string
+	visible  string // CUDA_VISIBLE_DEVICES of the peer
+	binary   string // lorabench's compiled benchmark
+	benchDir string // where go test would run it
+	versions map[string]string
+	notes    []string
+	losses   phase
+	speed    phase
+	stderr   io.Writer
+}
+
+// phase is what every rank and program goes through: losses first, then speed.
+type phase struct {
+	name    string
+	steps   int
+	warmup  int  // steps before them that the peer leaves out
+	still   bool // every dropout is off
+	samples string
+	tokens  int64 // real ones in the steps
+}
+
+// compare measures, writes the results and prints the table: all of it or nothing.
+func compare(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	return compareWith(ctx, o, stdout, stderr, (*comparison).programs)
+}
+
+// compareWith is compare with the two programs that programs finds.
+func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, programs func(*comparison, context.Context) error) (err error) {
+	c := &comparison{options: o, stderr: stderr}
+	if c.recipe, err = c.settings(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.out, 0o777); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if c.dir, err = os.MkdirTemp("", "lorabench-peer-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(c.dir)
+	if err := programs(c, ctx); err != nil {
+		return err
+	}
+	if err := c.inputs(ctx); err != nil {
+		return err
+	}
+	rows, err := c.measure(ctx)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(c.out, "peer.json")
+	b, err := marshal(rows)
+	if err == nil {
+		err = file.Write(path, b)
+	}
+	if err != nil {
+		return err
+	}
+	return report(stdout, rows, c.notes)
+}
+
+// programs finds or makes the two programs.
+func (c *comparison) programs(ctx context.Context) (err error) {
+	root, err := bench.Root()
+	if err != nil {
+		return err
+	}
+	c.benchDir = filepath.Join(root, "bench")
+	if c.python, err = pythonCommand(ctx, c.dir, c.stderr); err != nil {
+		return err
+	}
+	if c.versions, c.notes, err = versionsOf(ctx, c.python, c.dir); err != nil {
+		return err
+	}
+	c.progress("compiling lorabench")
+	c.binary, err = compile(ctx, root, c.dir)
+	return err
+}
+
+// inputs writes what both programs are given: samples and adapters.
+func (c *comparison) inputs(ctx context.Context) (err error) {
+	now, set := os.LookupEnv("CUDA_VISIBLE_DEVICES")
+	if c.visible, err = visible(c.recipe.Device, now, set); err != nil {
+		return err
+	}
+	// The steps that lorabench itself takes before its clock starts.
+	c.losses = phase{name: "losses", steps: c.lossSteps, still: true}
+	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), 3, 1)}
+	for _, p := range []*phase{&c.losses, &c.speed} {
+		step := c.recipe.Batch * c.recipe.Accum
+		all, err := sequences(ctx, c.recipe, step*max(p.steps, p.warmup))
+		if err != nil {
+			return err
+		}
+		timed := all[:step*p.steps]
+		p.samples, p.tokens = filepath.Join(c.dir, p.name+"-samples.json"), tokens(timed)
+		if err := writeSamples(p.samples, all[:step*p.warmup], timed); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, "peer.py"), []byte(program), 0o666); err != nil {
+		return err
+	}
+	job := adaptersJob{Model: c.model, Seed: c.recipe.Seed, Alpha: c.recipe.Alpha, Targets: c.recipe.Targets,
+		Result: filepath.Join(c.dir, "adapters.json")}
+	for _, rank := range c.ranks {
+		for _, p := range []phase{c.losses, c.speed} {
+			a := newAdapter{Rank: rank, Dropout: c.recipe.Dropout, Folder: c.adapter(rank, p)}
+			if p.still {
+				a.Dropout = 0
+			}
+			job.Make = append(job.Make, a)
+		}
+	}
+	c.progress("making the adapters")
+	_, err = c.runPython(ctx, "adapters", "making the adapters", job)
+	return err
+}
+
+// measure runs everything, the programs in turn.
+func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
+	for _, rank := range c.ranks {
+		ofRank := make([]row, len(c.peers))
+		for _, p := range []phase{c.losses, c.speed} {
+			ours, err := c.runOurs(ctx, rank, p)
+			if err != nil {
+				return nil, err
+			}
+			for i, k := range c.peers {
+				theirs, err := c.runPeer(ctx, rank, k, p)
+				if err != nil {
+					return nil, err
+				}
+				if err := c.same(p, ours, theirs); err != nil {
+					return nil, fmt.Errorf("rank %d, %s, %s: lorabench and the peer did not do the same: %w", rank, k.name, p.name, err)
+				}
+				if p.still {
+					ofRank[i].compareLosses(ours, theirs)
+				} else if err := ofRank[i].compareSpeed(c, k, ours, theirs); err != nil {
+					return nil, fmt.Errorf("rank %d, %s, %s: %w", rank, k.name, p.name, err)
+				}
+			}
+		}
+		rows = append(rows, ofRank...)
+	}
+	return rows, nil
+}
+
+// measured is one program's run: of lorabench the record, of the peer the result.
+type measured struct {
+	record *bench.Record
+	result *result
+	maxRSS int64 // of the process, whatever it did
+}
+
+func (c *comparison) runOurs(ctx context.Context, rank int, p phase) (measured, error) {
+	what := fmt.Sprintf("rank %d, lorabench, %s", rank, p.name)
+	c.progress(what)
+	out := filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s", rank, p.name))
+	s := c.recipe
+	argv := append([]string{c.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(p.steps) + "x", "-test.timeout=0",
+		"-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data, "-recipe=" + s.Recipe,
+		"-max-length=" + strconv.Itoa(s.MaxLength), "-order=sequential", "-eval=0", "-adapter=" + c.adapter(rank, p),
+		"-device=" + s.Device, "-dtype=" + c.dtype, "-out=" + out}, c.extra...)
+	if c.tf32 {
+		argv = append(argv, "-tf32")
+	}
+	if p.still {
+		argv = append(argv, "-model-dropout=0")
+	}
+	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log")}.run(ctx)
+	if err != nil {
+		return measured{}, err
+	}
+	rec, err := readRecord(filepath.Join(out, fmt.Sprintf("rank=%d,seed=%d.json", rank, s.Seed)), p.steps)
+	return measured{record: rec, maxRSS: rss}, err
+}
+
+func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase) (measured, error) {
+	what := fmt.Sprintf("rank %d, %s peer, %s", rank, k.name, p.name)
+	c.progress(what)
+	s := c.recipe
+	job := trainJob{Model: c.model, HashSeed: 1, DType: "float32", Adapter: c.adapter(rank, p), Samples: p.samples,
+		Device: strings.SplitN(s.Device, ":", 2)[0], Warmup: p.warmup, Steps: p.steps, Batch: s.Batch, Accum: s.Accum, LR: s.LR,
+		Optim: k.optim, Grouped: k.grouped && !p.still, LoggingSteps: 10, Seed: s.Seed,
+		Scratch: filepath.Join(c.dir, "scratch"), Result: filepath.Join(c.dir, fmt.Sprintf("r%d-%s-%s.json", rank, k.name, p.name))}
+	if c.threads != bench.Unset {
+		job.Threads = c.threads
+	}
+	if k.follows {
+		job.DType, job.TF32 = s.DType, c.tf32
+	}
+	if p.still {
+		job.ModelDropout, job.LoggingSteps = new(float64), 1 // logging waits for the device: not where speed is measured
+	}
+	rss, err := c.runPython(ctx, "train", what, job)
+	if err != nil {
+		return measured{}, err
+	}
+	res, err := readResult(job.Result, p.steps)
+	return measured{result: res, maxRSS: rss}, err
+}
+
+// runPython runs peer.py with a job and returns the process's most memory.
+func (c *comparison) runPython(ctx context.Context, subcommand, what string, job any) (int64, error) {
+	path := filepath.Join(c.dir, subcommand+"-job.json")
+	if err := writeJSON(path, job); err != nil {
+		return 0, err
+	}
+	env := append(c.env(), "CUDA_VISIBLE_DEVICES="+c.visible, "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "TOKENIZERS_PARALLELISM=false",
+		"PYTHONUNBUFFERED=1")
+	return command{what: what, argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, dir: c.dir, env: env,
+		log: filepath.Join(c.dir, "peer.log")}.run(ctx)
+}
+
+// env is for both programs: what they leave behind goes when this ends.
+func (c *comparison) env() []string {
+	env := []string{"TMPDIR=" + c.dir}
+	if c.threads != bench.Unset {
+		env = append(env, "OMP_NUM_THREADS="+strconv.Itoa(c.threads))
+	}
+	return env
+}
+
+func (c *comparison) cuda() bool { return c.recipe.Device != "cpu" }
+
+func (c *comparison) adapter(rank int, p phase) string {
+	return filepath.Join(c.dir, "adapters", fmt.Sprintf("r%d-%s", rank, p.name))
+}
+
+func (c *comparison) progress(what string) { fmt.Fprintf(c.stderr, "peer: %s\n", what) }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lorabench/bench"
+	"lorabench/opt"
+)
+
+// kind is a way of using the Trainer.
+type kind struct {
+	name    string
+	optim   string // TrainingArguments' name
+	grouped bool   // by length, where speed is measured
+	follows bool   // lorabench's -dtype and -tf32; else float32 as PyTorch computes it unasked
+}
+
+var kinds = []kind{
+	{name: "stock", optim: "adamw_torch"},
+	{name: "tuned", optim: "adamw_torch_fused", grouped: true, follows: true},
+}
+
+// options are the command line.
+type options struct {
+	model, data, tokenizer, recipe, device, dtype, out string
+	steps, lossSteps, maxLength, threads               int
+	tf32                                               bool
+	ranks                                              []int
+	peers                                              []kind
+	extra                                              []string // lorabench's own flags
+	args                                               []string // as given
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	o := options{args: args}
+	var ranks, peers, extra string
+	fs := flag.NewFlagSet("peer", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.model, "model", "testdata/opt-350m/config.json", "the model's `CONFIG.json`; both programs make its weights by hash")
+	fs.StringVar(&o.data, "data", "testdata/small/train.jsonl.gz", "instruction records, as lorabench's -data")
+	fs.StringVar(&o.tokenizer, "tokenizer", "testdata/small", "`folder` of the tokenizer's files")
+	fs.StringVar(&o.recipe, "recipe", "reported", "reported or assigned")
+	fs.IntVar(&o.maxLength, "max-length", bench.Unset, "tokens a record is cut at (default the recipe's; on a CPU at most 256)")
+	fs.StringVar(&ranks, "ranks", "8,128,256", "LoRA ranks")
+	fs.IntVar(&o.steps, "steps", bench.Unset, "optimizer steps timed (default 3 on a CPU, 100 on CUDA)")
+	fs.IntVar(&o.lossSteps, "loss-steps", bench.Unset, "optimizer steps whose losses are compared (default 3 on a CPU, 10 on CUDA)")
+	fs.StringVar(&o.device, "device", "auto", "auto, cpu, cuda or cuda:N")
+	fs.StringVar(&o.dtype, "dtype", "float32", "the frozen weights of lorabench and the tuned peer: float32 or bf16")
+	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
+	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
+	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; tuned: fused AdamW, grouped by length, -dtype and -tf32")
+	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
+	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
+	if err := fs.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			fmt.Fprintln(stderr, "Usage: go run ./internal/peer [flags]")
+			fs.SetOutput(stderr)
+			fs.PrintDefaults()
+		}
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected %q: only flags are taken", fs.Arg(0))
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"-steps", o.steps}, {"-loss-steps", o.lossSteps}, {"-threads", o.threads}, {"-max-length", o.maxLength}} {
+		if f.value < 1 && f.value != bench.Unset {
+			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
+		}
+	}
+	var err error
+	if o.ranks, err = parseRanks(ranks); err == nil {
+		o.peers, err = parsePeers(peers)
+	}
+	if err == nil {
+		o.extra, err = parseExtra(extra)
+	}
+	return o, err
+}
+
+func parseRanks(v string) (ranks []int, err error) {
+	for _, r := range strings.Split(v, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(r))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-ranks has %q, want whole numbers of at least 1, such as 8,128,256", r)
+		}
+		if slices.Contains(ranks, n) {
+			return nil, fmt.Errorf("-ranks has %d twice", n)
+		}
+		ranks = append(ranks, n)
+	}
+	return ranks, nil
+}
+
+func parsePeers(v string) (peers []kind, err error) {
+	for _, name := range strings.Split(v, ",") {
+		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == strings.TrimSpace(name) })
+		if i < 0 {
+			return nil, fmt.Errorf("-peers has %q, want stock, tuned or both", name)
+		}
+		if slices.Contains(peers, kinds[i]) {
+			return nil, fmt.Errorf("-peers has %s twice", kinds[i].name)
+		}
+		peers = append(peers, kinds[i])
+	}
+	return peers, nil
+}
+
+// own are lorabench's flags that the comparison sets itself.
+var own = []string{"model", "data", "tokenizer", "recipe", "max-length", "ranks", "device", "dtype", "tf32", "out",
+	"order", "eval", "adapter", "model-dropout", "test.run", "test.bench", "test.benchtime", "test.count", "test.timeout"}
+
+func parseExtra(v string) ([]string, error) {
+	extra := strings.Fields(v)
+	for _, f := range extra {
+		name := flagName(f)
+		if name == "" {
+			return nil, fmt.Errorf("-bench has %q: write flags as -name=value", f)
+		}
+		if slices.Contains(own, name) {
+			return nil, fmt.Errorf("-bench has -%s, which the comparison sets itself", name)
+		}
+	}
+	return extra, nil
+}
+
+// flagName is NAME of -NAME, --NAME and -NAME=VALUE, empty for anything else.
+func flagName(arg string) string {
+	rest, ok := strings.CutPrefix(arg, "-")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(rest, "-"), "=")
+	return name
+}
+
+// settings completes the options as lorabench itself would: its own flags parse what it will be
+// given, so that the peer gets the same recipe. What depends on the device gets its default.
+func (o *options) settings() (bench.Settings, error) {
+	root, err := bench.Root()
+	if err != nil {
+		return bench.Settings{}, err
+	}
+	for _, f := range []struct {
+		name string
+		path *string
+	}{{"-model", &o.model}, {"-data", &o.data}, {"-tokenizer", &o.tokenizer}} {
+		if *f.path, err = find(root, *f.path); err != nil {
+			return bench.Settings{}, fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	if o.out, err = filepath.Abs(o.out); err != nil {
+		return bench.Settings{}, fmt.Errorf("-out: %w", err)
+	}
+	fs := flag.NewFlagSet("-bench", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	flags := bench.Register(fs)
+	args := []string{"-ranks=1", "-eval=0", "-order=sequential", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
+		"-recipe=" + o.recipe, "-device=" + o.device, "-dtype=" + o.dtype, "-max-length=" + strconv.Itoa(o.maxLength)}
+	for _, f := range o.extra {
+		if fs.Lookup(flagName(f)) != nil { // the others are go test's and say nothing of the recipe
+			args = append(args, f)
+		}
+	}
+	if err := fs.Parse(args); err != nil {
+		return bench.Settings{}, err
+	}
+	s, _, err := flags.Parsed(1)
+	if err != nil {
+		return s, err
+	}
+	cuda := s.Device != "cpu"
+	if o.tf32 && !cuda {
+		return s, fmt.Errorf("-tf32 is for CUDA, and the device is %s", s.Device)
+	}
+	if o.maxLength == bench.Unset && !cuda {
+		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB of the peer
+	}
+	if o.steps == bench.Unset {
+		o.steps = byDevice(cuda, 100, 3)
+	}
+	if o.lossSteps == bench.Unset {
+		o.lossSteps = byDevice(cuda, 10, 3)
+	}
+	config, err := opt.ReadConfig(o.model)
+	if err != nil {
+		return s, fmt.Errorf("-model: %w", err)
+	}
+	s.MaxLength = min(s.MaxLength, int(config.MaxPositionEmbeddings))
+	return s, nil
+}
+
+func byDevice(cuda bool, onCUDA, onCPU int) int {
+	if cuda {
+		return onCUDA
+	}
+	return onCPU
+}
+
+// find makes path absolute: from here, or else from the module's root.
+func find(root, path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(abs); err == nil {
+		return abs, nil
+	}
+	if in := filepath.Join(root, path); !filepath.IsAbs(path) {
+		if _, err := os.Stat(in); err == nil {
+			return in, nil
+		}
+	}
+	return "", fmt.Errorf("there is no %s, here or in the module's root", path)
+}

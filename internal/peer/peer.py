@@ -1,0 +1,321 @@
+"""LoRA fine-tuning of OPT with Hugging Face's Trainer and PEFT: what lorabench is measured against.
+
+    peer.py adapters JOB.json    makes the adapters that both programs start from
+    peer.py train JOB.json       trains once and writes its figures to the job's "result"
+
+internal/peer writes the jobs and reads the results; job.go says what is in them. Token ids come with
+the job and weights are made here, so nothing is downloaded.
+"""
+
+import ctypes
+import gc
+import json
+import math
+import os
+import sys
+import time
+import warnings
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from safetensors.torch import save_file
+from torch.utils.data import Sampler
+from transformers import OPTConfig, OPTForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import logging as transformers_logging
+from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
+
+IGNORE = -100
+MASK64 = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+# Weights
+
+
+def hash_values(name, n, seed, std):
+    """opt.HashValues: splitmix64 over a counter started from FNV-1a of the tensor's name."""
+    h = 0xCBF29CE484222325
+    for b in name.encode():
+        h = (h ^ b) * 0x100000001B3 & MASK64
+    h ^= seed * GOLDEN & MASK64
+    x = np.arange(1, n + 1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        x *= np.uint64(GOLDEN)
+        x += np.uint64(h)
+        x ^= x >> np.uint64(30)
+        x *= np.uint64(0xBF58476D1CE4E5B9)
+        x ^= x >> np.uint64(27)
+        x *= np.uint64(0x94D049BB133111EB)
+        x ^= x >> np.uint64(31)
+    x >>= np.uint64(11)
+    values = (2 * (x.astype(np.float64) * 2.0**-53) - 1) * (std * math.sqrt(3))
+    if name.endswith("layer_norm.weight"):
+        values += 1
+    return values.astype(np.float32)
+
+
+def build_model(job):
+    """The base model with lorabench's hash: weights, in the job's dtype."""
+    config = OPTConfig.from_json_file(job["model"])
+    config.use_cache = False
+    if job["model_dropout"] is not None:
+        config.dropout = job["model_dropout"]
+    with torch.device("meta"):  # random weights that are thrown away would cost minutes
+        model = OPTForCausalLM(config)
+    state = {}
+    for name, p in model.state_dict().items():
+        if name == "lm_head.weight":  # tied to embed_tokens
+            continue
+        t = torch.from_numpy(hash_values(name, p.numel(), job["hash_seed"], config.init_std)).reshape(p.shape)
+        if name.endswith("embed_tokens.weight"):
+            t[config.pad_token_id] = 0
+        state[name] = t.to(getattr(torch, job["dtype"]))
+    model.load_state_dict(state, strict=False, assign=True)
+    model.tie_weights()
+    unmade = [n for n, p in model.named_parameters() if p.is_meta]
+    if unmade:
+        sys.exit(f"{job['model']}: no values were made for {', '.join(unmade)}")
+    return model
+
+
+def make_adapters(job):
+    """Draws A and B of each adapter from a generator seeded with the job's seed and the rank. B is small
+    but not 0, as PEFT would begin, so that a wrong scale or a wrong layer shows in the first loss."""
+    for a in job["adapters"]:
+        rank, folder = a["rank"], a["folder"]
+        lora = LoraConfig(task_type=TaskType.CAUSAL_LM, r=rank, lora_alpha=whole(job["lora_alpha"]),
+                          lora_dropout=a["lora_dropout"], target_modules=job["target_modules"], bias="none",
+                          inference_mode=True)
+        with torch.device("meta"):
+            model = get_peft_model(OPTForCausalLM(OPTConfig.from_json_file(job["model"])), lora)
+        g = torch.Generator().manual_seed(job["seed"] % 2**32 * 100_003 + rank)
+        tensors = {}
+        for name, p in model.named_parameters():
+            if "lora_A" in name:
+                bound = p.shape[1] ** -0.5
+                tensors[name.replace(".default", "")] = torch.empty(p.shape).uniform_(-bound, bound, generator=g)
+            elif "lora_B" in name:
+                tensors[name.replace(".default", "")] = torch.empty(p.shape).normal_(0, 0.02, generator=g)
+        os.makedirs(folder)
+        model.peft_config["default"].save_pretrained(folder)
+        save_file(tensors, os.path.join(folder, "adapter_model.safetensors"), metadata={"format": "pt"})
+    write(job["result"], {"adapters": len(job["adapters"])})
+
+
+def whole(x):
+    return int(x) if x == int(x) else x
+
+
+# Data
+
+
+def collator(pad):
+    """Right padding to the longest of the micro-batch."""
+
+    def collate(rows):
+        shape = len(rows), max(len(r["input_ids"]) for r in rows)
+        ids = torch.full(shape, pad)
+        mask = torch.zeros(shape, dtype=torch.long)
+        labels = torch.full(shape, IGNORE)
+        for i, r in enumerate(rows):
+            n = len(r["input_ids"])
+            ids[i, :n] = torch.tensor(r["input_ids"])
+            labels[i, :n] = torch.tensor(r["labels"])
+            mask[i, :n] = 1
+        # A number, not a tensor: it is taken out before the model sees the batch, and asks nothing of the GPU.
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels, "real_tokens": int(mask.sum())}
+
+    return collate
+
+
+class Order(Sampler):
+    """The warm-up's samples as they stand, then the timed ones: as they stand, or grouped by length. Were
+    all grouped together, other sequences would be timed than lorabench times."""
+
+    def __init__(self, job, samples):
+        step = job["per_device_train_batch_size"] * job["gradient_accumulation_steps"]
+        self.warmup = job["warmup_steps"] * step
+        self.rest = range(len(samples) - self.warmup)
+        if job["group_by_length"]:
+            # As Trainer makes it for train_sampling_strategy="group_by_length".
+            self.rest = LengthGroupedSampler(step, lengths=[len(s["input_ids"]) for s in samples[self.warmup :]])
+
+    def __len__(self):
+        return self.warmup + len(self.rest)
+
+    def __iter__(self):
+        yield from range(self.warmup)
+        for i in self.rest:
+            yield self.warmup + i
+
+
+# Measuring
+
+
+def proc_status(field):
+    with open("/proc/self/status") as f:
+        for line in f:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    raise KeyError(f"/proc/self/status has no {field}")
+
+
+def reset_peak_rss():
+    """Whether VmHWM is the peak from here on. Some kernels refuse, or accept and do nothing."""
+    try:
+        with open("/proc/self/clear_refs", "w") as f:
+            f.write("5")
+        return proc_status("VmHWM") <= proc_status("VmRSS") + (8 << 20)
+    except OSError:
+        return False
+
+
+class Meter(TrainerCallback):
+    """Clock and peaks from the end of the warm-up to the end of the last step; what each step did."""
+
+    def __init__(self, job):
+        self.warmup, self.steps, self.cuda = job["warmup_steps"], job["steps"], job["device"] == "cuda"
+        self.timing = False
+        self.losses, self.rates, self.norms = [], [], {}
+        self.real = self.padded = 0
+        self.seconds = None
+        self.peak = {}
+
+    def start(self):
+        self.rss = reset_peak_rss()
+        if self.cuda:
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+        self.timing, self.began = True, time.perf_counter()
+
+    def stop(self):
+        if self.cuda:
+            torch.cuda.synchronize()
+        self.seconds, self.timing = time.perf_counter() - self.began, False
+        if self.cuda:
+            self.peak["gpu_allocated_bytes"] = torch.cuda.max_memory_allocated()
+            self.peak["gpu_reserved_bytes"] = torch.cuda.max_memory_reserved()
+        if self.rss:
+            self.peak["rss_bytes"] = proc_status("VmHWM")
+
+    def micro(self, loss, real, padded):
+        if self.timing:
+            self.losses.append(loss)  # stays on the device until the clock has stopped
+            self.real += real
+            self.padded += padded
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.warmup == 0:
+            self.start()
+
+    def on_pre_optimizer_step(self, args, state, control, optimizer=None, **kwargs):
+        if self.timing:
+            self.rates.append(float(optimizer.param_groups[0]["lr"]))
+
+    def on_step_end(self, args, state, control, **kwargs):
+        # Fetching the first timed batch comes after this, and so is timed, as lorabench times it.
+        if state.global_step == self.warmup:
+            self.start()
+        elif state.global_step == self.warmup + self.steps:
+            self.stop()
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs and "grad_norm" in logs:
+            self.norms[state.global_step - self.warmup] = float(logs["grad_norm"])
+
+    def step_records(self, accum):
+        micro = [float(x) for x in self.losses]
+        out = []
+        for i, rate in enumerate(self.rates):
+            step = {"loss": math.fsum(micro[i * accum : (i + 1) * accum]), "learning_rate": rate}
+            if i + 1 in self.norms:
+                step["grad_norm"] = self.norms[i + 1]
+            for field, value in step.items():
+                if not math.isfinite(value):
+                    sys.exit(f"step {i + 1} has {field} {value}: a micro-batch without any label, or a training that "
+                             "diverged; no result")
+            out.append(step)
+        return out
+
+
+class MeasuredTrainer(Trainer):
+    order = meter = None
+
+    def _get_train_sampler(self, *args, **kwargs):
+        return self.order
+
+    def training_step(self, model, inputs, *args, **kwargs):
+        real, padded = inputs.pop("real_tokens"), inputs["input_ids"].numel()
+        loss = super().training_step(model, inputs, *args, **kwargs)  # divided by the accumulation
+        self.meter.micro(loss, real, padded)
+        return loss
+
+
+# One training
+
+
+def train(job):
+    cuda = job["device"] == "cuda"
+    if job["threads"]:
+        torch.set_num_threads(job["threads"])
+    if job["tf32"]:
+        torch.backends.cuda.matmul.allow_tf32 = True
+    with open(job["samples"], encoding="utf-8") as f:
+        samples = json.load(f)
+    # PEFT keeps A and B in float32 where the base is bfloat16 (autocast_adapter_dtype).
+    model = PeftModel.from_pretrained(build_model(job), job["adapter"], is_trainable=True)
+    accum = job["gradient_accumulation_steps"]
+    args = TrainingArguments(
+        output_dir=job["scratch"], max_steps=job["warmup_steps"] + job["steps"],
+        per_device_train_batch_size=job["per_device_train_batch_size"], gradient_accumulation_steps=accum,
+        learning_rate=job["learning_rate"], lr_scheduler_type="linear", warmup_steps=0, weight_decay=0.0,
+        max_grad_norm=1.0, adam_beta1=0.9, adam_beta2=0.999, adam_epsilon=1e-8, optim=job["optim"],
+        logging_steps=job["logging_steps"], logging_nan_inf_filter=False, save_strategy="no", report_to="none",
+        disable_tqdm=True, remove_unused_columns=False, seed=job["seed"], use_cpu=not cuda)
+    meter = Meter(job)
+    trainer = MeasuredTrainer(model=model, args=args, train_dataset=samples, callbacks=[meter],
+                              data_collator=collator(model.config.pad_token_id))
+    trainer.order, trainer.meter = Order(job, samples), meter
+    # The loss of the reference run and of lorabench: each micro-batch's own mean over its labels, and
+    # the mean of those. Left alone this Trainer would have OPT divide by the labels of the whole step.
+    trainer.model_accepts_loss_kwargs = False
+    trainer.remove_callback(PrinterCallback)
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # what loading left behind is not the training's
+    except AttributeError:
+        pass  # not glibc
+    if cuda:
+        torch.cuda.empty_cache()
+    trainer.train()
+    if meter.seconds is None:
+        sys.exit(f"the Trainer ended after {trainer.state.global_step} of {args.max_steps} steps")
+    write(job["result"], {
+        "steps": meter.step_records(accum), "seconds": meter.seconds, "real_tokens": meter.real,
+        "padded_tokens": meter.padded, "memory_peak": meter.peak, "threads": torch.get_num_threads(),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "attention": model.config._attn_implementation,
+        "gpu": torch.cuda.get_device_name() if cuda else "",
+    })
+
+
+def write(path, result):
+    with open(path + ".part", "w", encoding="utf-8") as f:
+        json.dump(result, f, allow_nan=False)
+    os.replace(path + ".part", path)
+
+
+def main():
+    commands = {"adapters": make_adapters, "train": train}
+    if len(sys.argv) != 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    warnings.filterwarnings("ignore")
+    transformers_logging.set_verbosity_error()
+    with open(sys.argv[2], encoding="utf-8") as f:
+        commands[sys.argv[1]](json.load(f))
+
+
+if __name__ == "__main__":
+    main()

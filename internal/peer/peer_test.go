@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The real thing: both programs, both recipes' kinds of labels.
+func TestEndToEnd(t *testing.T) {
+	if os.Getenv(pythonVariable) == "" {
+		t.Skipf("%s names no python with the packages of requirements.txt", pythonVariable)
+	}
+	for _, c := range []struct {
+		recipe, ranks, peers string
+		rows                 int
+	}{{"reported", "4,32", "stock,tuned", 4}, {"assigned", "8", "stock", 1}} {
+		t.Run(c.recipe, func(t *testing.T) {
+			dir := t.TempDir()
+			var out, errs bytes.Buffer
+			code := run([]string{"-model=testdata/small/config.json", "-device=cpu", "-threads=1", "-recipe=" + c.recipe, "-ranks=" + c.ranks, "-peers=" + c.peers,
+				"-steps=2", "-loss-steps=3", "-out=" + dir}, &out, &errs)
+			require.Equal(t, 0, code, errs.String())
+			b, err := os.ReadFile(filepath.Join(dir, "peer.json"))
+			require.NoError(t, err)
+			var rows []row
+			require.NoError(t, json.Unmarshal(b, &rows))
+			require.Len(t, rows, c.rows)
+			for _, r := range rows {
+				assert.Less(t, r.LossDifference, 1e-5, "docs/parity.md's tolerance of a step's loss")
+				assert.Less(t, r.NormDifference, 1e-4)
+				assert.NotEqual(t, r.Loss[0], r.Loss[2], "something was learnt, so that more than the first forward pass agrees")
+				assert.Positive(t, r.SpeedRatio)
+				assert.Positive(t, r.MemoryRatio)
+				assert.Equal(t, "sdpa", r.PeerAttention)
+				if r.PeerGrouped {
+					assert.LessOrEqual(t, r.PeerPadded, r.Padded, "grouping is there to pad less")
+				} else {
+					assert.Equal(t, r.Padded, r.PeerPadded)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"lorabench/internal/file"
+)
+
+//go:embed requirements.txt
+var requirements string
+
+//go:embed peer.py
+var program string
+
+const pythonVariable = "LORABENCH_PEER_PYTHON"
+
+// pythonCommand is the Python to use: the one that LORABENCH_PEER_PYTHON names, or a virtual
+// environment in the user's cache, made when there is none.
+func pythonCommand(ctx context.Context, logs string, stderr io.Writer) (string, error) {
+	if name := os.Getenv(pythonVariable); name != "" {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			path, err = filepath.Abs(path) // the peer runs elsewhere
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s is %q: %w: name a python that has the packages of internal/peer/requirements.txt, or unset it", pythonVariable, name, err)
+		}
+		return path, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the peer's packages (%w): set HOME, or %s to a python that has them", err, pythonVariable)
+	}
+	name := fmt.Sprintf("peer-%.6x", sha256.Sum256([]byte(requirements)))
+	return environment(ctx, filepath.Join(cache, "lorabench", name), logs, stderr)
+}
+
+// environment makes the virtual environment dir unless it is whole, which its marker says: that is
+// written last.
+func environment(ctx context.Context, dir, logs string, stderr io.Writer) (python string, err error) {
+	python, marker := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o666)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return "", fmt.Errorf("another run is installing the peer's packages into %s (%w): try again when it is done", dir, err)
+	}
+	if _, err := os.Stat(marker); err == nil {
+		return python, nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("removing the half-made %s: %w", dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	fmt.Fprintf(stderr, "peer: installing torch, transformers, peft and accelerate into %s, once: about 3 GB to download and 7 GB on disk\n"+
+		"peer: (torch with its CUDA libraries; %s names a python that has them already)\n", dir, pythonVariable)
+	base, err := exec.LookPath("python3")
+	if err != nil {
+		return "", fmt.Errorf("%w: install Python 3.11 or later (apt-get install python3 python3-venv)", err)
+	}
+	list := filepath.Join(logs, "requirements.txt")
+	if err := file.Write(list, []byte(requirements)); err != nil {
+		return "", err
+	}
+	tmp := filepath.Join(dir, "tmp") // pip unpacks there: /tmp is often small
+	for _, step := range []struct{ what, remedy, argv string }{
+		{"python3 -m venv", "install it (apt-get install python3-venv)", base + "\n-m\nvenv\n" + dir},
+		{"pip install", "is there a network, room on the disk, a Python of 3.11 or later?",
+			python + "\n-m\npip\ninstall\n--no-input\n--disable-pip-version-check\n--progress-bar=off\n-r\n" + list},
+	} {
+		if err := os.MkdirAll(tmp, 0o777); err != nil {
+			return "", err
+		}
+		_, err := command{what: step.what, argv: strings.Split(step.argv, "\n"), dir: logs,
+			env: []string{"TMPDIR=" + tmp, "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"}, log: filepath.Join(logs, "install.log")}.run(ctx)
+		if err != nil {
+			return "", fmt.Errorf("%w: %s", err, step.remedy)
+		}
+	}
+	if err := os.RemoveAll(tmp); err != nil {
+		return "", err
+	}
+	return python, file.Write(marker, []byte(requirements))
+}
+
+// askVersions prints the versions of the packages named, without importing them.
+const askVersions = `
+import importlib.metadata, json, platform, sys
+versions = {"python": platform.python_version()}
+for name in sys.argv[1:]:
+    try:
+        versions[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        versions[name] = ""
+print(json.dumps(versions))
+`
+
+// versionsOf asks python for the versions of the packages in requirements.txt and checks them.
+func versionsOf(ctx context.Context, python, logs string) (versions map[string]string, notes []string, err error) {
+	names, pinned := pins(requirements)
+	log := filepath.Join(logs, "versions.log")
+	if _, err := (command{what: python, argv: append([]string{python, "-c", askVersions}, names...), dir: logs, log: log}).run(ctx); err != nil {
+		return nil, nil, err
+	}
+	b, err := os.ReadFile(log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := json.Unmarshal(b, &versions); err != nil {
+		return nil, nil, fmt.Errorf("%s: asked for versions it printed %.200q: %w", python, b, err)
+	}
+	notes, err = checkVersions(versions, names, pinned)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", python, err)
+	}
+	return versions, notes, err
+}
+
+// pins reads requirements: the packages in order, and the version of each.
+func pins(requirements string) (names []string, versions map[string]string) {
+	versions = map[string]string{}
+	for line := range strings.Lines(requirements) {
+		if name, version, ok := strings.Cut(strings.TrimSpace(line), "=="); ok && !strings.HasPrefix(line, "#") {
+			names, versions[name] = append(names, name), version
+		}
+	}
+	return names, versions
+}
+
+// checkVersions wants every package, torch as lorabench's libtorch, and the others of the pinned
+// major version; any other difference is a note below the table.
+func checkVersions(have map[string]string, names []string, pinned map[string]string) (notes []string, err error) {
+	for _, name := range names {
+		want := pinned[name]
+		got, _, _ := strings.Cut(have[name], "+") // torch's 2.11.0+cu130
+		parts := 1
+		if name == "torch" {
+			parts = 2
+		}
+		switch {
+		case got == "":
+			return nil, fmt.Errorf("%s is missing, want %s: install internal/peer/requirements.txt there, or unset %s", name, want, pythonVariable)
+		case release(got, parts) != release(want, parts):
+			return nil, fmt.Errorf("%s is %s, want %s: install internal/peer/requirements.txt there, or unset %s", name, have[name], want, pythonVariable)
+		case got != want:
+			notes = append(notes, fmt.Sprintf("%s is %s; %s is what was tried.", name, have[name], want))
+		}
+	}
+	return notes, nil
+}
+
+// release is the first n numbers of a version.
+func release(version string, n int) string {
+	parts := strings.Split(version, ".")
+	return strings.Join(parts[:min(n, len(parts))], ".")
+}

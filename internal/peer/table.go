@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// report prints the table and what must be known to read it.
+func report(w io.Writer, rows []row, notes []string) error {
+	if err := table(w, rows); err != nil {
+		return err
+	}
+	for _, n := range append(explain(rows), notes...) {
+		if _, err := fmt.Fprintf(w, "\n%s\n", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func table(w io.Writer, rows []row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
+	line("rank", "peer", "samples/s", "peer's", "ratio", "tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff")
+	for _, r := range rows {
+		line(strconv.Itoa(r.Rank), r.Peer, digits(r.Samples), digits(r.PeerSamples), fmt.Sprintf("%.2fx", r.SpeedRatio),
+			fmt.Sprintf("%.0f", r.Tokens), fmt.Sprintf("%.0f", r.PeerTokens),
+			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), fmt.Sprintf("%.1e", r.LossDifference))
+	}
+	return t.Flush()
+}
+
+// digits shows three of them.
+func digits(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func gib(bytes int64) string { return fmt.Sprintf("%.2f", float64(bytes)/(1<<30)) }
+
+// explain says what the figures of rows are. All rows are of one invocation.
+func explain(rows []row) []string {
+	r := rows[0]
+	notes := []string{
+		fmt.Sprintf("lorabench against Hugging Face Trainer + PEFT (peer's), a ratio is lorabench's figure over the peer's. Same machine, %s weights,\n"+
+			"adapter, sequences and micro-batches; %s recipe: %d x %d records a step, at most %d tokens, lr %g, alpha %g, dropout %g.",
+			r.Model, r.Recipe, r.Batch, r.Accum, r.MaxLength, r.LR, r.Alpha, r.Dropout),
+		fmt.Sprintf("Speed and peak are of %d steps with dropout on. Before them lorabench trains %d and goes back to the start; the peer is given the same\n"+
+			"sequences first and those steps are left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
+			r.Steps, r.Warmup, r.RealTokens, padded(rows)),
+		memoryNote(r),
+		fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
+			"micro-batches' means; the Trainer left alone would weigh micro-batches by their labels, so that is switched off in it.", r.LossSteps),
+	}
+	var seen []string
+	for _, r := range rows {
+		if !slices.Contains(seen, r.Peer) {
+			seen = append(seen, r.Peer)
+			notes = append(notes, peerNote(r))
+		}
+	}
+	on := r.On + ", " + r.Machine.CPU + ", " + plural(r.Machine.Threads, "thread")
+	if r.GPU != "" {
+		on = r.GPU + ", driver " + r.Machine.Driver
+	}
+	v := r.Versions
+	return append(notes, fmt.Sprintf("%s. lorabench %s, torch %s, %s. Peer: torch %s, transformers %s, peft %s, accelerate %s, Python %s.",
+		on, r.Machine.Commit, r.Machine.Torch, numbers(r.DType, r.TF32), v["torch"], v["transformers"], v["peft"], v["accelerate"], v["python"]))
+}
+
+// padded lists the peers' padded tokens, which grouping by length makes fewer.
+func padded(rows []row) string {
+	var seen []string
+	for _, r := range rows {
+		if s := fmt.Sprintf("%d (%s)", r.PeerPadded, r.Peer); r.Rank == rows[0].Rank && !slices.Contains(seen, s) {
+			seen = append(seen, s)
+		}
+	}
+	return strings.Join(seen, ", ")
+}
+
+func memoryNote(r row) string {
+	switch r.MemoryKind {
+	case "gpu_allocated":
+		return "peak GiB is of PyTorch's CUDA allocator during those steps."
+	case "rss":
+		return "peak GiB is resident memory of the whole process during those steps; the peer's has Python and its packages in it."
+	}
+	return "peak GiB is the most resident memory of the whole process, loading included: this kernel does not reset the peak."
+}
+
+func peerNote(r row) string {
+	note := fmt.Sprintf("%s: %s, %s attention, %s, right padding to the longest of a micro-batch", r.Peer, r.PeerOptim, r.PeerAttention, numbers(r.PeerDType, r.PeerTF32))
+	if r.PeerGrouped {
+		note += "; grouped by length where speed is measured"
+	}
+	if r.PeerDType != r.DType || r.PeerTF32 != r.TF32 {
+		note += fmt.Sprintf(". lorabench computes in %s: not like for like", numbers(r.DType, r.TF32))
+	}
+	return note + "."
+}
+
+// numbers names what matrix products compute in.
+func numbers(dtype string, tf32 bool) string {
+	if tf32 {
+		return dtype + " with TF32"
+	}
+	return dtype
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,148 @@
+// Causal self-attention over a row of several sequences without padding, and its gradient.
+//
+// qkv is [T, 3H], as one GEMM for q, k and v leaves it; so is its gradient, which is one GEMM's input
+// in turn. Three kernels: on CUDA the memory-efficient one with cumulative lengths, one call for all
+// sequences; on a CPU PyTorch's flash kernel, one call a sequence; and one that writes the attention
+// matrix out, exact, to compare the others with.
+#include "native.h"
+#include "native_internal.h"
+
+#include <ATen/Context.h>
+
+namespace {
+
+constexpr int64_t causal = 1; // sdp::CustomMaskType::CausalFromTopLeft
+
+struct Row {
+  const int64_t *cum;
+  int sequences;
+  int64_t heads;
+  double scale;
+};
+
+// [T, 3H] to q, k or v (0, 1, 2) of sequence i as [1, heads, n, D], without a copy.
+at::Tensor part(const at::Tensor &qkv, const Row &r, int which, int i) {
+  int64_t h = qkv.size(1) / 3;
+  return qkv.narrow(1, which * h, h).narrow(0, r.cum[i], r.cum[i + 1] - r.cum[i]).unflatten(1, {r.heads, -1}).transpose(0, 1).unsqueeze(0);
+}
+
+// [T, H] to sequence i as [1, heads, n, D], without a copy.
+at::Tensor rows(const at::Tensor &x, const Row &r, int i) {
+  return x.narrow(0, r.cum[i], r.cum[i + 1] - r.cum[i]).unflatten(1, {r.heads, -1}).transpose(0, 1).unsqueeze(0);
+}
+
+// Softmax of the causal scores, float32 at least: [1, heads, n, n].
+at::Tensor weights(const at::Tensor &q, const at::Tensor &k, double scale) {
+  auto scores = at::matmul(q, k.transpose(-1, -2)).mul_(scale);
+  auto n = q.size(2);
+  auto later = at::ones({n, n}, scores.options().dtype(at::kBool)).triu_(1);
+  return at::softmax(scores.masked_fill_(later, -INFINITY), -1);
+}
+
+bool flash() { return at::globalContext().userEnabledFlashSDP(); }
+
+// [1, T, heads, D] views of q, k, v for the kernel with cumulative lengths.
+at::Tensor packed(const at::Tensor &qkv, const Row &r, int which) {
+  int64_t h = qkv.size(1) / 3;
+  return qkv.narrow(1, which * h, h).unflatten(1, {r.heads, -1}).unsqueeze(0);
+}
+
+} // namespace
+
+extern "C" {
+
+void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int64_t longest, int64_t heads, double scale,
+                  void **out, char **err) {
+  guard(err, [&] {
+    auto &qkv = T(qkv_);
+    Row r{cum, sequences, heads, scale};
+    int64_t t = qkv.size(0), h = qkv.size(1) / 3;
+    if (flash() && qkv.is_cuda()) {
+      auto lengths = std::optional<at::Tensor>(T(cum_));
+      auto [o, lse, seed, offset, mq, mk] =
+          at::_efficient_attention_forward(packed(qkv, r, 0), packed(qkv, r, 1), packed(qkv, r, 2), {}, lengths, lengths, longest,
+                                           longest, 0.0, causal, /*compute_log_sumexp=*/true, scale);
+      out[0] = made(o.view({t, h}));
+      out[1] = made(lse);
+      return;
+    }
+    auto o = at::empty({t, h}, qkv.options());
+    auto lse = at::empty({t, heads}, qkv.options().dtype(qkv.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
+    for (int i = 0; i < sequences; i++) {
+      if (cum[i] == cum[i + 1])
+        continue;
+      auto q = part(qkv, r, 0, i), k = part(qkv, r, 1, i), v = part(qkv, r, 2, i);
+      if (!flash()) {
+        rows(o, r, i).copy_(at::matmul(weights(q, k, scale), v));
+        continue;
+      }
+      auto [y, l] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, /*is_causal=*/true, {}, scale);
+      rows(o, r, i).copy_(y);
+      lse.narrow(0, cum[i], cum[i + 1] - cum[i]).t().copy_(l.squeeze(0));
+    }
+    out[0] = made(o);
+    out[1] = made(lse);
+  });
+}
+
+void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void *cum_, const int64_t *cum, int sequences,
+                            int64_t longest, int64_t heads, double scale, char **err) {
+  void *result = nullptr;
+  guard(err, [&] {
+    auto &dy = T(dy_), &qkv = T(qkv_), &o = T(out_), &lse = T(lse_);
+    Row r{cum, sequences, heads, scale};
+    int64_t t = qkv.size(0), h = qkv.size(1) / 3;
+    if (flash() && qkv.is_cuda()) {
+      auto lengths = std::optional<at::Tensor>(T(cum_));
+      auto four = [&](const at::Tensor &x) { return x.unflatten(1, {heads, -1}).unsqueeze(0); };
+      // Without dropout the kernel reads neither seed nor offset, but takes them.
+      auto unused = at::empty({}, at::TensorOptions(at::kLong));
+      auto [dq, dk, dv, db] = at::_efficient_attention_backward(
+          four(dy), packed(qkv, r, 0), packed(qkv, r, 1), packed(qkv, r, 2), {}, four(o), lengths, lengths, longest, longest, lse, 0.0,
+          unused, unused, causal, /*bias_requires_grad=*/false, scale, {}, {}, /*shared_storage_dqdkdv=*/true);
+      // Asked to share storage, the kernel writes one [1, T, 3, heads, D], which is [T, 3H].
+      auto base = dq.storage().data_ptr().get();
+      int64_t size = dq.element_size();
+      bool one = dk.storage().data_ptr().get() == base && dv.storage().data_ptr().get() == base && dq.stride(1) == 3 * h &&
+                 dk.storage_offset() == dq.storage_offset() + h && dv.storage_offset() == dq.storage_offset() + 2 * h &&
+                 static_cast<int64_t>(dq.storage().nbytes()) >= (dq.storage_offset() + t * 3 * h) * size;
+      auto flat = [&](const at::Tensor &g) { return g.reshape({t, h}); };
+      result = made(one ? dq.as_strided({t, 3 * h}, {3 * h, 1}) : at::cat({flat(dq), flat(dk), flat(dv)}, 1));
+      return;
+    }
+    auto d = at::empty_like(qkv);
+    for (int i = 0; i < sequences; i++) {
+      if (cum[i] == cum[i + 1])
+        continue;
+      auto q = part(qkv, r, 0, i), k = part(qkv, r, 1, i), v = part(qkv, r, 2, i);
+      auto g = rows(dy, r, i);
+      at::Tensor dq, dk, dv;
+      if (flash()) {
+        auto l = lse.narrow(0, cum[i], cum[i + 1] - cum[i]).t().unsqueeze(0);
+        std::tie(dq, dk, dv) =
+            at::_scaled_dot_product_flash_attention_for_cpu_backward(g, q, k, v, rows(o, r, i), l, 0.0, /*is_causal=*/true, {}, scale);
+      } else {
+        auto p = weights(q, k, scale);
+        dv = at::matmul(p.transpose(-1, -2), g);
+        auto dp = at::matmul(g, v.transpose(-1, -2));
+        auto ds = p.mul(dp.sub_(at::sum(p * dp, -1, true))).mul_(scale);
+        dq = at::matmul(ds, k);
+        dk = at::matmul(ds.transpose(-1, -2), q);
+      }
+      part(d, r, 0, i).copy_(dq);
+      part(d, r, 1, i).copy_(dk);
+      part(d, r, 2, i).copy_(dv);
+    }
+    result = made(d);
+  });
+  return result;
+}
+
+int lb_flash(int on) {
+  auto &context = at::globalContext();
+  bool was = context.userEnabledFlashSDP();
+  context.setSDPUseFlash(on);
+  return was;
+}
+
+} // extern "C"

@@ -1,0 +1,216 @@
+// Parts of a decoder layer, forward and backward, each keeping no more than its gradient needs.
+#include "native.h"
+#include "native_internal.h"
+#include "elementwise.h"
+
+
+namespace {
+
+bool plain(const at::Tensor &t) { return t.is_cpu() && t.is_contiguous(); }
+
+// y[i] = x[i mod n] * mask[i] * scale, of which mask is drawn first where draw is given.
+void dropout(const at::Tensor &x, const at::Tensor &y, const at::Tensor &mask, double scale, const Draw *draw) {
+  FLOATING(x.scalar_type(), "dropout", [&] {
+    auto *in = x.const_data_ptr<scalar_t>();
+    auto *out = y.data_ptr<scalar_t>();
+    auto *keep = bytes(mask);
+    int64_t n = x.numel();
+    each(y.numel(), [&](int64_t from, int64_t to) {
+      if (draw)
+        draw->fill(keep, from, to);
+      for (int64_t i = from; i < to;) { // up to the end of a copy at a time
+        int64_t m = std::min(to - i, n - i % n);
+        masked<scalar_t>(out + i, in + i % n, keep + i, scale, m);
+        i += m;
+      }
+    });
+  });
+}
+
+} // namespace
+
+extern "C" {
+
+// y = dropout of x, as many times as copies says, each with a mask of its own: [copies, ...], or x's
+// shape where copies is 0. A mask that is given is applied instead of drawn.
+void lb_dropout(void *x_, void *mask_, int64_t copies, double p, void **out, char **err) {
+  guard(err, [&] {
+    auto x = T(x_).contiguous();
+    auto shape = x.sizes().vec();
+    if (copies)
+      shape.insert(shape.begin(), copies);
+    if (!x.is_cpu()) {
+      auto wide = x.expand(shape);
+      if (mask_) {
+        out[0] = made(at::native_dropout_backward(wide, T(mask_), 1 / (1 - p)));
+        return;
+      }
+      auto [y, mask] = at::native_dropout(wide.contiguous(), p, true);
+      out[0] = made(y);
+      out[1] = made(mask);
+      return;
+    }
+    auto y = at::empty(shape, x.options());
+    if (mask_) {
+      TORCH_CHECK(T(mask_).sizes() == y.sizes(), "the mask is of shape ", T(mask_).sizes());
+      dropout(x, y, T(mask_), 1 / (1 - p), nullptr);
+    } else {
+      auto mask = at::empty(shape, x.options().dtype(at::kBool));
+      Draw draw(p);
+      dropout(x, y, mask, 1 / (1 - p), &draw);
+      out[1] = made(mask);
+    }
+    out[0] = made(y);
+  });
+}
+
+// y becomes x + dropout(y). A mask that is given is applied instead of drawn.
+void *lb_residual(void *x_, void *y_, void *mask_, double p, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    auto &x = T(x_), &y = T(y_);
+    if (p == 0) {
+      y.add_(x);
+      return;
+    }
+    if (!plain(x) || !plain(y)) {
+      at::Tensor dropped, mask;
+      if (mask_)
+        dropped = at::native_dropout_backward(y, T(mask_), 1 / (1 - p));
+      else
+        std::tie(dropped, mask) = at::native_dropout(y, p, true);
+      at::add_out(y, dropped, x);
+      if (!mask_)
+        out = made(mask);
+      return;
+    }
+    auto mask = mask_ ? T(mask_) : at::empty(y.sizes(), y.options().dtype(at::kBool));
+    TORCH_CHECK(x.sizes() == y.sizes() && mask.sizes() == y.sizes() && x.scalar_type() == y.scalar_type(), "shapes or types differ");
+    std::optional<Draw> draw;
+    if (!mask_)
+      draw.emplace(p);
+    FLOATING(y.scalar_type(), "residual", [&] {
+      auto *in = x.const_data_ptr<scalar_t>();
+      auto *sum = y.data_ptr<scalar_t>();
+      auto *keep = bytes(mask);
+      each(y.numel(), [&](int64_t from, int64_t to) {
+        if (draw)
+          draw->fill(keep, from, to);
+        added<scalar_t>(sum + from, in + from, keep + from, 1 / (1 - p), to - from);
+      });
+    });
+    if (!mask_)
+      out = made(mask);
+  });
+  return out;
+}
+
+void lb_layer_norm(void *x, void *w, void *b, double eps, void **out, char **err) {
+  guard(err, [&] {
+    auto [y, mean, rstd] = at::native_layer_norm(T(x), {T(x).size(-1)}, w ? std::optional<at::Tensor>(T(w)) : std::nullopt,
+                                                 b ? std::optional<at::Tensor>(T(b)) : std::nullopt, eps);
+    out[0] = made(y);
+    out[1] = made(mean);
+    out[2] = made(rstd);
+  });
+}
+
+void *lb_layer_norm_backward(void *dy, void *x, void *mean, void *rstd, void *w, void *b, void *dw, void *db, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    auto [dx, gw, gb] = at::native_layer_norm_backward(T(dy), T(x), {T(x).size(-1)}, T(mean), T(rstd),
+                                                       w ? std::optional<at::Tensor>(T(w)) : std::nullopt,
+                                                       b ? std::optional<at::Tensor>(T(b)) : std::nullopt,
+                                                       {true, dw != nullptr, db != nullptr});
+    if (dw)
+      T(dw).add_(gw);
+    if (db)
+      T(db).add_(gb);
+    out = made(dx);
+  });
+  return out;
+}
+
+// x becomes max(x, 0); the result is where it is 0, a byte an element.
+void *lb_relu(void *x_, int want, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    auto &x = T(x_);
+    if (!want || !plain(x)) {
+      x.relu_();
+      if (want)
+        out = made(x.le(0));
+      return;
+    }
+    auto mask = at::empty(x.sizes(), x.options().dtype(at::kBool));
+    FLOATING(x.scalar_type(), "relu", [&] {
+      auto *v = x.data_ptr<scalar_t>();
+      auto *zero = bytes(mask);
+      each(x.numel(), [&](int64_t from, int64_t to) { rectified<scalar_t>(v + from, zero + from, to - from); });
+    });
+    out = made(mask);
+  });
+  return out;
+}
+
+void lb_relu_backward(void *dy_, void *zero_, char **err) {
+  guard(err, [&] {
+    auto &dy = T(dy_), &zero = T(zero_);
+    if (!plain(dy)) {
+      dy.masked_fill_(zero, 0);
+      return;
+    }
+    TORCH_CHECK(dy.sizes() == zero.sizes(), "the mask is of shape ", zero.sizes());
+    FLOATING(dy.scalar_type(), "relu_backward", [&] {
+      auto *d = dy.data_ptr<scalar_t>();
+      auto *gone = bytes(zero);
+      each(dy.numel(), [&](int64_t from, int64_t to) { cleared<scalar_t>(d + from, gone + from, to - from); });
+    });
+  });
+}
+
+void *lb_gelu_backward(void *dy, void *x, char **err) {
+  void *out = nullptr;
+  guard(err, [&] { out = made(at::gelu_backward(T(dy), T(x))); });
+  return out;
+}
+
+// y = beta y + alpha a b, where the flags transpose a and b; all [., .] or all [n, ., .].
+void lb_addmm(void *y_, void *a_, void *b_, int ta, int tb, double beta, double alpha, char **err) {
+  guard(err, [&] {
+    auto &y = T(y_);
+    auto a = ta ? T(a_).transpose(-1, -2) : T(a_), b = tb ? T(b_).transpose(-1, -2) : T(b_);
+    if (y.dim() == 3)
+      y.baddbmm_(a, b, beta, alpha);
+    else
+      y.addmm_(a, b, beta, alpha);
+  });
+}
+
+void lb_zero_rows(void *t, void *ids, int64_t id, char **err) {
+  guard(err, [&] { T(t).masked_fill_(T(ids).eq(id).unsqueeze(1), 0); });
+}
+
+// The tensors as one, stacked along their first dimension, without a copy: only where they lie one
+// after the other in the same memory, else nothing.
+void *lb_stacked(void **tensors, int n, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    auto &first = T(tensors[0]);
+    auto shape = first.sizes().vec();
+    shape[0] = 0;
+    auto next = first.storage_offset();
+    for (int i = 0; i < n; i++) {
+      auto &t = T(tensors[i]);
+      if (!t.is_contiguous() || t.storage().unsafeGetStorageImpl() != first.storage().unsafeGetStorageImpl() || t.storage_offset() != next ||
+          t.scalar_type() != first.scalar_type())
+        return;
+      next += t.numel();
+      shape[0] += t.size(0);
+    }
+    out = made(first.as_strided(shape, first.strides()));
+  });
+  return out;
+}
+
+} // extern "C"

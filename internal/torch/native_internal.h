@@ -1,0 +1,18 @@
+// What the C++ files of this folder share.
+#pragma once
+#include <ATen/ATen.h>
+#include <string.h>
+
+#include <exception>
+
+inline at::Tensor &T(void *p) { return *static_cast<at::Tensor *>(p); }
+inline void *made(at::Tensor t) { return new at::Tensor(std::move(t)); }
+
+// guard turns a C++ exception into a malloc'ed message.
+template <class F> void guard(char **err, F f) {
+  try {
+    f();
+  } catch (const std::exception &e) {
+    *err = strdup(e.what());
+  }
+}

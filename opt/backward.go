@@ -1,0 +1,154 @@
+package opt
+
+import (
+	"lorabench/data"
+	"lorabench/internal/torch"
+)
+
+// Gradient trains on one micro-batch: it adds the sum over labels of the next token's cross-entropy,
+// each weighted by weights [N], to loss, a float32 scalar, and that sum's gradients to those of
+// everything that is trained: adapters, and weights that NewTrainable was given gradients for. Dropout
+// is on.
+//
+// The backward pass is written out rather than recorded by autograd: what is kept for it can be read
+// off a struct, nothing is kept or computed for frozen weights or below the lowest part that is
+// trained, gradients go straight into the caller's buffers, and a CUDA graph can hold all of it.
+func (m *Model) Gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+	checkLabels(b)
+	s.Do(func(s *torch.Scope) { m.GradientOf(s, m.Upload(s, b, weights), loss) })
+}
+
+// GradientOf is Gradient of what is on the device already. It waits for nothing and reads nothing from
+// the host, so that a CUDA graph can record it.
+func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
+	lowest := m.lowestTrained()
+	layers := make([]*kept, len(m.layers))
+	defer func() {
+		for _, k := range layers {
+			if k != nil {
+				k.free()
+			}
+		}
+	}()
+	s.Do(func(s *torch.Scope) {
+		var tokens tokensKept
+		x := m.embedding(s, b, true, &tokens)
+		for i := range m.layers {
+			if i >= lowest {
+				layers[i] = newKept()
+			}
+			in := x
+			x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, true, layers[i]) })
+			m.settle(s, in, layers[i])
+		}
+		d := s.Layer(func(s *torch.Scope) *torch.Tensor { return m.head(s, b, x, loss, lowest < len(m.layers)) })
+		s.Drop(x)
+		for i := len(m.layers) - 1; i >= max(lowest, 0); i-- {
+			dy := d
+			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, b, i, layers[i], dy, i > lowest) })
+			layers[i].free()
+			if d != dy {
+				s.Drop(dy)
+			}
+		}
+		if lowest < 0 {
+			m.embeddingBackward(s, b, d, &tokens)
+		}
+	})
+}
+
+// lowestTrained is the index of the lowest layer in which anything is trained: -1 where something
+// below the layers is, the number of layers where only something above them is.
+func (m *Model) lowestTrained() int {
+	if m.embedGrad != nil || m.positionsGrad != nil || m.projectIn != nil && m.projectIn.trains() {
+		return -1
+	}
+	for i := range m.layers {
+		if m.layers[i].trains() {
+			return i
+		}
+	}
+	return len(m.layers)
+}
+
+// settle hands a layer's input x, which s owns, to what the layer keeps, or frees it.
+func (m *Model) settle(s *torch.Scope, x *torch.Tensor, k *kept) {
+	switch {
+	case k == nil:
+		s.Drop(x)
+	case m.Checkpoint:
+		k.input = x
+		s.Move(x, k.drawn)
+		k.forget()
+	case k.in == x || k.norms[0].x == x:
+		s.Move(x, k.values)
+	default:
+		s.Drop(x)
+	}
+}
+
+// back is layer i's backward pass.
+func (m *Model) back(s *torch.Scope, b *Batch, i int, k *kept, dy *torch.Tensor, below bool) *torch.Tensor {
+	l := &m.layers[i]
+	if m.Checkpoint {
+		s.Do(func(s *torch.Scope) { l.forward(s, m, k.input, b, true, k) })
+	}
+	return l.backward(s, m, dy, b, k, below)
+}
+
+// head adds the loss of the decoder's output x [T, H] to loss and returns the gradient of x; nil where
+// nobody below wants it.
+func (m *Model) head(s *torch.Scope, b *Batch, x, loss *torch.Tensor, below bool) *torch.Tensor {
+	var kn normKept
+	var kp Kept
+	y := x
+	if m.finalNorm() {
+		y = m.final.forward(s, x, &kn)
+		below = below || m.final.trains()
+	}
+	h := s.IndexSelect(y, 0, b.At)
+	e := h
+	wanted := below
+	if m.projOut != nil {
+		e = m.projOut.forward(s, h, true, &kp)
+		wanted = below || m.projOut.trains()
+	}
+	d := s.CrossEntropySum(e, m.embed, b.Target, b.Weight, loss, m.embedGrad, wanted, m.headRows())
+	if m.projOut != nil && wanted {
+		var dh *torch.Tensor
+		if below {
+			dh = s.Empty(h.DType(), h.Device(), h.Shape()...)
+		}
+		m.projOut.backward(s, h, d, dh, 0, &kp)
+		d = dh
+	}
+	if !below {
+		return nil
+	}
+	dx := s.Zeros(x.DType(), x.Device(), x.Shape()...)
+	torch.IndexAddIn(dx, b.At, d)
+	if m.finalNorm() {
+		dx = m.final.backward(s, dx, &kn)
+	}
+	return dx
+}
+
+// embeddingBackward adds to the gradients of what embedding is made of. The row of the padding token
+// gets none, as torch.nn.Embedding's padding_idx has it.
+func (m *Model) embeddingBackward(s *torch.Scope, b *Batch, d *torch.Tensor, k *tokensKept) {
+	if m.positionsGrad != nil {
+		torch.IndexAddIn(m.positionsGrad, b.Positions, d)
+	}
+	if m.projectIn != nil {
+		var dx *torch.Tensor
+		if m.embedGrad != nil {
+			dx = s.Empty(d.DType(), d.Device(), d.Dim(0), m.WordEmbedProjDim)
+		}
+		m.projectIn.backward(s, k.x, d, dx, 0, &k.Kept)
+		d = dx
+	}
+	if m.embedGrad != nil {
+		torch.ZeroRowsIn(d, b.IDs, m.PadTokenID)
+		torch.IndexAddIn(m.embedGrad, b.IDs, d)
+	}
+}

@@ -1,0 +1,129 @@
+package opt
+
+import "lorabench/internal/torch"
+
+// Group is linear layers that read the same input x [T, in]. Their results stand side by side in y
+// [T, out], out being the sum of theirs: one matrix product where their weights lie next to each
+// other in memory, as those that this package loads do.
+type Group struct {
+	Linears []*Linear
+	Adapter Adapter // nil is none
+}
+
+// Adapter changes what a Group computes and learns from the gradient.
+type Adapter interface {
+	// Forward adds to y [T, out], in place, what the adapter makes of x [T, in]. train switches its
+	// dropout on. Where k is not nil it keeps there what Backward needs besides x; where k.Drawn is
+	// there already, from a first forward pass over the same input, that is used instead of drawn.
+	Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *Kept)
+	// Backward adds to the adapter's gradients what follows from y's gradient dy [T, out], and to dx
+	// [T, in], unless it is nil, the adapter's part of x's gradient.
+	Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *Kept)
+}
+
+// Kept is what a Group keeps from forward for backward.
+type Kept struct {
+	Drawn  *torch.Tensor // random: drawn again it would be another, so checkpointing keeps it
+	Values *torch.Tensor // can be computed again
+}
+
+// forward is y = x W^T + b and the adapter's part.
+func (g *Group) forward(s *torch.Scope, x *torch.Tensor, train bool, k *Kept) *torch.Tensor {
+	y := g.base(s, x)
+	if g.Adapter != nil {
+		g.Adapter.Forward(s, x, y, train, k)
+	}
+	return y
+}
+
+func (g *Group) base(s *torch.Scope, x *torch.Tensor) *torch.Tensor {
+	if len(g.Linears) == 1 {
+		return s.Linear(x, g.Linears[0].Weight, g.Linears[0].Bias)
+	}
+	return s.Layer(func(s *torch.Scope) *torch.Tensor {
+		w, b := g.weight(s)
+		if w != nil {
+			return s.Linear(x, w, b)
+		}
+		var ys []*torch.Tensor
+		for _, l := range g.Linears {
+			ys = append(ys, s.Linear(x, l.Weight, l.Bias))
+		}
+		return s.Cat(ys, 1)
+	})
+}
+
+// weight is the stacked weights and biases; nil where they do not lie next to each other: one of them
+// has been merged with an adapter, say.
+func (g *Group) weight(s *torch.Scope) (w, b *torch.Tensor) {
+	var ws, bs []*torch.Tensor
+	for _, l := range g.Linears {
+		ws, bs = append(ws, l.Weight), append(bs, l.Bias)
+	}
+	if w = s.Stacked(ws...); w == nil || bs[0] == nil {
+		return w, nil
+	}
+	if b = s.Stacked(bs...); b == nil {
+		return nil, nil
+	}
+	return w, b
+}
+
+// backward adds to the gradients of what is trained here and, unless dx [T, in] is nil, makes it
+// beta dx + x's gradient. x is read only where trains says so.
+func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, beta float64, k *Kept) {
+	s.Do(func(s *torch.Scope) {
+		if dx != nil {
+			g.input(s, dy, dx, beta)
+		}
+		for i, l := range g.Linears {
+			if l.weightGrad == nil && l.biasGrad == nil {
+				continue
+			}
+			part := g.Part(s, dy, i)
+			if l.weightGrad != nil {
+				torch.AddMM(l.weightGrad, part, x, true, false, 1, 1)
+			}
+			if l.biasGrad != nil {
+				torch.AddIn(l.biasGrad, s.SumRows(part))
+			}
+		}
+		if g.Adapter != nil {
+			g.Adapter.Backward(s, x, dy, dx, k)
+		}
+	})
+}
+
+// input makes dx beta dx + dy W.
+func (g *Group) input(s *torch.Scope, dy, dx *torch.Tensor, beta float64) {
+	if w, _ := g.weight(s); w != nil {
+		torch.AddMM(dx, dy, w, false, false, beta, 1)
+		return
+	}
+	for i, l := range g.Linears {
+		torch.AddMM(dx, g.Part(s, dy, i), l.Weight, false, false, beta, 1)
+		beta = 1
+	}
+}
+
+// Part is layer i's columns of y [T, out] or of its gradient, without a copy.
+func (g *Group) Part(s *torch.Scope, y *torch.Tensor, i int) *torch.Tensor {
+	at := int64(0)
+	for _, l := range g.Linears[:i] {
+		at += l.Out
+	}
+	return s.Narrow(y, 1, at, g.Linears[i].Out)
+}
+
+// trains tells whether a gradient is wanted here.
+func (g *Group) trains() bool {
+	if g.Adapter != nil {
+		return true
+	}
+	for _, l := range g.Linears {
+		if l.weightGrad != nil || l.biasGrad != nil {
+			return true
+		}
+	}
+	return false
+}
