@@ -7,9 +7,10 @@ COUNT      ?= 6
 RANKS      ?= 8,128,256
 OUT        ?= out
 BENCHFLAGS ?=
+PEERFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test lint fuzz clean
+.PHONY: help setup bench peer test lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ bench: setup ## train each rank COUNT times for STEPS steps and compare the rank
 	@$(GO) tool benchstat -col /rank $(OUT)/bench.txt
 	@echo
 	@echo "bench: exact results in $(OUT)/bench.txt, a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
+
+peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
+	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
 
 test: setup lint ## run every test, with gofmt, vet and staticcheck
 	@$(GO) test -count=1 -timeout=60m ./...

@@ -49,6 +49,11 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from; its r is the rank")
 	fs.StringVar(&s.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	fs.StringVar(&s.DType, "dtype", "float32", "element type of the frozen base weights: float32 or bf16; adapter and loss are float32")
+	fs.BoolVar(&s.TF32, "tf32", false, "let CUDA round the factors of float32 matrix products to TF32 (10 bits of mantissa)")
+	fs.StringVar(&s.Graphs, "graphs", "auto", "record the work on a row as CUDA graphs: on, off, or auto, which is on with CUDA;\n"+
+		"on a CPU on only rounds rows up as graphs would have them")
+	fs.BoolVar(&s.Checkpoint, "checkpoint", false, "keep only each layer's input and masks and compute it again for the gradient: the lowest peak, about a third slower")
+	fs.IntVar(&s.RowTokens, "row-tokens", Unset, "join micro-batches of a step into rows of up to `N` tokens, computed together: the same gradient; 0 joins none (default 1024, with CUDA 2048)")
 	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
 	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
 	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss, never trained on; 0 is none (default 256, or a tenth of the records if less)")

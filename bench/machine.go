@@ -46,7 +46,15 @@ func (w *Workload) ConfigLines() [][2]string {
 	if m.GPU != "" {
 		lines = append(lines, [2]string{"gpu", m.GPU})
 	}
-	return append(lines, [2]string{"torch", m.Torch}, [2]string{"dtype", w.DType}, [2]string{"commit", m.Commit})
+	return append(lines, [2]string{"torch", m.Torch}, [2]string{"dtype", w.dtype()}, [2]string{"commit", m.Commit})
+}
+
+// dtype is the element type and what changes how it is computed with.
+func (w *Workload) dtype() string {
+	if w.TF32 {
+		return w.DType + ", tf32"
+	}
+	return w.DType
 }
 
 func cpuName() string {

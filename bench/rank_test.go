@@ -85,6 +85,9 @@ func BenchmarkRank(b *testing.B) {
 			for _, m := range rec.Metrics() {
 				b.ReportMetric(m.Value, m.Unit)
 			}
+			if rec.GraphsFailed != "" {
+				b.Logf("CUDA graphs: fell back to eager execution after %d graphs: %s", rec.Graphs, rec.GraphsFailed)
+			}
 			if results == nil {
 				return
 			}

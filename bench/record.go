@@ -41,6 +41,10 @@ type Record struct {
 	InitialMemory Peak `json:"memory_initial"`
 	PeakMemory    Peak `json:"memory_peak"`
 
+	// Graphs is the number of CUDA graphs that were recorded, GraphsFailed why there are no more.
+	Graphs       int    `json:"cuda_graphs,omitempty"`
+	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
+
 	Steps []StepRecord `json:"log_history"`
 }
 
@@ -61,12 +65,16 @@ func (r *Run) record(log []lora.Step) *Record {
 	w := r.work
 	rec := &Record{
 		Rank: r.Rank, Seed: r.Seed, Settings: w.Settings, Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
-		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.loader.Epoch(), Runtime: r.elapsed.Seconds(),
+		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.elapsed.Seconds(),
 		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
 	}
 	if r.adapter != nil { // one that was loaded brings settings of its own
 		rec.Scaling = r.adapter.Scaling()
 		rec.Settings.Alpha, rec.Settings.Dropout, rec.Settings.Targets = r.adapter.LoraAlpha, r.adapter.LoraDropout, r.adapter.TargetModules
+	}
+	n, failed := r.trainer.Graphs()
+	if rec.Graphs = n; failed != nil {
+		rec.GraphsFailed = failed.Error()
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, StepRecord{i + 1, s.Loss, s.GradNorm, s.LearningRate, r.tokens[i]})

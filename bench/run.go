@@ -22,7 +22,7 @@ type Run struct {
 	adapter *lora.Adapter // nil where Rank is Full
 	params  *lora.Params
 	trainer *lora.Trainer
-	loader  *data.Loader
+	ahead   *data.Ahead
 
 	tokens  []int // real tokens of each step taken
 	padded  int64 // tokens a padding trainer would have computed
@@ -53,6 +53,9 @@ func (r *Run) prepare() error {
 	}
 	var err error
 	o := lora.DefaultOptions(lora.Schedule{LR: w.LR, Steps: w.Steps})
+	if o.RowTokens = w.RowTokens; w.Graphs == "on" {
+		o.Graphs = w.MaxLength
+	}
 	if r.trainer, err = lora.NewTrainer(r.model, r.params, o); err != nil {
 		return err
 	}
@@ -115,23 +118,32 @@ func (r *Run) rewind() error {
 	}
 	r.trainer.Reset()
 	r.tokens, r.padded = r.tokens[:0], 0
+	if r.ahead != nil {
+		r.ahead.Close()
+		r.ahead = nil
+	}
 	order := data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential")
-	var err error
-	if r.loader, err = data.NewLoader(w.Train, order, w.Batch); err != nil {
+	loader, err := data.NewLoader(w.Train, order, w.Batch)
+	if err == nil {
+		r.ahead, err = data.NewAhead(loader, w.Accum, stepsAhead)
+	}
+	if err != nil {
 		return err
 	}
 	return torch.Seed(r.Seed)
 }
+
+// stepsAhead is how many steps' batches another goroutine prepares before they are asked for.
+const stepsAhead = 4
 
 // Begin starts the clock.
 func (r *Run) Begin() { r.began = time.Now() }
 
 // Step takes one optimizer step and does not wait for the device.
 func (r *Run) Step() error {
-	micros := make([]data.Micro, r.work.Accum)
+	micros := r.ahead.Next()
 	n := 0
 	for i := range micros {
-		micros[i] = r.loader.Next()
 		n += micros[i].Tokens()
 		r.padded += int64(micros[i].Padded())
 	}
@@ -174,6 +186,10 @@ func (r *Run) Record() (*Record, error) {
 
 // Close frees the run's adapter or weights, and the trainer.
 func (r *Run) Close() {
+	if r.ahead != nil {
+		r.ahead.Close()
+		r.ahead = nil
+	}
 	if r.trainer != nil {
 		r.trainer.Close()
 	}

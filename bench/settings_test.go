@@ -27,7 +27,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	require.Equal(t, Settings{
 		Model: filepath.Join(root, "testdata/small"), Data: filepath.Join(root, "testdata/small/train.jsonl.gz"), Recipe: "reported",
 		Ranks: []string{"8", "128", "256"}, Alpha: 16, Dropout: 0.1, ModelDropout: Unset, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
-		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Seed: 42, Eval: Unset, Steps: 7,
+		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 7,
 	}, s)
 	s, note, err = parse(t, 0, "-device=cpu", "-recipe=assigned", "-model=a/b", "-data=c/d", "-lr=0.5", "-ranks=full,2", "-out=x")
 	require.NoError(t, err)
@@ -54,6 +54,9 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"full keeps float32 weights", []string{"-ranks=full", "-dtype=bf16"}, "-dtype is bfloat16"},
 		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
 		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
+		{"graphs are on or off", []string{"-graphs=maybe"}, `-graphs is "maybe", want auto, on or off`},
+		{"TF32 is CUDA's", []string{"-tf32"}, "-tf32 is for CUDA devices, -device is cpu"},
+		{"a negative row", []string{"-row-tokens=-2"}, "-row-tokens is -2, want at least 0"},
 		{"an unknown order", []string{"-order=up"}, `-order is "up"`},
 		{"no batch", []string{"-batch=0"}, "-batch is 0, want at least 1"},
 		{"everything dropped", []string{"-dropout=1"}, "-dropout is 1"},

@@ -58,6 +58,7 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 	if w.device, err = torch.OpenDevice(s.Device); err != nil {
 		return nil, err
 	}
+	torch.AllowTF32(s.TF32)
 	tokenizer, err := w.loadModel(ctx, client)
 	if err == nil {
 		err = w.loadData(ctx, client, tokenizer)
@@ -113,7 +114,7 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (tokenizer
 	if w.Settings.ModelDropout != Unset {
 		w.Base.ModelDropout = w.Settings.ModelDropout
 	}
-	w.Settings.ModelDropout = w.Base.ModelDropout
+	w.Settings.ModelDropout, w.Base.Checkpoint = w.Base.ModelDropout, w.Checkpoint
 	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
 	all, _ := w.Base.NumParameters()
 	w.ModelInfo.Name, w.ModelInfo.SHA256, w.ModelInfo.Parameters, w.ModelInfo.Config = name, src.SHA256, all, w.Base.Config

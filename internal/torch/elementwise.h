@@ -21,7 +21,7 @@ struct Draw {
     seed = g->random64();
   }
   // One mixing gives two elements' numbers.
-  uint64_t pair(uint64_t i) const {
+  static uint64_t pair(uint64_t seed, uint64_t i) {
     uint64_t z = seed + (i + 1) * 0x9E3779B97F4A7C15ull;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
@@ -29,14 +29,15 @@ struct Draw {
   }
   // from is even. SSE2 has no 64-bit product: vectorized, it would be several times slower.
   __attribute__((optimize("no-tree-vectorize"))) void fill(uint8_t *mask, int64_t from, int64_t to) const {
+    const uint64_t s = seed, l = least; // a byte written could be theirs, for all the compiler knows
     int64_t i = from;
     for (; i + 1 < to; i += 2) {
-      uint64_t z = pair(i >> 1);
-      mask[i] = (z & 0xFFFFFFFFull) >= least;
-      mask[i + 1] = (z >> 32) >= least;
+      uint64_t z = pair(s, i >> 1);
+      mask[i] = (z & 0xFFFFFFFFull) >= l;
+      mask[i + 1] = (z >> 32) >= l;
     }
     if (i < to)
-      mask[i] = (pair(i >> 1) & 0xFFFFFFFFull) >= least;
+      mask[i] = (pair(s, i >> 1) & 0xFFFFFFFFull) >= l;
   }
 };
 
