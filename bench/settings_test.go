@@ -35,7 +35,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	require.Equal(t, Settings{
 		Model: "a/b", Data: "c/d", Recipe: "assigned", Ranks: []string{"full", "2"}, Alpha: 32, Dropout: 0.1, ModelDropout: Unset,
 		LR: 0.5, Targets: []string{"q_proj", "v_proj"}, Batch: 8, Accum: 1, MaxLength: 128, Order: "random", Device: "cpu",
-		DType: "float32", Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
+		DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
 	}, s)
 }
 

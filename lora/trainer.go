@@ -151,6 +151,15 @@ func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
 	}
 }
 
+// Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
+// the first row, and the optimizer at rate 0. s owns what they need.
+func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) []opt.Part {
+	r := rows(micros, t.RowTokens)[0]
+	return append(t.model.Parts(s, &r.Micro),
+		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.loss) }},
+		opt.Part{Name: "optimizer", Run: func(s *torch.Scope) { t.update(s, t.loss, 0) }})
+}
+
 // Graphs tells how many CUDA graphs there are, and why there are no more, where recording one failed.
 func (t *Trainer) Graphs() (n int, failed error) {
 	if t.graph == nil {

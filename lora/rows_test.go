@@ -1,0 +1,139 @@
+package lora_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/data"
+	"lorabench/internal/fixture"
+	"lorabench/internal/torch"
+	"lorabench/lora"
+	"lorabench/opt"
+)
+
+// steps4 are micro-batches of several sizes; of the last the labels are few.
+func steps4(t *testing.T) []data.Micro {
+	samples := asSamples(readFixture(t, post).IDs)
+	last := append([]int32(nil), samples[6].Labels...)
+	for i := range len(last) / 2 {
+		last[i] = data.Ignore
+	}
+	samples[6].Labels = last
+	var micros []data.Micro
+	for _, index := range [][]int{{0, 1, 2}, {3}, {4, 5}, {6}} {
+		micros = append(micros, data.Pack(samples, index))
+	}
+	return micros
+}
+
+// trained takes 5 steps without dropout and returns the losses and the adapter.
+func trained(t *testing.T, m *opt.Model, o lora.Options) (losses []float64, values []float32, tr *lora.Trainer) {
+	a, err := lora.Load(m, post+"/adapter")
+	require.NoError(t, err)
+	t.Cleanup(a.Close)
+	tr, err = lora.NewTrainer(m, a.Params, o)
+	require.NoError(t, err)
+	t.Cleanup(tr.Close)
+	for range 5 {
+		require.NoError(t, tr.Step(steps4(t)))
+	}
+	log, err := tr.Log()
+	require.NoError(t, err)
+	for _, s := range log {
+		losses = append(losses, s.Loss)
+	}
+	for _, x := range a.Tensors {
+		values = append(values, read(t, x)...)
+	}
+	return losses, values, tr
+}
+
+// TestRowsAndGraphsChangeNothing trains with micro-batches joined and not, in rows rounded up to the
+// sizes of graphs and not, with and without checkpointing: the same training to rounding.
+func TestRowsAndGraphsChangeNothing(t *testing.T) {
+	base := loadModel(t, post)
+	plain := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
+	want, values, _ := trained(t, base.Share(), plain)
+	require.Less(t, want[4], want[0])
+	for _, c := range []struct {
+		why        string
+		rowTokens  int
+		graphs     int
+		checkpoint bool
+	}{
+		{"two rows", 40, 0, false},
+		{"one row of all", 10000, 0, false},
+		{"graphs' sizes", 0, 64, false},
+		{"graphs' sizes, joined", 40, 64, false},
+		{"everything at once", 40, 64, true},
+		{"a graph that the longest sequences do not fit", 0, 10, false},
+	} {
+		m := base.Share()
+		m.Checkpoint = c.checkpoint
+		o := plain
+		o.RowTokens, o.Graphs = c.rowTokens, c.graphs
+		losses, got, tr := trained(t, m, o)
+		require.InDeltaSlice(t, want, losses, 2e-6, c.why)
+		require.Less(t, fixture.Largest(t, values, got), 1e-4, c.why)
+		n, failed := tr.Graphs()
+		require.NoError(t, failed)
+		if c.graphs == 64 {
+			require.Positive(t, n, c.why)
+		}
+	}
+}
+
+// TestGraphsDrawNewMasks: a replay has other dropout masks than the one before.
+func TestGraphsDrawNewMasks(t *testing.T) {
+	m := loadModel(t, post)
+	c := qv
+	c.LoraDropout = 0.5
+	a, err := lora.NewAdapter(m, c, 1)
+	require.NoError(t, err)
+	defer a.Close()
+	m.ModelDropout = 0.5
+	o := lora.DefaultOptions(lora.Schedule{LR: 1e-30, Steps: 8})
+	o.Graphs = 64
+	tr, err := lora.NewTrainer(m, a.Params, o)
+	require.NoError(t, err)
+	defer tr.Close()
+	live := torch.Live()
+	for i := range 8 {
+		require.NoError(t, tr.Step([]data.Micro{batch(t, 4)}))
+		if i == 0 {
+			live = torch.Live() // with the room that the first step made
+		}
+		require.Equal(t, live, torch.Live())
+	}
+	log, err := tr.Log()
+	require.NoError(t, err)
+	seen := map[float64]bool{}
+	for _, s := range log {
+		seen[s.Loss] = true
+	}
+	require.Len(t, seen, 8, "the same weights and batch, another loss each time")
+}
+
+// TestFailedStepWithGraphs: bad input is refused before anything is replayed, and the next step is as
+// if it had not been.
+func TestFailedStepWithGraphs(t *testing.T) {
+	m := loadModel(t, post)
+	a, err := lora.NewAdapter(m, qv, 1)
+	require.NoError(t, err)
+	defer a.Close()
+	o := lora.DefaultOptions(lora.Schedule{LR: 1e-3, Steps: 9})
+	o.Graphs = 64
+	tr, err := lora.NewTrainer(m, a.Params, o)
+	require.NoError(t, err)
+	defer tr.Close()
+	good := batch(t, 4)
+	for range 3 {
+		require.NoError(t, tr.Step([]data.Micro{good}))
+	}
+	bad := good
+	bad.IDs = append([]int64{9999}, good.IDs[1:]...)
+	require.ErrorContains(t, tr.Step([]data.Micro{bad}), "token id 9999 at 0 is outside the model's vocabulary of 96")
+	require.NoError(t, tr.Step([]data.Micro{good}))
+	require.Equal(t, 4, tr.Taken())
+}

@@ -1,0 +1,99 @@
+package opt
+
+import (
+	"math"
+
+	"lorabench/data"
+	"lorabench/internal/torch"
+)
+
+// Part is a piece of a training step that can be timed by itself.
+type Part struct {
+	Name  string
+	FLOPs float64 // of its matrix products; 0 is not counted
+	Run   func(s *torch.Scope)
+}
+
+// Parts are the pieces of the work on one micro-batch, of this model's own weights and size; s owns what
+// they need. matmul is the frozen layers' matrix products alone, forward and for the gradient: what a
+// step cannot be faster than on this machine.
+func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
+	u := m.Upload(s, b, nil)
+	t, n := int64(len(b.IDs)), int64(len(b.At))
+	random := func(rows, columns int64) *torch.Tensor {
+		x := s.Empty(m.DType(), m.Device(), rows, columns)
+		torch.NormalIn(x, 0, 1)
+		return x
+	}
+	x, wide := random(t, m.HiddenSize), random(t, max(3*m.HiddenSize, m.FFNDim))
+	dx, dwide, e := random(t, m.HiddenSize), random(t, m.FFNDim), random(n, m.WordEmbedProjDim)
+	loss := s.Zeros(m.lossType(), m.Device())
+	qkv := s.Layer(func(s *torch.Scope) *torch.Tensor { return s.Clone(s.Narrow(wide, 1, 0, 3*m.HiddenSize)) })
+	scale := 1 / math.Sqrt(float64(m.HeadDim()))
+
+	products := func(s *torch.Scope) {
+		for i := range m.layers {
+			l := &m.layers[i]
+			for _, g := range []*Group{l.qkv, l.out, l.fc1, l.fc2} {
+				s.Do(func(s *torch.Scope) {
+					in, d := x, dx
+					if g == l.fc2 {
+						in, d = s.Narrow(wide, 1, 0, m.FFNDim), dwide
+					}
+					g.base(s, in)
+					out := int64(len(g.Linears)) * g.Linears[0].Out
+					g.input(s, s.Narrow(wide, 1, 0, out), d, 0)
+				})
+			}
+		}
+		m.headProducts(s, e)
+	}
+	var layerWeights float64
+	for _, l := range m.Linears() {
+		if l != m.lone(m.projectIn) && l != m.lone(m.projOut) {
+			layerWeights += float64(l.In * l.Out)
+		}
+	}
+	head := 4 * float64(n) * float64(m.VocabSize*m.WordEmbedProjDim)
+	return []Part{
+		{"matmul", 4*float64(t)*layerWeights + head, products},
+		{"forward", 2*float64(t)*layerWeights + head/2, func(s *torch.Scope) { m.LossSum(s, b) }},
+		{"attention", 0, func(s *torch.Scope) {
+			for range m.layers {
+				s.Do(func(s *torch.Scope) {
+					y, lse := s.Attention(qkv, u.Sequences, m.NumAttentionHeads, scale)
+					s.AttentionBackward(x, qkv, y, lse, u.Sequences, m.NumAttentionHeads, scale)
+				})
+			}
+		}},
+		{"head", head, func(s *torch.Scope) { s.CrossEntropySum(e, m.embed, u.Target, nil, loss, nil, true, m.headRows()) }},
+		{"norm", 0, func(s *torch.Scope) {
+			for range 2 * len(m.layers) {
+				s.Do(func(s *torch.Scope) {
+					n := m.layers[0].attnNorm
+					var k normKept
+					n.forward(s, x, &k)
+					s.LayerNormBackward(dx, k.x, k.mean, k.rstd, n.weight, n.bias, nil, nil)
+				})
+			}
+		}},
+	}
+}
+
+// headProducts is the head's two products, in the chunks that the loss is computed in.
+func (m *Model) headProducts(s *torch.Scope, e *torch.Tensor) {
+	for at, n := int64(0), e.Dim(0); at < n; at += m.headRows() {
+		s.Do(func(s *torch.Scope) {
+			rows := s.Narrow(e, 0, at, min(m.headRows(), n-at))
+			s.MatMul(s.Linear(rows, m.embed, nil), m.embed)
+		})
+	}
+}
+
+// lone is a group's only layer, nil where there is no group.
+func (m *Model) lone(g *Group) *Linear {
+	if g == nil {
+		return nil
+	}
+	return g.Linears[0]
+}
