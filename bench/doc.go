@@ -10,8 +10,8 @@
 // # The protocol of a run
 //
 // Base weights, data and token ids are loaded once for the process. Then for each rank and seed:
-// put the adapter on, train a few steps to warm up, restore the state before the first step,
-// empty the caches, reset the peak, wait for the device, start the clock, train, wait for the
+// put the adapter on, record the CUDA graphs of all its rows, train a few steps to warm up, restore the
+// state before the first step, empty the caches, reset the peak, wait for the device, start the clock, train, wait for the
 // device, stop the clock, read the peak. Losses are read from the device after that, and the
 // held-out loss is computed last, outside the clock and the peak.
 //

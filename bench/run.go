@@ -62,6 +62,9 @@ func (r *Run) prepare() error {
 	if err := r.rewind(); err != nil {
 		return err
 	}
+	if err := r.capture(); err != nil {
+		return err
+	}
 	for range warmup(w.device) {
 		if err := r.Step(); err != nil {
 			return err
@@ -77,6 +80,28 @@ func (r *Run) prepare() error {
 		return err
 	}
 	return w.device.Synchronize()
+}
+
+// capture records the graphs of all the rows that the run will have, which its order gives away.
+func (r *Run) capture() error {
+	w := r.work
+	if w.Graphs != "on" {
+		return nil
+	}
+	loader, err := data.NewLoader(w.Train, data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential"), w.Batch)
+	if err != nil {
+		return err
+	}
+	for range w.Steps {
+		micros := make([]data.Micro, w.Accum)
+		for i := range micros {
+			micros[i] = loader.Next()
+		}
+		if err := r.trainer.Prepare(micros); err != nil {
+			return fmt.Errorf("preparing CUDA graphs: %w", err)
+		}
+	}
+	return r.rewind()
 }
 
 // warmup is the steps before the clock: on CUDA the first ones load kernels and grow the

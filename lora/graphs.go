@@ -73,6 +73,15 @@ func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss
 	p.graph.Replay()
 }
 
+// prepare sees to it that rows of b's size have a graph, unless captures fail or there are too many.
+func (g *graphs) prepare(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+	for range 2 {
+		if p := g.places[roomFor(b)]; g.failed == nil && (p == nil && len(g.places) < maxGraphs || p != nil && p.graph == nil) {
+			g.gradient(s, b, weights, loss)
+		}
+	}
+}
+
 // roomFor is the size that a row is rounded up to: a few steps between two powers of two, so that a
 // training has a dozen graphs and fills up one token in thirty.
 func roomFor(b *data.Micro) opt.Size {

@@ -84,6 +84,35 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) {
 	}
 }
 
+// TestPrepareRecordsWhatStepsReplay: no step that was prepared records a graph of its own, and preparing
+// leaves no trace in the training.
+func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
+	base := loadModel(t, post)
+	o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
+	want, _, _ := trained(t, base.Share(), o)
+	m := base.Share()
+	a, err := lora.Load(m, post+"/adapter")
+	require.NoError(t, err)
+	defer a.Close()
+	o.Graphs = 64
+	tr, err := lora.NewTrainer(m, a.Params, o)
+	require.NoError(t, err)
+	defer tr.Close()
+	require.NoError(t, tr.Prepare(steps4(t)))
+	require.NoError(t, a.Restore())
+	n, failed := tr.Graphs()
+	require.NoError(t, failed)
+	require.Positive(t, n)
+	for i := range 5 {
+		require.NoError(t, tr.Step(steps4(t)))
+		log, err := tr.Log()
+		require.NoError(t, err)
+		require.InDelta(t, want[i], log[i].Loss, 2e-6)
+	}
+	after, _ := tr.Graphs()
+	require.Equal(t, n, after)
+}
+
 // TestGraphsDrawNewMasks: a replay has other dropout masks than the one before.
 func TestGraphsDrawNewMasks(t *testing.T) {
 	m := loadModel(t, post)

@@ -151,6 +151,20 @@ func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
 	}
 }
 
+// Prepare records the graphs that a step over these micro-batches will replay, so that no capture
+// falls into what is timed. It leaves gradients behind: Params.Restore before training.
+func (t *Trainer) Prepare(micros []data.Micro) error {
+	if t.graph == nil {
+		return nil
+	}
+	return torch.Run(func(s *torch.Scope) error {
+		for _, r := range rows(micros, t.RowTokens) {
+			t.graph.prepare(s, &r.Micro, r.weights, t.loss)
+		}
+		return nil
+	})
+}
+
 // Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
 // the first row, and the optimizer at rate 0. s owns what they need.
 func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) []opt.Part {

@@ -70,7 +70,7 @@ func (m *Model) Upload(s *torch.Scope, b *data.Micro, weights []float32) *Batch 
 	u := cut(s, s.FromInts(ints, m.Device()), z)
 	u.Cum, u.Longest = cum, int64(b.Longest)
 	if weights != nil {
-		u.Weight = s.To(s.FromFloats(weights, int64(len(weights))), m.lossType(), m.Device())
+		u.Weight = s.Cast(s.Send(s.FromFloats(weights, int64(len(weights))), m.Device()), m.lossType())
 	}
 	return u
 }
@@ -107,7 +107,7 @@ func (f *Fixed) Fill(s *torch.Scope, b *data.Micro, weights []float32) {
 	all := make([]float32, f.Room.Labels)
 	copy(all, weights)
 	torch.Copy(f.flat, s.FromInts(ints, f.flat.Device()))
-	torch.Copy(f.Weight, s.FromFloats(all, int64(len(all))))
+	torch.Copy(f.Weight, s.Send(s.FromFloats(all, int64(len(all))), f.flat.Device()))
 	if f.OnDevice != nil {
 		torch.Copy(f.OnDevice, s.Narrow(f.flat, 0, f.flat.Numel()-int64(len(cum)), int64(len(cum))))
 	}

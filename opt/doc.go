@@ -1,5 +1,5 @@
 // Package opt is OPT, Meta's family of open pre-trained transformers (Zhang et al. 2022,
-// arXiv:2205.01068): its config.json, its weights and its forward pass. It has nothing to do with
+// arXiv:2205.01068): its config.json, its weights, its forward and its backward pass. It has nothing to do with
 // options or optimizers.
 //
 // Letters in shapes: B sequences in a micro-batch, T real tokens in its row (no padding), H hidden
@@ -20,6 +20,9 @@
 // once more at the end. Source: modeling_opt.py of Hugging Face transformers, whose names of
 // modules and weights are used throughout.
 //
-// opt and lora do not import each other: a [Linear] has a place for an [Adapter], and lora puts
-// one there.
+// The backward pass is written out, layer by layer, in backward.go and layer.go: LoRA needs the
+// gradients of what is trained and of the activations above it, and nothing else is kept or computed.
+//
+// opt does not import lora: a [Group] of linear layers has a place for an [Adapter], and lora puts one
+// there.
 package opt

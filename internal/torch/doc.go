@@ -11,8 +11,11 @@
 // libtch's error slot, PyTorch's grad mode and OpenMP's pools are all per thread.
 //
 // A [Scope] owns the tensors made in it and frees them when it ends. No finalizer, nothing waits
-// for the garbage collector. [Scope.Layer] opens a scope inside a scope: what Go still holds,
-// autograd cannot free, so a model opens one for each decoder layer.
+// for the garbage collector. [Scope.Layer] opens a scope inside a scope: a model opens one for each
+// decoder layer, so that the peak is one layer's and what is kept for the gradient.
+//
+// There is no autograd: a model writes its backward pass out, over the operations here. Each operation
+// with a gradient has a function for it beside it, compared with finite differences in a test.
 //
 // An operation that fails panics with a private type, and [Run] turns that into an [*Error]
 // naming the operation and the shapes (encoding/gob and gomlx do the same): the mathematics reads
