@@ -73,6 +73,7 @@ func (r *Run) prepare() error {
 	if err := r.rewind(); err != nil {
 		return err
 	}
+	r.params.Forget()
 	if err := w.device.EmptyCache(); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 	if dx == nil {
 		return
 	}
-	d := s.Empty(x.DType(), x.Device(), k.Drawn.Shape()...)
+	d := s.Empty(x.DType(), x.Device(), int64(n), x.Dim(0), x.Dim(1))
 	torch.AddMM(d, e, g.matrices(s, false), false, false, 0, 1)
 	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, k.Drawn, 0, p)))
 }

@@ -84,6 +84,18 @@ func (p *Params) Remember() error {
 	})
 }
 
+// Forget frees the remembered values: Restore then leaves values as they are. It is for when nothing will
+// be restored any more, since on a CPU the copy counts in the process's memory.
+func (p *Params) Forget() {
+	_ = torch.Run(func(*torch.Scope) error {
+		if p.initial != nil {
+			p.scope.Drop(p.initial)
+			p.initial = nil
+		}
+		return nil
+	})
+}
+
 // Restore puts back the remembered values and clears gradients, moments and the step count: the
 // state before the first step, whatever has run since.
 func (p *Params) Restore() error {

@@ -7,8 +7,8 @@ import (
 )
 
 // kept is what a decoder layer keeps from its forward pass for its backward pass, nothing that a
-// frozen layer's gradient does not need: of T tokens and hidden size H, 7 to 8 T H values and masks
-// of a byte an element. PyTorch's autograd over the same layer keeps 16 to 18 T H.
+// frozen layer's gradient does not need: of T tokens and hidden size H, 7 T H values, and masks, which
+// are bits on a CPU. PyTorch's autograd over the same layer keeps 16 to 18 T H.
 type kept struct {
 	drawn  *torch.Scope // owns the masks, and with checkpointing the layer's input
 	values *torch.Scope // owns the rest, which can be computed again from these
@@ -22,9 +22,9 @@ type kept struct {
 	mid      *torch.Tensor // what fc1 reads [T, H]; only where something there is trained
 	act      *torch.Tensor // fc2's input [T, F]; only where something there is trained
 	before   *torch.Tensor // the activation's input [T, F]; only GELU's
-	zero     *torch.Tensor // where ReLU gave 0, bool [T, F]
+	zero     *torch.Tensor // where ReLU gave 0, of [T, F]
 	norms    [2]normKept
-	masks    [2]*torch.Tensor // of the two dropouts, bool [T, H]
+	masks    [2]*torch.Tensor // of the two dropouts, of [T, H]
 	groups   [4]Kept          // q k v, out_proj, fc1, fc2
 }
 

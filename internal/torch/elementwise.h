@@ -27,26 +27,60 @@ struct Draw {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
     return z ^ (z >> 31);
   }
-  // from is even. SSE2 has no 64-bit product: vectorized, it would be several times slower.
+  // One byte an element, 0 or 1. from is even. SSE2 has no 64-bit product: vectorized, it would be
+  // several times slower.
   __attribute__((optimize("no-tree-vectorize"))) void fill(uint8_t *mask, int64_t from, int64_t to) const {
     const uint64_t s = seed, l = least; // a byte written could be theirs, for all the compiler knows
-    int64_t i = from;
-    for (; i + 1 < to; i += 2) {
+    for (int64_t i = from; i < to; i += 2, mask += 2) {
       uint64_t z = pair(s, i >> 1);
-      mask[i] = (z & 0xFFFFFFFFull) >= l;
-      mask[i + 1] = (z >> 32) >= l;
+      mask[0] = (z & 0xFFFFFFFFull) >= l;
+      mask[1] = (z >> 32) >= l; // beyond to, it may be: a block has room
     }
-    if (i < to)
-      mask[i] = (pair(s, i >> 1) & 0xFFFFFFFFull) >= l;
   }
 };
 
-// each calls f(from, to) for pieces of 0..n, on all threads. Pieces begin at even elements.
-template <class F> void each(int64_t n, F f) {
-  at::parallel_for(0, (n + 1) / 2, grain / 2, [&](int64_t a, int64_t b) { f(2 * a, std::min(2 * b, n)); });
+// A mask is kept as bits, an eighth of PyTorch's: what a layer keeps of masks would else be a fifth of
+// all it keeps. Loops work on blocks of bytes, which the compiler can vectorize.
+constexpr int64_t block = 1024;
+
+inline at::Tensor no_mask(int64_t n) { return at::empty({(n + 7) / 8}, at::TensorOptions(at::kByte)); }
+inline bool fits(const at::Tensor &mask, int64_t n) { return mask.is_cpu() && mask.scalar_type() == at::kByte && mask.numel() == (n + 7) / 8; }
+
+// n bytes of 0 or 1 to bits; bytes has room up to a multiple of 8.
+inline void pack(uint8_t *bits, uint8_t *bytes, int64_t n) {
+  for (int64_t i = n; i % 8; i++)
+    bytes[i] = 0;
+  for (int64_t i = 0; i < n; i += 8) {
+    uint64_t v;
+    memcpy(&v, bytes + i, 8);
+    bits[i / 8] = static_cast<uint8_t>((v * 0x0102040810204080ull) >> 56);
+  }
 }
 
-inline uint8_t *bytes(const at::Tensor &mask) { return reinterpret_cast<uint8_t *>(mask.data_ptr<bool>()); }
+inline void unpack(uint8_t *bytes, const uint8_t *bits, int64_t n) {
+  for (int64_t i = 0; i < n; i += 8) {
+    uint64_t v = bits[i / 8] * 0x0101010101010101ull & 0x8040201008040201ull; // bit j in byte j
+    v = (v + 0x7F7F7F7F7F7F7F7Full) >> 7 & 0x0101010101010101ull;
+    memcpy(bytes + i, &v, 8);
+  }
+}
+
+// each calls f(from, to, bytes) for blocks of 0..n, on all threads. bytes has room for the block's mask;
+// it is unpacked from bits before, and packed into them afterwards where packing is asked for.
+template <class F> void each(int64_t n, const at::Tensor &mask, bool packing, F f) {
+  auto *bits = mask.data_ptr<uint8_t>();
+  at::parallel_for(0, (n + block - 1) / block, grain / block, [&](int64_t a, int64_t b) {
+    alignas(64) uint8_t bytes[block + 8];
+    for (int64_t i = a; i < b; i++) {
+      int64_t from = i * block, to = std::min(from + block, n);
+      if (!packing)
+        unpack(bytes, bits + from / 8, to - from);
+      f(from, to, bytes);
+      if (packing)
+        pack(bits + from / 8, bytes, to - from);
+    }
+  });
+}
 
 // What is masked is multiplied by 0 or 1, as PyTorch does it: a branch on a random mask is guessed
 // wrong every tenth time, which made these loops ten times slower. Inner loops are functions of their

@@ -6,21 +6,18 @@
 
 namespace {
 
-bool plain(const at::Tensor &t) { return t.is_cpu() && t.is_contiguous(); }
-
 // y[i] = x[i mod n] * mask[i] * scale, of which mask is drawn first where draw is given.
 void dropout(const at::Tensor &x, const at::Tensor &y, const at::Tensor &mask, double scale, const Draw *draw) {
   FLOATING(x.scalar_type(), "dropout", [&] {
     auto *in = x.const_data_ptr<scalar_t>();
     auto *out = y.data_ptr<scalar_t>();
-    auto *keep = bytes(mask);
     int64_t n = x.numel();
-    each(y.numel(), [&](int64_t from, int64_t to) {
+    each(y.numel(), mask, draw != nullptr, [&](int64_t from, int64_t to, uint8_t *keep) {
       if (draw)
         draw->fill(keep, from, to);
       for (int64_t i = from; i < to;) { // up to the end of a copy at a time
         int64_t m = std::min(to - i, n - i % n);
-        masked<scalar_t>(out + i, in + i % n, keep + i, scale, m);
+        masked<scalar_t>(out + i, in + i % n, keep + (i - from), scale, m);
         i += m;
       }
     });
@@ -50,12 +47,12 @@ void lb_dropout(void *x_, void *mask_, int64_t copies, double p, void **out, cha
       out[1] = made(mask);
       return;
     }
-    auto y = at::empty(shape, x.options());
+    auto y = at::empty(shape, x.options()); // on a CPU from here on
     if (mask_) {
-      TORCH_CHECK(T(mask_).sizes() == y.sizes(), "the mask is of shape ", T(mask_).sizes());
+      TORCH_CHECK(fits(T(mask_), y.numel()), "the mask is of another shape");
       dropout(x, y, T(mask_), 1 / (1 - p), nullptr);
     } else {
-      auto mask = at::empty(shape, x.options().dtype(at::kBool));
+      auto mask = no_mask(y.numel());
       Draw draw(p);
       dropout(x, y, mask, 1 / (1 - p), &draw);
       out[1] = made(mask);
@@ -68,12 +65,14 @@ void lb_dropout(void *x_, void *mask_, int64_t copies, double p, void **out, cha
 void *lb_residual(void *x_, void *y_, void *mask_, double p, char **err) {
   void *out = nullptr;
   guard(err, [&] {
-    auto &x = T(x_), &y = T(y_);
+    auto x = T(x_).contiguous();
+    auto &y = T(y_);
+    TORCH_CHECK(y.is_contiguous(), "y is not contiguous");
     if (p == 0) {
       y.add_(x);
       return;
     }
-    if (!plain(x) || !plain(y)) {
+    if (!y.is_cpu()) {
       at::Tensor dropped, mask;
       if (mask_)
         dropped = at::native_dropout_backward(y, T(mask_), 1 / (1 - p));
@@ -84,19 +83,18 @@ void *lb_residual(void *x_, void *y_, void *mask_, double p, char **err) {
         out = made(mask);
       return;
     }
-    auto mask = mask_ ? T(mask_) : at::empty(y.sizes(), y.options().dtype(at::kBool));
-    TORCH_CHECK(x.sizes() == y.sizes() && mask.sizes() == y.sizes() && x.scalar_type() == y.scalar_type(), "shapes or types differ");
+    auto mask = mask_ ? T(mask_) : no_mask(y.numel());
+    TORCH_CHECK(x.sizes() == y.sizes() && fits(mask, y.numel()) && x.scalar_type() == y.scalar_type(), "shapes or types differ");
     std::optional<Draw> draw;
     if (!mask_)
       draw.emplace(p);
     FLOATING(y.scalar_type(), "residual", [&] {
       auto *in = x.const_data_ptr<scalar_t>();
       auto *sum = y.data_ptr<scalar_t>();
-      auto *keep = bytes(mask);
-      each(y.numel(), [&](int64_t from, int64_t to) {
+      each(y.numel(), mask, draw.has_value(), [&](int64_t from, int64_t to, uint8_t *keep) {
         if (draw)
           draw->fill(keep, from, to);
-        added<scalar_t>(sum + from, in + from, keep + from, 1 / (1 - p), to - from);
+        added<scalar_t>(sum + from, in + from, keep, 1 / (1 - p), to - from);
       });
     });
     if (!mask_)
@@ -131,22 +129,22 @@ void *lb_layer_norm_backward(void *dy, void *x, void *mean, void *rstd, void *w,
   return out;
 }
 
-// x becomes max(x, 0); the result is where it is 0, a byte an element.
+// x becomes max(x, 0); the result is where it is 0: bits on a CPU, a byte an element on CUDA.
 void *lb_relu(void *x_, int want, char **err) {
   void *out = nullptr;
   guard(err, [&] {
     auto &x = T(x_);
-    if (!want || !plain(x)) {
+    TORCH_CHECK(x.is_contiguous(), "x is not contiguous");
+    if (!want || !x.is_cpu()) {
       x.relu_();
       if (want)
         out = made(x.le(0));
       return;
     }
-    auto mask = at::empty(x.sizes(), x.options().dtype(at::kBool));
+    auto mask = no_mask(x.numel());
     FLOATING(x.scalar_type(), "relu", [&] {
       auto *v = x.data_ptr<scalar_t>();
-      auto *zero = bytes(mask);
-      each(x.numel(), [&](int64_t from, int64_t to) { rectified<scalar_t>(v + from, zero + from, to - from); });
+      each(x.numel(), mask, true, [&](int64_t from, int64_t to, uint8_t *zero) { rectified<scalar_t>(v + from, zero, to - from); });
     });
     out = made(mask);
   });
@@ -156,15 +154,15 @@ void *lb_relu(void *x_, int want, char **err) {
 void lb_relu_backward(void *dy_, void *zero_, char **err) {
   guard(err, [&] {
     auto &dy = T(dy_), &zero = T(zero_);
-    if (!plain(dy)) {
+    TORCH_CHECK(dy.is_contiguous(), "dy is not contiguous");
+    if (zero.scalar_type() == at::kBool) {
       dy.masked_fill_(zero, 0);
       return;
     }
-    TORCH_CHECK(dy.sizes() == zero.sizes(), "the mask is of shape ", zero.sizes());
+    TORCH_CHECK(fits(zero, dy.numel()), "the mask is of another shape");
     FLOATING(dy.scalar_type(), "relu_backward", [&] {
       auto *d = dy.data_ptr<scalar_t>();
-      auto *gone = bytes(zero);
-      each(dy.numel(), [&](int64_t from, int64_t to) { cleared<scalar_t>(d + from, gone + from, to - from); });
+      each(dy.numel(), zero, false, [&](int64_t from, int64_t to, uint8_t *gone) { cleared<scalar_t>(d + from, gone, to - from); });
     });
   });
 }

@@ -44,8 +44,8 @@ func (s *Scope) LayerNormBackward(dy, x, mean, rstd, w, b, dw, db *Tensor) *Tens
 	}, dy, x, w)
 }
 
-// ReLUIn makes x max(x, 0) in place. Where mask is asked for, it returns which elements are 0 (bool),
-// for ReLUBackwardIn: a quarter of the result's own size.
+// ReLUIn makes x max(x, 0) in place. Where mask is asked for, it returns which elements are 0,
+// for ReLUBackwardIn: a bit each on a CPU, a byte on CUDA.
 func (s *Scope) ReLUIn(x *Tensor, mask bool) *Tensor {
 	const op = "relu_"
 	if !mask {
@@ -74,8 +74,8 @@ func (s *Scope) GELUBackward(dy, x *Tensor) *Tensor {
 }
 
 // Dropout zeroes each element with probability p > 0 and scales the rest by 1/(1-p). The result is
-// [copies, ..], each copy with a mask of its own, or x's shape where copies is 0. mask is bool, of
-// the result's shape: true is what stays.
+// [copies, ..], each copy with a mask of its own, or x's shape where copies is 0. mask is for
+// DropoutWith: bits on a CPU, a byte an element on CUDA.
 func (s *Scope) Dropout(x *Tensor, copies int, p float64) (y, mask *Tensor) {
 	const op = "dropout"
 	r := s.several(op, 2, func(out *unsafe.Pointer, err **C.char) {

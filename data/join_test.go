@@ -1,0 +1,46 @@
+package data
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestJoinIsPackOfAll: joined micro-batches are what Pack makes of all their samples at once.
+func TestJoinIsPackOfAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var samples []Sample
+	for range 40 {
+		n := 1 + rng.IntN(9)
+		s := Sample{IDs: make([]int32, n), Labels: make([]int32, n)}
+		for i := range n {
+			s.IDs[i], s.Labels[i] = rng.Int32N(100), Ignore
+			if rng.IntN(3) > 0 {
+				s.Labels[i] = s.IDs[i]
+			}
+		}
+		samples = append(samples, s)
+	}
+	for range 50 {
+		var micros []Micro
+		var all []int
+		for range 1 + rng.IntN(5) {
+			var index []int
+			for range 1 + rng.IntN(4) {
+				index = append(index, rng.IntN(len(samples)))
+			}
+			micros = append(micros, Pack(samples, index))
+			all = append(all, index...)
+		}
+		before := micros[0]
+		before.Cum = append([]int64(nil), before.Cum...)
+		got, want := Join(micros), Pack(samples, all)
+		require.Len(t, got.At, want.Labels)
+		if want.Labels == 0 {
+			got.At, want.At = nil, nil
+		}
+		require.Equal(t, want, got)
+		require.Equal(t, before.Cum, micros[0].Cum, "what is joined stays as it is")
+	}
+}
