@@ -39,13 +39,13 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			}
 			in := x
 			x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, true, layers[i]) })
-			m.settle(s, in, layers[i])
+			m.settle(s, in, i, layers)
 		}
 		d := s.Layer(func(s *torch.Scope) *torch.Tensor { return m.head(s, b, x, loss, lowest < len(m.layers)) })
 		s.Drop(x)
 		for i := len(m.layers) - 1; i >= max(lowest, 0); i-- {
 			dy := d
-			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, b, i, layers[i], dy, i > lowest) })
+			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, b, i, layers, dy, i > lowest) })
 			layers[i].free()
 			if d != dy {
 				s.Drop(dy)
@@ -71,10 +71,15 @@ func (m *Model) lowestTrained() int {
 	return len(m.layers)
 }
 
-// settle hands a layer's input x, which s owns, to what the layer keeps, or frees it.
-func (m *Model) settle(s *torch.Scope, x *torch.Tensor, k *kept) {
+// settle hands layer i's input x, which s owns, to what the layer keeps, or frees it. An input that is
+// the norm of what the layer below keeps is freed: a norm again takes less than it would.
+func (m *Model) settle(s *torch.Scope, x *torch.Tensor, i int, layers []*kept) {
+	k := layers[i]
 	switch {
 	case k == nil:
+		s.Drop(x)
+	case k.in == x && m.normed(i, layers):
+		k.in = nil
 		s.Drop(x)
 	case m.Checkpoint:
 		k.input = x
@@ -87,9 +92,17 @@ func (m *Model) settle(s *torch.Scope, x *torch.Tensor, k *kept) {
 	}
 }
 
+// normed tells whether layer i's input can be computed from what the layer below keeps.
+func (m *Model) normed(i int, layers []*kept) bool {
+	return !m.Checkpoint && !m.DoLayerNormBefore && i > 0 && layers[i-1] != nil
+}
+
 // back is layer i's backward pass.
-func (m *Model) back(s *torch.Scope, b *Batch, i int, k *kept, dy *torch.Tensor, below bool) *torch.Tensor {
-	l := &m.layers[i]
+func (m *Model) back(s *torch.Scope, b *Batch, i int, layers []*kept, dy *torch.Tensor, below bool) *torch.Tensor {
+	l, k := &m.layers[i], layers[i]
+	if k.in == nil && l.qkv.trains() && m.normed(i, layers) {
+		k.in = m.layers[i-1].finalNorm.forward(s, layers[i-1].norms[1].x, nil)
+	}
 	if m.Checkpoint {
 		s.Do(func(s *torch.Scope) { l.forward(s, m, k.input, b, true, k) })
 	}
@@ -115,12 +128,7 @@ func (m *Model) head(s *torch.Scope, b *Batch, x, loss *torch.Tensor, below bool
 	}
 	d := s.CrossEntropySum(e, m.embed, b.Target, b.Weight, loss, m.embedGrad, wanted, m.headRows())
 	if m.projOut != nil && wanted {
-		var dh *torch.Tensor
-		if below {
-			dh = s.Empty(h.DType(), h.Device(), h.Shape()...)
-		}
-		m.projOut.backward(s, h, d, dh, 0, &kp)
-		d = dh
+		d = m.projOut.backward(s, h, d, nil, below, &kp)
 	}
 	if !below {
 		return nil
@@ -140,12 +148,7 @@ func (m *Model) embeddingBackward(s *torch.Scope, b *Batch, d *torch.Tensor, k *
 		torch.IndexAddIn(m.positionsGrad, b.Positions, d)
 	}
 	if m.projectIn != nil {
-		var dx *torch.Tensor
-		if m.embedGrad != nil {
-			dx = s.Empty(d.DType(), d.Device(), d.Dim(0), m.WordEmbedProjDim)
-		}
-		m.projectIn.backward(s, k.x, d, dx, 0, &k.Kept)
-		d = dx
+		d = m.projectIn.backward(s, k.x, d, nil, m.embedGrad != nil, &k.Kept)
 	}
 	if m.embedGrad != nil {
 		torch.ZeroRowsIn(d, b.IDs, m.PadTokenID)

@@ -69,13 +69,13 @@ func (g *Group) weight(s *torch.Scope) (w, b *torch.Tensor) {
 	return w, b
 }
 
-// backward adds to the gradients of what is trained here and, unless dx [T, in] is nil, makes it
-// beta dx + x's gradient. x is read only where trains says so.
-func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, beta float64, k *Kept) {
+// backward adds to the gradients of what is trained here and returns x's gradient [T, in] where it is
+// wanted: added to dx where that is given, else new. x is read only where trains says so.
+func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, wanted bool, k *Kept) *torch.Tensor {
+	if wanted {
+		dx = g.input(s, dy, dx)
+	}
 	s.Do(func(s *torch.Scope) {
-		if dx != nil {
-			g.input(s, dy, dx, beta)
-		}
 		for i, l := range g.Linears {
 			if l.weightGrad == nil && l.biasGrad == nil {
 				continue
@@ -92,18 +92,20 @@ func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, beta float64, 
 			g.Adapter.Backward(s, x, dy, dx, k)
 		}
 	})
+	return dx
 }
 
-// input makes dx beta dx + dy W.
-func (g *Group) input(s *torch.Scope, dy, dx *torch.Tensor, beta float64) {
-	if w, _ := g.weight(s); w != nil {
-		torch.AddMM(dx, dy, w, false, false, beta, 1)
-		return
-	}
-	for i, l := range g.Linears {
-		torch.AddMM(dx, g.Part(s, dy, i), l.Weight, false, false, beta, 1)
-		beta = 1
-	}
+// input is dy W, added to dx where it is given.
+func (g *Group) input(s *torch.Scope, dy, dx *torch.Tensor) *torch.Tensor {
+	return s.Layer(func(s *torch.Scope) *torch.Tensor {
+		if w, _ := g.weight(s); w != nil {
+			return s.LinearBackward(dy, w, dx)
+		}
+		for i, l := range g.Linears {
+			dx = s.LinearBackward(g.Part(s, dy, i), l.Weight, dx)
+		}
+		return dx
+	})
 }
 
 // Part is layer i's columns of y [T, out] or of its gradient, without a copy.

@@ -204,11 +204,7 @@ func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, k
 	}
 	s.Do(func(s *torch.Scope) {
 		branch := undrop(1, d)
-		var dh *torch.Tensor
-		if wantFC2 {
-			dh = s.Empty(d.DType(), d.Device(), d.Dim(0), m.FFNDim)
-		}
-		l.fc2.backward(s, k.act, branch, dh, 0, &k.groups[3])
+		dh := l.fc2.backward(s, k.act, branch, nil, wantFC2, &k.groups[3])
 		if !wantFC2 {
 			return
 		}
@@ -219,13 +215,12 @@ func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, k
 		}
 		switch {
 		case !wantFC1:
-			l.fc1.backward(s, k.mid, dh, nil, 0, &k.groups[2])
+			l.fc1.backward(s, k.mid, dh, nil, false, &k.groups[2])
 		case pre: // through the norm, and beside it
-			dmid := s.Empty(d.DType(), d.Device(), d.Shape()...)
-			l.fc1.backward(s, k.mid, dh, dmid, 0, &k.groups[2])
+			dmid := l.fc1.backward(s, k.mid, dh, nil, true, &k.groups[2])
 			torch.AddIn(d, l.finalNorm.backward(s, dmid, &k.norms[1]))
 		default: // the sum took fc1's own input
-			l.fc1.backward(s, k.mid, dh, d, 1, &k.groups[2])
+			l.fc1.backward(s, k.mid, dh, d, true, &k.groups[2])
 		}
 	})
 	if !wantMid {
@@ -236,24 +231,19 @@ func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, k
 	}
 	s.Do(func(s *torch.Scope) {
 		branch := undrop(0, d)
-		var dattended *torch.Tensor
-		if wantOut {
-			dattended = s.Empty(d.DType(), d.Device(), d.Shape()...)
-		}
-		l.out.backward(s, k.attended, branch, dattended, 0, &k.groups[1])
+		dattended := l.out.backward(s, k.attended, branch, nil, wantOut, &k.groups[1])
 		if !wantOut {
 			return
 		}
 		dqkv := s.AttentionBackward(dattended, k.qkv, k.attended, k.lse, b.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
 		switch {
 		case !wantQKV:
-			l.qkv.backward(s, k.in, dqkv, nil, 0, &k.groups[0])
+			l.qkv.backward(s, k.in, dqkv, nil, false, &k.groups[0])
 		case pre:
-			din := s.Empty(d.DType(), d.Device(), d.Shape()...)
-			l.qkv.backward(s, k.in, dqkv, din, 0, &k.groups[0])
+			din := l.qkv.backward(s, k.in, dqkv, nil, true, &k.groups[0])
 			torch.AddIn(d, l.attnNorm.backward(s, din, &k.norms[0]))
 		default:
-			l.qkv.backward(s, k.in, dqkv, d, 1, &k.groups[0])
+			l.qkv.backward(s, k.in, dqkv, d, true, &k.groups[0])
 		}
 	})
 	if !below {

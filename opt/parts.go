@@ -25,10 +25,10 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 		torch.NormalIn(x, 0, 1)
 		return x
 	}
-	x, wide := random(t, m.HiddenSize), random(t, max(3*m.HiddenSize, m.FFNDim))
-	dx, dwide, e := random(t, m.HiddenSize), random(t, m.FFNDim), random(n, m.WordEmbedProjDim)
+	x, wide := random(t, m.HiddenSize), random(t, m.FFNDim)
+	dx, e := random(t, m.HiddenSize), random(n, m.WordEmbedProjDim)
 	loss := s.Zeros(m.lossType(), m.Device())
-	qkv := s.Layer(func(s *torch.Scope) *torch.Tensor { return s.Clone(s.Narrow(wide, 1, 0, 3*m.HiddenSize)) })
+	qkv := random(t, 3*m.HiddenSize)
 	scale := 1 / math.Sqrt(float64(m.HeadDim()))
 
 	products := func(s *torch.Scope) {
@@ -36,13 +36,17 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 			l := &m.layers[i]
 			for _, g := range []*Group{l.qkv, l.out, l.fc1, l.fc2} {
 				s.Do(func(s *torch.Scope) {
-					in, d := x, dx
-					if g == l.fc2 {
-						in, d = s.Narrow(wide, 1, 0, m.FFNDim), dwide
+					in, dy := x, dx
+					switch g {
+					case l.qkv:
+						dy = qkv
+					case l.fc1:
+						dy = wide
+					case l.fc2:
+						in = wide
 					}
 					g.base(s, in)
-					out := int64(len(g.Linears)) * g.Linears[0].Out
-					g.input(s, s.Narrow(wide, 1, 0, out), d, 0)
+					g.input(s, dy, nil)
 				})
 			}
 		}
@@ -85,7 +89,7 @@ func (m *Model) headProducts(s *torch.Scope, e *torch.Tensor) {
 	for at, n := int64(0), e.Dim(0); at < n; at += m.headRows() {
 		s.Do(func(s *torch.Scope) {
 			rows := s.Narrow(e, 0, at, min(m.headRows(), n-at))
-			s.MatMul(s.Linear(rows, m.embed, nil), m.embed)
+			s.LinearBackward(s.Linear(rows, m.embed, nil), m.embed, nil)
 		})
 	}
 }

@@ -18,7 +18,7 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       auto x = h.narrow(0, at, n), y = target.narrow(0, at, n).unsqueeze(1);
       auto label = y.ge(0);
       auto index = y.clamp_min(0);
-      auto z = at::matmul(x, w.t()).to(wide);
+      auto z = product(x, w, {}).to(wide);
       z.sub_(z.amax(1, true));
       auto right = z.gather(1, index);
       auto sum = z.exp_().sum(1, true);
@@ -32,8 +32,7 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       z.scatter_add_(1, index, factor.neg());
       auto d = z.to(w.scalar_type());
       if (want_dh) {
-        auto part = dh.narrow(0, at, n);
-        at::mm_out(part, d, w);
+        dh.narrow(0, at, n).copy_(product(d, w.t(), {}));
       }
       if (dw_)
         T(dw_).addmm_(d.t(), x);

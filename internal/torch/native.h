@@ -14,6 +14,10 @@ void *lb_attention_backward(void *dy, void *qkv, void *out, void *lse, void *cum
                             int64_t longest, int64_t heads, double scale, char **err);
 int lb_flash(int on); // returns what was
 
+// See matmul.cpp.
+void *lb_linear(void *x, void *w, void *b, char **err);
+void *lb_linear_backward(void *dy, void *w, void *dx, char **err);
+
 // See head.cpp. scale [N] and dw may be NULL; out[0] is dh or NULL.
 void lb_head(void *h, void *w, void *target, void *scale, void *loss, void *dw, int want_dh, int64_t chunk, void **out, char **err);
 

@@ -8,6 +8,9 @@
 inline at::Tensor &T(void *p) { return *static_cast<at::Tensor *>(p); }
 inline void *made(at::Tensor t) { return new at::Tensor(std::move(t)); }
 
+// x W^T + b; see matmul.cpp.
+at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b);
+
 // guard turns a C++ exception into a malloc'ed message.
 template <class F> void guard(char **err, F f) {
   try {

@@ -12,8 +12,22 @@ import (
 
 // Linear is x W^T + b: x [.., in], w [out, in], b [out] or nil, result [.., out].
 func (s *Scope) Linear(x, w, b *Tensor) *Tensor {
-	lib.AtgLinear(slot(), x.ptr("linear"), w.ptr("linear"), b.ptr("linear"))
-	return s.made("linear", x, w, b)
+	const op = "linear"
+	return s.one(op, func(err **C.char) unsafe.Pointer { return C.lb_linear(x.raw(op), w.raw(op), b.raw(op), err) }, x, w, b)
+}
+
+// LinearBackward is dy W, the gradient of Linear's x: dy [T, out], w [out, in], result [T, in]. Where dx
+// is given it is added to that, which is the result.
+func (s *Scope) LinearBackward(dy, w, dx *Tensor) *Tensor {
+	const op = "linear_backward"
+	if dx != nil {
+		native(op, func(err **C.char) lib.Ctensor {
+			C.lb_linear_backward(dy.raw(op), w.raw(op), dx.raw(op), err)
+			return nil
+		}, dy, w, dx)
+		return dx
+	}
+	return s.one(op, func(err **C.char) unsafe.Pointer { return C.lb_linear_backward(dy.raw(op), w.raw(op), nil, err) }, dy, w)
 }
 
 // AddMM makes y beta y + alpha a b, in place: matrices, or [n, .., ..] of them. ta and tb transpose
