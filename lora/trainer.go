@@ -123,6 +123,7 @@ func (t *Trainer) Step(micros []data.Micro) error {
 			} else {
 				t.model.Gradient(s, &r.Micro, r.weights, t.loss)
 			}
+			t.rate.Device().Trim()
 		}
 		t.update(s, t.loss, rate)
 		return nil

@@ -120,6 +120,10 @@ int lb_cuda_device(int device, char *name, int size, int *capability, char **err
   return f(device, name, size, capability);
 }
 
-void lb_trim(void) { malloc_trim(0); }
+void lb_trim(int64_t over) {
+  // mallinfo counts in 32 bits, which wrap around; mallinfo2 is not in every glibc that libtorch runs on.
+  if (over == 0 || static_cast<uint32_t>(mallinfo().fordblks) > over)
+    malloc_trim(0);
+}
 
 } // extern "C"

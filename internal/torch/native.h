@@ -57,8 +57,8 @@ const char *lb_cuda_open(void);
 // The device's name and compute capability (major * 10 + minor), from the CUDA part.
 int lb_cuda_device(int device, char *name, int size, int *capability, char **err);
 
-// Gives freed memory back to the system (glibc keeps it in its arenas).
-void lb_trim(void);
+// Gives freed memory back to the system, which glibc keeps, if it is more than over bytes.
+void lb_trim(int64_t over);
 
 #ifdef __cplusplus
 }
