@@ -31,9 +31,11 @@ at::Tensor rows(const at::Tensor &x, const Row &r, int i) {
   return x.narrow(0, r.cum[i], r.cum[i + 1] - r.cum[i]).unflatten(1, {r.heads, -1}).transpose(0, 1).unsqueeze(0);
 }
 
-// Softmax of the causal scores, float32 at least: [1, heads, n, n].
-at::Tensor weights(const at::Tensor &q, const at::Tensor &k, double scale) {
-  auto scores = at::matmul(q, k.transpose(-1, -2)).mul_(scale);
+// Softmax of the causal scores of q, scaled already: [1, heads, n, n]. Every operation is the one of
+// transformers' eager attention, in its order: gradients of q are differences of nearly equal numbers, and
+// AdamW's first step makes a sign of what is left.
+at::Tensor weights(const at::Tensor &q, const at::Tensor &k) {
+  auto scores = at::matmul(q, k.transpose(-1, -2));
   auto n = q.size(2);
   auto later = at::ones({n, n}, scores.options().dtype(at::kBool)).triu_(1);
   return at::softmax(scores.masked_fill_(later, -INFINITY), -1);
@@ -73,7 +75,7 @@ void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int
         continue;
       auto q = part(qkv, r, 0, i), k = part(qkv, r, 1, i), v = part(qkv, r, 2, i);
       if (!flash()) {
-        rows(o, r, i).copy_(at::matmul(weights(q, k, scale), v));
+        rows(o, r, i).copy_(at::matmul(weights(q * scale, k), v));
         continue;
       }
       auto [y, l] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, /*is_causal=*/true, {}, scale);
@@ -122,12 +124,12 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
         std::tie(dq, dk, dv) =
             at::_scaled_dot_product_flash_attention_for_cpu_backward(g, q, k, v, rows(o, r, i), l, 0.0, /*is_causal=*/true, {}, scale);
       } else {
-        auto p = weights(q, k, scale);
+        auto scaled = q * scale;
+        auto p = weights(scaled, k);
         dv = at::matmul(p.transpose(-1, -2), g);
-        auto dp = at::matmul(g, v.transpose(-1, -2));
-        auto ds = p.mul(dp.sub_(at::sum(p * dp, -1, true))).mul_(scale);
-        dq = at::matmul(ds, k);
-        dk = at::matmul(ds.transpose(-1, -2), q);
+        auto ds = at::_softmax_backward_data(at::matmul(g, v.transpose(-1, -2)), p, -1, p.scalar_type());
+        dq = at::matmul(ds, k).mul_(scale);
+        dk = at::matmul(ds.transpose(-1, -2), scaled);
       }
       part(d, r, 0, i).copy_(dq);
       part(d, r, 1, i).copy_(dk);
