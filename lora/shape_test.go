@@ -117,12 +117,10 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 			require.Equal(t, want, argmax(got[(int(b.Cum[i])+j)*v:][:v]), "row %d, token %d", i, j)
 		}
 	}
-	torch.FlashAttention(false)
-	defer torch.FlashAttention(true)
-	// Open: since the backward pass is written out, step 2's norm is off by 2.8e-3, with either attention
-	// and either library of matrix products; under autograd it was 1e-4. Step 1's norm is the fixture's to
-	// the last digit, and against the running peer step 2's agrees within 8e-5 (docs/performance.md).
-	stepsWithin(t, m, a.Params, fx.Steps.IDs, fx.Steps.table, 1e-4, 5e-3)
+	// With the default kernel, as training runs. Hash-made weights leave a ReLU unit of step 1 at its edge:
+	// a rounding of 1e-7 before it moves the peer's own norm of step 2 by -2.9e-3 (docs/parity.md), and exact
+	// attention rounds to that side.
+	stepsWithin(t, m, a.Params, fx.Steps.IDs, fx.Steps.table, 1e-4, 1e-3)
 }
 
 func gradNorm(t *testing.T, a *lora.Adapter) float64 {
