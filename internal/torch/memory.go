@@ -43,7 +43,7 @@ func (d Device) ResetPeak() error {
 // being counted with those of the other, which are of other sizes and lie elsewhere.
 func (d Device) Trim() {
 	if !d.CUDA() {
-		C.lb_trim(256 << 20)
+		C.lb_trim(64 << 20)
 	}
 }
 
