@@ -7,7 +7,7 @@ import (
 	"lorabench/opt"
 )
 
-// Adapter is LoRA on the target modules of one model.
+// Adapter is LoRA, or DoRA, on the target modules of one model.
 type Adapter struct {
 	Config
 	*Params
@@ -22,11 +22,13 @@ type pair struct {
 	at           int           // the layer's place in its group
 	a, b         *torch.Tensor // [r, in], [out, r]
 	aGrad, bGrad *torch.Tensor
+	m, mGrad     *torch.Tensor // DoRA's magnitude [out], else nil
 	original     *torch.Tensor // the base weight while merged, else nil
 }
 
 // NewAdapter puts an adapter on a model: A uniform in +-1/sqrt(in) (kaiming_uniform with a =
-// sqrt 5, as PEFT), drawn from seed on the CPU so that it is the same on every device; B zero.
+// sqrt 5, as PEFT), drawn from seed on the CPU so that it is the same on every device; B zero; DoRA's
+// magnitudes the norms of the weight's rows.
 func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
 	a, err := bare(m, c)
 	if err != nil {
@@ -43,6 +45,9 @@ func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
 				torch.UniformIn(init, -bound, bound)
 				torch.Copy(p.a, init)
 			})
+		}
+		if c.UseDoRA {
+			return a.directions(s, true)
 		}
 		return nil
 	})
@@ -86,6 +91,11 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 		for _, p := range ours.pairs {
 			names, shapes = append(names, key(p.linear.Name, "lora_B")), append(shapes, []int64{p.linear.Out, int64(c.R)})
 		}
+		if c.UseDoRA {
+			for _, p := range ours.pairs {
+				names, shapes = append(names, magnitudeKey(p.linear.Name)), append(shapes, []int64{p.linear.Out})
+			}
+		}
 	}
 	var on torch.Device
 	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
@@ -106,8 +116,13 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 		for _, p := range g.pairs {
 			p.b, p.bGrad = take()
 		}
+		if c.UseDoRA {
+			for _, p := range g.pairs {
+				p.m, p.mGrad = take()
+			}
+		}
 		a.pairs = append(a.pairs, g.pairs...)
-		g.layers.Adapter = g
+		g.layers.Adapter = g.adapter()
 	}
 	return a, nil
 }
@@ -115,6 +130,11 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 // key is a parameter's name in adapter_model.safetensors.
 func key(module, matrix string) string {
 	return "base_model.model." + module + "." + matrix + ".weight"
+}
+
+// magnitudeKey is that of DoRA's magnitude, which PEFT writes without the ending.
+func magnitudeKey(module string) string {
+	return "base_model.model." + module + ".lora_magnitude_vector"
 }
 
 // Close takes the adapter off the model and frees it.
@@ -127,8 +147,8 @@ func (a *Adapter) Close() {
 	a.Params.Close()
 }
 
-// Merge adds scaling B A to the weights of this model alone and takes the adapter out of the
-// forward pass: same logits, no extra cost. Other models of the same base are untouched.
+// Merge puts W + scaling B A, with DoRA m / |V| V of it, in the place of the weights of this model alone
+// and takes the adapter out of the forward pass: same logits, no extra cost. Other models of the same base are untouched.
 func (a *Adapter) Merge() error {
 	return torch.Run(func(s *torch.Scope) error {
 		for _, p := range a.pairs {
@@ -136,6 +156,9 @@ func (a *Adapter) Merge() error {
 				continue
 			}
 			merged := a.scope.Layer(func(s *torch.Scope) *torch.Tensor {
+				if a.UseDoRA {
+					return p.mergedDoRA(s, a.Scaling())
+				}
 				w := s.Cast(p.linear.Weight, torch.Float32)
 				delta := s.Scale(s.MatMul(p.b, p.a), a.Scaling())
 				return s.Cast(s.Add(w, delta), p.linear.Weight.DType())
@@ -160,7 +183,7 @@ func (a *Adapter) Unmerge() error {
 			p.linear.Weight, p.original = p.original, nil
 		}
 		for _, g := range a.groups {
-			g.layers.Adapter = g
+			g.layers.Adapter = g.adapter()
 		}
 		return nil
 	})

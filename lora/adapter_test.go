@@ -179,12 +179,17 @@ func TestPEFTLoadsOurs(t *testing.T) {
 	if err := exec.Command("python3", "-c", "import peft, transformers, torch").Run(); err != nil {
 		t.Skipf("python3 has no peft: pip install -r testdata/parity/requirements.txt (%v)", err)
 	}
-	for _, model := range []string{"post", "sharded"} {
-		dir := "../testdata/parity/" + model
+	rs := qv
+	rs.UseRSLoRA = true
+	both := doraQV
+	both.UseRSLoRA, both.TargetModules = true, []string{"fc1", "out_proj", "q_proj"}
+	for _, c := range []struct {
+		model  string
+		config lora.Config
+	}{{"post", qv}, {"sharded", rs}, {"post", doraQV}, {"sharded", both}} {
+		dir := "../testdata/parity/" + c.model
 		m := loadModel(t, dir)
-		c := qv
-		c.UseRSLoRA = model == "sharded"
-		a, err := lora.NewAdapter(m, c, 1)
+		a, err := lora.NewAdapter(m, c.config, 1)
 		require.NoError(t, err)
 		train(t, m, a.Params, 1, 5)
 		tmp := t.TempDir()
@@ -212,7 +217,7 @@ func TestPEFTLoadsOurs(t *testing.T) {
 			for _, row := range peft.Logits[i] {
 				want = append(want, row...)
 			}
-			require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), logitsWithin, "%s, row %d", model, i)
+			require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), logitsWithin, "%s, row %d", c.model, i)
 		}
 		a.Close()
 	}

@@ -17,6 +17,7 @@ type Config struct {
 	LoraDropout   float64
 	TargetModules []string // module names, or endings of them: q_proj means every ....q_proj
 	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
+	UseDoRA       bool     // DoRA: a magnitude for each output (Liu et al. 2024, arXiv:2402.09353)
 }
 
 // Scaling is the factor of B A.

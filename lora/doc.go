@@ -10,5 +10,6 @@
 //	y = W x + b + scaling B A dropout(x)     A [r, in], B [out, r], scaling = lora_alpha / r
 //
 // A and B are float32 whatever the base's element type; A starts uniform, B at zero, so that
-// training starts from the base model exactly.
+// training starts from the base model exactly. With use_dora each row of W + scaling B A has a trained
+// length besides, see dora.go.
 package lora

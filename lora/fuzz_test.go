@@ -15,6 +15,7 @@ func FuzzAdapterConfig(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]}`))
 	f.Add([]byte(`{"r": -1, "lora_alpha": 1e400, "target_modules": "all-linear"}`))
+	f.Add([]byte(`{"r": 8, "lora_alpha": 16, "target_modules": ["q_proj"], "use_dora": true, "use_rslora": true}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parseConfig(data)

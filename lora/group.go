@@ -18,22 +18,11 @@ type group struct {
 func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
 	h := s.Layer(func(inner *torch.Scope) *torch.Tensor {
 		x := inner.Cast(x, g.dtype())
-		n, p := len(g.pairs), g.config.LoraDropout
-		if !train || p == 0 {
+		if !train || g.config.LoraDropout == 0 {
 			return inner.Linear(x, g.stacked(inner, false), nil)
 		}
-		var dropped *torch.Tensor
-		if k != nil && k.Drawn != nil {
-			dropped = inner.DropoutWith(x, k.Drawn, n, p)
-		} else {
-			var mask *torch.Tensor
-			dropped, mask = inner.Dropout(x, n, p)
-			if k != nil {
-				k.Drawn = mask
-				inner.Move(mask, s)
-			}
-		}
-		h := inner.Empty(x.DType(), x.Device(), int64(n), x.Dim(0), int64(g.config.R))
+		dropped := g.dropped(inner, s, x, k)
+		h := inner.Empty(x.DType(), x.Device(), int64(len(g.pairs)), x.Dim(0), int64(g.config.R))
 		torch.AddMM(h, dropped, g.matrices(inner, false), false, true, 0, 1)
 		return h
 	})
@@ -53,6 +42,21 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.K
 	} else {
 		k.Values = h
 	}
+}
+
+// dropped is dropout(x) for each layer [n, T, in]: by the masks in k where there are any, else by new ones,
+// which go to k, if that is given, and belong to outer.
+func (g *group) dropped(s, outer *torch.Scope, x *torch.Tensor, k *opt.Kept) *torch.Tensor {
+	n, p := len(g.pairs), g.config.LoraDropout
+	if k != nil && k.Drawn != nil {
+		return s.DropoutWith(x, k.Drawn, n, p)
+	}
+	y, mask := s.Dropout(x, n, p)
+	if k != nil {
+		k.Drawn = mask
+		s.Move(mask, outer)
+	}
+	return y
 }
 
 // Backward is the gradients of y = scaling B A dropout(x): with h = A dropout(x) and e = scaling dy B,
@@ -89,6 +93,14 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 	d := s.Empty(x.DType(), x.Device(), int64(n), x.Dim(0), x.Dim(1))
 	torch.AddMM(d, e, g.matrices(s, false), false, false, 0, 1)
 	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, k.Drawn, 0, p)))
+}
+
+// adapter is what the group computes: LoRA, or DoRA.
+func (g *group) adapter() opt.Adapter {
+	if g.config.UseDoRA {
+		return dora{g}
+	}
+	return g
 }
 
 // dtype is the adapter's: float32 whatever the base is, as PEFT has it.

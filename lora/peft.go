@@ -30,11 +30,12 @@ type peftConfig struct {
 	LoraDropout   float64         `json:"lora_dropout"`
 	TargetModules json.RawMessage `json:"target_modules"`
 	UseRSLoRA     bool            `json:"use_rslora"`
+	UseDoRA       bool            `json:"use_dora"`
 	Bias          string          `json:"bias"`
 }
 
 // unsupported lists PEFT's options that change what an adapter computes, all off by default.
-var unsupported = []string{"use_dora", "fan_in_fan_out", "lora_bias", "modules_to_save", "layers_to_transform",
+var unsupported = []string{"fan_in_fan_out", "lora_bias", "modules_to_save", "layers_to_transform",
 	"layers_pattern", "exclude_modules", "rank_pattern", "alpha_pattern", "layer_replication", "target_parameters",
 	"trainable_token_indices", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config"}
 
@@ -78,7 +79,7 @@ func parseConfig(data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{R: p.R, LoraAlpha: p.LoraAlpha, LoraDropout: p.LoraDropout, TargetModules: targets, UseRSLoRA: p.UseRSLoRA}
+	c := Config{R: p.R, LoraAlpha: p.LoraAlpha, LoraDropout: p.LoraDropout, TargetModules: targets, UseRSLoRA: p.UseRSLoRA, UseDoRA: p.UseDoRA}
 	return c, c.check()
 }
 
@@ -93,8 +94,8 @@ func parseTargets(raw json.RawMessage) ([]string, error) {
 	return nil, fmt.Errorf("target_modules is %s: want a list of module names", raw)
 }
 
-// Load puts the adapter of a PEFT folder on a model. Every A and B must be there, in shape, and
-// nothing else.
+// Load puts the adapter of a PEFT folder on a model. Every A and B, and with use_dora every magnitude, must
+// be there, in shape, and nothing else.
 func Load(m *opt.Model, dir string) (*Adapter, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -109,7 +110,10 @@ func Load(m *opt.Model, dir string) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", dir, err)
 	}
-	if err = a.read(f); err == nil {
+	if err = a.read(f); err == nil && c.UseDoRA {
+		err = torch.Run(func(s *torch.Scope) error { return a.directions(s, false) })
+	}
+	if err == nil {
 		err = a.Remember()
 	}
 	if err != nil {
@@ -173,7 +177,7 @@ func (a *Adapter) Save(dir, base string) (int64, error) {
 	config, err := json.MarshalIndent(map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
 		"r": a.R, "lora_alpha": a.LoraAlpha, "lora_dropout": a.LoraDropout, "target_modules": targets,
-		"use_rslora": a.UseRSLoRA, "bias": "none", "init_lora_weights": true, "fan_in_fan_out": false,
+		"use_rslora": a.UseRSLoRA, "use_dora": a.UseDoRA, "bias": "none", "init_lora_weights": true, "fan_in_fan_out": false,
 		"modules_to_save": nil, "rank_pattern": map[string]int{}, "alpha_pattern": map[string]int{},
 	}, "", "  ")
 	if err != nil {

@@ -69,7 +69,8 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 	}{
 		{"no JSON", []byte("{"), weights, "adapter_config.json: not an adapter config"},
 		{"another method", replace(`"LORA"`, `"IA3"`), weights, `peft_type is "IA3"`},
-		{"DoRA is not computed here", replace(`"use_dora": false`, `"use_dora": true`), weights, "use_dora is true"},
+		{"DoRA without magnitudes", replace(`"use_dora": false`, `"use_dora": true`), weights, "q_proj.lora_magnitude_vector is missing"},
+		{"no switch", replace(`"use_dora": false`, `"use_dora": "no"`), weights, "not an adapter config"},
 		{"ranks that differ by layer", replace(`"rank_pattern": {}`, `"rank_pattern": {"q_proj": 2}`), weights, "rank_pattern is"},
 		{"trained biases", replace(`"bias": "none"`, `"bias": "all"`), weights, `bias is "all"`},
 		{"a regular expression", []byte(`{"r": 4, "lora_alpha": 8, "target_modules": ".*proj"}`), weights, "want a list of module names"},
@@ -94,6 +95,24 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 				require.Nil(t, g.Adapter)
 			}
 		})
+	}
+	doraConfig, err := os.ReadFile(post + "/dora/adapter_config.json")
+	require.NoError(t, err)
+	doraWeights, err := os.ReadFile(post + "/dora/adapter_model.safetensors")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		why, text string
+		config    string
+	}{
+		{"magnitudes that use_dora does not announce", "lora_magnitude_vector is not part of the adapter", strings.Replace(string(doraConfig), `"use_dora": true`, `"use_dora": false`, 1)},
+		{"a bias of B, which PEFT refuses with DoRA", "lora_bias is true", strings.Replace(string(doraConfig), `"lora_bias": false`, `"lora_bias": true`, 1)},
+	} {
+		require.NotEqual(t, string(doraConfig), c.config, c.why)
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte(c.config), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_model.safetensors"), doraWeights, 0o644))
+		_, err := lora.Load(m, dir)
+		require.ErrorContains(t, err, c.text, c.why)
 	}
 	_, err = lora.Load(m, t.TempDir())
 	require.ErrorContains(t, err, "adapter_config.json")

@@ -181,3 +181,29 @@ func AddScalarIn(t *Tensor, v float64) {
 	lib.AtgAddScalar_(slot(), t.ptr("add_"), c)
 	done("add_", t)
 }
+
+// Div is a / b, element by element.
+func (s *Scope) Div(a, b *Tensor) *Tensor {
+	lib.AtgDiv(slot(), a.ptr("div"), b.ptr("div"))
+	return s.made("div", a, b)
+}
+
+// SubIn subtracts b from t.
+func SubIn(t, b *Tensor) {
+	lib.AtgSub_(slot(), t.ptr("sub_"), b.ptr("sub_"))
+	done("sub_", t, b)
+}
+
+// SumColumns is the sum over the last dimension: t [T, H], result [T].
+func (s *Scope) SumColumns(t *Tensor) *Tensor {
+	lib.AtgSumDimIntlist(slot(), t.ptr("sum"), []int64{-1}, 1, 0, int32(t.DType()))
+	return s.made("sum", t)
+}
+
+// RowNorms is the 2-norm over the last dimension: t [T, H], result [T].
+func (s *Scope) RowNorms(t *Tensor) *Tensor {
+	two := lib.AtsFloat(2)
+	defer lib.AtsFree(two)
+	lib.AtgNormScalaroptDim(slot(), t.ptr("norm"), two, []int64{-1}, 1, 0)
+	return s.made("norm", t)
+}

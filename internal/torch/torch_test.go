@@ -155,6 +155,19 @@ func TestAttentionKeepsSequencesApart(t *testing.T) {
 	})
 }
 
+func TestRowsAndColumns(t *testing.T) {
+	run(t, func(s *Scope) {
+		x := s.FromFloats([]float32{3, -4, 0, 5, 12, -1}, 3, 2)
+		require.InDeltaSlice(t, []float32{5, 5, float32(math.Sqrt(145))}, s.Floats(s.RowNorms(x)), 1e-6)
+		require.Equal(t, []float32{-1, 5, 11}, s.Floats(s.SumColumns(x)))
+		require.Equal(t, []float32{15, 0}, s.Floats(s.SumRows(x)))
+		require.Equal(t, []float32{1.5, -1, 0, 1.25, 6, -0.25}, s.Floats(s.Div(x, s.FromFloats([]float32{2, 4}, 2))), "b is of every row")
+		half := s.Cast(s.FromFloats([]float32{1, 2}, 2), BFloat16)
+		SubIn(x, half)
+		require.Equal(t, []float32{2, -6, -1, 3, 11, -3}, s.Floats(x), "in t's own type")
+	})
+}
+
 func TestAdamWIsTheFormula(t *testing.T) {
 	run(t, func(s *Scope) {
 		p, g := s.FromFloats([]float32{1, -2, 3}, 3), s.FromFloats([]float32{0.1, -0.2, 1e-9}, 3)

@@ -35,9 +35,10 @@ def report(name, what, difference, tolerance):
 
 
 def load(folder, adapter):
+    """The model, with the adapter in the folder of that name if there is one."""
     # Trainer puts the model in training mode, so its own dropout has to be 0.
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, dropout=0.0)
-    return PeftModel.from_pretrained(model, os.path.join(folder, "adapter"), is_trainable=True) if adapter else model
+    return PeftModel.from_pretrained(model, os.path.join(folder, adapter), is_trainable=True) if adapter else model
 
 
 def mean_loss(model, t):
@@ -49,8 +50,8 @@ def mean_loss(model, t):
 
 
 @torch.no_grad()
-def check_logits(name, folder, t):
-    for key, adapter in (("logits", True), ("logits_base", False)):
+def check_logits(name, folder, t, adapters):
+    for key, adapter in adapters:
         model = load(folder, adapter).eval()
         worst = 0.0
         for row, mask, want in zip(t["input_ids"], t["attention_mask"].bool(), t[key]):
@@ -135,11 +136,25 @@ def check_steps(name, folder, want, ids, final, adapter, what):
     for figure, values, tolerance in zip(("loss", "grad_norm, relative", "lr"), zip(*rows), (5e-6, 5e-6, 1e-15)):
         report(name, f"{what} {figure}", max(map(abs, values)), tolerance)
     report(name, f"{what} total_flos", abs(flos - want["total_flos"]), 0)
-    values = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
+    values = {n.replace(".default", "").replace("_vector.weight", "_vector"): p
+              for n, p in model.named_parameters() if p.requires_grad}
     if final:
         assert final.keys() == values.keys()
         report(name, f"{what} last values", max((values[n] - v).abs().max().item() for n, v in final.items()), 2e-6)
     return model
+
+
+def check_dora(folder, ids, rows):
+    """Not its gradients by differences: those hold the norms of rows constant. The steps are made of them."""
+    with open(os.path.join(folder, "dora.json"), encoding="utf-8") as f:
+        fixture = json.load(f)
+    t = {**rows, **load_file(os.path.join(folder, "dora.safetensors"))}
+    t["loss", "logits"] = fixture["loss"]
+    check_logits("dora", folder, t, (("logits", "dora"),))
+    final = {k[6:]: v for k, v in t.items() if k[:6] == "final."}
+    model = check_steps("dora", folder, fixture["steps"], ids, final, "dora", "steps")
+    with torch.no_grad():
+        report("dora", "steps final_loss", abs(mean_loss(model, t).item() - fixture["steps"]["final_loss"]), 5e-6)
 
 
 def check(name):
@@ -150,13 +165,14 @@ def check(name):
     t["loss", "logits"], t["loss", "logits_base"] = fixture["loss"], fixture["loss_base"]
     finals = {"steps": load_file(os.path.join(folder, "final_adapter.safetensors")), "full_steps": None,
               "warmup_steps": {k[13:]: v for k, v in t.items() if k[:13] == "warmup.final."}}
-    check_logits(name, folder, t)
-    check_gradients(name, folder, t, "grad.", True)
+    check_logits(name, folder, t, (("logits", "adapter"), ("logits_base", "")))
+    check_gradients(name, folder, t, "grad.", "adapter")
     if name == "post":
-        check_gradients(name, folder, t, "full.grad.", False)
+        check_gradients(name, folder, t, "full.grad.", "")
+        check_dora(folder, fixture["ids"], t)
     for what, final in finals.items():
         if what in fixture:
-            model = check_steps(name, folder, fixture[what], fixture["ids"], final, what != "full_steps", what)
+            model = check_steps(name, folder, fixture[what], fixture["ids"], final, "" if what == "full_steps" else "adapter", what)
             with torch.no_grad():
                 report(name, f"{what} final_loss", abs(mean_loss(model, t).item() - fixture[what]["final_loss"]), 5e-6)
 

@@ -32,6 +32,13 @@ In each folder:
       full.grad.NAME                     post: of `full_loss` by every weight of the model without adapter, the tied
                                          embedding once, under its name in model.safetensors
       warmup.final.KEY                   post: A and B after `warmup_steps`
+    dora/                              post: a DoRA adapter of the same rank as PEFT saves it, with magnitudes besides
+    dora.json, dora.safetensors        post: with that adapter `loss`, `grad_norm` and `steps`, and logits, grad.KEY and
+                                       final.KEY (after `steps`), of the same rows and sequences. And layer 0's q_proj
+                                       and v_proj by themselves in training, with `dropout` and these masks, by row:
+      dropout.x, dropout.mask          7 x 32 what both read, 2 x 7 x 32 of 0 and 1, uint8
+      dropout.y, dropout.dy            2 x 7 x 32 what they return, and by what that is weighted: the sum is the loss
+      dropout.dx, dropout.grad.KEY     its gradients
     fixture.json
       loss, loss_base, full_loss       mean cross-entropy of the rows' label tokens: with adapter, without, and post:
                                        without again, all weights training
@@ -76,6 +83,7 @@ from transformers import AutoModelForCausalLM, OPTConfig, OPTForCausalLM
 PAD, BOS, VOCAB = 1, 2, 96
 LENGTHS, MASKED = [9, 16, 12, 5], [4, 0, 12, 2]
 BATCH, ACCUM, CLIP = 4, 2, 1.0
+DROPOUT = 0.25  # of make_dora's layers by themselves
 
 SHAPE = dict(vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64,
              max_position_embeddings=64)
@@ -148,12 +156,16 @@ def save_sharded(model, folder):
         f.write(json.dumps(index, indent=2) + "\n")
 
 
-def save_adapter(folder, name, lora, std, generator):
+def save_adapter(folder, name, lora, std, generator, kind="adapter"):
     config = peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, bias="none", **lora)
     model = peft.get_peft_model(load(folder), config)
     fill([(n, p) for n, p in model.named_parameters() if p.requires_grad], std, generator)
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            if "lora_magnitude_vector" in n:  # around the norm of a row of weights of standard deviation std
+                p.add_(1.5)
     config.base_model_name_or_path = f"testdata/parity/{name}"  # not the path on this machine
-    to = os.path.join(folder, "adapter")
+    to = os.path.join(folder, kind)
     model.save_pretrained(to, save_embedding_layers=False)
     os.remove(os.path.join(to, "README.md"))
     path = os.path.join(to, "adapter_config.json")
@@ -166,17 +178,17 @@ def save_adapter(folder, name, lora, std, generator):
 
 # What is computed, always from the files just written.
 
-def load(folder, adapter=False, dtype=torch.float32, attention="eager"):
-    """The model in eval mode. Everything trains, or with an adapter only that."""
+def load(folder, adapter="", dtype=torch.float32, attention="eager"):
+    """The model in eval mode. Everything trains, or with an adapter, by its folder's name, only that."""
     model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention,
                                                        output_loading_info=True)
     assert not any(info.values()), info
     if adapter:
-        model = peft.PeftModel.from_pretrained(model, os.path.join(folder, "adapter"), is_trainable=True)
+        model = peft.PeftModel.from_pretrained(model, os.path.join(folder, adapter), is_trainable=True)
     return model.eval().to(dtype)
 
 
-def load_exact(folder, adapter=False):
+def load_exact(folder, adapter=""):
     """In float64. With sdpa, since eager attention has its softmax in float32 whatever the model's type."""
     return load(folder, adapter, torch.float64, "sdpa")
 
@@ -206,7 +218,8 @@ def forward(model, batch):
 
 def trained(model):
     """What trains, by the name it is saved under, values detached."""
-    return {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
+    return {n.replace(".default", "").replace("_vector.weight", "_vector"): p
+            for n, p in model.named_parameters() if p.requires_grad}
 
 
 def gradients(model, batch):
@@ -289,6 +302,54 @@ def watched(model, batch):
     return *result, layers
 
 
+class Masked(torch.nn.Module):
+    """Dropout by a mask that is given."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask = mask
+
+    def forward(self, x):
+        return x * self.mask / (1 - DROPOUT)
+
+
+def alone(folder, generator):
+    """Layer 0's q_proj and v_proj with DoRA in training mode, dropout on, and their gradients."""
+    model = load(folder, "dora").train()
+    attention = model.base_model.model.model.decoder.layers[0].self_attn
+    x = uniform((7, 32), 1.0, generator).requires_grad_()
+    masks, ys, dys = [], [], []
+    for module in (attention.q_proj, attention.v_proj):
+        masks.append(torch.rand(x.shape, generator=generator) >= DROPOUT)
+        module.lora_dropout["default"] = Masked(masks[-1])
+        ys.append(module(x))
+        dys.append(uniform(ys[-1].shape, 1.0, generator))
+    y, dy = torch.stack(ys), torch.stack(dys)
+    (y * dy).sum().backward()
+    grads = {n: p.grad for n, p in trained(model).items() if p.grad is not None}
+    assert len(grads) == 6, grads.keys()
+    return {"x": x.detach(), "mask": torch.stack(masks).to(torch.uint8), "y": y.detach(), "dy": dy, "dx": x.grad,
+            **{f"grad.{n}": g for n, g in grads.items()}}
+
+
+def make_dora(folder, name, lora, std, batch, sequences, generator):
+    """DoRA on the model in folder. Norms of rows are constants in its gradients, so differences do not check those."""
+    save_adapter(folder, name, {**lora, "use_dora": True}, std, generator, "dora")
+    real = batch["attention_mask"].bool()
+    logits, loss, grads = gradients(load(folder, "dora"), batch)
+    logits64, loss64, grads64 = gradients(load_exact(folder, "dora"), batch)
+    fixture = {"loss": loss, "grad_norm": norm(grads), "dropout": DROPOUT,
+               "float32_error": {"logits": widest(logits, logits64, real), "loss": abs(loss - loss64),
+                                 "grad": widest_of(grads, grads64)}}
+    fixture["steps"], final = table(folder, "dora", sequences, batch, 20, 1e-2)
+    tensors = {"logits": logits, **{f"grad.{n}": g for n, g in grads.items()},
+               **{f"final.{n}": v for n, v in final.items()},
+               **{f"dropout.{n}": v for n, v in alone(folder, generator).items()}}
+    save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, "dora.safetensors"))
+    with open(os.path.join(folder, "dora.json"), "w", encoding="utf-8") as f:
+        f.write(lines(fixture) + "\n")
+
+
 def make(out, name, seed, std, config, lora):
     folder = tempfile.mkdtemp(dir=out)  # beside; takes the old one's place when it is whole
     generator = torch.Generator().manual_seed(seed)
@@ -305,14 +366,14 @@ def make(out, name, seed, std, config, lora):
     lengths = torch.randint(1, 20, (20 * ACCUM * BATCH,), generator=generator).tolist()
     sequences = [sequence(n, 32, generator) for n in lengths]
 
-    model = load(folder, adapter=True)
+    model = load(folder, "adapter")
     logits, loss, grads, layers = watched(model, batch)
     with torch.no_grad():
         left_logits, _ = forward(model, left)
         with model.disable_adapter():
             logits_base, loss_base = forward(model, batch)
-        logits_sdpa, _ = forward(load(folder, adapter=True, attention="sdpa"), batch)
-    logits64, loss64, grads64, layers64 = watched(load_exact(folder, adapter=True), batch)
+        logits_sdpa, _ = forward(load(folder, "adapter", attention="sdpa"), batch)
+    logits64, loss64, grads64, layers64 = watched(load_exact(folder, "adapter"), batch)
 
     tensors = {**batch, **{f"left.{k}": v for k, v in left.items()}, "logits": logits, "left.logits": left_logits,
                "logits_base": logits_base, **layers, **{f"grad.{n}": g for n, g in grads.items()}}
@@ -326,7 +387,7 @@ def make(out, name, seed, std, config, lora):
         "sdpa_difference": {"logits": widest(logits, logits_sdpa, real)},
         "left_difference": {"logits": widest(logits[real], left_logits[left["attention_mask"].bool()])},
     }
-    fixture["steps"], final = table(folder, True, sequences, batch, 20, 1e-2)
+    fixture["steps"], final = table(folder, "adapter", sequences, batch, 20, 1e-2)
     save_file(final, os.path.join(folder, "final_adapter.safetensors"), metadata={"format": "pt"})
     if name == "post":
         _, full_loss, full = gradients(load(folder), batch)
@@ -334,9 +395,10 @@ def make(out, name, seed, std, config, lora):
         fixture.update(full_loss=full_loss, full_grad_norm=norm(full))
         fixture["float32_error"].update(full_loss=abs(full_loss - full_loss64), full_grad=widest_of(full, full64))
         tensors.update({f"full.grad.{n}": g for n, g in full.items()})
-        fixture["full_steps"], _ = table(folder, False, sequences, batch, 8, 1e-3)
-        fixture["warmup_steps"], warm = table(folder, True, sequences, batch, 8, 1e-2, warmup=3, weight_decay=0.01)
+        fixture["full_steps"], _ = table(folder, "", sequences, batch, 8, 1e-3)
+        fixture["warmup_steps"], warm = table(folder, "adapter", sequences, batch, 8, 1e-2, warmup=3, weight_decay=0.01)
         tensors.update({f"warmup.final.{n}": v for n, v in warm.items()})
+        make_dora(folder, name, lora, std, batch, sequences, torch.Generator().manual_seed(seed + 100))
     fixture["ids"] = sequences
     save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, "fixture.safetensors"))
     with open(os.path.join(folder, "fixture.json"), "w", encoding="utf-8") as f:

@@ -1,0 +1,188 @@
+package lora
+
+import (
+	"fmt"
+	"math"
+
+	"lorabench/internal/torch"
+	"lorabench/opt"
+)
+
+// dora is a group with weight-decomposed adapters (Liu et al. 2024, arXiv:2402.09353), and computes
+// what PEFT does: with V = W + scaling B A and s = m / |V|, |V| being the norms of V's rows and taken
+// for constants,
+//
+//	y = W x + b + (s - 1) W d + s scaling B A d     d = dropout(x), the same for both
+//
+// that is, y = W x + b + D d with D = s V - W. A, B and the magnitude m [out] are trained; the gradient
+// of V's direction is s G with G = dy^T d [out, in], and that is all the gradients need: of m it is the
+// row sums of V G over |V|, of B scaling s G A^T, of A scaling (s B)^T G.
+//
+// So backward keeps nothing but the masks, where autograd would keep d, W d and B A d of each layer; V, G and
+// one product of theirs come and go, 3 out x in values for one layer at a time. The price is G, a product of
+// W's size. Keeping W d [T, out] would save it: by count, with q_proj and v_proj of OPT-350m adapted at rank 8, a
+// fifteenth of a step's products, for two sevenths more kept; at a rank of a quarter of the hidden size and rows
+// of four times as many tokens it would save nothing, since with G the products for A and B are over out and
+// in and no longer over T.
+type dora struct{ *group }
+
+// Forward makes each layer's part of y what is said above. Without dropout W d is there already, in y; with
+// it, D d is one product of W's size.
+func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
+	s.Do(func(inner *torch.Scope) {
+		x := inner.Cast(x, g.dtype())
+		if !train || g.config.LoraDropout == 0 {
+			h := inner.Linear(x, g.stacked(inner, false), nil)
+			for i, p := range g.pairs {
+				inner.Do(func(s *torch.Scope) { g.rescale(s, p, g.part(s, h, i), g.layers.Part(s, y, p.at)) })
+			}
+			return
+		}
+		dropped := g.dropped(inner, s, x, k)
+		for i, p := range g.pairs {
+			inner.Do(func(s *torch.Scope) {
+				v, _, scale := p.direction(s, g.config.Scaling())
+				p.difference(s, v, scale)
+				part, d := g.layers.Part(s, y, p.at), copyOf(s, dropped, i)
+				if y.DType() == g.dtype() {
+					torch.AddMM(part, d, v, false, true, 1, 1)
+				} else {
+					torch.AddIn(part, s.Linear(d, v, nil))
+				}
+			})
+		}
+	})
+}
+
+// rescale makes y [T, out], which is W x + b, s (y - b) + b + scaling s B h, with h = A x [T, r]. With B = 0
+// and m as it starts s is exactly 1 and y stays as it is, bit for bit.
+func (g dora) rescale(s *torch.Scope, p *pair, h, y *torch.Tensor) {
+	_, _, scale := p.direction(s, g.config.Scaling())
+	z := s.Cast(y, g.dtype()) // y itself where the base is of the adapter's type
+	torch.MulIn(z, scale)
+	if bias := p.linear.Bias; bias != nil {
+		torch.AddIn(z, s.Mul(s.AddScalar(s.Scale(scale, -1), 1), bias))
+	}
+	torch.AddMM(z, h, s.Mul(p.b, column(s, scale)), false, true, 1, g.config.Scaling())
+	if y.DType() != g.dtype() {
+		torch.Copy(y, z)
+	}
+}
+
+// Backward is the gradients as above; to dx, which has dy W already, it adds dy D, through the masks where
+// there are any.
+func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
+	x = s.Cast(x, g.dtype())
+	var dropped *torch.Tensor // dropout(x) of each layer, in whose place its gradient is put
+	if k.Drawn != nil {
+		dropped = s.DropoutWith(x, k.Drawn, len(g.pairs), g.config.LoraDropout)
+	}
+	for i, p := range g.pairs {
+		s.Do(func(s *torch.Scope) {
+			d := x
+			if dropped != nil {
+				d = copyOf(s, dropped, i)
+			}
+			part := s.Cast(g.layers.Part(s, dy, p.at), g.dtype())
+			v, norms, scale := p.direction(s, g.config.Scaling())
+			s.Do(func(s *torch.Scope) { p.learn(s, part, d, v, norms, scale, g.config.Scaling()) })
+			if dx == nil {
+				return
+			}
+			p.difference(s, v, scale)
+			switch {
+			case dropped != nil:
+				torch.AddMM(d, part, v, false, false, 0, 1)
+			case dx.DType() == g.dtype():
+				torch.AddMM(dx, part, v, false, false, 1, 1)
+			default:
+				torch.AddIn(dx, s.MatMul(part, v))
+			}
+		})
+	}
+	if dx != nil && dropped != nil {
+		torch.AddIn(dx, s.SumRows(s.DropoutWith(dropped, k.Drawn, 0, g.config.LoraDropout)))
+	}
+}
+
+// Keeps is 0: nothing but masks is kept.
+func (dora) Keeps(int64) int64 { return 0 }
+
+// Needs is the bytes of V, G and their product for the largest layer, and with dropout beside them x dropped
+// out for each pair; or, once those are gone, the gradient of that twice.
+func (g dora) Needs(t int64) int64 {
+	n, in, b := int64(len(g.pairs)), g.pairs[0].linear.In, int64(0)
+	for _, p := range g.pairs {
+		b = max(b, 3*4*p.linear.Out*in)
+	}
+	if g.config.LoraDropout > 0 {
+		b = max(b+4*t*in*n, 4*t*in*(2*n+1))
+	}
+	return b
+}
+
+// learn adds to the gradients of m, A and B what follows from dy [T, out] and d [T, in].
+func (p *pair) learn(s *torch.Scope, dy, d, v, norms, scale *torch.Tensor, scaling float64) {
+	grad := s.Empty(v.DType(), v.Device(), v.Shape()...)
+	torch.AddMM(grad, dy, d, true, false, 0, 1)
+	torch.AddIn(p.mGrad, s.Div(s.SumColumns(s.Mul(v, grad)), norms))
+	torch.MulIn(grad, column(s, scale))
+	torch.AddMM(p.bGrad, grad, p.a, false, true, 1, scaling)
+	torch.AddMM(p.aGrad, p.b, grad, true, false, 1, scaling)
+}
+
+// direction is V = W + scaling B A [out, in] in the adapter's type and memory of its own, the norms of its
+// rows [out], and m over them [out].
+func (p *pair) direction(s *torch.Scope, scaling float64) (v, norms, scale *torch.Tensor) {
+	v = s.MatMul(p.b, p.a)
+	torch.ScaleIn(v, scaling)
+	torch.AddIn(v, p.linear.Weight)
+	norms = s.RowNorms(v)
+	return v, norms, s.Div(p.m, norms)
+}
+
+// difference makes v the difference D = s V - W to the frozen weight.
+func (p *pair) difference(s *torch.Scope, v, scale *torch.Tensor) {
+	torch.MulIn(v, column(s, scale))
+	torch.SubIn(v, p.linear.Weight)
+}
+
+// mergedDoRA is s V, the weight of a plain layer that computes the same, in the base's type.
+func (p *pair) mergedDoRA(s *torch.Scope, scaling float64) *torch.Tensor {
+	v, _, scale := p.direction(s, scaling)
+	torch.MulIn(v, column(s, scale))
+	return s.Cast(v, p.linear.Weight.DType())
+}
+
+// directions sees to it that every row of every V has a direction, since |V| is divided by: PEFT would
+// train NaN. Where start is set it makes these norms the magnitudes.
+func (a *Adapter) directions(s *torch.Scope, start bool) error {
+	for _, p := range a.pairs {
+		var found []float32
+		s.Do(func(s *torch.Scope) {
+			_, norms, _ := p.direction(s, a.Scaling())
+			if start {
+				torch.Copy(p.m, norms)
+			}
+			found = s.Floats(norms)
+		})
+		for row, v := range found {
+			if !(v > 0) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("lora: row %d of %s + scaling B A has norm %v, by which use_dora divides: leave that module out of target_modules, or use_dora off",
+					row, p.linear.Name+".weight", v)
+			}
+		}
+	}
+	return nil
+}
+
+var _ opt.Adapter = dora{}
+
+// column is v [n] as [n, 1], which multiplies a matrix row by row.
+func column(s *torch.Scope, v *torch.Tensor) *torch.Tensor { return s.View(v, v.Numel(), 1) }
+
+// copyOf is [T, in] number i of [n, T, in], in the same memory.
+func copyOf(s *torch.Scope, of *torch.Tensor, i int) *torch.Tensor {
+	shape := of.Shape()
+	return s.View(s.Narrow(of, 0, int64(i), 1), shape[1], shape[2])
+}
