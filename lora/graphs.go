@@ -48,13 +48,13 @@ func (g *graphs) close() {
 }
 
 // gradient is Model.Gradient. The first row of a size runs without a graph, since a capture wants
-// everything loaded; the second is recorded and replayed.
-func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+// everything loaded; the second is recorded and replayed. It returns the number of tokens computed.
+func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) int {
 	z := roomFor(b)
 	p := g.places[z]
 	if g.failed != nil || p == nil && len(g.places) == maxGraphs || b.Longest > g.longest || b.Labels == 0 {
 		g.model.Gradient(s, b, weights, loss)
-		return
+		return b.Tokens()
 	}
 	first := p == nil
 	if first {
@@ -64,13 +64,17 @@ func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss
 	}
 	p.Fill(s, b, weights)
 	if !first && p.graph == nil {
+		watch := g.model.Watch
+		g.model.Watch = nil // a capture takes peaks of its own
 		p.graph, g.failed = g.pool.Capture(func(s *torch.Scope) { g.model.GradientOf(s, &p.Batch, loss) })
+		g.model.Watch = watch
 	}
 	if p.graph == nil {
 		g.model.GradientOf(s, &p.Batch, loss)
-		return
+		return z.Tokens
 	}
 	p.graph.Replay()
+	return z.Tokens
 }
 
 // prepare sees to it that rows of b's size have a graph, unless captures fail or there are too many.

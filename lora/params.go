@@ -19,6 +19,7 @@ type Params struct {
 	m, v        *torch.Tensor // [n]
 	step        *torch.Tensor // [1], steps taken
 	initial     *torch.Tensor // [n] on the CPU: what Restore goes back to
+	measured    *Bytes        // nil where the device's allocator does not tell
 }
 
 // newParams makes buffers for parameters of the given shapes, all zero.
@@ -32,11 +33,19 @@ func newParams(names []string, shapes [][]int64, on torch.Device) (*Params, erro
 		total += size(sh)
 	}
 	err := torch.Run(func(s *torch.Scope) error {
+		at, err := on.InUse()
+		var took []int64
 		for _, t := range []**torch.Tensor{&p.value, &p.grad, &p.m, &p.v} {
 			*t = p.scope.Zeros(torch.Float32, on, total)
+			if now, e := on.InUse(); e == nil {
+				took, at = append(took, now-at), now
+			}
+		}
+		if err == nil && len(took) == 4 {
+			p.measured = &Bytes{took[0], took[1], took[2] + took[3]}
 		}
 		p.step = p.scope.Zeros(torch.Float32, on, 1)
-		at := int64(0)
+		at = 0
 		for _, sh := range shapes {
 			n := size(sh)
 			view := func(of *torch.Tensor) *torch.Tensor {
@@ -64,6 +73,9 @@ func size(shape []int64) int64 {
 
 // Gradient is the gradient of parameter i, where the backward pass sums it.
 func (p *Params) Gradient(i int) *torch.Tensor { return p.grads[i] }
+
+// Measured is what the buffers took of the device's allocator; nil where it does not tell.
+func (p *Params) Measured() *Bytes { return p.measured }
 
 // N is the number of trainable parameters.
 func (p *Params) N() int64 {

@@ -58,8 +58,9 @@ type Trainer struct {
 	graph *graphs       // nil is none
 	// log is [steps, 2] on the device: a step's loss and gradient norm. Reading them as they come
 	// would make every step wait for the device.
-	log   *torch.Tensor
-	rates []float64
+	log       *torch.Tensor
+	rates     []float64
+	processed int64
 }
 
 // Step is what one optimizer step left in the log.
@@ -102,7 +103,20 @@ func (t *Trainer) Close() {
 }
 
 // Reset forgets the steps taken, and with Params.Restore gives the state before the first.
-func (t *Trainer) Reset() { t.rates = t.rates[:0] }
+func (t *Trainer) Reset() { t.rates, t.processed = t.rates[:0], 0 }
+
+// Processed is the tokens that the steps taken have computed: the real ones, and what graphs fill rows
+// up with.
+func (t *Trainer) Processed() int64 { return t.processed }
+
+// Largest is the number of tokens in the largest row of a step over these micro-batches.
+func (t *Trainer) Largest(micros []data.Micro) int {
+	n := 0
+	for _, r := range rows(micros, t.RowTokens) {
+		n = max(n, r.Tokens())
+	}
+	return n
+}
 
 // Taken is the number of steps taken.
 func (t *Trainer) Taken() int { return len(t.rates) }
@@ -114,14 +128,16 @@ func (t *Trainer) Step(micros []data.Micro) error {
 		return fmt.Errorf("step %d has no micro-batch", len(t.rates)+1)
 	}
 	rate := t.Schedule.At(len(t.rates))
+	processed := int64(0)
 	err := torch.Run(func(s *torch.Scope) error {
 		torch.ZeroIn(t.params.grad)
 		torch.ZeroIn(t.loss)
 		for _, r := range rows(micros, t.RowTokens) {
 			if t.graph != nil {
-				t.graph.gradient(s, &r.Micro, r.weights, t.loss)
+				processed += int64(t.graph.gradient(s, &r.Micro, r.weights, t.loss))
 			} else {
 				t.model.Gradient(s, &r.Micro, r.weights, t.loss)
+				processed += int64(r.Tokens())
 			}
 			t.rate.Device().Trim()
 		}
@@ -132,6 +148,7 @@ func (t *Trainer) Step(micros []data.Micro) error {
 		return fmt.Errorf("step %d: %w", len(t.rates)+1, err)
 	}
 	t.rates = append(t.rates, rate)
+	t.processed += processed
 	return nil
 }
 
@@ -181,6 +198,18 @@ func (t *Trainer) Graphs() (n int, failed error) {
 		return 0, nil
 	}
 	return t.graph.pool.Len(), t.graph.failed
+}
+
+// LastLoss is the last step's loss; NaN where there is none yet. It waits for the device.
+func (t *Trainer) LastLoss() float64 {
+	loss := math.NaN()
+	_ = torch.Run(func(s *torch.Scope) error {
+		if len(t.rates) > 0 {
+			loss = s.Item(t.loss)
+		}
+		return nil
+	})
+	return loss
 }
 
 // Log reads the steps taken, waiting for the device. Steps past the schedule's length are trained

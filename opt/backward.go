@@ -30,6 +30,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			}
 		}
 	}()
+	m.reached(Started, b)
 	s.Do(func(s *torch.Scope) {
 		var tokens tokensKept
 		x := m.embedding(s, b, true, &tokens)
@@ -41,8 +42,10 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, true, layers[i]) })
 			m.settle(s, in, i, layers)
 		}
+		m.reached(Forward, b)
 		d := s.Layer(func(s *torch.Scope) *torch.Tensor { return m.head(s, b, x, loss, lowest < len(m.layers)) })
 		s.Drop(x)
+		m.reached(Head, b)
 		for i := len(m.layers) - 1; i >= max(lowest, 0); i-- {
 			dy := d
 			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, b, i, layers, dy, i > lowest) })
@@ -55,6 +58,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			m.embeddingBackward(s, b, d, &tokens)
 		}
 	})
+	m.reached(Backward, b)
 }
 
 // lowestTrained is the index of the lowest layer in which anything is trained: -1 where something

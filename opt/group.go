@@ -19,6 +19,11 @@ type Adapter interface {
 	// Backward adds to the adapter's gradients what follows from y's gradient dy [T, out], and to dx
 	// [T, in], unless it is nil, the adapter's part of x's gradient.
 	Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *Kept)
+	// Keeps is the bytes of Values, and Masks the elements of Drawn, that Forward keeps of T tokens; Needs
+	// is the bytes that Backward takes for a moment.
+	Keeps(t int64) int64
+	Masks(t int64) int64
+	Needs(t int64) int64
 }
 
 // Kept is what a Group keeps from forward for backward.

@@ -32,6 +32,9 @@ func (r lowRanks) Forward(s *torch.Scope, x, y *torch.Tensor, _ bool, _ *Kept) {
 	}
 }
 
+func (lowRanks) Keeps(int64) int64                                                         { return 0 }
+func (lowRanks) Masks(int64) int64                                                         { return 0 }
+func (lowRanks) Needs(int64) int64                                                         { return 0 }
 func (lowRanks) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
 
 // adapt puts the fixture's adapter on m and returns how many layers have one.

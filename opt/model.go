@@ -34,6 +34,9 @@ type Model struct {
 	// computes the layer again in the backward pass (Chen et al. 2016, arXiv:1604.06174): the lowest
 	// peak for about a third more time. The gradients are the same.
 	Checkpoint bool
+	// Watch, if not nil, is called by Gradient at the end of each stage of its work on a row of so many
+	// tokens: for telling memory apart. It must not touch tensors.
+	Watch func(stage Stage, row Size)
 
 	weights                  map[string]*torch.Tensor
 	embed, positions         *torch.Tensor

@@ -63,6 +63,9 @@ func (h *halved) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, _ *Kept
 	torch.ScaleIn(y, 0.5)
 }
 
+func (*halved) Keeps(int64) int64                                                           { return 0 }
+func (*halved) Masks(int64) int64                                                           { return 0 }
+func (*halved) Needs(int64) int64                                                           { return 0 }
 func (h *halved) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
 
 func TestShareHasTheWeightsAndNoAdapters(t *testing.T) {

@@ -31,6 +31,7 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       z.mul_(factor / sum);
       z.scatter_add_(1, index, factor.neg());
       auto d = z.to(w.scalar_type());
+      note_usage();
       if (want_dh) {
         dh.narrow(0, at, n).copy_(product(d, w.t(), {}));
       }

@@ -52,6 +52,13 @@ void lb_cuda_empty_cache(int device, char **err);
 void lb_cuda_synchronize(int device, char **err);
 int lb_cuda_devices(char **err);
 
+// What the C heap has given out, in bytes: now (-1 where the C library does not tell), and at most since
+// the last call while somebody watches. See usage.cpp.
+int64_t lb_in_use(void);
+void lb_watch(int on);
+void lb_note_usage(void);
+int64_t lb_take_peak(void);
+
 // Opens the CUDA half of libtorch: the message of what is missing, or NULL.
 const char *lb_cuda_open(void);
 // The device's name and compute capability (major * 10 + minor), from the CUDA part.

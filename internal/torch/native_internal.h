@@ -11,6 +11,9 @@ inline void *made(at::Tensor t) { return new at::Tensor(std::move(t)); }
 // x W^T + b; see matmul.cpp.
 at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b);
 
+// Notes what is in use now for the peak, if somebody watches; see usage.cpp.
+void note_usage();
+
 // guard turns a C++ exception into a malloc'ed message.
 template <class F> void guard(char **err, F f) {
   try {

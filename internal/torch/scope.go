@@ -1,5 +1,8 @@
 package torch
 
+// #include "native.h"
+import "C"
+
 import (
 	"sync/atomic"
 	"unsafe"
@@ -107,6 +110,9 @@ func (s *Scope) made(op string, args ...*Tensor) *Tensor {
 	out[0] = nil
 	live.Add(1)
 	s.tensors = append(s.tensors, t)
+	if metering {
+		C.lb_note_usage()
+	}
 	return t
 }
 

@@ -5,6 +5,8 @@
 // ATen/cuda/CUDAContext.h is left out on purpose: it wants cuBLAS's headers.
 #include "part.h"
 
+#include <torch/csrc/cuda/memory_snapshot.h>
+
 #include "graph.h"
 
 namespace {
@@ -41,6 +43,21 @@ void lorabench_use_stream(int device, char **err) {
     // The streams of the pool do not wait for the default one.
     c10::cuda::device_synchronize();
     c10::cuda::setCurrentCUDAStream(lorabench::stream_of(static_cast<c10::DeviceIndex>(device)));
+  });
+}
+
+void lorabench_memory_history(int on, char **err) {
+  // Without stacks: there are no Python frames to show, and C++ ones take minutes to name.
+  guard(err, [&] {
+    torch::cuda::_record_memory_history(on ? std::optional<std::string>("all") : std::nullopt, std::nullopt, "python", 1 << 20,
+                                        /*clearHistory=*/true);
+  });
+}
+
+void lorabench_memory_snapshot(void (*write)(const char *bytes, int64_t n, void *to), void *to, char **err) {
+  guard(err, [&] {
+    auto pickle = torch::cuda::_memory_snapshot_pickled();
+    write(pickle.data(), static_cast<int64_t>(pickle.size()), to);
   });
 }
 

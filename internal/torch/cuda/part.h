@@ -27,6 +27,12 @@ void lorabench_graph_abandon(void *graph);
 void lorabench_graph_replay(void *graph, char **err);
 void lorabench_graph_free(void *graph);
 
+// Notes every allocation from now on, or with 0 no more.
+void lorabench_memory_history(int on, char **err);
+// The history and what is allocated now, as torch.cuda.memory._dump_snapshot writes it: a pickle for
+// PyTorch's memory viewer. Calls write with it.
+void lorabench_memory_snapshot(void (*write)(const char *bytes, int64_t n, void *to), void *to, char **err);
+
 #ifdef __cplusplus
 }
 #endif
