@@ -10,7 +10,7 @@ BENCHFLAGS ?=
 PEERFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench peer test lint fuzz clean
+.PHONY: help setup bench report selftest peer test lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,15 @@ bench: setup ## train each rank COUNT times for STEPS steps and compare the rank
 	@echo
 	@$(GO) tool benchstat -col /rank $(OUT)/bench.txt
 	@echo
+	@$(GO) run ./bench/report/lorareport -out=$(OUT)
+	@echo
 	@echo "bench: exact results in $(OUT)/bench.txt, a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
+
+report: ## write OUT/report.html, its figures and OUT/summary.md from the records in OUT
+	@$(GO) run ./bench/report/lorareport -out=$(OUT)
+
+selftest: setup ## is the rank wired? checks the adapters of RANKS on the benchmark's model
+	@$(GO) run ./bench/selftest -ranks=$(RANKS) $(BENCHFLAGS)
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)

@@ -22,8 +22,8 @@ const (
 // Flags are the command line's settings before defaults.
 type Flags struct {
 	Settings
-	ranks, targets string
-	fs             *flag.FlagSet
+	ranks, alphas, rates, targets string
+	fs                            *flag.FlagSet
 }
 
 // Register defines the harness's flags.
@@ -36,12 +36,15 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.Data, "data", "", "instruction records: a file or folder (JSON, JSON lines, parquet; plain or .gz) or a Hub data set `id`;\n"+
 		"default "+hubData+" with CUDA, "+smallData+" without")
 	fs.StringVar(&s.Recipe, "recipe", "reported", "reported (as the reference run was) or assigned (as it was asked for): text, loss and the defaults below")
-	fs.StringVar(&f.ranks, "ranks", "8,128,256", "LoRA ranks; full trains every weight")
-	fs.Float64Var(&s.Alpha, "alpha", Unset, "lora_alpha; B A is scaled by alpha/r (default the recipe's: 16 or 32)")
+	fs.StringVar(&f.ranks, "ranks", "8,128,256", "LoRA ranks; full trains every weight. Every combination of -ranks, -alpha, -lr and -targets is a sub-benchmark")
+	fs.StringVar(&f.alphas, "alpha", "", "lora_alpha, or a list: B A is scaled by alpha/r; numbers, multiples of the rank (2r), and sqrt,\n"+
+		"the recipe's alpha over the root of the rank (default the recipe's: 16 or 32)")
 	fs.Float64Var(&s.Dropout, "dropout", Unset, "lora_dropout (default the recipe's: 0.1)")
 	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
-	fs.Float64Var(&s.LR, "lr", Unset, "learning rate, falling linearly to 0 (default the recipe's: 2e-4 or 2e-5)")
-	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them")
+	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4 or 2e-5)")
+	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them; several lists with a colon between them:\n"+
+		"q_proj,v_proj:q_proj,k_proj,v_proj,out_proj")
+	fs.BoolVar(&s.DoRA, "dora", false, "weight-decomposed adapters (DoRA) instead of LoRA")
 	fs.IntVar(&s.Batch, "batch", Unset, "sequences in a micro-batch (default the recipe's: 4 or 8)")
 	fs.IntVar(&s.Accum, "accum", Unset, "micro-batches in a step (default the recipe's: 4 or 1)")
 	fs.IntVar(&s.MaxLength, "max-length", Unset, "tokens a record is cut at (default the recipe's: 1024 or 128; never more than the model's)")
@@ -57,6 +60,9 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
 	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
 	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss, never trained on; 0 is none (default 256, or a tenth of the records if less)")
+	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps too, outside the clock (default only at the end; with -target-loss a twentieth of the steps)")
+	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the training time until the held-out loss is at most this (default none)")
+	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write PyTorch's snapshot of the CUDA allocator beside each run's record, for its memory viewer (pytorch.org/memory_viz); slower")
 	fs.StringVar(&s.Out, "out", "", "`folder` for the run records and exact results (default none are written)")
 	return f
 }
@@ -65,7 +71,17 @@ func Register(fs *flag.FlagSet) *Flags {
 // note says which default was taken, if one was. steps is as for Settings.Complete.
 func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	s = f.Settings
-	s.Ranks, s.Targets = list(f.ranks), list(f.targets)
+	s.Ranks, s.Alphas = list(f.ranks), list(f.alphas)
+	for _, v := range list(f.rates) {
+		lr, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			return s, "", fmt.Errorf("-lr has %q, want numbers such as 2e-4", v)
+		}
+		s.LRs = append(s.LRs, lr)
+	}
+	for _, v := range strings.Split(f.targets, ":") {
+		s.Modules = append(s.Modules, list(v))
+	}
 	if s.DType == "bf16" {
 		s.DType = "bfloat16"
 	}

@@ -9,25 +9,13 @@ import (
 	"strings"
 	"sync"
 
+	"lorabench/bench/record"
 	"lorabench/internal/torch"
 )
 
-// Machine is where a run was made and with what.
-type Machine struct {
-	Device  string `json:"device"`
-	GPU     string `json:"gpu,omitempty"`
-	Driver  string `json:"driver,omitempty"`
-	CPU     string `json:"cpu"`
-	Threads int    `json:"threads"`
-	OS      string `json:"os"`
-	Go      string `json:"go"`
-	Torch   string `json:"torch"`
-	Commit  string `json:"commit"` // of lorabench; + where the tree differs from it
-}
-
 // ThisMachine describes the machine and the device in use.
-func ThisMachine(d torch.Device) Machine {
-	m := Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+func ThisMachine(d torch.Device) record.Machine {
+	m := record.Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Go: runtime.Version(), Torch: torch.Version(), Commit: commit()}
 	if d.CUDA() {
 		name, err := d.Name()

@@ -7,16 +7,9 @@ import (
 	"runtime/debug"
 	"strconv"
 
+	"lorabench/bench/record"
 	"lorabench/internal/torch"
 )
-
-// Peak is memory in bytes; nil is what was not measured. GPU figures are of PyTorch's caching
-// allocator, RSS is of the whole process.
-type Peak struct {
-	GPUAllocated *int64 `json:"gpu_allocated_bytes,omitempty"`
-	GPUReserved  *int64 `json:"gpu_reserved_bytes,omitempty"`
-	RSS          *int64 `json:"rss_bytes,omitempty"`
-}
 
 const (
 	statusFile = "/proc/self/status"
@@ -24,9 +17,9 @@ const (
 )
 
 // resetPeak makes the present use the peak, of the device and of the process, and returns it.
-func resetPeak(d torch.Device) (Peak, error) {
+func resetPeak(d torch.Device) (record.Peak, error) {
 	debug.FreeOSMemory() // what Go's heap holds from loading is not this run's
-	var p Peak
+	var p record.Peak
 	if d.CUDA() {
 		if err := d.ResetPeak(); err != nil {
 			return p, err
@@ -65,8 +58,8 @@ func resetRSS() (*int64, error) {
 }
 
 // readPeak is the peak since resetPeak, which returned initial.
-func readPeak(d torch.Device, initial Peak) (Peak, error) {
-	var p Peak
+func readPeak(d torch.Device, initial record.Peak) (record.Peak, error) {
+	var p record.Peak
 	if d.CUDA() {
 		m, err := d.Memory()
 		if err != nil {

@@ -19,7 +19,7 @@ const mib = 1 << 20
 
 func TestMemoryIsFlatOverSteps(t *testing.T) {
 	w := small(t, 240, "-eval=0")
-	r, err := w.Start("8", 1)
+	r, err := w.Start(armOf(t, w, "8"), 1)
 	require.NoError(t, err)
 	defer r.Close()
 	step := func(n int) {

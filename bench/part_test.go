@@ -13,17 +13,18 @@ import (
 // norm are all layers', forward and backward. The tokenizer has a
 // benchmark of its own in package data, an operation's overhead one in internal/torch.
 func BenchmarkPart(b *testing.B) {
-	for _, rank := range work.Ranks {
-		if len(work.Ranks) == 1 {
-			benchmarkParts(b, rank)
+	arms := work.Arms()
+	for _, arm := range arms {
+		if len(arms) == 1 {
+			benchmarkParts(b, arm)
 			continue
 		}
-		b.Run("rank="+rank, func(b *testing.B) { benchmarkParts(b, rank) })
+		b.Run(arm.Name, func(b *testing.B) { benchmarkParts(b, arm) })
 	}
 }
 
-func benchmarkParts(b *testing.B, rank string) {
-	r, err := work.Start(rank, work.Seed)
+func benchmarkParts(b *testing.B, arm Arm) {
+	r, err := work.Start(arm, work.Seed)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -13,6 +13,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lorabench/bench/events"
+	"lorabench/bench/record"
+	"lorabench/bench/report"
+	"lorabench/internal/progress"
 )
 
 var (
@@ -44,7 +49,21 @@ func benchmarks(m *testing.M) int {
 		return 1
 	}
 	defer work.Close()
-	return m.Run()
+	code := m.Run()
+	summarize()
+	return code
+}
+
+// summarize prints the run summary on the terminal, where there is one: stdout is the results'.
+func summarize() {
+	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+	if err != nil || len(records) == 0 {
+		return
+	}
+	defer tty.Close()
+	if err := report.WriteSummary(tty, records, report.Options{}); err != nil {
+		fmt.Fprintf(os.Stderr, "lorabench: summary: %v\n", err)
+	}
 }
 
 func load() error {
@@ -69,16 +88,19 @@ func load() error {
 	return Preamble(os.Stdout, lines)
 }
 
-// runs counts the runs of each rank: the testing package calls a benchmark once for each -count.
+// records are those of the runs that have ended.
+var records []*record.Record
+
+// runs counts the runs of each arm: the testing package calls a benchmark once for each -count.
 var runs = map[string]int64{}
 
 // BenchmarkRank trains; see the package's comment.
 func BenchmarkRank(b *testing.B) {
-	for _, rank := range work.Ranks {
-		b.Run("rank="+rank, func(b *testing.B) {
-			seed := work.Seed + runs[rank]
-			runs[rank]++
-			rec, err := train(b, rank, seed)
+	for _, arm := range work.Arms() {
+		b.Run(arm.Name, func(b *testing.B) {
+			seed := work.Seed + runs[arm.Name]
+			runs[arm.Name]++
+			rec, err := train(b, arm, seed)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -88,13 +110,20 @@ func BenchmarkRank(b *testing.B) {
 			if rec.GraphsFailed != "" {
 				b.Logf("CUDA graphs: fell back to eager execution after %d graphs: %s", rec.Graphs, rec.GraphsFailed)
 			}
+			for _, o := range rec.Others {
+				b.Logf("process %d (%s) held %d MiB of the GPU too: figures of speed are not this run's alone", o.PID, o.Name, o.Bytes>>20)
+			}
+			records = append(records, rec)
 			if results == nil {
 				return
 			}
 			if err := rec.Save(work.Out); err != nil {
 				b.Fatal(err)
 			}
-			if err := results.Add(Name(rank, runtime.GOMAXPROCS(0)), rec); err != nil {
+			if err := events.Save(work.Out, rec); err != nil {
+				b.Fatal(err)
+			}
+			if err := results.Add(Name(arm.Name, runtime.GOMAXPROCS(0)), rec); err != nil {
 				b.Fatal(err)
 			}
 		})
@@ -103,17 +132,19 @@ func BenchmarkRank(b *testing.B) {
 
 var errInterrupted = errors.New("interrupted")
 
-func train(b *testing.B, rank string, seed int64) (*Record, error) {
+func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("rank %s, seed %d: not started: %w", rank, seed, errInterrupted)
+		return nil, fmt.Errorf("%s, seed %d: not started: %w", arm.Name, seed, errInterrupted)
 	}
-	r, err := work.Start(rank, seed)
+	r, err := work.Start(arm, seed)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	alive := watch(*stepTime)
 	defer alive.stop()
+	bar := progress.Open(arm.Name, seed, work.Steps)
+	defer bar.Close()
 	var failed error
 	r.Begin()
 	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
@@ -124,13 +155,23 @@ func train(b *testing.B, rank string, seed int64) (*Record, error) {
 		if failed == nil {
 			failed = r.Step()
 		}
+		if failed == nil && r.EvalDue() {
+			b.StopTimer()
+			failed = r.Evaluate()
+			b.StartTimer()
+		}
+		bar.Step(r.Loss())
 		alive.beat()
 	}
 	if err := r.End(); failed == nil {
 		failed = err
 	}
+	bar.Close()
+	if failed == nil && work.Snapshot {
+		failed = r.SaveSnapshot(work.Out)
+	}
 	if failed != nil {
-		return nil, fmt.Errorf("rank %s, seed %d: %w: no result", rank, seed, failed)
+		return nil, fmt.Errorf("%s, seed %d: %w: no result", arm.Name, seed, failed)
 	}
 	return r.Record()
 }

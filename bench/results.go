@@ -9,6 +9,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
+	"lorabench/bench/record"
 	"lorabench/internal/file"
 )
 
@@ -20,7 +21,7 @@ func Preamble(w io.Writer, lines [][2]string) error {
 			return err
 		}
 	}
-	for _, u := range Units {
+	for _, u := range record.Units {
 		if u.Better == "" {
 			continue
 		}
@@ -48,7 +49,7 @@ func NewResults(dir string, lines [][2]string) *Results {
 }
 
 // Add appends a run's result and writes the file anew, whole.
-func (r *Results) Add(name string, rec *Record) error {
+func (r *Results) Add(name string, rec *record.Record) error {
 	res := &benchfmt.Result{Config: r.config, Name: benchfmt.Name(name), Iters: rec.GlobalStep}
 	for _, m := range rec.Metrics() {
 		// benchfmt keeps values in base units and remembers what was written.
@@ -71,8 +72,8 @@ func (r *Results) Add(name string, rec *Record) error {
 }
 
 // Name is a run's benchmark name as go test prints it, with GOMAXPROCS' suffix.
-func Name(rank string, procs int) string {
-	name := "Rank/rank=" + rank
+func Name(arm string, procs int) string {
+	name := "Rank/" + arm
 	if procs > 1 {
 		name += "-" + strconv.Itoa(procs)
 	}

@@ -1,20 +1,25 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"strconv"
+	"os"
+	"path/filepath"
 	"time"
 
+	"lorabench/bench/record"
 	"lorabench/data"
+	"lorabench/internal/file"
+	"lorabench/internal/gpu"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
 )
 
-// Run is one training of one rank with one seed.
+// Run is one training of one arm with one seed.
 type Run struct {
-	Rank string
+	Arm
 	Seed int64
 
 	work    *Workload
@@ -24,21 +29,27 @@ type Run struct {
 	trainer *lora.Trainer
 	ahead   *data.Ahead
 
+	started time.Time
+	loss    float64 // of the last step known; NaN is none
+	others  map[int]record.Holder
+
 	tokens  []int // real tokens of each step taken
 	padded  int64 // tokens a padding trainer would have computed
 	began   time.Time
 	elapsed time.Duration
-	peak    Peak
-	initial Peak
+	peak    record.Peak
+	initial record.Peak
+	probe   *probe
+	evals   []record.Eval
 }
 
 // Start prepares a run up to the moment before the clock starts. The state it ends in does not
 // depend on which rank ran before.
-func (w *Workload) Start(rank string, seed int64) (*Run, error) {
-	r := &Run{Rank: rank, Seed: seed, work: w}
+func (w *Workload) Start(arm Arm, seed int64) (*Run, error) {
+	r := &Run{Arm: arm, Seed: seed, work: w, loss: math.NaN()}
 	if err := r.prepare(); err != nil {
 		r.Close()
-		return nil, fmt.Errorf("rank %s, seed %d: %w", rank, seed, err)
+		return nil, fmt.Errorf("%s, seed %d: %w", arm.Name, seed, err)
 	}
 	return r, nil
 }
@@ -52,7 +63,7 @@ func (r *Run) prepare() error {
 		return err
 	}
 	var err error
-	o := lora.DefaultOptions(lora.Schedule{LR: w.LR, Steps: w.Steps})
+	o := lora.DefaultOptions(lora.Schedule{LR: r.LR, Steps: w.Steps})
 	if o.RowTokens = w.RowTokens; w.Graphs == "on" {
 		o.Graphs = w.MaxLength
 	}
@@ -62,13 +73,8 @@ func (r *Run) prepare() error {
 	if err := r.rewind(); err != nil {
 		return err
 	}
-	if err := r.capture(); err != nil {
+	if err := r.warmUp(); err != nil {
 		return err
-	}
-	for range warmup(w.device) {
-		if err := r.Step(); err != nil {
-			return err
-		}
 	}
 	if err := r.rewind(); err != nil {
 		return err
@@ -80,54 +86,73 @@ func (r *Run) prepare() error {
 	if r.initial, err = resetPeak(w.device); err != nil {
 		return err
 	}
+	r.lookAround()
+	if w.Snapshot {
+		if err := w.device.RecordMemory(true); err != nil {
+			return err
+		}
+	}
 	return w.device.Synchronize()
 }
 
-// capture records the graphs of all the rows that the run will have, which its order gives away.
-func (r *Run) capture() error {
+// warmUp is what comes before the clock: the graphs of all the rows that the run will have, which its
+// order gives away, and the step with the largest row, which starts the thread pool and is watched for
+// its memory. On CUDA two steps more load kernels and grow the allocator's cache.
+func (r *Run) warmUp() (err error) {
 	w := r.work
-	if w.Graphs != "on" {
-		return nil
+	if r.probe, err = watchMemory(w.device, r.model); err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, r.probe.end()) }()
 	loader, err := data.NewLoader(w.Train, data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential"), w.Batch)
 	if err != nil {
 		return err
 	}
+	var largest []data.Micro
+	most := 0
 	for range w.Steps {
 		micros := make([]data.Micro, w.Accum)
 		for i := range micros {
 			micros[i] = loader.Next()
 		}
+		if n := r.trainer.Largest(micros); n > most {
+			most, largest = n, micros
+		}
 		if err := r.trainer.Prepare(micros); err != nil {
 			return fmt.Errorf("preparing CUDA graphs: %w", err)
 		}
 	}
-	return r.rewind()
-}
-
-// warmup is the steps before the clock: on CUDA the first ones load kernels and grow the
-// allocator's cache; on a CPU the first one starts the thread pool.
-func warmup(d torch.Device) int {
-	if d.CUDA() {
-		return 3
+	if err := r.rewind(); err != nil {
+		return err
 	}
-	return 1
+	if err := r.trainer.Step(largest); err != nil {
+		return err
+	}
+	for range 2 {
+		if !w.device.CUDA() {
+			break
+		}
+		if err := r.Step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Run) parameters() (err error) {
 	w := r.work
-	if r.Rank == Full {
+	if r.Rank == record.Full {
 		r.model, r.params, err = lora.Full(w.Base)
 		return err
 	}
-	rank, err := strconv.Atoi(r.Rank)
+	c, err := r.Config(w.Settings)
 	if err != nil {
 		return err
 	}
 	r.model = w.Base.Share()
 	if w.Adapter == "" {
-		r.adapter, err = lora.NewAdapter(r.model, lora.Config{R: rank, LoraAlpha: w.Alpha, LoraDropout: w.Dropout, TargetModules: w.Targets}, r.Seed)
-	} else if r.adapter, err = lora.Load(r.model, w.Adapter); err == nil && r.adapter.R != rank {
+		r.adapter, err = lora.NewAdapter(r.model, c, r.Seed)
+	} else if r.adapter, err = lora.Load(r.model, w.Adapter); err == nil && r.adapter.R != c.R {
 		err = fmt.Errorf("-adapter %s has r %d: run it with -ranks=%d", shown(w.Adapter), r.adapter.R, r.adapter.R)
 	}
 	if r.adapter != nil {
@@ -143,7 +168,7 @@ func (r *Run) rewind() error {
 		return err
 	}
 	r.trainer.Reset()
-	r.tokens, r.padded = r.tokens[:0], 0
+	r.tokens, r.padded, r.elapsed, r.evals = r.tokens[:0], 0, 0, nil
 	if r.ahead != nil {
 		r.ahead.Close()
 		r.ahead = nil
@@ -163,7 +188,38 @@ func (r *Run) rewind() error {
 const stepsAhead = 4
 
 // Begin starts the clock.
-func (r *Run) Begin() { r.began = time.Now() }
+func (r *Run) Begin() {
+	r.began = time.Now()
+	if r.started.IsZero() {
+		r.started = r.began
+	}
+}
+
+// Loss is the last step's as far as it is known without making a GPU wait: there it is of the last step
+// after which the clock stood still. NaN is none.
+func (r *Run) Loss() float64 {
+	if !r.work.device.CUDA() {
+		return r.trainer.LastLoss()
+	}
+	return r.loss
+}
+
+// lookAround notes who else holds memory of the GPU. Where nobody can tell, there is nothing to note.
+func (r *Run) lookAround() {
+	if !r.work.device.CUDA() {
+		return
+	}
+	found, err := gpu.Others(int(r.work.device))
+	if err != nil {
+		return
+	}
+	if r.others == nil {
+		r.others = map[int]record.Holder{}
+	}
+	for _, o := range found {
+		r.others[o.PID] = o
+	}
+}
 
 // Step takes one optimizer step and does not wait for the device.
 func (r *Run) Step() error {
@@ -177,28 +233,61 @@ func (r *Run) Step() error {
 	return r.trainer.Step(micros)
 }
 
-// End waits for the device, stops the clock and reads the peak.
-func (r *Run) End() (err error) {
-	if err = r.work.device.Synchronize(); err != nil {
+// Evaluate takes the held-out loss between two steps: the clock stands still.
+func (r *Run) Evaluate() error {
+	if err := r.pause(); err != nil {
 		return err
 	}
-	r.elapsed = time.Since(r.began)
+	loss, err := lora.Evaluate(r.model, r.work.Held, r.work.Batch)
+	if err != nil {
+		return err
+	}
+	r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: loss, Seconds: r.elapsed.Seconds()})
+	r.loss = r.trainer.LastLoss()
+	if err := r.work.device.Synchronize(); err != nil {
+		return err
+	}
+	r.Begin()
+	return nil
+}
+
+// EvalDue tells whether -eval-every asks for the held-out loss now. The last step's is taken after the run.
+func (r *Run) EvalDue() bool {
+	n := r.trainer.Taken()
+	return r.work.EvalEvery > 0 && len(r.work.Held) > 0 && n%r.work.EvalEvery == 0 && n < r.work.Steps
+}
+
+// pause waits for the device and stops the clock.
+func (r *Run) pause() error {
+	if err := r.work.device.Synchronize(); err != nil {
+		return err
+	}
+	r.elapsed += time.Since(r.began)
+	return nil
+}
+
+// End waits for the device, stops the clock and reads the peak.
+func (r *Run) End() (err error) {
+	if err = r.pause(); err != nil {
+		return err
+	}
 	r.peak, err = readPeak(r.work.device, r.initial)
 	return err
 }
 
 // Record reads the losses and computes the held-out loss, after End. A loss that is no number is
 // an error, not a result.
-func (r *Run) Record() (*Record, error) {
+func (r *Run) Record() (*record.Record, error) {
 	log, err := r.trainer.Log()
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range log {
 		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
-			return nil, fmt.Errorf("rank %s, seed %d: step %d has loss %v and gradient norm %v: the training diverged; lower -lr or -alpha", r.Rank, r.Seed, i+1, s.Loss, s.GradNorm)
+			return nil, fmt.Errorf("%s, seed %d: step %d has loss %v and gradient norm %v: the training diverged; lower -lr or -alpha", r.Name, r.Seed, i+1, s.Loss, s.GradNorm)
 		}
 	}
+	r.lookAround()
 	rec := r.record(log)
 	if len(r.work.Held) > 0 {
 		loss, err := lora.Evaluate(r.model, r.work.Held, r.work.Batch)
@@ -206,8 +295,58 @@ func (r *Run) Record() (*Record, error) {
 			return nil, err
 		}
 		rec.EvalLoss = &loss
+		if r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: loss, Seconds: rec.Runtime}); r.work.EvalEvery > 0 {
+			rec.Evals = r.evals
+		}
+		if target := r.work.TargetLoss; target > 0 {
+			rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
+		}
 	}
-	return rec, nil
+	rec.AdapterBytes, err = r.diskBytes()
+	return rec, err
+}
+
+// SaveSnapshot writes PyTorch's memory snapshot of the run so far into dir, for pytorch.org/memory_viz,
+// and stops the recording.
+func (r *Run) SaveSnapshot(dir string) error {
+	b, err := r.work.device.MemorySnapshot()
+	if err != nil {
+		return err
+	}
+	if err := r.work.device.RecordMemory(false); err != nil {
+		return err
+	}
+	return file.Write(filepath.Join(dir, (&record.Record{Name: r.Name, Seed: r.Seed}).FileName()+".pickle"), b)
+}
+
+// secondsTo is when the held-out loss, which starts at base, first was at most target: linear between two
+// evaluations; nil where it never was.
+func secondsTo(target, base float64, evals []record.Eval) *float64 {
+	last := record.Eval{Loss: base}
+	if base <= target {
+		return new(float64)
+	}
+	for _, e := range evals {
+		if e.Loss <= target {
+			at := last.Seconds + (e.Seconds-last.Seconds)*(last.Loss-target)/(last.Loss-e.Loss)
+			return &at
+		}
+		last = e
+	}
+	return nil
+}
+
+// diskBytes is what the result takes on disk: PEFT's files, or for full training every weight in float32.
+func (r *Run) diskBytes() (int64, error) {
+	if r.adapter == nil {
+		return 4 * r.params.N(), nil
+	}
+	dir, err := os.MkdirTemp("", "lorabench")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	return r.adapter.Save(dir, r.work.ModelInfo.Name)
 }
 
 // Close frees the run's adapter or weights, and the trainer.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/perf/benchfmt"
 
+	"lorabench/bench/record"
 	"lorabench/internal/torch"
 )
 
@@ -26,8 +27,8 @@ func small(t *testing.T, steps int, args ...string) *Workload {
 	return w
 }
 
-func runOnce(t *testing.T, w *Workload, rank string, seed int64, steps int) *Record {
-	r, err := w.Start(rank, seed)
+func runOnce(t *testing.T, w *Workload, rank string, seed int64, steps int) *record.Record {
+	r, err := w.Start(armOf(t, w, rank), seed)
 	require.NoError(t, err)
 	defer r.Close()
 	r.Begin()
@@ -40,7 +41,14 @@ func runOnce(t *testing.T, w *Workload, rank string, seed int64, steps int) *Rec
 	return rec
 }
 
-func losses(r *Record) (v []float64) {
+// armOf is the workload's first arm with another rank.
+func armOf(t *testing.T, w *Workload, rank string) Arm {
+	s := w.Settings
+	s.Ranks = []string{rank}
+	return s.Arms()[0]
+}
+
+func losses(r *record.Record) (v []float64) {
 	for _, s := range r.Steps {
 		v = append(v, s.Loss)
 	}
@@ -127,8 +135,8 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 	for seed := range int64(2) {
 		rec := runOnce(t, w, "8", seed, 2)
 		require.NoError(t, rec.Save(dir))
-		require.NoError(t, results.Add(Name("8", 4), rec))
-		var back Record
+		require.NoError(t, results.Add(Name("rank=8", 4), rec))
+		var back record.Record
 		b, err := os.ReadFile(filepath.Join(dir, "rank=8,seed="+string(rune('0'+seed))+".json"))
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(b, &back))
@@ -169,12 +177,13 @@ Unit samples/sec better=higher
 Unit tokens/sec better=higher
 Unit peak-GPU-GB better=lower
 Unit peak-RSS-GB better=lower
+Unit sec-to-loss better=lower
 `, b.String())
 }
 
 func TestDivergenceIsNoResult(t *testing.T) {
 	w := small(t, 3, "-lr=1e30")
-	r, err := w.Start("8", 1)
+	r, err := w.Start(armOf(t, w, "8"), 1)
 	if err == nil {
 		defer r.Close()
 		r.Begin()
@@ -211,7 +220,7 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 		})
 	}
 	w := small(t, 1, "-adapter=testdata/parity/post/adapter")
-	_, err := w.Start("5", 1)
+	_, err := w.Start(armOf(t, w, "5"), 1)
 	require.Error(t, err)
-	require.True(t, strings.HasPrefix(err.Error(), "rank 5, seed 1: "), err)
+	require.True(t, strings.HasPrefix(err.Error(), "rank=5, seed 1: "), err)
 }

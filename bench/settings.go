@@ -6,12 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/internal/torch"
 )
-
-// Full is the rank that trains every weight instead of an adapter.
-const Full = "full"
 
 // Recipe is a way of training that has been reported or assigned somewhere: it gives the settings
 // that were not set their values.
@@ -30,34 +28,16 @@ var Recipes = []Recipe{
 	{Name: "assigned", Prompt: data.Assigned, MaxLength: 128, Batch: 8, Accum: 1, LR: 2e-5, Alpha: 32, Dropout: 0.1, Steps: 1000},
 }
 
-// Settings is everything a run depends on besides its rank and seed.
+// Settings is what the flags say: what all runs have in common, and lists of what is compared. The
+// embedded settings' alpha, rate and targets are an arm's: Arms says which.
 type Settings struct {
-	Model        string   `json:"model"`
-	Tokenizer    string   `json:"tokenizer,omitempty"` // folder; empty means the model's
-	Data         string   `json:"data"`
-	Recipe       string   `json:"recipe"`
-	Ranks        []string `json:"ranks"`
-	Alpha        float64  `json:"lora_alpha"`
-	Dropout      float64  `json:"lora_dropout"`
-	ModelDropout float64  `json:"model_dropout"` // Unset means config.json's
-	LR           float64  `json:"learning_rate"`
-	Targets      []string `json:"target_modules"`
-	Batch        int      `json:"per_device_train_batch_size"`
-	Accum        int      `json:"gradient_accumulation_steps"`
-	MaxLength    int      `json:"max_length"`
-	Order        string   `json:"order"`
-	Adapter      string   `json:"adapter,omitempty"` // PEFT folder to start from
-	Device       string   `json:"device"`
-	DType        string   `json:"dtype"`
-	TF32         bool     `json:"tf32"`
-	Graphs       string   `json:"graphs"`
-	Checkpoint   bool     `json:"gradient_checkpointing"`
-	RowTokens    int      `json:"row_tokens"` // micro-batches joined up to so many tokens
-	Seed         int64    `json:"seed"`
-	Limit        int      `json:"limit,omitempty"` // use only the first records; 0 is all
-	Eval         int      `json:"eval"`            // records held out
-	Steps        int      `json:"max_steps"`       // the schedule's length
-	Out          string   `json:"-"`
+	record.Settings
+	Ranks   []string
+	Alphas  []string // numbers, multiples of the rank such as 2r, and sqrt
+	LRs     []float64
+	Modules [][]string // target_modules
+	// Snapshot writes PyTorch's memory snapshot of each run beside its record.
+	Snapshot bool
 }
 
 // rowTokens is the default of -row-tokens on a CPU, half of CUDA's: micro-batches of the reference run
@@ -86,13 +66,14 @@ func (s Settings) Complete(steps int) (Settings, error) {
 	if r.Name == "" {
 		return s, fmt.Errorf("-recipe is %q, want reported or assigned", s.Recipe)
 	}
-	for _, f := range []struct {
-		v      *float64
-		recipe float64
-	}{{&s.Alpha, r.Alpha}, {&s.Dropout, r.Dropout}, {&s.LR, r.LR}} {
-		if *f.v == Unset {
-			*f.v = f.recipe
-		}
+	if s.Dropout == Unset {
+		s.Dropout = r.Dropout
+	}
+	if len(s.Alphas) == 0 {
+		s.Alphas = []string{short(r.Alpha)}
+	}
+	if len(s.LRs) == 0 {
+		s.LRs = []float64{r.LR}
 	}
 	for _, f := range []struct {
 		v      *int
@@ -105,6 +86,9 @@ func (s Settings) Complete(steps int) (Settings, error) {
 	if s.Steps = steps; steps == 0 {
 		s.Steps = r.Steps
 	}
+	if s.TargetLoss > 0 && s.EvalEvery == 0 {
+		s.EvalEvery = max(1, s.Steps/20)
+	}
 	cuda := strings.HasPrefix(s.Device, "cuda")
 	if s.RowTokens == Unset {
 		if s.RowTokens = rowTokens; cuda {
@@ -114,12 +98,18 @@ func (s Settings) Complete(steps int) (Settings, error) {
 	switch {
 	case s.TF32 && !cuda:
 		return s, fmt.Errorf("-tf32 is for CUDA devices, -device is %s", s.Device)
+	case s.Snapshot && (!cuda || s.Out == ""):
+		return s, fmt.Errorf("-memory-snapshot is of CUDA's allocator and is written to -out: -device is %s and -out %q", s.Device, s.Out)
 	case s.Graphs == "auto" && cuda:
 		s.Graphs = "on"
 	case s.Graphs == "auto":
 		s.Graphs = "off"
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return s, err
+	}
+	s.Settings = s.Arms()[0].settings(s.Settings)
+	return s, nil
 }
 
 func (s Settings) check() error {
@@ -129,16 +119,16 @@ func (s Settings) check() error {
 		ok       bool
 		expected string
 	}{
-		{"-alpha", s.Alpha, s.Alpha > 0, "more than 0"},
 		{"-dropout", s.Dropout, s.Dropout >= 0 && s.Dropout < 1, "0 to below 1"},
 		{"-model-dropout", s.ModelDropout, s.ModelDropout == Unset || s.ModelDropout >= 0 && s.ModelDropout < 1, "0 to below 1"},
-		{"-lr", s.LR, s.LR > 0, "more than 0"},
 		{"-batch", float64(s.Batch), s.Batch >= 1, "at least 1"},
 		{"-accum", float64(s.Accum), s.Accum >= 1, "at least 1"},
 		{"-max-length", float64(s.MaxLength), s.MaxLength >= 2, "at least 2: the beginning of the text and one token to predict"},
 		{"-row-tokens", float64(s.RowTokens), s.RowTokens >= 0, "at least 0"},
 		{"-limit", float64(s.Limit), s.Limit >= 0, "at least 0"},
 		{"-eval", float64(s.Eval), s.Eval >= 0 || s.Eval == Unset, "at least 0"},
+		{"-eval-every", float64(s.EvalEvery), s.EvalEvery >= 0, "at least 0"},
+		{"-target-loss", s.TargetLoss, s.TargetLoss >= 0, "more than 0, and 0 for none"},
 	} {
 		if !f.ok {
 			return fmt.Errorf("%s is %v, want %s", f.name, f.value, f.expected)
@@ -153,21 +143,29 @@ func (s Settings) check() error {
 	if _, err := s.Torch(); err != nil {
 		return err
 	}
+	if s.TargetLoss > 0 && s.Eval == 0 {
+		return fmt.Errorf("-target-loss is %v and -eval 0: without held-out records there is no held-out loss", s.TargetLoss)
+	}
+	if err := s.checkArms(); err != nil {
+		return err
+	}
 	if len(s.Ranks) == 0 {
-		return fmt.Errorf("-ranks is empty, want numbers and %q, such as 8,128,%s", Full, Full)
+		return fmt.Errorf("-ranks is empty, want numbers and %q, such as 8,128,%s", record.Full, record.Full)
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Ranks {
 		n, err := strconv.Atoi(r)
 		switch {
-		case r != Full && (err != nil || n < 1 || r != strconv.Itoa(n)):
-			return fmt.Errorf("-ranks has %q, want whole numbers of at least 1, and %q", r, Full)
+		case r != record.Full && (err != nil || n < 1 || r != strconv.Itoa(n)):
+			return fmt.Errorf("-ranks has %q, want whole numbers of at least 1, and %q", r, record.Full)
 		case seen[r]:
 			return fmt.Errorf("-ranks has %q twice", r)
-		case r == Full && s.DType != "float32":
-			return fmt.Errorf("-ranks has %q and -dtype is %s: full training keeps its weights in float32", Full, s.DType)
-		case r == Full && s.Adapter != "":
-			return fmt.Errorf("-ranks has %q and -adapter is %s: full training has no adapter to start from", Full, s.Adapter)
+		case r == record.Full && s.DType != "float32":
+			return fmt.Errorf("-ranks has %q and -dtype is %s: full training keeps its weights in float32", record.Full, s.DType)
+		case r == record.Full && s.DoRA:
+			return fmt.Errorf("-ranks has %q and -dora is on: full training has no adapter", record.Full)
+		case r == record.Full && s.Adapter != "":
+			return fmt.Errorf("-ranks has %q and -adapter is %s: full training has no adapter to start from", record.Full, s.Adapter)
 		}
 		seen[r] = true
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
 )
 
 func parse(t *testing.T, steps int, args ...string) (Settings, string, error) {
@@ -24,19 +26,19 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	root, err := Root()
 	require.NoError(t, err)
 	require.Contains(t, note, "stand in for facebook/opt-350m")
-	require.Equal(t, Settings{
-		Model: filepath.Join(root, "testdata/small"), Data: filepath.Join(root, "testdata/small/train.jsonl.gz"), Recipe: "reported",
-		Ranks: []string{"8", "128", "256"}, Alpha: 16, Dropout: 0.1, ModelDropout: Unset, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
+	qv := []string{"q_proj", "v_proj"}
+	require.Equal(t, Settings{Ranks: []string{"8", "128", "256"}, Alphas: []string{"16"}, LRs: []float64{2e-4}, Modules: [][]string{qv}, Settings: record.Settings{
+		Model: filepath.Join(root, "testdata/small"), Data: filepath.Join(root, "testdata/small/train.jsonl.gz"), Recipe: "reported", Alpha: 16, Dropout: 0.1, ModelDropout: Unset, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
 		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 7,
-	}, s)
+	}}, s)
 	s, note, err = parse(t, 0, "-device=cpu", "-recipe=assigned", "-model=a/b", "-data=c/d", "-lr=0.5", "-ranks=full,2", "-out=x")
 	require.NoError(t, err)
 	require.Empty(t, note)
-	require.Equal(t, Settings{
-		Model: "a/b", Data: "c/d", Recipe: "assigned", Ranks: []string{"full", "2"}, Alpha: 32, Dropout: 0.1, ModelDropout: Unset,
+	require.Equal(t, Settings{Ranks: []string{"full", "2"}, Alphas: []string{"32"}, LRs: []float64{0.5}, Modules: [][]string{qv}, Settings: record.Settings{
+		Model: "a/b", Data: "c/d", Recipe: "assigned", Alpha: 32, Dropout: 0.1, ModelDropout: Unset,
 		LR: 0.5, Targets: []string{"q_proj", "v_proj"}, Batch: 8, Accum: 1, MaxLength: 128, Order: "random", Device: "cpu",
 		DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
-	}, s)
+	}}, s)
 }
 
 func TestFlagsThatAreRefused(t *testing.T) {
@@ -62,6 +64,17 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"everything dropped", []string{"-dropout=1"}, "-dropout is 1"},
 		{"a negative model dropout", []string{"-model-dropout=-0.5"}, "-model-dropout is -0.5"},
 		{"a rate of nothing", []string{"-lr=0"}, "-lr is 0"},
+		{"a rate that is no number", []string{"-lr=1e-4,fast"}, `-lr has "fast", want numbers such as 2e-4`},
+		{"a rate in two spellings would be two arms of one name", []string{"-lr=0.0002,2e-4"}, "-lr has 2e-4 twice"},
+		{"an alpha of nothing", []string{"-alpha=0"}, `-alpha has "0"`},
+		{"an alpha that is no number", []string{"-alpha=16,root"}, `-alpha has "root"`},
+		{"no targets", []string{"-targets=q_proj:"}, "-targets has an empty list"},
+		{"the same targets twice", []string{"-targets=q_proj:q_proj"}, "-targets has q twice"},
+		{"an adapter has one alpha", []string{"-adapter=x", "-alpha=1,2", "-ranks=8"}, "-adapter x brings its own alpha and targets"},
+		{"full training has no magnitudes", []string{"-ranks=full", "-dora"}, "-dora is on"},
+		{"a target that nobody measures", []string{"-target-loss=2", "-eval=0"}, "without held-out records there is no held-out loss"},
+		{"a snapshot is of CUDA's allocator", []string{"-memory-snapshot", "-out=x"}, "-memory-snapshot is of CUDA's allocator"},
+		{"a negative interval", []string{"-eval-every=-1"}, "-eval-every is -1, want at least 0"},
 		{"one token predicts nothing", []string{"-max-length=1"}, "-max-length is 1"},
 		{"fewer than no records", []string{"-eval=-2"}, "-eval is -2"},
 		{"an unknown device", []string{"-device=tpu"}, `device "tpu"`},

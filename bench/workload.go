@@ -2,10 +2,12 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/data/hub"
 	"lorabench/internal/torch"
@@ -19,32 +21,12 @@ type Workload struct {
 	Settings
 	Base        *opt.Model
 	Train, Held []data.Sample
-	ModelInfo   ModelInfo
-	DataInfo    DataInfo
+	ModelInfo   record.ModelInfo
+	DataInfo    record.DataInfo
 
-	device torch.Device
-	scope  *torch.Scope
-}
-
-// ModelInfo identifies the base model in a record.
-type ModelInfo struct {
-	Name       string     `json:"name"`
-	Revision   string     `json:"revision,omitempty"`
-	SHA256     string     `json:"sha256"`
-	Parameters int64      `json:"parameters"`
-	Config     opt.Config `json:"config"`
-}
-
-// DataInfo identifies the data in a record.
-type DataInfo struct {
-	Name     string   `json:"name"`
-	Revision string   `json:"revision,omitempty"`
-	SHA256   string   `json:"sha256"`
-	Skipped  []string `json:"skipped_files,omitempty"`
-	Train    int      `json:"train_records"`
-	Held     int      `json:"eval_records"`
-	// EvalLossBase is the held-out loss of the base model: what every rank starts from.
-	EvalLossBase *float64 `json:"eval_loss_base,omitempty"`
+	device      torch.Device
+	scope       *torch.Scope
+	weightBytes *int64 // what loading the weights took of the device's allocator; nil where it does not tell
 }
 
 // LoadWorkload reads model, tokenizer and data, from disk or the Hub, and encodes the records.
@@ -98,13 +80,18 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (tokenizer
 	}
 	var src opt.Source
 	err = torch.Run(func(*torch.Scope) (err error) {
+		before, unknown := w.device.InUse()
 		if !hashed {
 			w.Base, src, err = opt.Load(w.scope, dir, d, w.device)
-			return err
+		} else {
+			var c opt.Config
+			if c, err = opt.ReadConfig(config); err == nil {
+				w.Base, src, err = opt.Hash(w.scope, c, 1, d, w.device)
+			}
 		}
-		c, err := opt.ReadConfig(config)
-		if err == nil {
-			w.Base, src, err = opt.Hash(w.scope, c, 1, d, w.device)
+		if now, e := w.device.InUse(); unknown == nil && e == nil {
+			took := now - before
+			w.weightBytes = &took
 		}
 		return err
 	})
@@ -117,7 +104,10 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (tokenizer
 	w.Settings.ModelDropout, w.Base.Checkpoint = w.Base.ModelDropout, w.Checkpoint
 	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
 	all, _ := w.Base.NumParameters()
-	w.ModelInfo.Name, w.ModelInfo.SHA256, w.ModelInfo.Parameters, w.ModelInfo.Config = name, src.SHA256, all, w.Base.Config
+	w.ModelInfo.Name, w.ModelInfo.SHA256, w.ModelInfo.Parameters = name, src.SHA256, all
+	if w.ModelInfo.Config, err = fields(w.Base.Config); err != nil {
+		return "", fmt.Errorf("-model %s: %w", name, err)
+	}
 	if w.Tokenizer != "" {
 		return w.Tokenizer, nil
 	}
@@ -155,8 +145,17 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client, tokenizer s
 			return err
 		}
 	}
-	w.DataInfo = DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped, Train: len(train), Held: len(held)}
+	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped, Train: len(train), Held: len(held)}
 	return nil
+}
+
+// fields is what JSON makes of v.
+func fields(v any) (m map[string]any, err error) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	return m, err
 }
 
 // shown is a path as it may appear in results: within the checkout relative to it, elsewhere only

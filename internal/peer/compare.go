@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lorabench/bench"
+	"lorabench/bench/record"
 	"lorabench/internal/file"
 )
 
@@ -167,7 +168,7 @@ func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
 
 // measured is one program's run: of lorabench the record, of the peer the result.
 type measured struct {
-	record *bench.Record
+	record *record.Record
 	result *result
 	maxRSS int64 // of the process, whatever it did
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench"
+	"lorabench/bench/record"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -116,12 +117,12 @@ func fakeLorabench(how string, args []string) error {
 		return err
 	}
 	gib := int64(1 << 30)
-	r := bench.Record{Rank: s.Ranks[0], Seed: s.Seed, Settings: s, Trainable: 100, GlobalStep: steps, SamplesPerSecond: float64(s.Batch * s.Accum),
+	r := record.Record{Rank: s.Ranks[0], Seed: s.Seed, Settings: s.Settings, Name: "rank=" + s.Ranks[0], Runtime: 1, Trainable: 100, GlobalStep: steps, SamplesPerSecond: float64(s.Batch * s.Accum),
 		TokensPerSecond: float64(tokens(all)) / float64(steps), RealTokens: tokens(all), PaddedTokens: paddedTokens(all, s.Batch),
-		PeakMemory: bench.Peak{RSS: &gib}, Machine: bench.Machine{Device: "cpu", CPU: "abacus", Threads: 1, Torch: "2.11.0", Commit: "c0ffee"}}
+		PeakMemory: record.Peak{RSS: &gib}, Machine: record.Machine{Device: "cpu", CPU: "abacus", Threads: 1, Torch: "2.11.0", Commit: "c0ffee"}}
 	r.Model.Name, r.Data.Name = "hash:tiny", "tiny.jsonl"
 	for i := range steps {
-		r.Steps = append(r.Steps, bench.StepRecord{Step: i + 1, Loss: 2 - float64(i)/10, GradNorm: 1,
+		r.Steps = append(r.Steps, record.Step{Step: i + 1, Loss: 2 - float64(i)/10, GradNorm: 1,
 			LearningRate: s.LR * float64(steps-i) / float64(steps)})
 	}
 	switch how {
@@ -148,7 +149,7 @@ func fakePeer(how string, job trainJob) error {
 	timed := all[job.Warmup*job.Batch*job.Accum:]
 	rss := int64(2 << 30)
 	r := result{Seconds: 2 * float64(job.Steps), RealTokens: tokens(timed), PaddedTokens: paddedTokens(timed, job.Batch),
-		Peak: bench.Peak{RSS: &rss}, Threads: 1, Trainable: 100, Attention: "sdpa"}
+		Peak: record.Peak{RSS: &rss}, Threads: 1, Trainable: 100, Attention: "sdpa"}
 	if job.Grouped {
 		r.Seconds, r.PaddedTokens = 1.6*float64(job.Steps), r.RealTokens
 	}

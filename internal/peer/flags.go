@@ -178,6 +178,9 @@ func (o *options) settings() (bench.Settings, error) {
 	if err != nil {
 		return s, err
 	}
+	if len(s.Arms()) > 1 || s.RSLoRA || s.DoRA {
+		return s, fmt.Errorf("-alpha, -lr, -targets or -dora after --: the peer is given one plain LoRA, so one number, one rate and one list of targets")
+	}
 	cuda := s.Device != "cpu"
 	if o.tf32 && !cuda {
 		return s, fmt.Errorf("-tf32 is for CUDA, and the device is %s", s.Device)

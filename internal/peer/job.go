@@ -8,7 +8,7 @@ import (
 	"math"
 	"os"
 
-	"lorabench/bench"
+	"lorabench/bench/record"
 	"lorabench/internal/file"
 )
 
@@ -59,7 +59,7 @@ type result struct {
 	Seconds      float64    `json:"seconds"`
 	RealTokens   int64      `json:"real_tokens"`
 	PaddedTokens int64      `json:"padded_tokens"`
-	Peak         bench.Peak `json:"memory_peak"`
+	Peak         record.Peak `json:"memory_peak"`
 	Threads      int        `json:"threads"`
 	Trainable    int64      `json:"trainable_parameters"`
 	Attention    string     `json:"attention"` // transformers' name of the implementation
@@ -116,7 +116,7 @@ func parseResult(b []byte, steps int) (*result, error) {
 }
 
 // readRecord reads what lorabench wrote of its one run.
-func readRecord(path string, steps int) (*bench.Record, error) {
+func readRecord(path string, steps int) (*record.Record, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("lorabench left no record: %w", err)
@@ -128,8 +128,8 @@ func readRecord(path string, steps int) (*bench.Record, error) {
 	return r, nil
 }
 
-func parseRecord(b []byte, steps int) (*bench.Record, error) {
-	var r bench.Record
+func parseRecord(b []byte, steps int) (*record.Record, error) {
+	var r record.Record
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lorabench/bench"
+	"lorabench/bench/record"
 )
 
 // row is one rank against one peer: an object of peer.json. Ratios are lorabench's figure over the
@@ -60,7 +60,7 @@ type row struct {
 
 	Model    string            `json:"model"`
 	Data     string            `json:"data"`
-	Machine  bench.Machine     `json:"machine"`
+	Machine  record.Machine     `json:"machine"`
 	Versions map[string]string `json:"versions"` // of the peer
 	Command  string            `json:"command"`
 }

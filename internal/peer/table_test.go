@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"lorabench/bench"
+	"lorabench/bench/record"
 )
 
 func exampleRow() row {
@@ -17,7 +17,7 @@ func exampleRow() row {
 		Samples: 1.4, PeerSamples: 0.76, Tokens: 123.4, PeerTokens: 67, Memory: 3 << 30, PeerMemory: 48 << 26, MemoryKind: "rss",
 		RealTokens: 6164, PeerPadded: 10712, Steps: 3, LossSteps: 4, Warmup: 1, Recipe: "reported", MaxLength: 256, Batch: 4, Accum: 4,
 		LR: 2e-4, Alpha: 16, Dropout: 0.1, PeerDType: "float32", PeerOptim: "adamw_torch", PeerAttention: "sdpa",
-		Model: "hash:testdata/opt-350m/config.json", Machine: bench.Machine{CPU: "abacus", Threads: 2, Torch: "2.11.0", Commit: "c0ffee"},
+		Model: "hash:testdata/opt-350m/config.json", Machine: record.Machine{CPU: "abacus", Threads: 2, Torch: "2.11.0", Commit: "c0ffee"},
 		Versions: map[string]string{"torch": "2.11.0", "transformers": "5.23.0", "peft": "0.21.2", "accelerate": "1.15.0", "python": "3.11.7"}}
 }
 

@@ -1,0 +1,204 @@
+package compare
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+
+	"lorabench/bench/record"
+)
+
+// Analyze compares every arm with the first, metric by metric, and reaches a verdict. The set's arms
+// are taken in their order: ReadResults and FromRecords put the smallest rank first, and a caller that
+// compares old with new puts old first.
+func Analyze(s *Set, o Options) (*Analysis, error) {
+	if o.Alpha == 0 {
+		o.Alpha = 0.05
+	}
+	if o.Margin == 0 {
+		o.Margin = 0.01
+	}
+	if !(o.Alpha > 0 && o.Alpha < 0.5) || !(o.Margin > 0 && o.Margin < math.Inf(1)) {
+		return nil, fmt.Errorf("compare: Alpha is %v and Margin %v, want Alpha above 0 and below 0.5, Margin above 0", o.Alpha, o.Margin)
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	a := &Analysis{Options: o, Seeds: s.seeds()}
+	carried := s.carried()
+	tables, sl := map[string]*table{}, s.slots()
+	for _, u := range s.Units {
+		t := newTable(s, sl, u.Name)
+		if len(t.arms) == 0 {
+			continue
+		}
+		tables[u.Name] = t
+		t.untold = carried != "" && (u.Name == peakGPU || u.Name == initialGPU)
+		a.Metrics = append(a.Metrics, t.metric(s, u, o))
+	}
+	if len(a.Metrics) == 0 {
+		return nil, errors.New("compare: the runs have no metric that is in Set.Units")
+	}
+	if o.AcrossMetrics {
+		across(a.Metrics, o.Alpha)
+	}
+	a.Verdict = s.verdict(tables, a, o)
+	if carried != "" {
+		a.Verdict.Text = append(a.Verdict.Text, carried)
+	}
+	a.Notes = s.notes(a)
+	return a, nil
+}
+
+// seeds is the fewest that an arm shares with the first, or how many runs the only arm has.
+func (s *Set) seeds() int {
+	first := map[int64]bool{}
+	for _, r := range s.Arms[0].Runs {
+		first[r.Seed] = true
+	}
+	fewest := len(first)
+	for _, a := range s.Arms[1:] {
+		n := 0
+		for _, r := range a.Runs {
+			if first[r.Seed] {
+				n++
+			}
+		}
+		fewest = min(fewest, n)
+	}
+	return fewest
+}
+
+// metric is everything about one unit.
+func (t *table) metric(s *Set, u record.Unit, o Options) Metric {
+	m := Metric{Unit: u, Exact: t.exact, SameAs: sameAs(u.Name, s.Units)}
+	for i, name := range t.arms {
+		runs := s.Arms[slices.IndexFunc(s.Arms, func(a Arm) bool { return a.Name == name })].Runs
+		m.Arms = append(m.Arms, t.summary(i, len(runs)))
+	}
+	// Comparing the runs that reached a target with each other would compare the fast ones.
+	censored := func(i int) bool { return u.Name == secToLoss && m.Arms[i].Missing > 0 }
+	var es []estimate
+	var cs []comparison
+	for i := range t.arms[1:] {
+		e := t.diff(i+1, 0)
+		if t.untold || censored(0) || censored(i+1) {
+			e.mean, e.se, e.exact = math.NaN(), math.NaN(), false
+		}
+		es, cs = append(es, e), append(cs, comparison{i + 1, 0})
+	}
+	m.Pairs = t.pairs(cs, es, o.Alpha)
+	m.Notes = t.notes(&m, o)
+	return m
+}
+
+// summary is arm i's values; of runs have been made.
+func (t *table) summary(i, of int) Summary {
+	var values []float64
+	mean := 0.0
+	for _, seed := range t.seeds(i) {
+		values = append(values, t.by[i].value[seed])
+		mean += t.by[i].scaled[seed]
+	}
+	n := len(values)
+	if mean /= float64(n); t.logs {
+		mean = math.Exp(mean)
+	}
+	if t.by[i].constant {
+		mean = values[0] // and not what exp(log(v)) makes of it
+	}
+	// Order statistics need no assumption about the noise; benchstat prints the same interval. Below 6
+	// runs no two of them enclose the median with 95 %.
+	in := benchmath.AssumeNothing.Summary(benchmath.NewSample(values, &benchmath.DefaultThresholds), 0.95)
+	s := Summary{Arm: t.arms[i], N: n, Missing: of - n, Median: in.Center, Low: in.Lo, High: in.Hi, Min: values[0], Max: values[n-1], Mean: mean}
+	if math.IsInf(s.Low, 0) || math.IsInf(s.High, 0) {
+		s.Low, s.High = math.NaN(), math.NaN()
+	}
+	return s
+}
+
+// pairs judges the differences of one family.
+func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
+	ps, family := make([]float64, len(es)), 0
+	for i, e := range es {
+		if ps[i] = e.p(); !math.IsNaN(ps[i]) {
+			family++
+		}
+	}
+	corrected := t.correct(cs, ps)
+	out := make([]Pair, len(es))
+	for i, e := range es {
+		nan := math.NaN()
+		p := Pair{Arm: t.arms[cs[i].i], To: t.arms[cs[i].j], N: e.n, Diff: e.relative(e.mean), Low: nan, High: nan, P: ps[i], Corrected: corrected[i], Detectable: nan, Across: nan, Exact: e.exact}
+		switch {
+		case e.exact:
+			p.Low, p.High = p.Diff, p.Diff
+		case !math.IsNaN(e.se):
+			q := quantile(alpha/2, e.df)
+			p.Low, p.High = e.relative(e.mean-q*e.se), e.relative(e.mean+q*e.se)
+			p.Detectable = e.relative((quantile(alpha/2/float64(family), e.df) + quantile(1-power, e.df)) * e.se)
+		}
+		p.Call = e.call(corrected[i], alpha)
+		out[i] = p
+	}
+	return out
+}
+
+// call is what a corrected p allows to say.
+func (e estimate) call(corrected, alpha float64) Call {
+	switch {
+	case e.exact && e.mean == 0:
+		return NoDifference
+	case e.exact || corrected <= alpha:
+		if e.mean > 0 {
+			return Higher
+		}
+		return Lower
+	case math.IsNaN(corrected) || e.n < few:
+		return CannotTell
+	}
+	return NoDifference
+}
+
+// across corrects all pairs of all metrics as one family. Metrics that are one measurement count once:
+// they would be corrected for themselves.
+func across(ms []Metric, alpha float64) {
+	var ps []float64
+	at := map[[2]string]int{}
+	for _, m := range ms {
+		for _, p := range m.Pairs {
+			if m.SameAs == "" {
+				at[[2]string{m.Name, p.Arm}] = len(ps)
+				ps = append(ps, p.P)
+			}
+		}
+	}
+	ps = Holm(ps)
+	for i := range ms {
+		m := &ms[i]
+		unit := m.Name
+		if m.SameAs != "" {
+			unit = m.SameAs
+		}
+		for j := range m.Pairs {
+			p := &m.Pairs[j]
+			k, ok := at[[2]string{unit, p.Arm}]
+			if !ok || math.IsNaN(p.P) {
+				continue
+			}
+			// Rounding may make an alias' own p the larger.
+			p.Across = max(ps[k], p.Corrected)
+			if math.IsNaN(ps[k]) {
+				p.Across = p.Corrected
+			}
+			if p.Across > alpha && (p.Call == Higher || p.Call == Lower) {
+				if p.Call = NoDifference; p.N < few {
+					p.Call = CannotTell
+				}
+			}
+		}
+	}
+}

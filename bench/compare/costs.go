@@ -1,0 +1,118 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// costs is a sentence for each larger arm: what it costs against the smallest that is enough, or
+// against the smallest of all.
+func (w *writer) costs() []string {
+	var text, arms []string
+	for _, c := range w.v.Costs {
+		if !slices.Contains(arms, c.Arm) {
+			arms = append(arms, c.Arm)
+		}
+	}
+	for _, arm := range arms {
+		var parts []string
+		to := ""
+		for _, c := range w.v.Costs {
+			if c.Arm == arm && !math.IsNaN(c.Diff) {
+				to = c.To
+				parts = append(parts, w.cost(c))
+			}
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		subject := arm
+		if strings.HasPrefix(arm, "rank=full") {
+			subject = fmt.Sprintf("Training every weight (%s)", arm)
+		}
+		text = append(text, fmt.Sprintf("%s against %s: %s.", subject, to, list(parts)))
+	}
+	return text
+}
+
+// cost is one metric's part of a sentence.
+func (w *writer) cost(c Cost) string {
+	if c.Unit == adapterBytes {
+		return w.size(c)
+	}
+	more, less := "more", "less"
+	if c.Unit == samples {
+		less = "fewer"
+	}
+	word := more
+	if c.Diff < 0 {
+		word = less
+	}
+	by := fmt.Sprintf("%s %s %s", percent(c.Diff), word, plain(c.Unit))
+	switch {
+	case c.Exact && c.Diff == 0:
+		return "the same " + plain(c.Unit)
+	case c.Exact:
+		return by + " in every run"
+	case c.Call == Higher || c.Call == Lower:
+		return fmt.Sprintf("%s (%s to %s %%)", by, signed(c.Low), signed(c.High))
+	case math.IsNaN(c.Low):
+		return fmt.Sprintf("%s (single runs: evidence only if the noise is below %s)", by, percent(alone(c.Diff)))
+	case c.Call == CannotTell:
+		return fmt.Sprintf("%s (%s to %s %%: cannot tell)", by, signed(c.Low), signed(c.High))
+	}
+	return fmt.Sprintf("no difference found in %s (%s to %s %%)", plain(c.Unit), signed(c.Low), signed(c.High))
+}
+
+// median is an arm's of a metric; NaN where there is none.
+func (w *writer) median(unit, arm string) float64 {
+	for _, m := range w.a.Metrics {
+		for _, s := range m.Arms {
+			if m.Name == unit && s.Arm == arm {
+				return s.Median
+			}
+		}
+	}
+	return math.NaN()
+}
+
+// size is what is on disk.
+func (w *writer) size(c Cost) string {
+	what, times := "an adapter", ""
+	if strings.HasPrefix(c.Arm, "rank=full") {
+		what = "a model"
+	}
+	if c.Diff >= 0.5 {
+		times = fmt.Sprintf(", %s times the size", significant(1+c.Diff, 3))
+	}
+	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, figure(c.Unit, w.median(c.Unit, c.Arm)), figure(c.Unit, w.median(c.Unit, c.To)), times)
+}
+
+// target is how long each arm took to the held-out loss that was asked for.
+func (w *writer) target() []string {
+	i := slices.IndexFunc(w.a.Metrics, func(m Metric) bool { return m.Name == secToLoss })
+	if i < 0 {
+		return nil
+	}
+	m := w.a.Metrics[i]
+	what := "The target held-out loss"
+	if v := w.s.config("target-loss", "target_loss"); v != "" {
+		what = "A held-out loss of " + v
+	}
+	var parts []string
+	for _, a := range w.s.Arms {
+		i := slices.IndexFunc(m.Arms, func(s Summary) bool { return s.Arm == a.Name })
+		switch {
+		case i < 0:
+			parts = append(parts, fmt.Sprintf("%s never (none of %s did)", a.Name, count(len(a.Runs), "run")))
+		case m.Arms[i].Missing > 0:
+			n := m.Arms[i].N
+			parts = append(parts, fmt.Sprintf("%s in %s (only %d of %s did)", a.Name, figure(secToLoss, m.Arms[i].Median), n, count(n+m.Arms[i].Missing, "run")))
+		default:
+			parts = append(parts, fmt.Sprintf("%s in %s", a.Name, figure(secToLoss, m.Arms[i].Median)))
+		}
+	}
+	return []string{fmt.Sprintf("%s was reached by %s (median training time).", what, list(parts))}
+}

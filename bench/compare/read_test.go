@@ -1,0 +1,215 @@
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchunit"
+)
+
+// files writes contents as a.txt, b.txt, ... and gives their paths.
+func files(t *testing.T, contents ...string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for i, c := range contents {
+		p := filepath.Join(dir, string(rune('a'+i))+".txt")
+		require.NoError(t, os.WriteFile(p, []byte(c), 0o666))
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// told is a set in a line: arms with seed=values of one unit.
+func told(s *Set, unit string) string {
+	var b strings.Builder
+	for _, a := range s.Arms {
+		fmt.Fprintf(&b, "%s:", a.Name)
+		for _, r := range a.Runs {
+			if v, ok := r.Values[unit]; ok {
+				fmt.Fprintf(&b, " %d=%v", r.Seed, v)
+			}
+		}
+		b.WriteString("; ")
+	}
+	return strings.TrimSuffix(b.String(), "; ")
+}
+
+func TestReadResults(t *testing.T) {
+	for _, c := range []struct {
+		files []string
+		unit  string
+		want  string
+		notes []string
+		why   string
+	}{
+		{[]string{"BenchmarkRank/rank=8 3 1.5 loss\nBenchmarkRank/rank=8 3 1.6 loss\n"}, "loss", "rank=8: 1=1.5 2=1.6", nil, "run k has seed k"},
+		{[]string{"BenchmarkRank/rank=128-2 3 1 loss\nBenchmarkRank/rank=full-2 3 3 loss\nBenchmarkRank/rank=8-2 3 2 loss\n"}, "loss", "rank=8: 1=2; rank=128: 1=1; rank=full: 1=3", nil, "ranks by size, full last, without GOMAXPROCS"},
+		{[]string{"BenchmarkRank/rank=8/lr=1e-4 3 1 loss\nBenchmarkRank/rank=8/lr=2e-4 3 2 loss\n"}, "loss", "rank=8/lr=1e-4: 1=1; rank=8/lr=2e-4: 1=2", nil, "the end of a number is no GOMAXPROCS"},
+		{[]string{"BenchmarkRank/rank=8/lr=1e-4-16 3 1 loss\n"}, "loss", "rank=8/lr=1e-4: 1=1", nil, "but what follows it is"},
+		{[]string{"BenchmarkRank/rank=8/targets=q,v-4 3 1 loss\n"}, "loss", "rank=8/targets=q,v: 1=1", nil, "text with a suffix"},
+		{[]string{"BenchmarkRank/rank=8 3 250 ns/op\nBenchmarkRank/rank=16 3 500 ns/op\n"}, "ns/op", "rank=8: 1=250; rank=16: 1=500", nil, "in the unit that was written"},
+		{[]string{"BenchmarkRank/rank=8 3 0.5 sec/op\nBenchmarkRank/rank=16 3 250000000 ns/op\n"}, "sec/op", "rank=8: 1=0.5; rank=16: 1=0.25", nil, "two units of one measure"},
+		{[]string{"BenchmarkRank/rank=8 3 0 ns/op\n"}, "ns/op", "rank=8: 1=0", nil, "zero has a unit too"},
+		{[]string{"model: m\r\nBenchmarkRank/rank=8-2 \t 3\t 1.5 loss\r\n"}, "loss", "rank=8: 1=1.5", nil, "files from Windows"},
+		{[]string{"\ufeffBenchmarkRank/rank=8 3 1.5 loss\n"}, "loss", "rank=8: 1=1.5", nil, "and from its editor"},
+		{[]string{"goos: linux\nBenchmarkRank\nBenchmarkRank/rank=8\nBenchmarkRank/rank=8-2 3 1 loss\n--- BENCH: BenchmarkRank/rank=8-2\n    x.go:1: hello\nPASS\nok  \tlorabench/bench\t1.2s\n"}, "loss", "rank=8: 1=1", nil, "go test -v"},
+		{[]string{"BenchmarkRank/rank=8 3 1 loss\n", "BenchmarkRank/rank=8 3 2 loss\nBenchmarkRank/rank=16 3 3 loss\n"}, "loss", "rank=8: 1=1 2=2; rank=16: 1=3", nil, "files in order"},
+		{[]string{"BenchmarkPart/forward-2 3 5 ns/op\nBenchmarkRank/rank=8-2 3 1 loss\nBenchmarkStart 3 5 ns/op\nBenchmarkPart/head-2 3 5 ns/op\n"}, "loss", "rank=8: 1=1",
+			[]string{"3 results of other benchmarks left aside: Part, Start."}, "other benchmarks"},
+		{[]string{"model: m\ncommit: a\nBenchmarkRank/rank=8 3 1 loss\n", "model: m\ncommit: b\ngpu: G\nBenchmarkRank/rank=8 3 2 loss\n"}, "loss", "rank=8: 1=1 2=2",
+			[]string{"The runs are not all of one commit: a, b.", "b.txt says gpu: G, which earlier files do not say."}, "what may differ is noted"},
+		{[]string{"model: m\nBenchmarkRank/rank=8 3 1 loss\n", "BenchmarkRank/rank=8 3 2 loss\n"}, "loss", "rank=8: 1=1 2=2",
+			[]string{"b.txt does not say its model; earlier files do."}, "and what is not said"},
+	} {
+		s, err := ReadResults(files(t, c.files...)...)
+		require.NoError(t, err, c.why)
+		assert.Equal(t, c.want, told(s, c.unit), c.why)
+		assert.Equal(t, c.notes, s.Notes, c.why)
+	}
+}
+
+func TestReadResultsRefuses(t *testing.T) {
+	ok := "BenchmarkRank/rank=8 3 1 loss\n"
+	for _, c := range []struct {
+		files []string
+		want  []string
+		why   string
+	}{
+		{[]string{""}, []string{"a.txt: no result of BenchmarkRank/rank=..."}, "an empty file"},
+		{[]string{"BenchmarkPart/x 3 1 ns/op\n"}, []string{"a.txt: no result of BenchmarkRank"}, "other benchmarks only"},
+		{[]string{ok + "BenchmarkRank/rank=8 3 NaN loss\n"}, []string{"a.txt:2: rank=8: loss is NaN, want a finite number"}, "a run that diverged"},
+		{[]string{ok + "BenchmarkRank/rank=8 3 +Inf ns/op\n"}, []string{"a.txt:2: rank=8: ns/op is +Inf"}, "infinite"},
+		{[]string{ok + "BenchmarkRank/rank=8 3 1e999 loss\n"}, []string{"a.txt:2: ", "range"}, "too large for a number"},
+		{[]string{ok + "BenchmarkRank/rank=8-2   loaded the model\n"}, []string{"a.txt:2: parsing iteration count", "unreadable where a benchmark printed"}, "a line that output has split"},
+		{[]string{ok + "BenchmarkRank/rank=8 3\n"}, []string{"a.txt:2: missing measurements"}, "cut off"},
+		{[]string{ok + "BenchmarkRank/rank=8 3 1.5\n"}, []string{"a.txt:2: missing units"}, "cut off later"},
+		{[]string{"BenchmarkRank/rank=8 3 1 loss 2 loss\n"}, []string{"a.txt:1: rank=8: loss is there twice"}, "which of the two"},
+		{[]string{"BenchmarkRank/8 3 1 loss\n"}, []string{"a.txt:1: the result BenchmarkRank/8 names no rank"}, "another benchmark of that name"},
+		{[]string{"BenchmarkRank/rank=2 3 1 loss\nBenchmarkRank/rank= 3 1 loss\n"}, []string{"a.txt:2: the result BenchmarkRank/rank= names no rank"}, "no rank at all"},
+		{[]string{"model: m\n" + ok + "model: n\n" + ok}, []string{`a.txt:4: model is "n", at a.txt:2 it was "m"`}, "two models in a file"},
+		{[]string{"gpu: G\n" + ok, "gpu: H\n" + ok}, []string{`b.txt:2: gpu is "H", at a.txt:2 it was "G"`}, "two GPUs"},
+		{[]string{ok + "BenchmarkRank/rank=8-2 3 1 loss\n"}, []string{"a.txt:2: rank=8 was run with GOMAXPROCS 2, results before it with 1"}, "-cpu 1,2"},
+		{[]string{"Unit loss better=higher\n" + ok}, []string{"a.txt:1: Unit loss better=higher: it is better=lower in lorabench"}, "would turn the verdict around"},
+		{[]string{"Unit mine better=up\n" + ok}, []string{"a.txt:1: Unit mine better=up: want higher or lower"}, "no direction"},
+		{[]string{"Unit mine better=lower\nUnit mine better=higher\n" + ok}, []string{"a.txt:2: metadata better of unit mine already set to lower"}, "two directions"},
+		{[]string{strings.Repeat("x", 1<<17)}, []string{"a.txt:0: ", "token too long"}, "no text at all"},
+	} {
+		_, err := ReadResults(files(t, c.files...)...)
+		require.Error(t, err, c.why)
+		for _, w := range c.want {
+			assert.ErrorContains(t, err, w, c.why)
+		}
+	}
+	_, err := ReadResults()
+	assert.ErrorContains(t, err, "no result file given")
+	_, err = ReadResults(filepath.Join(t.TempDir(), "none.txt"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	p := files(t, ok)
+	_, err = ReadResults(p[0], p[0])
+	assert.ErrorContains(t, err, "is given twice")
+	_, err = ReadResults(t.TempDir())
+	assert.ErrorContains(t, err, "is a directory")
+}
+
+// Directions come from Unit lines, and ours need none.
+func TestUnits(t *testing.T) {
+	s, err := ReadResults(files(t, "Unit mine better=higher\nUnit fixed assume=exact\nUnit ns/op better=lower\n"+
+		"BenchmarkRank/rank=8 3 5 ns/op 1 mine 2 other 3 fixed 4 samples/sec 5 eval-loss 6 adapter-bytes\n")...)
+	require.NoError(t, err)
+	var got []string
+	for _, u := range s.Units {
+		got = append(got, u.Name+" "+u.Better)
+	}
+	assert.Equal(t, []string{"eval-loss lower", "samples/sec higher", "ns/op lower", "adapter-bytes lower", "mine higher", "other ", "fixed "}, got)
+	assert.Equal(t, []string{"adapter-bytes", "fixed"}, s.Exact)
+	assert.Equal(t, []string{"rank=8"}, s.Order)
+}
+
+// write writes a set as benchfmt's writer does.
+func write(t *testing.T, s *Set) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := benchfmt.NewWriter(&b)
+	for _, a := range s.Arms {
+		for _, r := range a.Runs {
+			res := &benchfmt.Result{Name: benchfmt.Name(benchmark + "/" + a.Name + "-3"), Iters: 1}
+			for _, u := range s.Units {
+				v, ok := r.Values[u.Name]
+				if !ok {
+					continue
+				}
+				tidy, unit := benchunit.Tidy(v, u.Name)
+				res.Values = append(res.Values, benchfmt.Value{Value: tidy, Unit: unit, OrigValue: v, OrigUnit: u.Name})
+			}
+			if len(res.Values) > 0 {
+				require.NoError(t, w.Write(res))
+			}
+		}
+	}
+	return b.Bytes()
+}
+
+// What lorabench writes comes back to the last digit.
+func TestExactValuesComeBack(t *testing.T) {
+	s := newSet(2)
+	s.add("ns/op", [][]float64{{436500000.123456, 1.0 / 3e-9}, {1e9 / 7, 3}})
+	s.add("loss", [][]float64{{math.Pi, math.E}, {1e-300, 1e300}})
+	got, err := ReadResults(files(t, string(write(t, s)))...)
+	require.NoError(t, err)
+	for _, u := range []string{"ns/op", "loss"} {
+		assert.Equal(t, told(s, u), told(got, u))
+	}
+}
+
+// A file of any bytes is an error with its name, or a set that can be analysed and written.
+func FuzzReadResults(f *testing.F) {
+	for _, s := range []string{
+		"BenchmarkRank/rank=8-2 3 1.5 loss 3 ns/op\nBenchmarkRank/rank=8-2 3 1.6 loss\nBenchmarkRank/rank=256-2 3 1.4 loss 4 ns/op\n",
+		"model: m\nUnit x better=higher\nUnit y assume=exact\nBenchmarkRank/rank=8/lr=1e-4 3 0 x -1 y\nBenchmarkRank/rank=full/lr=1e-4 3 0 x -1 y\n",
+		"BenchmarkRank/rank=8 1 1e308 MB/s 5 eval-loss\nBenchmarkRank/rank=9 1 1e-308 B/s 6 eval-loss\n",
+		"BenchmarkRank/rank=8 1 1 initial-GPU-GB 2 peak-GPU-GB\nBenchmarkRank/rank=9 1 2 initial-GPU-GB 3 peak-GPU-GB\n",
+		"BenchmarkRank/rank=1 1 1e308 x -1e308 loss\nBenchmarkRank/rank=1 1 -1e308 x 2 loss\nBenchmarkRank/rank=2 1 -1e308 x 3 loss\nBenchmarkRank/rank=2 1 9e307 x 1e-300 loss\n" +
+			"BenchmarkRank/rank=4 1 0 x 5 loss\nBenchmarkRank/rank=4 1 3 x 1e300 loss\n",
+		"BenchmarkRank/rank=1 1 1 x 3 loss\nBenchmarkRank/rank=1 1 2 x 3 loss\nBenchmarkRank/rank=2 1 4 x 4 loss\nBenchmarkRank/rank=2 1 3 x 3 loss\n" +
+			"BenchmarkRank/rank=4 1 9 x 5 loss\nBenchmarkRank/rank=4 1 3 x 4 loss\nBenchmarkRank/rank=4 1 3 x 4 loss\nBenchmarkRank/rank=full 1 3 x 4 loss\n",
+		"\ufeffBenchmarkRank/rank=8 1 1 a|b\r\nBenchmarkRank/rank=NaN 1 1 a|b\r\nBenchmarkPart/x 1 1 y\n",
+		"BenchmarkRank/rank=-1 1 9 sec-to-loss\nBenchmarkRank/rank=/-1 1 9 sec-to-loss\nBenchmarkRank/rank=x#01-1 1 1 sec-to-loss\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := newReader()
+		if err := r.read(bytes.NewReader(b), "fuzz.txt"); err != nil {
+			assert.ErrorContains(t, err, "fuzz.txt:")
+			return
+		}
+		s, err := r.set()
+		if err != nil {
+			return
+		}
+		a, err := Analyze(s, Options{})
+		require.NoError(t, err)
+		for _, m := range a.Metrics {
+			for _, p := range m.Pairs {
+				for _, v := range []float64{p.P, p.Corrected} {
+					assert.False(t, v < 0 || v > 1, "p is %v", v)
+				}
+				assert.False(t, p.Corrected < p.P)
+			}
+		}
+		text, markdown := written(t, a)
+		assert.NotEmpty(t, text)
+		assert.NotEmpty(t, markdown)
+		again := newReader()
+		require.NoError(t, again.read(bytes.NewReader(write(t, s)), "again.txt"))
+	})
+}

@@ -1,0 +1,114 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+// recorded is a finished run.
+func recorded(rank string, seed int64, change ...func(*record.Record)) *record.Record {
+	loss, rss := 3.1, int64(3)<<29
+	r := &record.Record{
+		Name: "rank=" + rank, Rank: rank, Seed: seed,
+		Settings: record.Settings{
+			Model: "m", Data: "d", Recipe: "reported", Alpha: 16, Dropout: 0.1, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
+			Batch: 4, Accum: 4, MaxLength: 1024, Device: "cpu", DType: "float32", Seed: seed, Steps: 100, TargetLoss: 3.2,
+		},
+		Model: record.ModelInfo{Name: "m", SHA256: "aa"}, Data: record.DataInfo{Name: "d", SHA256: "bb", Train: 90, Held: 10},
+		Machine:   record.Machine{Device: "cpu", CPU: "c", Threads: 2, Torch: "2.11.0", Commit: "abc"},
+		Trainable: 1000, AdapterBytes: 4096, Loss: 3.3, TrainLoss: 3.4, EvalLoss: &loss, GradNorm: 1, GlobalStep: 100,
+		Runtime: 50, SamplesPerSecond: 32, TokensPerSecond: 5000, PeakMemory: record.Peak{RSS: &rss},
+	}
+	for _, c := range change {
+		c(r)
+	}
+	return r
+}
+
+func TestFromRecords(t *testing.T) {
+	s, err := FromRecords([]*record.Record{
+		recorded("full", 42, func(r *record.Record) { r.Settings.Dropout, r.Settings.Alpha = 0, 0 }),
+		recorded("256", 42), recorded("8", 43), recorded("8", 42, func(r *record.Record) { r.Machine.Commit = "def" }),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "rank=8: 42=1.5 43=1.5; rank=256: 42=1.5; rank=full: 42=1.5", told(s, peakRSS), "by rank and seed, in GiB")
+	assert.Equal(t, "rank=8: 42=5e+08 43=5e+08; rank=256: 42=5e+08; rank=full: 42=5e+08", told(s, "ns/op"), "a step's time")
+	assert.Equal(t, "rank=8: 42=4096 43=4096; rank=256: 42=4096; rank=full: 42=4096", told(s, adapterBytes), "what result lines lack")
+	assert.Equal(t, "rank=8: 42=1000 43=1000; rank=256: 42=1000; rank=full: 42=1000", told(s, parameters))
+	assert.Equal(t, []string{adapterBytes, parameters}, s.Exact)
+	assert.Equal(t, "3.2", s.config("target-loss"))
+	assert.Equal(t, "abc", s.config("commit"))
+	assert.Empty(t, s.config("gpu"), "what is not there is not said")
+	assert.Equal(t, []string{"The runs are not all of one commit: abc, def."}, s.Notes)
+	units := map[string]string{}
+	for _, u := range s.Units {
+		units[u.Name] = u.Better
+	}
+	assert.Equal(t, map[string]string{
+		evalLoss: "lower", "train-loss": "lower", "loss": "lower", samples: "higher", "tokens/sec": "higher", "ns/op": "lower",
+		peakRSS: "lower", adapterBytes: "lower", parameters: "", "grad-norm": "",
+	}, units)
+	assert.Equal(t, evalLoss, s.Units[0].Name, "what is judged by comes first")
+	_, err = Analyze(s, Options{})
+	require.NoError(t, err)
+}
+
+// Alpha may follow the rank, and what an arm's name says may differ from arm to arm.
+func TestArmsOfRecordsMayDiffer(t *testing.T) {
+	rate := func(lr float64) func(*record.Record) {
+		return func(r *record.Record) {
+			r.Settings.LR, r.Name = lr, fmt.Sprintf("rank=%s/lr=%g", r.Rank, lr)
+		}
+	}
+	s, err := FromRecords([]*record.Record{
+		recorded("8", 1, rate(2e-4)), recorded("8", 2, rate(2e-4)), recorded("8", 1, rate(1e-4)),
+		recorded("16", 1, rate(1e-4), func(r *record.Record) { r.Settings.Alpha, r.Settings.RSLoRA = 32, true }),
+		recorded("full", 1, rate(1e-5), func(r *record.Record) { r.Settings.Targets = nil }),
+	})
+	require.NoError(t, err)
+	assert.Len(t, s.Arms, 4)
+	assert.False(t, s.onlyRanks())
+}
+
+func TestFromRecordsRefuses(t *testing.T) {
+	with := func(rank string, seed int64, change func(*record.Record)) []*record.Record {
+		return []*record.Record{recorded("8", 1), recorded(rank, seed, change)}
+	}
+	const study = "they are not of one study"
+	for _, c := range []struct {
+		rs   []*record.Record
+		want []string
+		why  string
+	}{
+		{nil, []string{"no run records"}, "nothing"},
+		{with("16", 1, func(r *record.Record) { r.Model.SHA256 = "cc" }), []string{`rank=8,seed=1 has model sha256 "aa", rank=16,seed=1 has "cc"`, study}, "another model of the same name"},
+		{with("16", 1, func(r *record.Record) { r.Data.SHA256 = "cc" }), []string{`data sha256 "bb"`, `"cc"`, study}, "other data"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Recipe = "assigned" }), []string{`recipe "reported"`, `"assigned"`, study}, "another recipe"},
+		{with("16", 1, func(r *record.Record) { r.Machine.GPU = "H100" }), []string{`gpu ""`, `"H100"`, study}, "another machine"},
+		{with("16", 1, func(r *record.Record) { r.Settings.DType = "bfloat16" }), []string{`dtype "float32"`, `"bfloat16"`, study}, "another precision"},
+		{with("16", 1, func(r *record.Record) { r.GlobalStep = 50 }), []string{"global_step 100", "has 50", study}, "fewer steps"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Batch = 8 }), []string{"per_device_train_batch_size 4", "has 8", study}, "another batch"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 }), []string{"lora_dropout 0.1", "has 0", study}, "another dropout"},
+		{with("16", 1, func(r *record.Record) { r.Settings.LR = 1e-4 }), []string{"learning_rate 0.0002", "has 0.0001", study}, "another rate that no name tells"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Targets = []string{"q_proj"} }), []string{"target_modules [q_proj v_proj]", "has [q_proj]"}, "other projections that no name tells"},
+		{[]*record.Record{recorded("full", 1), recorded("8", 1), recorded("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 })}, []string{"rank=8,seed=1 has lora_dropout 0.1"}, "also where full, which has none, comes first"},
+		{with("8", 2, func(r *record.Record) { r.Settings.Alpha = 32 }), []string{"rank=8,seed=1 has lora_alpha 16, rank=8,seed=2 has 32", "differ in their seed only"}, "two scales under one name"},
+		{with("8", 2, func(r *record.Record) { r.Trainable = 2000 }), []string{"trainable_parameters 1000", "2000"}, "two sizes under one name"},
+		{with("8", 1, func(*record.Record) {}), []string{"two records of rank=8 with seed 1"}, "a run that counts twice"},
+		{with("16", 1, func(r *record.Record) { r.Loss = math.NaN() }), []string{"rank=16,seed=1: loss is NaN, want a finite number: the run diverged"}, "a run that diverged"},
+		{with("16", 1, func(r *record.Record) { v := math.Inf(1); r.EvalLoss = &v }), []string{"rank=16,seed=1: eval-loss is +Inf"}, "infinite held-out loss"},
+		{with("16", 1, func(r *record.Record) { r.GlobalStep, r.Runtime = 0, 0 }), []string{"of no finished run"}, "no run"},
+	} {
+		_, err := FromRecords(c.rs)
+		require.Error(t, err, c.why)
+		for _, w := range c.want {
+			assert.ErrorContains(t, err, w, c.why)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package events
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+//go:embed testdata/read.py
+var reader string
+
+// tensorboardPython is a Python that has tensorboard, or the reasons why there is none.
+func tensorboardPython() (string, error) {
+	var why []error
+	for _, name := range []string{os.Getenv("LORABENCH_PEER_PYTHON"), "python3"} {
+		if name == "" {
+			continue
+		}
+		out, err := exec.Command(name, "-c", "import tensorboard").CombinedOutput()
+		if err == nil {
+			return name, nil
+		}
+		said := strings.Split(strings.TrimSpace(string(out)), "\n")
+		why = append(why, fmt.Errorf("%s: %w: %s", name, err, said[len(said)-1]))
+	}
+	return "", errors.Join(why...)
+}
+
+// TestTensorBoardReads has the real package read what was written, as the server does: by folder.
+func TestTensorBoardReads(t *testing.T) {
+	python, why := tensorboardPython()
+	if why != nil {
+		t.Skipf("no Python with the package tensorboard (python3, or LORABENCH_PEER_PYTHON): %v", why)
+	}
+	dir := t.TempDir()
+	one, two := example(), example()
+	two.Seed = 43
+	require.NoError(t, Save(dir, one))
+	require.NoError(t, Save(dir, two))
+
+	cmd := exec.Command(python, "-c", reader, filepath.Join(dir, "tensorboard"))
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var runs map[string]struct {
+		Scalars map[string][][3]float64 // step, value, wall time
+		Texts   map[string]string
+	}
+	require.NoError(t, json.Unmarshal(out, &runs))
+	require.Len(t, runs, 2, "each folder is a run")
+	run, ok := runs["rank=8,targets=q,v,seed=42"]
+	require.True(t, ok)
+
+	entries, err := history(one)
+	require.NoError(t, err)
+	began := float64(start.UnixMilli()) / 1000
+	want := map[string][][3]float64{}
+	for _, e := range entries {
+		for _, v := range e.values {
+			name := "train/" + v.key
+			if v.key == "eval_loss" {
+				name = "eval/loss"
+			}
+			want[name] = append(want[name], [3]float64{float64(e.step), float64(float32(v.v)), began + e.seconds})
+		}
+	}
+	require.Equal(t, want, run.Scalars)
+	for _, name := range []string{"train/loss", "train/grad_norm", "train/learning_rate", "train/epoch", "eval/loss", "train/train_loss",
+		"train/train_runtime", "train/train_samples_per_second", "train/train_steps_per_second", "train/total_flos"} {
+		require.NotEmpty(t, run.Scalars[name], "the callback's name for it")
+	}
+
+	var args map[string]any
+	require.NoError(t, json.Unmarshal([]byte(run.Texts["args/text_summary"]), &args), "the settings are JSON")
+	require.Equal(t, 42.0, args["seed"], "the run's own seed, not that of the first run")
+	require.Equal(t, "instructions <&>", args["data"])
+	require.Contains(t, run.Texts["model_config/text_summary"], `"hidden_size": 1024`)
+}

@@ -1,0 +1,73 @@
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Read reads one record's file. A field it does not know is an error: the file is of another version,
+// and a figure would be lost without a word.
+func Read(path string) (*Record, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil {
+		return nil, fmt.Errorf("%s: %w: it is no run record of this version of lorabench; run the benchmark again with -out", path, err)
+	}
+	if d.More() {
+		return nil, fmt.Errorf("%s: something follows the record: write one record to a file", path)
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+func (r *Record) check() error {
+	switch {
+	case r.Name == "":
+		return fmt.Errorf(`"name" is missing: want the sub-benchmark's, such as rank=8`)
+	case r.Rank == "":
+		return fmt.Errorf(`"rank" is missing`)
+	case r.GlobalStep < 1:
+		return fmt.Errorf(`"global_step" is %d, want at least 1`, r.GlobalStep)
+	case len(r.Steps) > r.GlobalStep:
+		return fmt.Errorf(`"log_history" has %d steps, "global_step" is %d`, len(r.Steps), r.GlobalStep)
+	case !(r.Runtime > 0):
+		return fmt.Errorf(`"train_runtime" is %v, want more than 0`, r.Runtime)
+	}
+	return nil
+}
+
+// ReadDir reads the records in a folder: its files NAME,seed=N.json, in the order in which they were
+// run as far as names and seeds tell it: by name as first seen in numeric order of ranks, then by seed.
+func ReadDir(dir string) ([]*Record, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*seed=*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s has no run record (rank=R,seed=S.json): run the benchmark with -out=%s", dir, dir)
+	}
+	var rs []*Record
+	for _, p := range paths {
+		r, err := Read(p)
+		if err != nil {
+			return nil, err
+		}
+		rs = append(rs, r)
+	}
+	slices.SortFunc(rs, func(a, b *Record) int {
+		return cmp.Or(Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
+	})
+	return rs, nil
+}

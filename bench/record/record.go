@@ -1,0 +1,97 @@
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"lorabench/internal/file"
+)
+
+// Record is everything about one run, with exact values: what a result line rounds to four digits,
+// and what it leaves out. Keys are the Trainer's where it has the figure. A pointer that is nil is a
+// figure that was not measured.
+type Record struct {
+	Name     string    `json:"name"` // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
+	Rank     string    `json:"rank"`
+	Seed     int64     `json:"seed"`
+	Started  time.Time `json:"started"` // when its clock was started
+	Settings Settings  `json:"settings"`
+	Scaling  float64   `json:"scaling,omitempty"` // of B A
+	Model    ModelInfo `json:"model"`
+	Data     DataInfo  `json:"data"`
+	Machine  Machine   `json:"machine"`
+
+	Trainable    int64    `json:"trainable_parameters"`
+	AdapterBytes int64    `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
+	Loss         float64  `json:"loss"`          // mean of the last Window steps, as last logged
+	TrainLoss    float64  `json:"train_loss"`    // mean of all steps
+	EvalLoss     *float64 `json:"eval_loss,omitempty"`
+	GradNorm     float64  `json:"grad_norm"` // of the last step, before clipping
+	LearningRate float64  `json:"learning_rate"`
+	GlobalStep   int      `json:"global_step"`
+	Epoch        float64  `json:"epoch"`
+
+	Runtime            float64 `json:"train_runtime"` // seconds
+	SamplesPerSecond   float64 `json:"train_samples_per_second"`
+	StepsPerSecond     float64 `json:"train_steps_per_second"`
+	TokensPerSecond    float64 `json:"real_tokens_per_second"`
+	ProcessedPerSecond float64 `json:"processed_tokens_per_second"` // with what CUDA graphs fill rows up with
+	RealTokens         int64   `json:"real_tokens"`
+	ProcessedTokens    int64   `json:"processed_tokens"`
+	PaddedTokens       int64   `json:"padded_tokens"` // what a trainer that pads would have computed
+	TotalFLOPs         float64 `json:"total_flos"`    // as the Trainer counts: with padding
+
+	// SecondsToTarget is the training time up to the first held-out loss of at most
+	// Settings.TargetLoss; nil where there is no target or it was not reached.
+	SecondsToTarget *float64 `json:"seconds_to_target_loss,omitempty"`
+
+	InitialMemory Peak       `json:"memory_initial"`
+	PeakMemory    Peak       `json:"memory_peak"`
+	Memory        []Category `json:"memory,omitempty"`
+	Others        []Holder   `json:"other_processes,omitempty"` // nil also where nobody could tell
+
+	// Graphs is the number of CUDA graphs that were recorded, GraphsFailed why there are no more.
+	Graphs       int    `json:"cuda_graphs,omitempty"`
+	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
+
+	Steps []Step `json:"log_history"`
+	Evals []Eval `json:"eval_history,omitempty"`
+}
+
+// Step is one optimizer step.
+type Step struct {
+	Step         int     `json:"step"`
+	Loss         float64 `json:"loss"`
+	GradNorm     float64 `json:"grad_norm"`
+	LearningRate float64 `json:"learning_rate"`
+	Tokens       int     `json:"tokens"`
+}
+
+// Eval is the held-out loss after a step. Seconds is the training time up to there, evaluations not
+// counted.
+type Eval struct {
+	Step    int     `json:"step"`
+	Loss    float64 `json:"eval_loss"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Window is the number of steps between two of the Trainer's logs in the reference run, over which
+// the logged loss is a mean.
+const Window = 10
+
+// FileName is the record's file name without its ending: the sub-benchmark's name and the seed.
+func (r *Record) FileName() string {
+	return fmt.Sprintf("%s,seed=%d", strings.ReplaceAll(r.Name, "/", ","), r.Seed)
+}
+
+// Save writes the record into dir, as rank=R,seed=S.json or with whatever else varies.
+func (r *Record) Save(dir string) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return file.Write(filepath.Join(dir, r.FileName()+".json"), append(b, '\n'))
+}

@@ -1,0 +1,80 @@
+// Lorareport reads the run records that the benchmark wrote into a folder, prints the run summary and
+// the verdict, and writes the page, report.html, its figures and summary.md beside them.
+//
+//	go run ./bench/report/lorareport -out=out
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"lorabench/bench/record"
+	"lorabench/bench/report"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the command: 0 for a report, 1 for records that none can be made of, 2 for wrong flags.
+func run(args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("lorareport", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
+	var o report.Options
+	fs.Float64Var(&o.Margin, "margin", 0.01, "how much higher a held-out loss may be, relative to the best, and still be as good")
+	fs.Float64Var(&o.Alpha, "alpha", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - alpha")
+	fs.IntVar(&o.Width, "width", 120, "columns of the terminal")
+	if err := fs.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return 0
+		}
+		return 2
+	}
+	for _, f := range []struct {
+		name, want string
+		value      any
+		ok         bool
+	}{
+		{"margin", "more than 0 and below 1", o.Margin, o.Margin > 0 && o.Margin < 1},
+		{"alpha", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
+		{"width", "at least 40", o.Width, o.Width >= 40},
+	} {
+		if !f.ok {
+			fmt.Fprintf(stderr, "lorareport: -%s is %v, want %s\n", f.name, f.value, f.want)
+			return 2
+		}
+	}
+	if fs.NArg() > 0 {
+		fmt.Fprintf(stderr, "lorareport: %q is no flag: the folder of records is named by -out\n", fs.Arg(0))
+		return 2
+	}
+	if err := write(*out, o, stdout); err != nil {
+		fmt.Fprintln(stderr, "lorareport:", err)
+		return 1
+	}
+	return 0
+}
+
+func write(dir string, o report.Options, stdout io.Writer) error {
+	rs, err := record.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	a, err := report.Write(dir, rs, o)
+	if err != nil {
+		return err
+	}
+	if err := report.WriteSummary(stdout, rs, o); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(stdout); err != nil {
+		return err
+	}
+	if err := report.WriteVerdict(stdout, a, o); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "\nThe report is %s.\n", filepath.Join(dir, "report.html"))
+	return err
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden file")
+
+// records of two ranks and three seeds, by a formula.
+func records(t *testing.T) string {
+	dir := t.TempDir()
+	for i, rank := range []string{"8", "16"} {
+		for k := range 3 {
+			f := float64(i) + 0.1*float64(k)
+			eval, rss := 1.5-0.0001*f, int64(200<<20+i<<20+k<<12)
+			r := &record.Record{
+				Name: "rank=" + rank, Rank: rank, Seed: int64(42 + k), Scaling: 2 - float64(i),
+				Settings:  record.Settings{Model: "m", Data: "d", Recipe: "reported", Alpha: 16, LR: 2e-4, Targets: []string{"q_proj"}, Batch: 4, Accum: 4, MaxLength: 64, Order: "random", Device: "cpu", DType: "float32", Graphs: "off", Eval: 10, Steps: 2},
+				Model:     record.ModelInfo{Name: "m", SHA256: "00", Parameters: 1000000},
+				Data:      record.DataInfo{Name: "d", SHA256: "01", Train: 100, Held: 10},
+				Machine:   record.Machine{Device: "cpu", CPU: "A processor", Threads: 2, OS: "linux/amd64", Go: "go1.26.8", Torch: "2.11.0", Commit: "53bd62dbc571"},
+				Trainable: 10000 * int64(i+1), AdapterBytes: 40000 * int64(i+1), Loss: 1.6 - 0.001*f, TrainLoss: 1.7 - 0.001*f, EvalLoss: &eval, GradNorm: 0.5, GlobalStep: 2, Epoch: 0.32,
+				Runtime: 1 + 0.05*f, SamplesPerSecond: 32 / (1 + 0.05*f), StepsPerSecond: 2 / (1 + 0.05*f), TokensPerSecond: 900 / (1 + 0.05*f), ProcessedPerSecond: 900 / (1 + 0.05*f), TotalFLOPs: 1e9,
+				InitialMemory: record.Peak{RSS: &rss}, PeakMemory: record.Peak{RSS: &rss},
+				Steps: []record.Step{{Step: 1, Loss: 1.8, GradNorm: 0.6, LearningRate: 2e-4, Tokens: 450}, {Step: 2, Loss: 1.6 - 0.001*f, GradNorm: 0.5, LearningRate: 1e-4, Tokens: 450}},
+			}
+			require.NoError(t, r.Save(dir))
+		}
+	}
+	return dir
+}
+
+func TestRun(t *testing.T) {
+	dir := records(t)
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run([]string{"-out=" + dir, "-width=90"}, &stdout, &stderr), stderr.String())
+	require.Empty(t, stderr.String())
+	got := strings.ReplaceAll(stdout.String(), dir, "DIR")
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o777))
+		require.NoError(t, os.WriteFile("testdata/run.txt", []byte(got), 0o666))
+	}
+	want, err := os.ReadFile("testdata/run.txt")
+	require.NoError(t, err, "run the tests with -update")
+	require.Equal(t, string(want), got)
+	for _, f := range []string{"report.html", "summary.md", "figures/loss.svg", "figures/loss.png", "figures/front-speed.svg"} {
+		assert.FileExists(t, filepath.Join(dir, f))
+	}
+	require.Equal(t, 0, run([]string{"-out=" + dir}, &stdout, &stderr), "a report beside the records is no record to the next one")
+}
+
+func TestRefused(t *testing.T) {
+	empty, broken := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(broken, "rank=8,seed=1.json"), []byte("{"), 0o666))
+	for _, c := range []struct {
+		why  string
+		args []string
+		code int
+		want string
+	}{
+		{"no folder", []string{"-out=" + filepath.Join(empty, "no")}, 1, "no run record"},
+		{"no records in it", []string{"-out=" + empty}, 1, "no run record"},
+		{"half a record", []string{"-out=" + broken}, 1, "rank=8,seed=1.json"},
+		{"a flag that is not there", []string{"-ot=x"}, 2, "-ot"},
+		{"a margin of nothing", []string{"-margin=0"}, 2, "-margin is 0"},
+		{"a margin in per cent", []string{"-margin=5"}, 2, "-margin is 5"},
+		{"no chance at all", []string{"-alpha=0"}, 2, "-alpha is 0"},
+		{"a coin", []string{"-alpha=0.5"}, 2, "-alpha is 0.5"},
+		{"not a number passes no bound", []string{"-margin=NaN"}, 2, "-margin is NaN"},
+		{"too narrow for a table", []string{"-width=3"}, 2, "-width is 3"},
+		{"a folder without its flag", []string{"out"}, 2, "-out"},
+		{"help is no error", []string{"-help"}, 0, "-margin"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, c.code, run(c.args, &stdout, &stderr), c.why)
+		require.Contains(t, stderr.String(), c.want, c.why)
+		require.Empty(t, stdout.String(), c.why)
+	}
+}

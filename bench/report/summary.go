@@ -1,0 +1,197 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"lorabench/bench/record"
+)
+
+// line is a figure of the run summary: how it is read from a record and why it may be missing.
+type line struct {
+	group, label string
+	format       format
+	value        func(*record.Record) float64 // NaN is missing
+	why          func(*record.Record) string
+}
+
+// gib4 keeps four digits: a small model is all behind the point.
+func gib4(v float64) string { return significant(4)(v / record.GiB) }
+
+// summary are the run summary's lines: the reference run's, all of them, under its names, and then
+// what it did not report.
+var summary = []line{
+	{"Memory", "GPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return number(r.InitialMemory.GPUAllocated) }, noGPU},
+	{"", "GPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return number(r.PeakMemory.GPUAllocated) }, noGPU},
+	{"", "GPU memory, reserved: peak (GiB)", gib4, func(r *record.Record) float64 { return number(r.PeakMemory.GPUReserved) }, noGPU},
+	{"", "CPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return number(r.InitialMemory.RSS) }, noRSS},
+	{"", "CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return number(r.PeakMemory.RSS) }, noRSS},
+
+	{"Training", "total_flos", significant(4), func(r *record.Record) float64 { return positive(r.TotalFLOPs) }, because("not counted")},
+	{"", "epoch", significant(5), func(r *record.Record) float64 { return r.Epoch }, notFinite},
+	{"", "global_step", fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, notFinite},
+	{"", "grad_norm", significant(4), func(r *record.Record) float64 { return r.GradNorm }, notFinite},
+	{"", "learning_rate", significant(4), func(r *record.Record) float64 { return r.LearningRate }, notFinite},
+	{"", "loss", fixed(4), func(r *record.Record) float64 { return r.Loss }, notFinite},
+	{"", "train_loss", fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, notFinite},
+	{"", "eval_loss", fixed(4), evalLoss, noEval},
+	{"", "eval_loss before training", fixed(4), func(r *record.Record) float64 { return number(r.Data.EvalLossBase) }, noEval},
+
+	{"Speed", "runtime (s)", significant(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
+	{"", "samples per second", significant(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
+	{"", "steps per second", significant(4), func(r *record.Record) float64 { return r.StepsPerSecond }, notFinite},
+	{"", "real tokens per second", significant(4), func(r *record.Record) float64 { return r.TokensPerSecond }, notFinite},
+	{"", "processed tokens per second", significant(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, notFinite},
+	{"", "seconds to the target loss", significant(4), func(r *record.Record) float64 { return number(r.SecondsToTarget) }, notReached},
+
+	{"Adapter", "trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, notFinite},
+	{"", "share of the model's parameters (%)", significant(3), trainedShare, because("the model's parameters were not counted")},
+	{"", "adapter on disk (MiB)", significant(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, because("not saved")},
+	{"", "lora_alpha", plain, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
+	{"", "scaling of BA", significant(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
+}
+
+func because(why string) func(*record.Record) string {
+	return func(*record.Record) string { return why }
+}
+
+var notFinite = because("not a finite number")
+
+func noGPU(r *record.Record) string {
+	if strings.HasPrefix(r.Machine.Device, "cuda") {
+		return "the GPU's allocator gave no figure"
+	}
+	return "no GPU: trained on " + clean(r.Machine.Device)
+}
+
+func noRSS(*record.Record) string {
+	return "the system did not let the process reset its own peak"
+}
+
+func noEval(r *record.Record) string {
+	if r.Data.Held == 0 {
+		return "no records were held out"
+	}
+	return "the held-out loss was not computed"
+}
+
+func notReached(r *record.Record) string {
+	return "held-out loss " + plain(r.Settings.TargetLoss) + " was not reached"
+}
+
+func noAdapter(*record.Record) string { return "rank full has no adapter" }
+
+func onlyAdapter(r *record.Record, v float64) float64 {
+	if r.Rank == record.Full {
+		return number[float64](nil)
+	}
+	return v
+}
+
+func trainedShare(r *record.Record) float64 {
+	return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
+}
+
+// positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
+func positive(v float64) float64 {
+	if v > 0 {
+		return v
+	}
+	return number[float64](nil)
+}
+
+// shown says whether a line is in the table at all: sec-to-loss is a figure only with a target.
+func (l line) shown(arms []*arm) bool {
+	if l.label != "seconds to the target loss" {
+		return true
+	}
+	for _, a := range arms {
+		if a.Runs[0].Settings.TargetLoss > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// cell is the figure over runs: their median, and the range where they differ.
+func (l line) cell(t *table, runs []*record.Record) cell {
+	var vs []float64
+	why := ""
+	for _, r := range runs {
+		v := l.value(r)
+		if vs = append(vs, v); !finite(v) {
+			why = l.why(r)
+		}
+	}
+	s := spreadOf(vs)
+	c := cell{Text: l.format(s.Median)}
+	if lo, hi := l.format(s.Min), l.format(s.Max); lo != hi {
+		c.Range = lo + "–" + hi
+	}
+	switch {
+	case why == "":
+	case s.N == 0:
+		c.Note = t.note(why)
+	default:
+		c.Note = t.note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(runs), why))
+	}
+	return c
+}
+
+// byArm is the summary with a column for each arm: over seeds where there are several.
+func byArm(arms []*arm) *table {
+	t := &table{ID: "summary", Caption: "Run summary: one run for each arm.", Head: []column{{Name: "figure"}}}
+	if n := seeds(arms); n > 1 {
+		t.Caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
+	}
+	for _, a := range arms {
+		t.Head = append(t.Head, column{Name: a.Name})
+	}
+	fill(t, arms, func(l line) (cells []cell) {
+		for _, a := range arms {
+			cells = append(cells, l.cell(t, a.Runs))
+		}
+		return cells
+	})
+	return t
+}
+
+// bySeed are an arm's own runs, a column for each.
+func bySeed(a *arm, id string) *table {
+	t := &table{ID: id, Caption: a.Name + ", each run", Head: []column{{Name: "figure"}}}
+	for _, r := range a.Runs {
+		t.Head = append(t.Head, column{Name: fmt.Sprintf("seed %d", r.Seed)})
+	}
+	fill(t, []*arm{a}, func(l line) (cells []cell) {
+		for _, r := range a.Runs {
+			cells = append(cells, l.cell(t, []*record.Record{r}))
+		}
+		return cells
+	})
+	return t
+}
+
+func fill(t *table, arms []*arm, cells func(line) []cell) {
+	for _, l := range summary {
+		if l.group != "" {
+			t.Rows = append(t.Rows, row{Group: l.group})
+		}
+		if l.shown(arms) {
+			t.add(l.label, cells(l)...)
+		}
+	}
+}
+
+// WriteSummary writes the run summary for a terminal o.Width columns wide.
+func WriteSummary(w io.Writer, rs []*record.Record, o Options) error {
+	arms, err := group(rs)
+	if err != nil {
+		return err
+	}
+	t := byArm(arms)
+	if _, err := fmt.Fprintln(w, t.Caption); err != nil {
+		return err
+	}
+	return t.writeText(w, o.width())
+}

@@ -1,0 +1,150 @@
+// Package gpu tells who else uses a GPU, by NVIDIA's management library (NVML), which the driver
+// brings: it is opened at run time, so that one program serves machines with a GPU and without.
+package gpu
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+
+	"lorabench/bench/record"
+)
+
+// Others are the processes besides this one that hold memory of CUDA device n, as CUDA numbers it for
+// this process; none is an empty list. Of a card that is cut up (MIG) it is those of the part that
+// CUDA_VISIBLE_DEVICES names, and of the whole card where that names no part.
+//
+// Ask while this process holds memory of the device. In a container the driver may list the numbers
+// that processes have on the host: this process is then one of them, but nobody can tell which, and
+// each other one is a Holder with PID 0.
+//
+// It is an error where the management library is missing, where there is no such device, or where
+// nobody can tell which card CUDA means by n.
+func Others(n int) ([]record.Holder, error) {
+	nv, err := openNVML(libraryNames...)
+	if err != nil {
+		return nil, err
+	}
+	defer nv.close()
+	return others(n, nv, thisProcess())
+}
+
+// card is a GPU, or a part of one where its UUID begins with MIG-.
+type card struct {
+	uuid, name string
+	pci        [3]uint32 // domain, bus, device
+}
+
+// process is one that holds memory of a card. bytes is 0 where the driver does not tell.
+type process struct {
+	pid   int
+	bytes int64
+}
+
+// library is what is asked of NVML.
+type library interface {
+	cards() ([]card, error)
+	processes(card) ([]process, error)
+	processName(pid int) string // "" where it does not tell
+}
+
+// self is what is known of this process.
+type self struct {
+	pid    int
+	env    func(string) (string, bool)
+	nested bool                 // other processes may have other numbers outside, as in a container
+	cuda   bool                 // it has opened CUDA
+	comm   func(pid int) string // a process's name, "" where there is no such process
+}
+
+func others(n int, lib library, me self) ([]record.Holder, error) {
+	all, err := lib.cards()
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b card) int { return slices.Compare(a.pci[:], b.pci[:]) })
+	c, err := find(n, all, me, func(c card) bool {
+		ps, err := lib.processes(c)
+		return err == nil && holds(ps, me.pid)
+	})
+	if err != nil {
+		return nil, err
+	}
+	ps, err := lib.processes(c)
+	if err != nil {
+		return nil, err
+	}
+	return holders(ps, lib, me), nil
+}
+
+func holds(ps []process, pid int) bool {
+	return slices.ContainsFunc(ps, func(p process) bool { return p.pid == pid })
+}
+
+// holders are the processes of a card besides this one.
+func holders(ps []process, lib library, me self) []record.Holder {
+	hs := []record.Holder{}
+	if me.nested && me.cuda && !holds(ps, me.pid) {
+		for range max(0, len(ps)-1) {
+			hs = append(hs, record.Holder{Name: "unknown (seen from a container)"})
+		}
+		return hs
+	}
+	for _, p := range ps {
+		if p.pid == me.pid {
+			continue
+		}
+		name := ""
+		if !me.nested || holds(ps, me.pid) {
+			name = me.comm(p.pid)
+		}
+		hs = append(hs, record.Holder{PID: p.pid, Name: cmp.Or(name, lib.processName(p.pid)), Bytes: p.bytes})
+	}
+	slices.SortFunc(hs, func(a, b record.Holder) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.PID, b.PID)) })
+	return hs
+}
+
+// find is the card that CUDA numbers n for this process. used tells whether this process holds
+// memory of a card: where CUDA's order cannot be known, that decides.
+func find(n int, all []card, me self, used func(card) bool) (card, error) {
+	list, set := me.env("CUDA_VISIBLE_DEVICES")
+	seen, byNumber, err := visible(list, set, all)
+	if err != nil {
+		return card{}, err
+	}
+	if n < 0 || n >= len(seen) {
+		return card{}, fmt.Errorf("gpu: CUDA device %d: this process sees %d of %d GPUs%s", n, len(seen), len(all), shown(list, set))
+	}
+	// By itself CUDA puts the fastest card first and does not say how the others follow. Between cards
+	// of one name there is no faster one, and their order is that of the bus, as NVML's.
+	order, _ := me.env("CUDA_DEVICE_ORDER")
+	if !byNumber || order == "PCI_BUS_ID" || sameName(all) {
+		return seen[n], nil
+	}
+	var mine []card
+	for _, c := range all {
+		if used(c) {
+			mine = append(mine, c)
+		}
+	}
+	if len(mine) == 1 {
+		return mine[0], nil
+	}
+	return card{}, fmt.Errorf("gpu: the %d GPUs are of different kinds, and nobody can tell which one CUDA numbers %d: set CUDA_DEVICE_ORDER=PCI_BUS_ID", len(all), n)
+}
+
+func sameName(all []card) bool {
+	return !slices.ContainsFunc(all, func(c card) bool { return c.name != all[0].name })
+}
+
+func shown(list string, set bool) string {
+	if !set {
+		return ""
+	}
+	return fmt.Sprintf(" (CUDA_VISIBLE_DEVICES is %q)", list)
+}
+
+func thisProcess() self {
+	return self{pid: os.Getpid(), env: os.LookupEnv, nested: nested(), cuda: cudaOpened(), comm: comm}
+}
