@@ -24,6 +24,8 @@ func TestMemoryIsPredicted(t *testing.T) {
 		{"without dropout there are no masks", []string{"-dropout=0", "-model-dropout=0"}, "64"},
 		{"all linear layers keep their inputs", []string{"-targets=q_proj,k_proj,v_proj,out_proj,fc1,fc2"}, "16"},
 		{"checkpointing keeps inputs and masks", []string{"-checkpoint"}, "8"},
+		{"DoRA keeps masks alone", []string{"-dora"}, "8"},
+		{"DoRA without dropout keeps nothing", []string{"-dora", "-dropout=0", "-model-dropout=0"}, "64"},
 		{"every weight is trained", nil, "full"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

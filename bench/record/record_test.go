@@ -1,0 +1,103 @@
+package record_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+func made(name string, seed int64) *record.Record {
+	rss, loss := int64(3<<30), 1.5
+	return &record.Record{Name: name, Rank: "8", Seed: seed, Started: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), GlobalStep: 2, Runtime: 4,
+		Loss: 1.75, TrainLoss: 2, EvalLoss: &loss, SamplesPerSecond: 8, TokensPerSecond: 100, GradNorm: 0.5, PeakMemory: record.Peak{RSS: &rss},
+		Steps: []record.Step{{Step: 1, Loss: 2.25}, {Step: 2, Loss: 1.75}}}
+}
+
+func TestARecordSurvivesItsFile(t *testing.T) {
+	dir := t.TempDir()
+	r := made("rank=8/lr=1e-4/targets=q,v", 7)
+	require.NoError(t, r.Save(dir))
+	back, err := record.Read(filepath.Join(dir, "rank=8,lr=1e-4,targets=q,v,seed=7.json"))
+	require.NoError(t, err)
+	require.Equal(t, r, back)
+}
+
+func TestReadDirIsInOrder(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"rank=full", "rank=128", "rank=8", "rank=16"} {
+		for _, seed := range []int64{10, 9} {
+			require.NoError(t, made(name, seed).Save(dir))
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "peer.json"), []byte("{}"), 0o644))
+	rs, err := record.ReadDir(dir)
+	require.NoError(t, err)
+	var got []string
+	for _, r := range rs {
+		got = append(got, r.FileName())
+	}
+	require.Equal(t, []string{"rank=8,seed=9", "rank=8,seed=10", "rank=16,seed=9", "rank=16,seed=10", "rank=128,seed=9", "rank=128,seed=10",
+		"rank=full,seed=9", "rank=full,seed=10"}, got, "ranks as numbers, full last, other files left aside")
+	_, err = record.ReadDir(t.TempDir())
+	require.ErrorContains(t, err, "has no run record")
+}
+
+func TestCompare(t *testing.T) {
+	names := []string{"rank=128", "rank=full", "rank=8/lr=1e-3", "rank=8/lr=2e-4", "rank=8", "rank=8/lr=2e-4/targets=q"}
+	slices.SortFunc(names, record.Compare)
+	require.Equal(t, []string{"rank=8", "rank=8/lr=2e-4", "rank=8/lr=2e-4/targets=q", "rank=8/lr=1e-3", "rank=128", "rank=full"}, names)
+}
+
+func TestFilesThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ why, content, text string }{
+		{"no JSON", "rank 8", "it is no run record"},
+		{"another version's field", `{"name": "rank=8", "rank": "8", "ranks": ["8"]}`, `unknown field "ranks"`},
+		{"two records", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1} {}`, "something follows the record"},
+		{"no name", `{"rank": "8"}`, `"name" is missing`},
+		{"no rank", `{"name": "x"}`, `"rank" is missing`},
+		{"no step", `{"name": "x", "rank": "8"}`, `"global_step" is 0`},
+		{"no time", `{"name": "x", "rank": "8", "global_step": 1}`, `"train_runtime" is 0`},
+		{"more steps logged than taken", `{"name": "x", "rank": "8", "global_step": 1, "train_runtime": 1, "log_history": [{}, {}]}`, `"log_history" has 2 steps`},
+	} {
+		path := filepath.Join(t.TempDir(), "rank=8,seed=1.json")
+		require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
+		_, err := record.Read(path)
+		require.ErrorContains(t, err, c.text, c.why)
+		require.ErrorContains(t, err, path, c.why)
+	}
+}
+
+func TestMetricsAreOnlyWhatWasMeasured(t *testing.T) {
+	units := func(r *record.Record) (us []string) {
+		for _, m := range r.Metrics() {
+			us = append(us, m.Unit)
+		}
+		return us
+	}
+	r := made("rank=8", 1)
+	require.Equal(t, []string{"ns/op", "loss", "train-loss", "eval-loss", "samples/sec", "tokens/sec", "grad-norm", "peak-RSS-GB"}, units(r))
+	require.Equal(t, record.Metric{Unit: "ns/op", Value: 2e9}, r.Metrics()[0])
+	gpu, seconds := int64(1<<30), 2.0
+	r.PeakMemory.GPUAllocated, r.SecondsToTarget, r.EvalLoss = &gpu, &seconds, nil
+	require.Equal(t, []string{"ns/op", "loss", "train-loss", "samples/sec", "tokens/sec", "grad-norm", "peak-GPU-GB", "sec-to-loss"}, units(r))
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"name": "rank=8", "rank": "8", "seed": 1, "global_step": 1, "train_runtime": 1, "log_history": [{"step": 1, "loss": 2}]}`))
+	f.Add([]byte(`{"name": "rank=8", "memory": [{"name": "adapter", "measured_bytes": 3}]}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(dir, "r.json")
+		require.NoError(t, os.WriteFile(path, b, 0o644))
+		if r, err := record.Read(path); err == nil {
+			r.FileName()
+			r.Metrics()
+		}
+	})
+}
