@@ -55,15 +55,15 @@ type trainJob struct {
 
 // result is what peer.py writes of one training, all of it without the warm-up.
 type result struct {
-	Steps        []peerStep `json:"steps"`
-	Seconds      float64    `json:"seconds"`
-	RealTokens   int64      `json:"real_tokens"`
-	PaddedTokens int64      `json:"padded_tokens"`
+	Steps        []peerStep  `json:"steps"`
+	Seconds      float64     `json:"seconds"`
+	RealTokens   int64       `json:"real_tokens"`
+	PaddedTokens int64       `json:"padded_tokens"`
 	Peak         record.Peak `json:"memory_peak"`
-	Threads      int        `json:"threads"`
-	Trainable    int64      `json:"trainable_parameters"`
-	Attention    string     `json:"attention"` // transformers' name of the implementation
-	GPU          string     `json:"gpu"`
+	Threads      int         `json:"threads"`
+	Trainable    int64       `json:"trainable_parameters"`
+	Attention    string      `json:"attention"` // transformers' name of the implementation
+	GPU          string      `json:"gpu"`
 }
 
 type peerStep struct {

@@ -60,7 +60,7 @@ type row struct {
 
 	Model    string            `json:"model"`
 	Data     string            `json:"data"`
-	Machine  record.Machine     `json:"machine"`
+	Machine  record.Machine    `json:"machine"`
 	Versions map[string]string `json:"versions"` // of the peer
 	Command  string            `json:"command"`
 }
