@@ -2,6 +2,10 @@
 // the verdict, and writes the page, report.html, its figures and summary.md beside them.
 //
 //	go run ./bench/report/lorareport -out=out
+//
+// Given benchmark result files it says what they support instead, and writes nothing:
+//
+//	go run ./bench/report/lorareport testdata/study/bench.txt
 package main
 
 import (
@@ -11,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"lorabench/bench/compare"
 	"lorabench/bench/record"
 	"lorabench/bench/report"
 )
@@ -46,15 +51,35 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return 2
 		}
 	}
+	var err error
 	if fs.NArg() > 0 {
-		fmt.Fprintf(stderr, "lorareport: %q is no flag: the folder of records is named by -out\n", fs.Arg(0))
-		return 2
+		err = results(fs.Args(), o, stdout)
+	} else {
+		err = write(*out, o, stdout)
 	}
-	if err := write(*out, o, stdout); err != nil {
+	if err != nil {
 		fmt.Fprintln(stderr, "lorareport:", err)
 		return 1
 	}
 	return 0
+}
+
+// results is for files of result lines, which have no seeds, steps or memory told apart.
+func results(paths []string, o report.Options, stdout io.Writer) error {
+	for _, p := range paths {
+		if i, err := os.Stat(p); err == nil && i.IsDir() {
+			return fmt.Errorf("%s is a folder: the folder of records is named by -out, and files of results by themselves", p)
+		}
+	}
+	set, err := compare.ReadResults(paths...)
+	if err != nil {
+		return err
+	}
+	a, err := compare.Analyze(set, o.Options)
+	if err != nil {
+		return err
+	}
+	return a.WriteText(stdout)
 }
 
 func write(dir string, o report.Options, stdout io.Writer) error {

@@ -59,6 +59,12 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 0, run([]string{"-out=" + dir}, &stdout, &stderr), "a report beside the records is no record to the next one")
 }
 
+func TestResultFiles(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run([]string{"../../../testdata/study/bench.txt"}, &stdout, &stderr), stderr.String())
+	require.Contains(t, stdout.String(), "One run of each rank cannot tell which is enough")
+}
+
 func TestRefused(t *testing.T) {
 	empty, broken := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(broken, "rank=8,seed=1.json"), []byte("{"), 0o666))
@@ -78,7 +84,8 @@ func TestRefused(t *testing.T) {
 		{"a coin", []string{"-alpha=0.5"}, 2, "-alpha is 0.5"},
 		{"not a number passes no bound", []string{"-margin=NaN"}, 2, "-margin is NaN"},
 		{"too narrow for a table", []string{"-width=3"}, 2, "-width is 3"},
-		{"a folder without its flag", []string{"out"}, 2, "-out"},
+		{"a folder without its flag", []string{empty}, 1, "is a folder: the folder of records is named by -out"},
+		{"no such file of results", []string{filepath.Join(empty, "bench.txt")}, 1, "bench.txt"},
 		{"help is no error", []string{"-help"}, 0, "-margin"},
 	} {
 		var stdout, stderr bytes.Buffer
