@@ -127,7 +127,7 @@ func each[T, U any](in []T, f func(T) U) []U {
 
 // short is a number as people write it: 2e-4, 16, 0.5.
 func short(v float64) string {
-	if v >= 1e-3 && v < 1e6 {
+	if v == 0 || v >= 1e-3 && v < 1e6 {
 		return strconv.FormatFloat(v, 'g', -1, 64)
 	}
 	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -27,15 +28,21 @@ func ThisMachine(d torch.Device) record.Machine {
 	return m
 }
 
-// ConfigLines are the file configuration of the result lines, key and value.
+// ConfigLines are the file configuration of the result lines, key and value: everything that results
+// may depend on, so that comparing those of different runs can be refused.
 func (w *Workload) ConfigLines() [][2]string {
 	m := ThisMachine(w.device)
-	lines := [][2]string{{"model", w.ModelInfo.Name}, {"data", w.DataInfo.Name}, {"recipe", w.Recipe}, {"device", m.Device}}
+	lines := [][2]string{{"model", w.ModelInfo.Name}, {"model-sha256", digest(w.ModelInfo.SHA256)}, {"data", w.DataInfo.Name}, {"data-sha256", digest(w.DataInfo.SHA256)},
+		{"recipe", w.Recipe}, {"settings", w.line()}, {"device", m.Device}}
 	if m.GPU != "" {
-		lines = append(lines, [2]string{"gpu", m.GPU})
+		lines = append(lines, [2]string{"gpu", m.GPU}, [2]string{"driver", m.Driver})
 	}
-	return append(lines, [2]string{"torch", m.Torch}, [2]string{"dtype", w.dtype()}, [2]string{"commit", m.Commit})
+	return append(lines, [2]string{"cpu", m.CPU}, [2]string{"threads", strconv.Itoa(m.Threads)}, [2]string{"torch", m.Torch}, [2]string{"dtype", w.dtype()},
+		[2]string{"seed", strconv.FormatInt(w.Seed, 10)}, [2]string{"commit", m.Commit})
 }
+
+// digest is enough of a digest to tell files apart.
+func digest(sha256 string) string { return sha256[:min(12, len(sha256))] }
 
 // dtype is the element type and what changes how it is computed with.
 func (w *Workload) dtype() string {

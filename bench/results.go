@@ -17,6 +17,9 @@ import (
 // direction of each unit is better. benchstat reads both.
 func Preamble(w io.Writer, lines [][2]string) error {
 	for _, l := range lines {
+		if l[0] == "cpu" { // the testing package prints its own
+			continue
+		}
 		if _, err := fmt.Fprintf(w, "%s: %s\n", l[0], l[1]); err != nil {
 			return err
 		}

@@ -154,6 +154,11 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 			require.Equal(t, "Rank/rank=8-4", x.Name.String())
 			require.Equal(t, "testdata/small", x.GetConfig("model"))
 			require.Equal(t, "reported", x.GetConfig("recipe"))
+			require.Equal(t, "42", x.GetConfig("seed"))
+			require.Equal(t, w.ModelInfo.SHA256[:12], x.GetConfig("model-sha256"))
+			require.Regexp(t, `^batch=2 accum=2 max-length=\d+ alpha=16 lr=2e-4 targets=q,v dropout=0.1 model-dropout=0.1 order=random limit=\d+ eval=\d+ steps=2 graphs=off row-tokens=1024$`, x.GetConfig("settings"))
+			require.NotEmpty(t, x.GetConfig("cpu"))
+			require.NotEmpty(t, x.GetConfig("threads"))
 		case *benchfmt.SyntaxError:
 			t.Fatal(x)
 		}
@@ -167,7 +172,7 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 
 func TestPreamble(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, Preamble(&b, [][2]string{{"model", "testdata/small"}, {"recipe", "reported"}}))
+	require.NoError(t, Preamble(&b, [][2]string{{"model", "testdata/small"}, {"cpu", "left to go test"}, {"recipe", "reported"}}))
 	require.Equal(t, `model: testdata/small
 recipe: reported
 Unit loss better=lower

@@ -193,3 +193,39 @@ func list(v string) []string {
 	}
 	return l
 }
+
+// line is the settings in a line, under the names of their flags: those that have no line of their own and
+// that no arm's name tells.
+func (s Settings) line() string {
+	pairs := [][2]string{{"batch", strconv.Itoa(s.Batch)}, {"accum", strconv.Itoa(s.Accum)}, {"max-length", strconv.Itoa(s.MaxLength)}}
+	if len(s.Alphas) == 1 {
+		pairs = append(pairs, [2]string{"alpha", s.Alphas[0]})
+	}
+	if len(s.LRs) == 1 {
+		pairs = append(pairs, [2]string{"lr", short(s.LRs[0])})
+	}
+	if len(s.Modules) == 1 {
+		pairs = append(pairs, [2]string{"targets", shortTargets(s.Modules[0])})
+	}
+	pairs = append(pairs, [2]string{"dropout", short(s.Dropout)}, [2]string{"model-dropout", short(s.ModelDropout)}, [2]string{"order", s.Order},
+		[2]string{"limit", strconv.Itoa(s.Limit)}, [2]string{"eval", strconv.Itoa(s.Eval)}, [2]string{"steps", strconv.Itoa(s.Steps)},
+		[2]string{"graphs", s.Graphs}, [2]string{"row-tokens", strconv.Itoa(s.RowTokens)})
+	for _, on := range []struct {
+		name string
+		on   bool
+	}{{"dora", s.DoRA}, {"checkpoint", s.Checkpoint}} {
+		if on.on {
+			pairs = append(pairs, [2]string{on.name, "on"})
+		}
+	}
+	if s.Adapter != "" {
+		pairs = append(pairs, [2]string{"adapter", shown(s.Adapter)})
+	}
+	if s.EvalEvery > 0 {
+		pairs = append(pairs, [2]string{"eval-every", strconv.Itoa(s.EvalEvery)})
+	}
+	if s.TargetLoss > 0 {
+		pairs = append(pairs, [2]string{"target-loss", short(s.TargetLoss)})
+	}
+	return strings.Join(each(pairs, func(p [2]string) string { return p[0] + "=" + p[1] }), " ")
+}

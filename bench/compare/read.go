@@ -22,8 +22,8 @@ const benchmark = "Rank"
 
 // ReadResults reads files of the Go benchmark format (golang.org/design/14313-benchmark-format), from
 // go test's output or written by lorabench with exact values. BenchmarkRank/rank=8-2 is a run of the
-// arm rank=8, its k-th in order of the files has seed k: rank by rank, each -count starts with the same
-// seed. Results of other benchmarks are left aside with a note. Errors name the file and line: lines
+// arm rank=8. Its k-th under the same line "seed: S" of a file has seed S+k-1, as -count counts; where
+// files have no such line, its k-th in their order has seed k. Results of other benchmarks are left aside with a note. Errors name the file and line: lines
 // that cannot be read, values that are not finite, a configuration (model, data, device, ...) or
 // GOMAXPROCS that changes on the way, a file given twice.
 func ReadResults(paths ...string) (*Set, error) {
@@ -67,6 +67,7 @@ type reader struct {
 	tidied map[string]scale // by benchfmt's
 	aside  map[string]int   // results of other benchmarks
 	loose  map[string][]string
+	seeds  *seeds
 }
 
 type setting struct{ value, where string }
@@ -78,7 +79,7 @@ type scale struct {
 }
 
 func newReader() *reader {
-	return &reader{b: newBuilder(), config: map[string]setting{}, units: map[string]scale{}, tidied: map[string]scale{}, aside: map[string]int{}, loose: map[string][]string{}}
+	return &reader{b: newBuilder(), config: map[string]setting{}, units: map[string]scale{}, tidied: map[string]scale{}, aside: map[string]int{}, loose: map[string][]string{}, seeds: newSeeds()}
 }
 
 // read adds a file's results.
@@ -153,7 +154,9 @@ func (r *reader) result(res *benchfmt.Result, first *bool) error {
 		}
 	}
 	a := r.b.arm(arm)
-	run.Seed = int64(len(a.Runs) + 1)
+	if run.Seed, err = r.seeds.of(res, arm); err != nil {
+		return err
+	}
 	a.Runs = append(a.Runs, run)
 	return nil
 }
@@ -190,6 +193,9 @@ func (r *reader) original(v benchfmt.Value) (string, float64, error) {
 func (r *reader) configure(res *benchfmt.Result, first bool) error {
 	file, line := res.Pos()
 	for _, c := range res.Config {
+		if c.Key == "seed" {
+			continue
+		}
 		have, ok := r.config[c.Key]
 		switch {
 		case !ok:
