@@ -180,7 +180,7 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase) (measured, 
 	s := c.recipe
 	argv := append([]string{c.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(p.steps) + "x", "-test.timeout=0",
 		"-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data, "-recipe=" + s.Recipe,
-		"-max-length=" + strconv.Itoa(s.MaxLength), "-order=sequential", "-eval=0", "-adapter=" + c.adapter(rank, p),
+		"-max-length=" + strconv.Itoa(s.MaxLength), "-order=" + s.Order, "-eval=0", "-adapter=" + c.adapter(rank, p),
 		"-device=" + s.Device, "-dtype=" + c.dtype, "-out=" + out}, c.extra...)
 	if c.tf32 {
 		argv = append(argv, "-tf32")

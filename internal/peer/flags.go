@@ -164,7 +164,7 @@ func (o *options) settings() (bench.Settings, error) {
 	fs := flag.NewFlagSet("-bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	flags := bench.Register(fs)
-	args := []string{"-ranks=1", "-eval=0", "-order=sequential", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
+	args := []string{"-ranks=1", "-eval=0", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
 		"-recipe=" + o.recipe, "-device=" + o.device, "-dtype=" + o.dtype, "-max-length=" + strconv.Itoa(o.maxLength)}
 	for _, f := range o.extra {
 		if fs.Lookup(flagName(f)) != nil { // the others are go test's and say nothing of the recipe

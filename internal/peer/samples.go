@@ -18,7 +18,8 @@ type sample struct {
 }
 
 // sequences are the first n sequences that lorabench trains on with these settings: encoded by its
-// own data package, in the order of the records, from the start again when they are used up.
+// own data package, in the order of the seed, which is the Trainer's own (data.NewOrder), and on into the
+// next epochs.
 func sequences(ctx context.Context, s bench.Settings, n int) ([]sample, error) {
 	tok, err := data.LoadTokenizer(s.Tokenizer)
 	if err != nil {
@@ -35,14 +36,17 @@ func sequences(ctx context.Context, s bench.Settings, n int) ([]sample, error) {
 	if len(recs) == 0 {
 		return nil, fmt.Errorf("-data %s has no records", s.Data)
 	}
-	encoded, err := s.Prompt().Encode(tok, recs[:min(n, len(recs))], s.MaxLength)
+	order := data.NewOrder(len(recs), s.Seed, s.Order == "sequential")
+	drawn := make([]data.Record, n)
+	for i := range drawn {
+		drawn[i] = recs[order.Next()]
+	}
+	encoded, err := s.Prompt().Encode(tok, drawn, s.MaxLength)
 	if err != nil {
 		return nil, err
 	}
-	order := data.NewOrder(len(recs), s.Seed, true)
 	out := make([]sample, n)
-	for i := range out {
-		e := encoded[order.Next()]
+	for i, e := range encoded {
 		out[i] = sample{e.IDs, e.Labels}
 	}
 	return out, nil

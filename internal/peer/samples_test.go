@@ -52,7 +52,7 @@ func TestSequencesAreTheLoaders(t *testing.T) {
 			}
 			encoded, err := s.Prompt().Encode(tok, recs, s.MaxLength)
 			require.NoError(t, err)
-			loader, err := data.NewLoader(encoded, data.NewOrder(len(encoded), 42, true), 4)
+			loader, err := data.NewLoader(encoded, data.NewOrder(len(encoded), 42, false), 4)
 			require.NoError(t, err)
 			for micro := range slices.Chunk(got, 4) {
 				want := loader.Next()
