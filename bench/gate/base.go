@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+
+	"lorabench/bench/gate/judge"
+	"lorabench/bench/gate/turns"
+)
+
+// base is the flags of -base.
+type base struct {
+	rev string
+	turns.Options
+}
+
+func (b *base) flags(fs *flag.FlagSet) {
+	fs.StringVar(&b.rev, "base", "", "`revision` to check out, measure in turns with the working tree, and judge against")
+	fs.IntVar(&b.Steps, "steps", 0, "with -base: optimizer steps of each run (default 60)")
+	fs.IntVar(&b.Seeds, "seeds", 0, "with -base: runs of each benchmark and side (default 6)")
+	fs.StringVar(&b.Ranks, "ranks", "", "with -base: the `ranks` to train (default the benchmark's own)")
+	fs.StringVar(&b.Out, "out", "", "with -base: `folder` for both sides' results (default out/gate)")
+	fs.StringVar(&b.Package, "package", "", "with -base: `package` of the benchmarks (default ./bench)")
+	fs.StringVar(&b.Bench, "bench", "", "with -base: `regexp` of the benchmarks, where they are not lorabench's BenchmarkRank")
+}
+
+// check refuses flags of -base without it, which would be ignored without a word.
+func (b *base) check(given map[string]bool) error {
+	if b.rev != "" {
+		return nil
+	}
+	for _, name := range []string{"steps", "seeds", "ranks", "out", "package", "bench"} {
+		if given[name] {
+			return fmt.Errorf("-%s is for -base, which is not given", name)
+		}
+	}
+	return nil
+}
+
+// judgeBase measures the base and the working tree and judges them. Where speed got worse it times the
+// parts of a step too, so that the verdict names the one that slowed.
+func (c *command) judgeBase(benchFlags []string) (judge.Status, error) {
+	o := c.base.Options
+	o.Base, o.BenchFlags, o.Stderr = c.base.rev, benchFlags, c.stderr
+	base, head, err := turns.Run(context.Background(), o)
+	if err != nil {
+		return c.finish(unusable([]judge.Problem{{Kind: judge.Empty, Text: err.Error()}}), nil)
+	}
+	v, in := c.compare("base="+base, "head="+head)
+	slower := func(r judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
+	if v.Status == judge.Worse && o.Bench == "" && slices.ContainsFunc(v.Results, slower) {
+		if err := turns.Parts(context.Background(), o); err != nil {
+			v.Notes = append(v.Notes, fmt.Sprintf("which part of a step slowed is not known: %v", err))
+		} else {
+			v, in = c.compare("base="+base, "head="+head)
+		}
+	}
+	return c.finish(v, in)
+}

@@ -1,0 +1,229 @@
+package show
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/gate/judge"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var writers = map[string]func(io.Writer, *judge.Verdict) error{
+	"txt": WriteText, "verbose.txt": WriteVerbose, "md": WriteMarkdown, "json": WriteJSON, "xml": WriteJUnit, "github": WriteAnnotations}
+
+func written(t *testing.T, form string, v *judge.Verdict) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, writers[form](&b, v))
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	for name, v := range made() {
+		if name == "many" { // TestMany; its files would be as long
+			continue
+		}
+		for form := range writers {
+			got := written(t, form, v)
+			path := filepath.Join("testdata", name+"."+form)
+			if *update {
+				require.NoError(t, os.MkdirAll("testdata", 0o777))
+				require.NoError(t, os.WriteFile(path, []byte(got), 0o666))
+			}
+			want, err := os.ReadFile(path)
+			require.NoError(t, err, "go test ./bench/gate/show -update writes it")
+			assert.Equal(t, string(want), got, "%s: after a wanted change: go test ./bench/gate/show -update", path)
+		}
+	}
+}
+
+// wellFormed is what holds for every verdict in every form.
+func wellFormed(t *testing.T, v *judge.Verdict) {
+	t.Helper()
+	for form := range writers {
+		s := written(t, form, v)
+		require.True(t, utf8.ValidString(s), form)
+		for _, r := range s {
+			require.True(t, r == '\n' || unicode.IsPrint(r) || form == "json" || form == "md" && r == '\u200b', "%s has the character %U", form, r)
+		}
+		switch form {
+		case "json":
+			var j JSON
+			require.NoError(t, json.Unmarshal([]byte(s), &j))
+			require.Equal(t, Schema, j.Schema)
+			require.Len(t, j.Results, len(v.Results))
+			require.Len(t, j.Problems, len(v.Problems))
+			for _, list := range []any{j.Problems, j.Results, j.Added, j.Causes, j.Notes, j.Baseline.Files, j.New.Config} {
+				require.NotNil(t, list, "a list is never null")
+			}
+		case "xml":
+			checkJUnit(t, s, v)
+		case "github":
+			for line := range strings.Lines(s) {
+				require.Regexp(t, `^::(error|warning|notice) (file=[^,:]+,(line=\d+,)?)?title=[^,:]+::.+\n$`, line)
+			}
+			require.True(t, v.Status == judge.Pass || s != "", "silent only where there is nothing to say")
+		case "md":
+			require.Equal(t, 1, strings.Count(s, "<details>"))
+			require.Equal(t, 1, strings.Count(s, "</details>"))
+			require.Less(t, utf8.RuneCountInString(s), 65536, "GitHub refuses longer comments")
+		case "txt", "verbose.txt":
+			for line := range strings.Lines(s) {
+				require.NotRegexp(t, `^\s*(::|##\[)`, line, "no command of GitHub's")
+			}
+		}
+	}
+}
+
+func checkJUnit(t *testing.T, s string, v *judge.Verdict) {
+	t.Helper()
+	var got suites
+	require.NoError(t, xml.Unmarshal([]byte(s), &got))
+	require.Len(t, got.Suites, 1)
+	failures, errs, names := 0, 0, map[[2]string]bool{}
+	for _, c := range got.Suites[0].Cases {
+		if c.Failure != nil {
+			failures++
+		}
+		if c.Error != nil {
+			errs++
+		}
+		require.False(t, names[[2]string{c.Class, c.Name}], "%s %s twice", c.Class, c.Name)
+		names[[2]string{c.Class, c.Name}] = true
+	}
+	require.Equal(t, [3]int{len(got.Suites[0].Cases), failures, errs}, [3]int{got.Tests, got.Failures, got.Errors})
+	require.GreaterOrEqual(t, got.Tests, len(v.Results)+len(v.Problems)+len(v.Added))
+	if v.Status != judge.Pass {
+		require.Positive(t, failures+errs, "a status that fails has a case that does")
+	}
+}
+
+func TestWellFormed(t *testing.T) {
+	for name, v := range made() {
+		t.Run(name, func(t *testing.T) {
+			wellFormed(t, v)
+			for form := range writers {
+				s := written(t, form, v)
+				assert.NotContains(t, s, "NaN", form)
+				assert.NotContains(t, s, "Inf", form)
+			}
+		})
+	}
+}
+
+func TestShortWhenAllIsWell(t *testing.T) {
+	s := written(t, "md", made()["pass"])
+	before, _, ok := strings.Cut(s, "\n\n<details>")
+	require.True(t, ok)
+	require.Equal(t, "✓ **Gate:** As good or better: 4 results judged, none worse.", before)
+}
+
+// TestMany is that nobody has to scroll, and that what is left out is said.
+func TestMany(t *testing.T) {
+	v := made()["many"]
+	text := written(t, "txt", v)
+	require.Less(t, strings.Count(text, "\n"), 800)
+	require.Contains(t, text, "… and 280 more: -v shows them")
+	require.Contains(t, text, "300 results are the same and not shown")
+	verbose := written(t, "verbose.txt", v)
+	require.NotContains(t, verbose, "-v shows")
+	require.Contains(t, verbose, "Case/n=299 ns/op: 100 ns → 110 ns: 10 % more")
+	require.Equal(t, fewAnnotations+fewAnnotations, strings.Count(written(t, "github", v), "\n"), "ten errors, ten notices")
+	require.Contains(t, written(t, "github", v), "291 more are in the log")
+
+	// Where the input cannot be used, only what is wrong with it is told: nobody can decide by the rest.
+	v.Status = judge.Unusable
+	for i := range 300 {
+		v.Problems = append(v.Problems, judge.Problem{Kind: judge.Unreadable, File: "x.txt", Line: i + 1, Text: "no benchmark line"})
+	}
+	wellFormed(t, v)
+	text = written(t, "txt", v)
+	require.Contains(t, text, "… and 280 more: -v shows them")
+	require.NotContains(t, text, "Case/n=299 ns/op")
+	require.Contains(t, text, partial)
+	require.NotContains(t, written(t, "xml", v), "<failure")
+	require.Contains(t, written(t, "verbose.txt", v), "x.txt:300: no benchmark line")
+	github := written(t, "github", v)
+	require.NotContains(t, github, "Case/")
+	require.Equal(t, fewAnnotations, strings.Count(github, "::error "))
+}
+
+func TestFigures(t *testing.T) {
+	for _, r := range []struct {
+		unit string
+		v    float64
+		want string
+		why  string
+	}{
+		{"ns/op", 5.008926674e7, "50.09 ms", "times in the step that suits"},
+		{"sec/op", 1.2e-7, "120 ns", "in base units too"},
+		{"sec/op", 90.5, "90.5 s", ""},
+		{"sec-to-loss", 12.3456, "12.35 s", ""},
+		{"p99-ns", 1500, "1.5 µs", "a stranger's unit"},
+		{"peak-RSS-GB", 2.7912345, "2.791 GiB", "the harness's GB are GiB"},
+		{"heap-GB", 2.5, "2.5 GB", "a stranger's GB are not known to be"},
+		{"peak-B", 3 << 30, "3 GiB", ""},
+		{"adapter-bytes", 3158016, "3.012 MiB", ""},
+		{"B/op", 0, "0 B", ""},
+		{"allocs/op", 12582912, "12,582,912", "whole numbers are not rounded"},
+		{"tokens/sec", 13850.272, "13,850", ""},
+		{"loss", 1.6727870345, "1.673", ""},
+		{"x", 123456.7, "123,457", ""},
+		{"x", -1234567.5, "-1,234,568", "thousands of what is below zero"},
+		{"x", 1e-9, "1e-09", ""},
+		{"x", 0, "0", ""},
+		{"x", math.NaN(), none, "never NaN"},
+		{"ns/op", math.Inf(-1), none, ""},
+	} {
+		assert.Equal(t, r.want, figure(r.unit, r.v, digits), "%v %s: %s", r.v, r.unit, r.why)
+	}
+	a, b := pair("loss", 1.7521149377270175, 1.7521149377270185)
+	assert.NotEqual(t, a, b, "a difference in the last digit is seen")
+	for fraction, want := range map[float64]string{-0.0511: "-5.1 %", 0.1234: "+12.3 %", 0: "0 %", 0.00012: "+0.012 %", 24: "×25", -1: "-100 %", math.Inf(1): none} {
+		assert.Equal(t, want, percent(fraction))
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken pipe")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestErrorsOfTheWriter(t *testing.T) {
+	for form, write := range writers {
+		require.ErrorIs(t, write(brokenWriter{}, made()["worse"]), errBroken, form)
+	}
+}
+
+func FuzzWriters(f *testing.F) {
+	f.Add("Rank/rank=8", "samples/sec", "bench.txt", "5 % fewer", 1.0, 2.0, 1)
+	f.Add("::error::\r\n", "\x1b[2J", "a,b:c", "</details>\xff\u2028", math.NaN(), math.Inf(1), 3)
+	f.Add("", "", "", "", 0.0, math.Copysign(0, -1), 0)
+	f.Fuzz(func(t *testing.T, benchmark, unit, file, text string, a, b float64, status int) {
+		r := result(benchmark, unit, judge.Class(text), file, sample(a, b), sample(b))
+		v := &judge.Verdict{Status: judge.Status(uint(status) % 4), Text: text, Added: []string{benchmark}, Notes: []string{text},
+			Problems: []judge.Problem{{Kind: judge.Kind(unit), File: file, Line: status, Benchmark: benchmark, Unit: unit, Text: text}},
+			Causes:   []judge.Cause{{Class: r.Class, Benchmark: benchmark, Name: unit, Unit: unit, Old: a, New: b, Share: a, Text: text}},
+			Baseline: judge.Side{Label: text, Files: []string{file}, Config: []judge.Config{{Key: unit, Values: []string{text}}}}}
+		for _, call := range []judge.Call{judge.CallWorse, judge.CallBetter, judge.CallSame, judge.CallCannotTell, judge.CallShown} {
+			v.Results = append(v.Results, as(r, call, text))
+		}
+		wellFormed(t, v)
+	})
+}
