@@ -8,9 +8,11 @@ RANKS      ?= 8,128,256
 OUT        ?= out
 BENCHFLAGS ?=
 PEERFLAGS  ?=
+BASE       ?=
+GATEFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest peer test lint fuzz clean
+.PHONY: help setup bench report selftest gate baseline peer test lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +37,15 @@ report: ## write OUT/report.html, its figures and OUT/summary.md from the record
 
 selftest: setup ## is the rank wired? checks the adapters of RANKS on the benchmark's model
 	@$(GO) run ./bench/selftest -ranks=$(RANKS) $(BENCHFLAGS)
+
+gate: setup ## BASE=REV: train revision REV and this tree in turns; fail where speed, memory or loss got worse
+	@test -n "$(BASE)" || { echo "gate: which revision is the base? make gate BASE=origin/main"; exit 2; }
+	@mkdir -p $(OUT)
+	@$(GO) build -o $(OUT)/lorabench-gate ./bench/gate
+	@$(OUT)/lorabench-gate -base=$(BASE) -out=$(OUT)/gate $(GATEFLAGS)
+
+baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
+	@$(GO) run ./bench/gate -baseline-out=testdata/baseline $(OUT)
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)

@@ -1,0 +1,150 @@
+//go:build unix
+
+package turns
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestWorktreeIsUsedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.o.Seeds = 1
+	_, _, err := w.run()
+	require.NoError(t, err)
+	in := func(p string) string { return filepath.Join(w.worktree(), p) }
+	require.FileExists(t, in("go.work"))
+	require.NoError(t, os.WriteFile(in("bench/marker"), []byte("changed"), 0o644))
+	require.NoError(t, os.WriteFile(in("bench/left.go"), nil, 0o644))
+	w.o.Base = "main"
+	_, _, err = w.run()
+	require.NoError(t, err)
+	assert.Equal(t, "here\n", w.read(in("bench/marker")), "changed files are put back")
+	assert.NoFileExists(t, in("bench/left.go"), "files that git does not know are removed")
+	assert.Equal(t, "made\nmade\n", w.read(in("go.work")), "what git ignores is the set-up's and stays")
+	assert.Equal(t, 2, strings.Count(w.git("worktree", "list"), "\n")+1)
+}
+
+func TestBrokenWorktreeIsMadeAnew(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		harm func(w *world, dir string)
+	}{
+		{"it was removed by hand", func(w *world, dir string) { require.NoError(w.t, os.RemoveAll(dir)) }},
+		{"a plain folder is there", func(w *world, dir string) { require.NoError(w.t, os.Remove(filepath.Join(dir, ".git"))) }},
+		{"its link to the repository is broken", func(w *world, dir string) {
+			require.NoError(w.t, os.WriteFile(filepath.Join(dir, ".git"), []byte("gitdir: /nowhere\n"), 0o644))
+		}},
+		{"a gate was killed while git made it, which leaves it locked", func(w *world, dir string) { w.git("worktree", "lock", dir); require.NoError(w.t, os.RemoveAll(dir)) }},
+		{"a gate was killed while git changed it, which leaves the index locked", func(w *world, dir string) {
+			require.NoError(w.t, os.WriteFile(filepath.Join(w.root, ".git", "worktrees", "base", "index.lock"), nil, 0o644))
+		}},
+		{"the repository was cloned anew at the same path", func(w *world, dir string) {
+			require.NoError(w.t, os.RemoveAll(filepath.Join(w.root, ".git", "worktrees")))
+		}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			w := newWorld(t)
+			ctx := context.Background()
+			repo, err := find(ctx, w.root)
+			require.NoError(t, err)
+			first, err := repo.resolve(ctx, "HEAD~1")
+			require.NoError(t, err)
+			dir := w.worktree()
+			require.NoError(t, repo.checkOut(ctx, dir, first))
+			tt.harm(w, dir)
+			second, err := repo.resolve(ctx, "HEAD")
+			require.NoError(t, err)
+			require.NoError(t, repo.checkOut(ctx, dir, second))
+			at, err := git(ctx, dir, "rev-parse", "HEAD")
+			require.NoError(t, err)
+			assert.Equal(t, second, at)
+			assert.Contains(t, w.read(filepath.Join(dir, "bench", "program.sh")), "name=new")
+		})
+	}
+}
+
+func TestWorktreeIsFixed(t *testing.T) {
+	a, b := worktreeDir("c", "/x"), worktreeDir("c", "/y")
+	assert.Equal(t, a, worktreeDir("c", "/x"))
+	assert.NotEqual(t, a, b)
+	assert.Equal(t, "base", filepath.Base(a))
+}
+
+func TestHooksAreOff(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(w.root, ".git", "hooks", "post-checkout")
+	require.NoError(t, os.MkdirAll(filepath.Dir(hook), 0o755))
+	require.NoError(t, os.WriteFile(hook, []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	w.o.Seeds = 1
+	_, _, err := w.run()
+	require.NoError(t, err)
+}
+
+func TestLock(t *testing.T) {
+	w := newWorld(t)
+	w.o.Seeds = 1
+	cache, err := cacheDir()
+	require.NoError(t, err)
+	unlock, err := lock(context.Background(), w.o, cache, "/other/checkout")
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	w.err.on = func(all string) {
+		if strings.Contains(all, "waiting for another gate") {
+			cancel()
+		}
+	}
+	_, _, err = Run(ctx, w.o)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Contains(t, w.err.String(), "of /other/checkout)")
+	assert.NoFileExists(t, w.calls, "nothing ran meanwhile")
+
+	w.err.Reset()
+	w.err.on = func(all string) {
+		if strings.Contains(all, "waiting") && unlock != nil {
+			unlock()
+			unlock = nil
+		}
+	}
+	_, _, err = w.run()
+	require.NoError(t, err, "it goes on when the other one has ended")
+}
+
+func TestInterrupt(t *testing.T) {
+	w := newWorld(t)
+	w.mark("sleep")
+	go func() {
+		for !exists(w.calls + ".child") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+	}()
+	base, _, err := w.run()
+	require.ErrorIs(t, err, errInterrupted)
+	assert.ErrorContains(t, err, "nothing was judged")
+	assert.Empty(t, base)
+	for _, name := range []string{".pid", ".child"} {
+		pid, err := strconv.Atoi(strings.TrimSpace(w.read(w.calls + name)))
+		require.NoError(t, err)
+		assert.Eventually(t, func() bool { return gone(pid) }, 10*time.Second, 10*time.Millisecond, "process %d is still there", pid)
+	}
+}
+
+// gone says whether a process has ended; a zombie has.
+func gone(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return true
+	}
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	return err == nil && strings.Contains(string(b), ") Z ")
+}

@@ -1,0 +1,178 @@
+package turns
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRun(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("GIT_DIR", filepath.Join(w.root, ".git")) // as in a hook; the fake program refuses to see it
+	t.Setenv("GOWORK", filepath.Join(w.root, "go.work"))
+	w.o.Ranks, w.o.BenchFlags = "8", []string{"-batch", "2", "-cpu=1", "-tags=x"}
+	stale := filepath.Join(w.root, "out", "gate", "head", "rank=8,seed=1.json")
+	kept := filepath.Join(w.root, "out", "gate", "head", "notes.txt")
+	for _, p := range []string{stale, kept} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(p), 0o755))
+		require.NoError(t, os.WriteFile(p, nil, 0o644))
+	}
+	base, head, err := w.run()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"old 42", "new 42", "new 43", "old 43", "old 44", "new 44"}, w.turns(), "A B B A A B, same seeds in a pair")
+	assert.Equal(t, filepath.Join(w.root, "out", "gate", "base"), base)
+	assert.NoFileExists(t, stale)
+	assert.FileExists(t, kept, "what is not the gate's stays")
+	assert.NoDirExists(t, filepath.Join(head, "warm"))
+
+	calls := w.read(w.calls)
+	assert.Contains(t, calls, "go run ./internal/setup in "+w.root+" GOWORK=off")
+	assert.Contains(t, calls, "go run ./internal/setup in "+w.worktree()+" GOWORK=off")
+	assert.Contains(t, calls, "go test -c -o "+filepath.Join(base, "bench.test")+" -tags=x ./bench in "+w.worktree()+" GOWORK=\n")
+	assert.Contains(t, calls, "old 42 -test.run=^$ -test.bench=^BenchmarkRank$ -test.count=1 -test.timeout=0 -test.benchtime=60x -ranks=8 -seed=42 -out="+
+		filepath.Join(base, "turn-0")+" -batch=2 -test.cpu=1\n")
+
+	text := w.read(filepath.Join(head, "bench.txt"))
+	for _, seed := range []string{"42", "43", "44"} {
+		assert.Contains(t, text, "commit: new\nseed: "+seed+"\n\nBenchmarkRank")
+		assert.FileExists(t, filepath.Join(head, "rank=8,seed="+seed+".json"))
+	}
+	assert.NotContains(t, text, "old")
+	assert.Contains(t, w.read(filepath.Join(base, "bench.txt")), "commit: old\nseed: 44\n")
+
+	said := w.err.String()
+	assert.Contains(t, said, "gate: turn 1 of 6: base, seed 42\n")
+	assert.Regexp(t, `gate: turn 6 of 6: head, seed 44 \(about \d+s left\)\n`, said)
+	assert.NotContains(t, said, "not committed")
+}
+
+func TestHeadIsTheWorkingTree(t *testing.T) {
+	w := newWorld(t)
+	w.o.Base, w.o.Seeds = "HEAD", 1
+	w.write("bench/program.sh", strings.Replace(program, "VERSION", "edited", 1))
+	_, _, err := w.run()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"new 42", "edited 42"}, w.turns())
+	assert.Regexp(t, `head is the working tree, commit [0-9a-f]{12}\+, in .*, with what is not committed \(\+\)`, w.err.String())
+}
+
+func TestBaseIsHead(t *testing.T) {
+	w := newWorld(t)
+	w.o.Base, w.o.Seeds = "main", 1
+	_, _, err := w.run()
+	require.NoError(t, err, "main is checked out in the working tree too")
+	assert.Equal(t, []string{"new 42", "new 42"}, w.turns())
+}
+
+func TestRunFails(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		make func(w *world)
+		want []string
+	}{
+		{"a turn that ends badly names side, seed, log and what it said", func(w *world) { w.mark("stop-old-43") },
+			[]string{"base (", "seed 43: exit status 3", filepath.Join("base", "turn-1.log"), "cannot allocate memory"}},
+		{"a turn that leaves no result is no turn", func(w *world) { w.mark("silent-new-44") },
+			[]string{"head (", "seed 44", "left no result", "bench.txt"}},
+		{"a set-up that fails says so", func(w *world) { w.write("broken-setup", "") },
+			[]string{"head (", "setting it up", "no compiler here", "build.log"}},
+		{"go test -c compiles nothing and succeeds where there are no tests", func(w *world) { w.write("no-tests", "") },
+			[]string{"head (", "./bench has no test files"}},
+		{"an unknown revision", func(w *world) { w.o.Base = "origin/main" }, []string{`no commit "origin/main"`, "fetched first"}},
+		{"one that git would take as a flag", func(w *world) { w.o.Base = "--all" }, []string{`no commit "--all"`}},
+		{"none", func(w *world) { w.o.Base = "" }, []string{"no base revision"}},
+		{"a flag that the gate sets", func(w *world) { w.o.BenchFlags = []string{"-seed=7"} }, []string{"-seed=7", "leave it out"}},
+		{"a base without the package", func(w *world) { w.o.Package = "./new"; w.write("new/x.go", "package x") }, []string{"HEAD~1", "./new"}},
+		{"no module", func(w *world) { require.NoError(w.t, os.Remove(filepath.Join(w.root, "go.mod"))) }, []string{"no go.mod"}},
+		{"no repository", func(w *world) { w.o.Dir = w.t.TempDir() }, []string{"in no checkout of a git repository"}},
+		{"no folder", func(w *world) { w.o.Dir = filepath.Join(w.root, "gone") }, []string{"gone"}},
+		{"fewer seeds than none", func(w *world) { w.o.Seeds = -1 }, []string{"-1 seeds"}},
+		{"fewer steps than none", func(w *world) { w.o.Steps = -1 }, []string{"-1 steps"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			w := newWorld(t)
+			old := filepath.Join(w.root, "out", "gate", "base", "bench.txt")
+			tt.make(w)
+			base, head, err := w.run()
+			require.Error(t, err)
+			for _, s := range tt.want {
+				assert.ErrorContains(t, err, s)
+			}
+			assert.Empty(t, base+head)
+			assert.NoFileExists(t, old)
+		})
+	}
+}
+
+func TestShallowClone(t *testing.T) {
+	w := newWorld(t)
+	whole := w.root
+	w.root = filepath.Join(t.TempDir(), "shallow")
+	require.NoError(t, os.Mkdir(w.root, 0o755))
+	w.git("clone", "-q", "--depth=1", "file://"+whole, ".")
+	w.o.Dir = w.root
+	_, _, err := w.run()
+	require.ErrorContains(t, err, `no commit "HEAD~1"`)
+	assert.ErrorContains(t, err, "shallow clone")
+	assert.ErrorContains(t, err, "fetch-depth: 0")
+}
+
+func TestModuleBelowTheRoot(t *testing.T) {
+	w := newWorld(t)
+	w.git("mv", "go.mod", "bench/go.mod")
+	w.write("bench/deep/program.sh", "")
+	w.commit("moved")
+	w.o.Base, w.o.Package, w.o.Dir = "HEAD", ".", filepath.Join(w.root, "bench", "deep")
+	m, err := open(context.Background(), w.o)
+	require.NoError(t, err)
+	defer m.close()
+	assert.Equal(t, filepath.Join(w.worktree(), "bench"), m.sides[0].root)
+	assert.Equal(t, filepath.Join(w.root, "bench"), m.sides[1].root)
+	assert.Equal(t, filepath.Join(w.root, "bench", "out", "gate", "head"), m.sides[1].out)
+}
+
+func TestOtherPrograms(t *testing.T) {
+	w := newWorld(t)
+	w.o.Bench, w.o.Ranks, w.o.Seeds = "^Plain", "8", 2
+	base, _, err := w.run()
+	require.NoError(t, err)
+	assert.NotContains(t, w.read(w.calls), "-seed=")
+	assert.NotContains(t, w.read(w.calls), "-ranks=")
+	assert.Equal(t, []string{"old none", "new none", "new none", "old none"}, w.turns())
+	block := "goos: linux\nBenchmarkPlain 100 10 ns/op\nPASS\n\n"
+	assert.Equal(t, block+block, w.read(filepath.Join(base, "bench.txt")), "what it prints is the result, what it says beside is not")
+}
+
+func TestParts(t *testing.T) {
+	w := newWorld(t)
+	require.ErrorContains(t, Parts(context.Background(), w.o), "measure both sides first")
+	base, head, err := w.run()
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(w.calls, 0))
+	require.NoError(t, Parts(context.Background(), w.o))
+	assert.Equal(t, []string{"old none", "new none", "new none", "old none", "old none", "new none"}, w.turns())
+	for _, dir := range []string{base, head} {
+		assert.Equal(t, 3, strings.Count(w.read(filepath.Join(dir, "parts.txt")), "BenchmarkPart/part=attention 3 10 ns/op\n"))
+		assert.FileExists(t, filepath.Join(dir, "bench.txt"))
+	}
+	assert.NotContains(t, w.read(w.calls), "go test", "nothing is compiled anew")
+}
+
+func TestOrder(t *testing.T) {
+	var got strings.Builder
+	for _, turn := range order(5) {
+		got.WriteByte("AB"[turn.side])
+	}
+	assert.Equal(t, "ABBAABBAAB", got.String())
+}
+
+func TestLeft(t *testing.T) {
+	assert.Empty(t, left(0, 0, 12))
+	assert.Equal(t, " (about 1m30s left)", left(30*time.Second, 3, 12))
+}

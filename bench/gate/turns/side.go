@@ -1,0 +1,145 @@
+package turns
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// compile sets a side up, where the project has a set-up, and builds its benchmark.
+func (m *measurement) compile(ctx context.Context, s *side) error {
+	log := filepath.Join(s.out, "build.log")
+	env := environment()
+	if exists(filepath.Join(s.root, "internal", "setup")) {
+		m.say("setting up and compiling %s (the first time takes minutes)", s.name)
+		set := command{argv: []string{m.Go, "run", "./internal/setup"}, dir: s.root, env: environment("GOWORK=off"), log: log}
+		if err := set.run(ctx); err != nil {
+			return fmt.Errorf("%s (%s): setting it up: %w", s.name, s.commit, err)
+		}
+		env = environment("GOWORK=") // the set-up has written one
+	} else {
+		m.say("compiling %s", s.name)
+	}
+	argv := append([]string{m.Go, "test", "-c", "-o", s.binary}, m.build...)
+	if err := (command{argv: append(argv, m.Package), dir: s.root, env: env, log: log}).run(ctx); err != nil {
+		return fmt.Errorf("%s (%s): compiling %s: %w", s.name, s.commit, m.Package, err)
+	}
+	if !exists(s.binary) {
+		return fmt.Errorf("%s (%s): %s has no test files, so no benchmark", s.name, s.commit, m.Package)
+	}
+	return nil
+}
+
+// args are the arguments of a benchmark's process. The caller's come last, where they win.
+func (m *measurement) args(s *side, bench, benchtime string, more ...string) []string {
+	args := []string{s.binary, "-test.run=^$", "-test.bench=" + bench, "-test.count=1", "-test.timeout=0"}
+	if benchtime != "" {
+		args = append(args, "-test.benchtime="+benchtime)
+	}
+	if m.own() && m.Ranks != "" {
+		args = append(args, "-ranks="+m.Ranks)
+	}
+	return append(append(args, more...), s.bench...)
+}
+
+// process runs a side's benchmark in its package's folder; its figures are in out.
+func (m *measurement) process(ctx context.Context, s *side, args []string, out string) error {
+	c := command{argv: args, dir: s.dir(m.Package), env: environment(), log: out + ".log"}
+	if !m.own() {
+		c.stdout = filepath.Join(out, "bench.txt")
+	}
+	return c.run(ctx)
+}
+
+// warmUp brings weights and data into the system's caches, and shows at once what cannot run at all.
+func (m *measurement) warmUp(ctx context.Context, s *side) error {
+	out := filepath.Join(s.out, "warm")
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	args := m.args(s, m.Bench, "1x")
+	if m.own() {
+		args = m.args(s, harness, steps(min(m.Steps, warmSteps)), "-seed="+strconv.Itoa(firstSeed), "-out="+out)
+	}
+	if err := m.process(ctx, s, args, out); err != nil {
+		return fmt.Errorf("%s (%s), warming up: %w", s.name, s.commit, err)
+	}
+	return os.RemoveAll(out)
+}
+
+// turnDir is the folder of a turn's results.
+func (s *side) turnDir(k int) string { return filepath.Join(s.out, "turn-"+strconv.Itoa(k)) }
+
+// turn runs the benchmarks once with pair k's seed.
+func (m *measurement) turn(ctx context.Context, s *side, k int) error {
+	out := s.turnDir(k)
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	args := m.args(s, m.Bench, steps(m.Steps))
+	if m.own() {
+		args = m.args(s, harness, steps(m.Steps), "-seed="+strconv.Itoa(firstSeed+k), "-out="+out)
+	}
+	if err := m.process(ctx, s, args, out); err != nil {
+		return fmt.Errorf("%s (%s), %s: %w", s.name, s.commit, m.pair(k), err)
+	}
+	n, err := countResults(filepath.Join(out, "bench.txt"))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%s has no result", filepath.Join(out, "bench.txt"))
+	}
+	if err != nil {
+		return fmt.Errorf("%s (%s), %s: the benchmark ended well and left no result: %w; its log is %s.log%s", s.name, s.commit, m.pair(k), err, out, tail(out+".log"))
+	}
+	return nil
+}
+
+// pair is how pair k is called.
+func (m *measurement) pair(k int) string {
+	if m.own() {
+		return "seed " + strconv.Itoa(firstSeed+k)
+	}
+	return "run " + strconv.Itoa(k+1)
+}
+
+// steps is -benchtime's way to say a number; 0 leaves it alone.
+func steps(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n) + "x"
+}
+
+// parts runs the part benchmarks of both sides in turns.
+func (m *measurement) parts(ctx context.Context) error {
+	var texts [2][]string
+	plan := order(partsRounds)
+	for i, t := range plan {
+		s := m.sides[t.side]
+		m.say("parts, turn %d of %d: %s", i+1, len(plan), s.name)
+		path := filepath.Join(s.out, "parts-"+strconv.Itoa(t.k))
+		c := command{argv: m.args(s, partsBench, "3x"), dir: s.dir(m.Package), env: environment(), log: path + ".log", stdout: path + ".txt"}
+		if err := c.run(ctx); err != nil {
+			return fmt.Errorf("%s (%s), the parts of a step: %w", s.name, s.commit, err)
+		}
+		n, err := countResults(path + ".txt")
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("%s (%s) has no BenchmarkPart, so no part can be named", s.name, s.commit)
+		}
+		texts[t.side] = append(texts[t.side], path+".txt")
+	}
+	for i, s := range m.sides {
+		var blocks []block
+		for _, path := range texts[i] {
+			blocks = append(blocks, block{path: path})
+		}
+		if err := join(filepath.Join(s.out, "parts.txt"), blocks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
