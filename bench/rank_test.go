@@ -18,15 +18,19 @@ import (
 	"lorabench/bench/record"
 	"lorabench/bench/report"
 	"lorabench/internal/progress"
+	"lorabench/internal/relay"
 )
 
 var (
 	flags    = Register(flag.CommandLine)
 	stepTime = flag.Duration("step-timeout", 15*time.Minute, "end the process, with a dump of its goroutines, when a step takes longer: go test's -timeout does not apply to benchmarks")
 
+	batonAt = flag.String("relay", "", "`descriptors` of the pipes over which the gate lets two versions take turns, step by step")
+
 	// Set by TestMain where benchmarks are asked for.
 	work    *Workload
 	results *Results
+	baton   *relay.Baton
 	ctx     = context.Background()
 )
 
@@ -44,7 +48,14 @@ func benchmarks(m *testing.M) int {
 	var stop context.CancelFunc
 	ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := load(); err != nil {
+	var err error
+	if baton, err = relay.Open(*batonAt); err == nil {
+		err = baton.Take()
+	}
+	if err == nil {
+		err = load()
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
 		return 1
 	}
@@ -158,6 +169,11 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		if failed == nil && r.EvalDue() {
 			b.StopTimer()
 			failed = r.Evaluate()
+			b.StartTimer()
+		}
+		if failed == nil && baton.Due() && !r.Done() {
+			b.StopTimer()
+			failed = r.Wait(baton)
 			b.StartTimer()
 		}
 		bar.Step(r.Loss())

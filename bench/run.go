@@ -187,14 +187,6 @@ func (r *Run) rewind() error {
 // stepsAhead is how many steps' batches another goroutine prepares before they are asked for.
 const stepsAhead = 4
 
-// Begin starts the clock.
-func (r *Run) Begin() {
-	r.began = time.Now()
-	if r.started.IsZero() {
-		r.started = r.began
-	}
-}
-
 // Loss is the last step's as far as it is known without making a GPU wait: there it is of the last step
 // after which the clock stood still. NaN is none.
 func (r *Run) Loss() float64 {
@@ -231,48 +223,6 @@ func (r *Run) Step() error {
 	}
 	r.tokens = append(r.tokens, n)
 	return r.trainer.Step(micros)
-}
-
-// Evaluate takes the held-out loss between two steps: the clock stands still.
-func (r *Run) Evaluate() error {
-	if err := r.pause(); err != nil {
-		return err
-	}
-	loss, err := lora.Evaluate(r.model, r.work.Held, r.work.Batch)
-	if err != nil {
-		return err
-	}
-	r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: loss, Seconds: r.elapsed.Seconds()})
-	r.loss = r.trainer.LastLoss()
-	if err := r.work.device.Synchronize(); err != nil {
-		return err
-	}
-	r.Begin()
-	return nil
-}
-
-// EvalDue tells whether -eval-every asks for the held-out loss now. The last step's is taken after the run.
-func (r *Run) EvalDue() bool {
-	n := r.trainer.Taken()
-	return r.work.EvalEvery > 0 && len(r.work.Held) > 0 && n%r.work.EvalEvery == 0 && n < r.work.Steps
-}
-
-// pause waits for the device and stops the clock.
-func (r *Run) pause() error {
-	if err := r.work.device.Synchronize(); err != nil {
-		return err
-	}
-	r.elapsed += time.Since(r.began)
-	return nil
-}
-
-// End waits for the device, stops the clock and reads the peak.
-func (r *Run) End() (err error) {
-	if err = r.pause(); err != nil {
-		return err
-	}
-	r.peak, err = readPeak(r.work.device, r.initial)
-	return err
 }
 
 // Record reads the losses and computes the held-out loss, after End. A loss that is no number is
@@ -317,23 +267,6 @@ func (r *Run) SaveSnapshot(dir string) error {
 		return err
 	}
 	return file.Write(filepath.Join(dir, (&record.Record{Name: r.Name, Seed: r.Seed}).FileName()+".pickle"), b)
-}
-
-// secondsTo is when the held-out loss, which starts at base, first was at most target: linear between two
-// evaluations; nil where it never was.
-func secondsTo(target, base float64, evals []record.Eval) *float64 {
-	last := record.Eval{Loss: base}
-	if base <= target {
-		return new(float64)
-	}
-	for _, e := range evals {
-		if e.Loss <= target {
-			at := last.Seconds + (e.Seconds-last.Seconds)*(last.Loss-target)/(last.Loss-e.Loss)
-			return &at
-		}
-		last = e
-	}
-	return nil
 }
 
 // diskBytes is what the result takes on disk: PEFT's files, or for full training every weight in float32.

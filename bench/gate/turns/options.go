@@ -1,10 +1,16 @@
 // Package turns measures two revisions of a program side by side: the base, checked out in a worktree of its
-// own, and the working tree, in turns A B B A A B B A ... on one machine. What drifts during the minutes that
-// takes (heat, other tenants, clock rates) then falls on both sides alike, which two runs one after the other,
-// or a result stored last week, cannot have.
+// own, and the working tree, in turns on one machine. What drifts during the minutes that takes (heat, other
+// tenants, clock rates) then falls on both sides alike, which two runs one after the other, or a result stored
+// last week, cannot have.
 //
-// A turn is one process that trains each rank once with one seed. Both sides of a pair have the same seed, so
-// that package judge can compare them in pairs, and losses digit by digit.
+// Of a pair both sides train each rank once with the same seed, so that package judge can compare them in
+// pairs, and losses digit by digit. Both processes of a pair live at once and pass a baton, so that they take
+// turns of a fifth of a second or a step, whichever is longer; only the one that has it works, and the other
+// one's clock stands still. Where a side does not know the flag -relay, and for other projects' benchmarks,
+// a turn is a whole process: A B B A A B B A.
+//
+// Why so fine: on a rented two-core machine, otherwise idle, the speed of one and the same program drifted by
+// a third within two minutes. Turns of processes of 15 seconds left a difference uncertain by 15 %.
 package turns
 
 import (

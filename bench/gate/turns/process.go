@@ -16,8 +16,9 @@ type command struct {
 	argv   []string
 	dir    string
 	env    []string
-	log    string // what it prints is added to this file
-	stdout string // its standard output goes to this file instead; "" is log
+	log    string     // what it prints is added to this file
+	stdout string     // its standard output goes to this file instead; "" is log
+	extra  []*os.File // further files for it, from descriptor 3 on; closed here once it has them
 }
 
 // grace is how long a program may take to end itself when asked to.
@@ -25,6 +26,7 @@ const grace = 10 * time.Second
 
 // run waits for the program. An error has the end of the log. When ctx ends, so do the program and what it started.
 func (c command) run(ctx context.Context) error {
+	defer closeAll(c.extra) // where it could not even be started
 	log, err := os.OpenFile(c.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
 		return err
@@ -43,7 +45,11 @@ func (c command) run(ctx context.Context) error {
 	}
 	cmd.SysProcAttr, cmd.WaitDelay = apart(), grace
 	cmd.Cancel = func() error { return endGroup(cmd.Process.Pid, false) }
-	err = cmd.Run()
+	cmd.ExtraFiles = c.extra
+	if err = cmd.Start(); err == nil {
+		closeAll(c.extra)
+		err = cmd.Wait()
+	}
 	if cmd.Process != nil {
 		_ = endGroup(cmd.Process.Pid, true) // what it left running, if anything
 	}
@@ -113,4 +119,11 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 		}
 	}
 	return strings.TrimSuffix(stdout.String(), "\n"), err
+}
+
+// closeAll closes files, those that are closed already included.
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }

@@ -192,14 +192,12 @@ func (m *measurement) measure(ctx context.Context) error {
 			return err
 		}
 	}
-	plan := order(m.Seeds)
-	start := time.Now()
-	for i, t := range plan {
-		s := m.sides[t.side]
-		m.say("turn %d of %d: %s, %s%s", i+1, len(plan), s.name, m.pair(t.k), left(time.Since(start), i, len(plan)))
-		if err := m.turn(ctx, s, t.k); err != nil {
-			return err
-		}
+	run := m.alternate
+	if m.relays(ctx) {
+		run = m.pairs
+	}
+	if err := run(ctx); err != nil {
+		return err
 	}
 	for _, s := range m.sides {
 		if err := m.collect(s); err != nil {

@@ -45,8 +45,8 @@ func (m *measurement) args(s *side, bench, benchtime string, more ...string) []s
 }
 
 // process runs a side's benchmark in its package's folder; its figures are in out.
-func (m *measurement) process(ctx context.Context, s *side, args []string, out string) error {
-	c := command{argv: args, dir: s.dir(m.Package), env: environment(), log: out + ".log"}
+func (m *measurement) process(ctx context.Context, s *side, args []string, out string, baton ...*os.File) error {
+	c := command{argv: args, dir: s.dir(m.Package), env: environment(), log: out + ".log", extra: baton}
 	if !m.own() {
 		c.stdout = filepath.Join(out, "bench.txt")
 	}
@@ -72,17 +72,17 @@ func (m *measurement) warmUp(ctx context.Context, s *side) error {
 // turnDir is the folder of a turn's results.
 func (s *side) turnDir(k int) string { return filepath.Join(s.out, "turn-"+strconv.Itoa(k)) }
 
-// turn runs the benchmarks once with pair k's seed.
-func (m *measurement) turn(ctx context.Context, s *side, k int) error {
+// turn runs the benchmarks once with pair k's seed, with the other side in a relay where there is a baton.
+func (m *measurement) turn(ctx context.Context, s *side, k int, baton ...*os.File) error {
 	out := s.turnDir(k)
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
 	args := m.args(s, m.Bench, steps(m.Steps))
 	if m.own() {
-		args = m.args(s, harness, steps(m.Steps), "-seed="+strconv.Itoa(firstSeed+k), "-out="+out)
+		args = m.args(s, harness, steps(m.Steps), append(relayFlag(baton), "-seed="+strconv.Itoa(firstSeed+k), "-out="+out)...)
 	}
-	if err := m.process(ctx, s, args, out); err != nil {
+	if err := m.process(ctx, s, args, out, baton...); err != nil {
 		return fmt.Errorf("%s (%s), %s: %w", s.name, s.commit, m.pair(k), err)
 	}
 	n, err := countResults(filepath.Join(out, "bench.txt"))
