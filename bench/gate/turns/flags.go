@@ -17,7 +17,7 @@ var (
 	testFlags = map[string]bool{"benchmem": true, "failfast": true, "short": true, "v": true,
 		"blockprofile": false, "blockprofilerate": false, "cpu": false, "cpuprofile": false, "memprofile": false, "memprofilerate": false,
 		"mutexprofile": false, "mutexprofilefraction": false, "outputdir": false, "parallel": false, "timeout": false, "trace": false}
-	ours      = map[string]string{"bench": "which benchmarks run", "benchtime": "the number of steps", "count": "the number of seeds", "run": "which tests run", "out": "the folder of results", "relay": true, "seed": "the seed of each turn"}
+	ours      = map[string]string{"bench": "which benchmarks run", "benchtime": "the number of steps", "count": "the number of seeds", "run": "which tests run", "out": "the folder of results", "relay": "who waits for whom", "seed": "the seed of each turn"}
 	pathFlags = map[string]bool{"model": true, "data": true, "tokenizer": true, "adapter": true}
 )
 

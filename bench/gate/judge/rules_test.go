@@ -1,0 +1,107 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRules(t *testing.T) {
+	rules, err := ParseRules(strings.NewReader("\ufeff# our rules\r\n\nsamples/sec floor=5% required # a comment\n"+
+		"class:speed alpha=0.1% detect=0\n* floor=0.01\nsec-to-loss informational\nsec/op floor=7%\nfrob class=memory better=higher mode=test\nsamples/sec floor=6%\n"), "gate.txt")
+	require.NoError(t, err)
+	require.NoError(t, rules.Override("peak-RSS-GB floor=10% judged"))
+	for _, c := range []struct {
+		why, unit string
+		class     Class
+		exact     bool
+		want      Rule
+	}{
+		{"the later line wins, key by key", "samples/sec", Speed, false, Rule{Floor: 0.06, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Required, From: "gate.txt:9"}},
+		{"no line of its own: the class's and *", "tokens/sec", Speed, false, Rule{Floor: 0.01, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
+		{"a line of its own: not *", "sec-to-loss", Speed, false, Rule{Floor: 0.03, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Informal, From: "gate.txt:6"}},
+		{"another spelling of the unit", "ns/op", Speed, false, Rule{Floor: 0.07, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:7"}},
+		{"from the command line", "peak-RSS-GB", Memory, false, Rule{Floor: 0.1, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "-rule"}},
+		{"* holds for what is exact too", "loss", Loss, true, Rule{Floor: 0.01, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
+		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: Test, Need: Judged, From: "gate.txt:8"}},
+	} {
+		c.want.Unit, c.want.Class = c.unit, c.class
+		assert.Equal(t, c.want, rules.For(c.unit, c.class, c.exact), c.why)
+	}
+	assert.Equal(t, Memory, rules.class("frob", Other))
+	assert.Equal(t, []string{"samples/sec"}, rules.required())
+	again, err := ParseRules(strings.NewReader(strings.Join(rules.Given(), "\n")), "again")
+	require.NoError(t, err)
+	assert.Equal(t, rules.Given(), again.Given(), "what is printed can be read")
+	for _, c := range []struct {
+		why, unit string
+		class     Class
+		exact     bool
+		floor     float64
+		need      Need
+	}{
+		{"speed", "samples/sec", Speed, false, 0.03, Judged},
+		{"memory", "B/op", Memory, false, 0.03, Judged},
+		{"a loss that is tested", "loss", Loss, false, 0.005, Judged},
+		{"a loss that is exact", "loss", Loss, true, 0, Judged},
+		{"a count", adapterBytes, Count, true, 0, Judged},
+		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informal},
+	} {
+		r := DefaultRules().For(c.unit, c.class, c.exact)
+		assert.Equal(t, Rule{Unit: c.unit, Class: c.class, Floor: c.floor, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: c.need, From: "default"}, r, c.why)
+	}
+}
+
+func TestRulesThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ why, line, text string }{
+		{"no unit", "floor=3%", `gate.txt:2: "floor=3%" is no unit`},
+		{"nothing said", "loss", "gate.txt:2: loss: nothing is said of it"},
+		{"3 is not 3 %", "loss floor=3", `gate.txt:2: loss: "floor=3": want a percentage such as 3%`},
+		{"no number", "loss floor=x", `"floor=x": want a percentage`},
+		{"not a number", "loss floor=NaN", `"floor=NaN": want`},
+		{"negative", "loss floor=-1%", `"floor=-1%": want`},
+		{"infinite", "loss floor=Inf%", `want`},
+		{"always significant", "loss alpha=50%", `"alpha=50%": want above 0 and below 0.5`},
+		{"never significant", "loss alpha=0", `"alpha=0": want above 0`},
+		{"no direction", "loss better=up", `"better=up": want higher or lower`},
+		{"no class", "loss class=x", `"class=x": want one of loss, speed, memory, count, other`},
+		{"no class to be for", "class:x floor=3%", "want class:loss, speed"},
+		{"a class of a class", "class:loss class=speed", "cannot change it"},
+		{"no mode", "loss mode=x", `"mode=x": want one of auto, test, exact`},
+		{"no key", "loss flor=3%", `there is no key "flor", want one of floor, alpha, detect, better, class, mode`},
+		{"no need", "loss optional", `"optional" is neither key=value nor one of required, judged, informational`},
+		{"twice", "loss floor=3% floor=4%", "floor is given twice"},
+		{"two needs", "loss required judged", "need is given twice"},
+	} {
+		_, err := ParseRules(strings.NewReader("# a comment\n"+c.line+"\n"), "gate.txt")
+		assert.ErrorContains(t, err, c.text, c.why)
+		assert.ErrorContains(t, DefaultRules().Override(c.line), "-rule", c.why)
+	}
+	_, err := ParseRules(strings.NewReader("a\nb floor=3%\nc\n"), "gate.txt")
+	assert.ErrorContains(t, err, "gate.txt:1")
+	assert.ErrorContains(t, err, "gate.txt:3", "all errors are told")
+	assert.ErrorContains(t, DefaultRules().Override("# nothing"), "it is empty")
+	_, err = ParseRules(strings.NewReader("loss floor=3%\nloss "+strings.Repeat("x", 1<<17)), "gate.txt")
+	assert.ErrorContains(t, err, "gate.txt:2")
+}
+
+func FuzzParseRules(f *testing.F) {
+	f.Add("samples/sec floor=5% required\n* alpha=0.01 # x\nclass:loss mode=exact\nfrob class=memory better=higher detect=0")
+	f.Add("\ufeffloss floor=NaN\r\n=")
+	f.Fuzz(func(t *testing.T, text string) {
+		rules, err := ParseRules(strings.NewReader(text), "gate.txt")
+		if err != nil {
+			assert.Contains(t, err.Error(), "gate.txt:")
+			return
+		}
+		for _, unit := range []string{"loss", "ns/op", "frob"} {
+			r := rules.For(unit, rules.class(unit, Other), false)
+			assert.True(t, r.Floor >= 0 && r.Alpha > 0 && r.Alpha < 0.5 && r.Detect >= 0, "%+v", r)
+		}
+		again, err := ParseRules(strings.NewReader(strings.Join(rules.Given(), "\n")), "again")
+		require.NoError(t, err)
+		assert.Len(t, again.lines, len(rules.lines))
+	})
+}

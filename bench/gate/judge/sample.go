@@ -1,0 +1,100 @@
+package judge
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// values are one side's of a metric, by seed.
+type values struct {
+	x       []float64
+	seeds   []int64
+	rounded []bool // has the digits that go test prints
+}
+
+// valuesOf are a metric's values by seed, times factor. b is nil for what is not of result lines.
+func valuesOf(m *Metric, b *Benchmark, factor float64) values {
+	v := values{slices.Clone(m.Values), slices.Clone(m.Seeds), make([]bool, len(m.Values))}
+	for i := range v.x {
+		if factor != 1 {
+			v.x[i] *= factor
+		}
+		v.rounded[i] = b != nil && b.Runs[m.Runs[i]].Rounded
+	}
+	if slices.IsSorted(v.seeds) {
+		return v
+	}
+	at := make([]int, len(v.x))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, func(i, j int) int { return cmp.Compare(v.seeds[i], v.seeds[j]) })
+	out := values{make([]float64, len(at)), make([]int64, len(at)), make([]bool, len(at))}
+	for k, i := range at {
+		out.x[k], out.seeds[k], out.rounded[k] = v.x[i], v.seeds[i], v.rounded[i]
+	}
+	return out
+}
+
+// constant says whether there is no spread at all.
+func (v values) constant() bool {
+	return !slices.ContainsFunc(v.x, func(x float64) bool { return x != v.x[0] })
+}
+
+// pairs calls f with the places of each seed that both sides have; a seed that is there several times is
+// paired in the order of the runs.
+func pairs(a, b values, f func(i, j int)) int {
+	n := 0
+	for i, j := 0, 0; i < len(a.seeds) && j < len(b.seeds); {
+		switch c := cmp.Compare(a.seeds[i], b.seeds[j]); c {
+		case 0:
+			f(i, j)
+			n, i, j = n+1, i+1, j+1
+		case -1:
+			i++
+		default:
+			j++
+		}
+	}
+	return n
+}
+
+// sample is what is shown of a side; logs is that the geometric mean is compared.
+func (v values) sample(logs bool) Sample {
+	n := len(v.x)
+	s := Sample{Values: v.x, Seeds: v.seeds, Center: v.x[0], Median: v.x[0], Min: v.x[0], Max: v.x[0], Variation: math.NaN()}
+	if n < 2 {
+		return s
+	}
+	sorted := slices.Clone(v.x)
+	slices.Sort(sorted)
+	s.Min, s.Max = sorted[0], sorted[n-1]
+	s.Median = sorted[n/2]
+	if n%2 == 0 {
+		s.Median = sorted[n/2-1]/2 + sorted[n/2]/2
+	}
+	if s.Min == s.Max { // and not what sums and logarithms make of it
+		s.Variation = 0
+		return s
+	}
+	// Divided by the largest, no sum overflows.
+	size := max(math.Abs(s.Min), math.Abs(s.Max))
+	mean, m2, logSum := 0.0, 0.0, 0.0
+	for k, x := range v.x {
+		d := x/size - mean
+		mean += d / float64(k+1)
+		m2 += d * (x/size - mean)
+		if logs {
+			logSum += math.Log(x)
+		}
+	}
+	s.Center = mean * size
+	if logs {
+		s.Center = math.Exp(logSum / float64(n))
+	}
+	if mean != 0 {
+		s.Variation = math.Sqrt(m2/float64(n-1)) / math.Abs(mean)
+	}
+	return s
+}

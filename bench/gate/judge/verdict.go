@@ -1,0 +1,143 @@
+package judge
+
+import "lorabench/bench/record"
+
+// Status is what a comparison ends in, and the command's exit status.
+type Status int
+
+// The statuses, in what they are worth to CI: unusable input outweighs worse, worse outweighs cannot
+// tell, and only Pass passes.
+const (
+	Pass       Status = 0 // as good or better
+	Worse      Status = 1 // some judged metric is significantly worse, and by more than its floor
+	Unusable   Status = 2 // the sides cannot be compared: see Verdict.Problems
+	CannotTell Status = 3 // too few samples, so much noise that a large regression cannot be ruled out, or nothing judged
+)
+
+// Verdict is everything that is said about two sides. A figure that does not exist is NaN; it must not
+// be printed.
+type Verdict struct {
+	Status   Status
+	Text     string // one sentence: the verdict itself
+	Baseline Side
+	New      Side
+	Rules    *Rules
+	Problems []Problem // why the input is unusable; all that were found, not the first alone
+	Results  []Result  // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
+	Added    []string  // benchmarks that only New has: listed, never failed
+	Causes   []Cause   // what grew or slowed, for results that are worse
+	Notes    []string  // sentences about the whole
+	Compared int       // results that the p values are corrected for
+}
+
+// Side is one of the two things compared.
+type Side struct {
+	Label   string   // of label=file, else baseline and new
+	Files   []string // that were read
+	Config  []Config // of its results, in order of first appearance
+	Records []*record.Record
+}
+
+// Config is a key of the benchmark configuration and its values, mostly one.
+type Config struct {
+	Key    string
+	Values []string
+}
+
+// Problem is a reason why the input cannot be judged.
+type Problem struct {
+	Kind      Kind
+	File      string // "" where it is of no one file
+	Line      int    // 0 where it is of no one line
+	Benchmark string // "" where it is of none
+	Unit      string
+	Text      string // a sentence that names the values and what to do; without File and Line
+}
+
+// Kind is what is wrong with input.
+type Kind string
+
+// The kinds of problems.
+const (
+	Unreadable       Kind = "unreadable"        // a file or line
+	NotFinite        Kind = "not finite"        // NaN or Inf
+	MissingBenchmark Kind = "missing benchmark" // the baseline has it and New does not
+	MissingMetric    Kind = "missing metric"
+	Mismatch         Kind = "mismatch" // the sides were made with another model, recipe, device, ...
+	BadDirection     Kind = "direction"
+	Empty            Kind = "empty" // no result in a side
+)
+
+// Call is what is said of one metric of one benchmark.
+type Call string
+
+// The calls.
+const (
+	CallWorse      Call = "worse"
+	CallBetter     Call = "better"
+	CallSame       Call = "same"        // no significant difference, or one within the floor
+	CallCannotTell Call = "cannot tell" // see Result.Why
+	CallShown      Call = "shown"       // informational: not judged
+)
+
+// Class is what a unit measures.
+type Class string
+
+// The classes, in the order in which results are shown.
+const (
+	Loss   Class = "loss"
+	Speed  Class = "speed"
+	Memory Class = "memory"
+	Count  Class = "count" // no chance in it: bytes on disk, parameters
+	Other  Class = "other"
+)
+
+// Result is one metric of one benchmark on both sides. Relative figures are fractions of the
+// baseline, positive where New is higher.
+type Result struct {
+	Benchmark string // without "Benchmark" and GOMAXPROCS' suffix: Rank/rank=8
+	Unit      string // as it was written
+	Better    string // "higher", "lower" or ""
+	Class     Class
+	Rule      Rule // the one that applied
+
+	Old, New  Sample
+	Change    float64 // relative difference of the centres, where Exact of the means over common seeds; NaN for a baseline of 0
+	Low, High float64 // 95 % interval of Change; NaN where it cannot be told, and where Exact
+	P         float64 // of "not worse" (of "not better" where New is better), one-sided; NaN where there is none
+	Corrected float64 // P corrected for all comparisons judged
+	Pairs     int     // seeds that both sides have
+	Exact     bool    // compared value by value: the same seed must give the same value
+
+	// Detectable is the smallest worsening, relative, that so many samples with this noise find 80 % of the
+	// time, after correction and beyond the floor; NaN where Exact, not judged, or without any spread.
+	Detectable float64
+	Call       Call
+	Why        string // a clause that says why: "3.1 % fewer, floor 3 %, corrected p 0.0004"; never empty
+	SameAs     string // the unit whose measurement this is too; informational then
+}
+
+// Sample is one side's values of a metric.
+type Sample struct {
+	Values    []float64 // in order of Seeds
+	Seeds     []int64   // of each value; the k-th run of a file without seeds has k
+	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
+	Median    float64
+	Min, Max  float64
+	Variation float64 // standard deviation relative to the mean; NaN below two values
+}
+
+// N is the number of values.
+func (s Sample) N() int { return len(s.Values) }
+
+// Cause is a finding about where a regression sits: the memory category that grew, from the run records,
+// or the part of a step that slowed, from the part benchmarks.
+type Cause struct {
+	Class     Class  // Memory or Speed
+	Benchmark string // whose regression it explains
+	Name      string // "activations", or "part=attention"
+	Old, New  float64
+	Unit      string  // "B" or "sec/op"
+	Share     float64 // of the whole growth; NaN where it cannot be told
+	Text      string  // a sentence
+}
