@@ -18,8 +18,8 @@ type base struct {
 
 func (b *base) flags(fs *flag.FlagSet) {
 	fs.StringVar(&b.rev, "base", "", "`revision` to check out, measure in turns with the working tree, and judge against")
-	fs.IntVar(&b.Steps, "steps", 0, "with -base: optimizer steps of each run (default 60)")
-	fs.IntVar(&b.Seeds, "seeds", 0, "with -base: runs of each benchmark and side (default 6)")
+	fs.IntVar(&b.Steps, "steps", 0, "with -base: optimizer steps of each run (default 40)")
+	fs.IntVar(&b.Seeds, "seeds", 0, "with -base: runs of each benchmark and side (default 10)")
 	fs.StringVar(&b.Ranks, "ranks", "", "with -base: the `ranks` to train (default the benchmark's own)")
 	fs.StringVar(&b.Out, "out", "", "with -base: `folder` for both sides' results (default out/gate)")
 	fs.StringVar(&b.Package, "package", "", "with -base: `package` of the benchmarks (default ./bench)")

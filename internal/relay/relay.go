@@ -19,7 +19,7 @@ import (
 
 // Leg is how long a process keeps the baton at least: handing it over wakes up sleeping threads, which
 // should be little of the time.
-const Leg = 200 * time.Millisecond
+const Leg = 50 * time.Millisecond
 
 // Baton is a process's end of a relay. The nil Baton is of a process that runs alone: nothing waits.
 type Baton struct {

@@ -5,7 +5,7 @@
 //
 // Of a pair both sides train each rank once with the same seed, so that package judge can compare them in
 // pairs, and losses digit by digit. Both processes of a pair live at once and pass a baton, so that they take
-// turns of a fifth of a second or a step, whichever is longer; only the one that has it works, and the other
+// turns of a twentieth of a second or a step, whichever is longer; only the one that has it works, and the other
 // one's clock stands still. Where a side does not know the flag -relay, and for other projects' benchmarks,
 // a turn is a whole process: A B B A A B B A.
 //
@@ -24,8 +24,8 @@ import (
 // Options is what to measure and how long. The zero value of a field is its default.
 type Options struct {
 	Base  string // revision to compare with: a branch, tag or commit; there is no default
-	Steps int    // optimizer steps of each run; 60, and Go's own second where Bench is set
-	Seeds int    // runs of each benchmark and side, with the seeds 42, 43, ...; 6
+	Steps int    // optimizer steps of each run; 40, and Go's own second where Bench is set
+	Seeds int    // runs of each benchmark and side, with the seeds 42, 43, ...; 10
 	Ranks string // the harness's -ranks; "" leaves each side its own default
 	Out   string // folder for results; out/gate below the module's root
 
@@ -63,10 +63,10 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("%d seeds, want at least 1", o.Seeds)
 	}
 	if o.Steps == 0 && o.own() {
-		o.Steps = 60
+		o.Steps = 40
 	}
 	if o.Seeds == 0 {
-		o.Seeds = 6
+		o.Seeds = 10
 	}
 	if o.Package == "" {
 		o.Package = "./bench"

@@ -21,7 +21,7 @@ import (
 )
 
 // TestReal harms lorabench itself in five ways and wants the gate to say so of each, and of ten runs without
-// harm in a row that nothing is wrong. It takes three to four minutes a run, and some ten more the first
+// harm in a row that nothing is wrong. It takes four to five minutes a run, and some ten more the first
 // time, when C++ is compiled at two new places:
 //
 //	LORABENCH_GATE_REAL=1 go test -v -timeout=0 -run=TestReal ./bench/gate/turns
