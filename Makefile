@@ -45,7 +45,7 @@ gate: setup ## BASE=REV: train revision REV and this tree in turns; fail where s
 	@$(OUT)/lorabench-gate -base=$(BASE) -out=$(OUT)/gate $(GATEFLAGS)
 
 baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
-	@$(GO) run ./bench/gate -baseline-out=testdata/baseline $(OUT)
+	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)

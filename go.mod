@@ -58,4 +58,5 @@ require (
 tool (
 	golang.org/x/perf/cmd/benchstat
 	honnef.co/go/tools/cmd/staticcheck
+	lorabench/bench/gate
 )

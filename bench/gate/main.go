@@ -1,17 +1,17 @@
 // Gate says whether results of benchmarks got worse, in a form that CI can act on.
 //
-//	go run ./bench/gate [flags] BASELINE NEW             judge two sets of results
-//	go run ./bench/gate -base=REV [flags] [-- FLAGS]     measure revision REV and the working tree in turns, and judge
-//	go run ./bench/gate -baselines=DIR [flags] NEW       judge NEW against the baseline stored for its class of machine
-//	go run ./bench/gate -baseline-out=DIR NEW            store NEW, a folder of results, as that baseline
-//	go run ./bench/gate -history=DIR [flags] [NEW]       add NEW to a history and draw its trend
+//	go tool gate [flags] BASELINE NEW             judge two sets of results
+//	go tool gate -base=REV [flags] [-- FLAGS]     measure revision REV and the working tree in turns, and judge
+//	go tool gate -baselines=DIR [flags] NEW       judge NEW against the baseline stored for its class of machine
+//	go tool gate -baseline-out=DIR NEW            store NEW, a folder of results, as that baseline
+//	go tool gate -history=DIR [flags] [NEW]       add NEW to a history and draw its trend
 //
 // BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, a quoted glob, a
 // folder with a bench.txt, several of them with commas, or label= before any of these.
 //
 // The exit status is 0 where NEW is as good or better, 1 where it is worse, 2 where the input or the
-// arguments cannot be used, and 3 where the results are too few or too noisy to tell. docs/gate.md says how
-// the verdict is come to, package show what the JSON holds.
+// arguments cannot be used, and 3 where the results are too few or too noisy to tell; go run ./bench/gate
+// makes each but 0 into 1. docs/gate.md says how the verdict is come to, package show what the JSON holds.
 package main
 
 import "os"

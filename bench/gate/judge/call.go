@@ -121,9 +121,9 @@ func (j *judging) conclude() {
 	case decided == 0:
 		j.Status, j.Text = CannotTell, "Cannot tell: no metric is judged; say in gate.txt which direction of a unit is better, or leave out informational."
 	case len(better) > 0:
-		j.Status, j.Text = Pass, fmt.Sprintf("Nothing of %s is worse, and better: %s (%d of them).", metrics, found(better), len(better))
+		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s; better: %s (%d of them).", metrics, found(better), len(better))
 	default:
-		j.Status, j.Text = Pass, fmt.Sprintf("Nothing of %s is worse.", metrics)
+		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s.", metrics)
 	}
 }
 

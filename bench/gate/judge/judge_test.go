@@ -19,7 +19,7 @@ func TestStatuses(t *testing.T) {
 		status               Status
 		text                 string // of the verdict, or of a problem
 	}{
-		{"the same values", base, base, "", Pass, "Nothing of 1 metric is worse."},
+		{"the same values", base, base, "", Pass, "No regression in 1 metric."},
 		{"10 % fewer samples/sec is worse: more is better of it", base, lines(speed, 90, 91, 89, 90, 92, 88), "", Worse, "Worse: samples/sec of X 10 % lower (1 of 1 metric)."},
 		{"10 % more is better", base, lines(speed, 110, 111, 109, 110, 112, 108), "", Pass, "better: samples/sec of X 10 % higher"},
 		{"10 % more time is worse: less is better of it", lines("BenchmarkX 10 %v ns/op", 100, 101, 99, 100), lines("BenchmarkX 10 %v ns/op", 110, 111, 109, 110), "", Worse, "10 % higher"},
