@@ -39,7 +39,9 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 				layers[i] = newKept()
 			}
 			in := x
-			x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, true, layers[i]) })
+			x = s.Layer(func(s *torch.Scope) *torch.Tensor {
+				return m.layers[i].forward(s, m, in, b, m.last(i, b.At), true, layers[i])
+			})
 			m.settle(s, in, i, layers)
 		}
 		m.reached(Forward, b)
@@ -108,22 +110,21 @@ func (m *Model) back(s *torch.Scope, b *Batch, i int, layers []*kept, dy *torch.
 		k.in = m.layers[i-1].finalNorm.forward(s, layers[i-1].norms[1].x, nil)
 	}
 	if m.Checkpoint {
-		s.Do(func(s *torch.Scope) { l.forward(s, m, k.input, b, true, k) })
+		s.Do(func(s *torch.Scope) { l.forward(s, m, k.input, b, m.last(i, b.At), true, k) })
 	}
-	return l.backward(s, m, dy, b, k, below)
+	return l.backward(s, m, dy, b, m.last(i, b.At), k, below)
 }
 
-// head adds the loss of the decoder's output x [T, H] to loss and returns the gradient of x; nil where
-// nobody below wants it.
+// head adds the loss of the decoder's output at labels x [N, H] to loss and returns the gradient of x; nil
+// where nobody below wants it.
 func (m *Model) head(s *torch.Scope, b *Batch, x, loss *torch.Tensor, below bool) *torch.Tensor {
 	var kn normKept
 	var kp Kept
-	y := x
+	h := x
 	if m.finalNorm() {
-		y = m.final.forward(s, x, &kn)
+		h = m.final.forward(s, x, &kn)
 		below = below || m.final.trains()
 	}
-	h := s.IndexSelect(y, 0, b.At)
 	e := h
 	wanted := below
 	if m.projOut != nil {
@@ -137,12 +138,10 @@ func (m *Model) head(s *torch.Scope, b *Batch, x, loss *torch.Tensor, below bool
 	if !below {
 		return nil
 	}
-	dx := s.Zeros(x.DType(), x.Device(), x.Shape()...)
-	torch.IndexAddIn(dx, b.At, d)
 	if m.finalNorm() {
-		dx = m.final.backward(s, dx, &kn)
+		d = m.final.backward(s, d, &kn)
 	}
-	return dx
+	return d
 }
 
 // embeddingBackward adds to the gradients of what embedding is made of. The row of the padding token

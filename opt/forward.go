@@ -8,15 +8,16 @@ import (
 // Hidden is the decoder's output before project_out for one micro-batch: [T, H]. train switches
 // dropout on. A token id or a position outside the model's tables is an error.
 func (m *Model) Hidden(s *torch.Scope, b *data.Micro, train bool) *torch.Tensor {
-	return s.Layer(func(s *torch.Scope) *torch.Tensor { return m.hidden(s, m.Upload(s, b, nil), train, nil) })
+	return s.Layer(func(s *torch.Scope) *torch.Tensor { return m.hidden(s, m.Upload(s, b, nil), nil, train, nil) })
 }
 
-// hidden calls see, if given, with each layer's output: for tests against the fixtures.
-func (m *Model) hidden(s *torch.Scope, b *Batch, train bool, see func(layer int, x *torch.Tensor)) *torch.Tensor {
+// hidden is that of all tokens, or of those that at [N] names: [N, H]. It calls see, if given, with each
+// layer's output: for tests against the fixtures.
+func (m *Model) hidden(s *torch.Scope, b *Batch, at *torch.Tensor, train bool, see func(layer int, x *torch.Tensor)) *torch.Tensor {
 	x := m.embedding(s, b, train, nil)
 	for i := range m.layers {
 		in := x
-		x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, train, nil) })
+		x = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.layers[i].forward(s, m, in, b, m.last(i, at), train, nil) })
 		if see != nil {
 			see(i, x)
 		}
@@ -28,6 +29,14 @@ func (m *Model) hidden(s *torch.Scope, b *Batch, train bool, see func(layer int,
 		s.Drop(in)
 	}
 	return x
+}
+
+// last is at for the last layer, and nil for those below: attention has to see all of their results.
+func (m *Model) last(i int, at *torch.Tensor) *torch.Tensor {
+	if i < len(m.layers)-1 {
+		return nil
+	}
+	return at
 }
 
 // tokensKept is what project_in keeps for its backward pass.
@@ -79,14 +88,14 @@ func (m *Model) Logits(s *torch.Scope, hidden *torch.Tensor, train bool) *torch.
 }
 
 // LossSum is the sum over the micro-batch's labels of the next token's cross-entropy, dropout off, a
-// float32 scalar; the head is computed at labelled tokens only. A micro-batch without a label is an
-// error.
+// float32 scalar; the head, and the last layer after attention, are computed at labelled tokens only. A
+// micro-batch without a label is an error.
 func (m *Model) LossSum(s *torch.Scope, b *data.Micro) *torch.Tensor {
 	checkLabels(b)
 	loss := s.Zeros(m.lossType(), m.Device())
 	s.Do(func(s *torch.Scope) {
 		u := m.Upload(s, b, nil)
-		h := s.IndexSelect(m.hidden(s, u, false, nil), 0, u.At)
+		h := m.hidden(s, u, u.At, false, nil)
 		if m.projOut != nil {
 			h = m.projOut.forward(s, h, false, nil)
 		}

@@ -122,6 +122,15 @@ func (g *Group) Part(s *torch.Scope, y *torch.Tensor, i int) *torch.Tensor {
 	return s.Narrow(y, 1, at, g.Linears[i].Out)
 }
 
+// size is the number of elements of the group's weights.
+func (g *Group) size() int64 {
+	n := int64(0)
+	for _, l := range g.Linears {
+		n += l.In * l.Out
+	}
+	return n
+}
+
 // trains tells whether a gradient is wanted here.
 func (g *Group) trains() bool {
 	if g.Adapter != nil {

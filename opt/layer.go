@@ -8,7 +8,8 @@ import (
 
 // kept is what a decoder layer keeps from its forward pass for its backward pass, nothing that a
 // frozen layer's gradient does not need: of T tokens and hidden size H, 7 T H values, and masks, which
-// are bits on a CPU. PyTorch's autograd over the same layer keeps 16 to 18 T H.
+// are bits on a CPU. PyTorch's autograd over the same layer keeps 16 to 18 T H. In the last layer, what
+// comes after attention is of the N tokens that have a label, instead of T.
 type kept struct {
 	drawn  *torch.Scope // owns the masks, and with checkpointing the layer's input
 	values *torch.Scope // owns the rest, which can be computed again from these
@@ -18,6 +19,7 @@ type kept struct {
 	in       *torch.Tensor // what q, k and v read [T, H]; only where something there is trained
 	qkv      *torch.Tensor // [T, 3H]
 	attended *torch.Tensor // [T, H]
+	labelled *torch.Tensor // its rows that have a label [N, H]; only in the last layer, where out_proj is trained
 	lse      *torch.Tensor
 	mid      *torch.Tensor // what fc1 reads [T, H]; only where something there is trained
 	act      *torch.Tensor // fc2's input [T, F]; only where something there is trained
@@ -48,7 +50,7 @@ func (k *kept) free() {
 
 // own moves what forward made in s to where it is kept.
 func (k *kept) own(s *torch.Scope) {
-	for _, t := range []*torch.Tensor{k.in, k.qkv, k.attended, k.lse, k.mid, k.act, k.before, k.zero, k.norms[0].x, k.norms[0].mean,
+	for _, t := range []*torch.Tensor{k.in, k.qkv, k.attended, k.labelled, k.lse, k.mid, k.act, k.before, k.zero, k.norms[0].x, k.norms[0].mean,
 		k.norms[0].rstd, k.norms[1].x, k.norms[1].mean, k.norms[1].rstd, k.groups[0].Values, k.groups[1].Values, k.groups[2].Values, k.groups[3].Values} {
 		if t != nil {
 			s.Move(t, k.values)
@@ -78,9 +80,10 @@ func (n norm) backward(s *torch.Scope, dy *torch.Tensor, k *normKept) *torch.Ten
 
 func (n norm) trains() bool { return n.weightGrad != nil || n.biasGrad != nil }
 
-// forward is one decoder layer, x [T, H] to [T, H]. Where k is not nil it keeps what backward needs;
-// masks that k has already are applied again.
-func (l *layer) forward(s *torch.Scope, m *Model, x *torch.Tensor, b *Batch, train bool, k *kept) *torch.Tensor {
+// forward is one decoder layer, x [T, H] to [T, H], or to [N, H] where at [N] says which tokens are
+// wanted: nothing after attention is computed for the others. Where k is not nil it keeps what backward
+// needs; masks that k has already are applied again.
+func (l *layer) forward(s *torch.Scope, m *Model, x *torch.Tensor, b *Batch, at *torch.Tensor, train bool, k *kept) *torch.Tensor {
 	drop := m.dropout(train)
 	keeping := k != nil
 	if !keeping {
@@ -122,9 +125,17 @@ func (l *layer) forward(s *torch.Scope, m *Model, x *torch.Tensor, b *Batch, tra
 	attended, lse := s.Attention(qkv, b.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
 	done(qkv, true)
 	done(lse, true)
-	r := group(l.out, 1, attended)
+	wanted := attended
+	if at != nil {
+		wanted, x = s.IndexSelect(attended, 0, at), s.IndexSelect(x, 0, at)
+	}
+	r := group(l.out, 1, wanted)
 	done(attended, true)
 	r = residual(0, x, r)
+	if at != nil {
+		done(wanted, l.out.trains())
+		s.Drop(x)
+	}
 
 	mid, rest := r, r // what fc1 reads, and what its result is added to
 	if m.DoLayerNormBefore {
@@ -158,6 +169,7 @@ func (l *layer) forward(s *torch.Scope, m *Model, x *torch.Tensor, b *Batch, tra
 	}
 	if keeping {
 		k.qkv, k.attended, k.lse = qkv, attended, lse
+		k.labelled = kept1(wanted, at != nil && l.out.trains())
 		k.in = kept1(in, l.qkv.trains())
 		k.mid = kept1(mid, l.fc1.trains())
 		k.act = kept1(h, l.fc2.trains())
@@ -179,10 +191,10 @@ func kept1(t *torch.Tensor, needed bool) *torch.Tensor {
 	return nil
 }
 
-// backward is the gradient of the layer's input, in dy's place [T, H], from that of its result. below
-// tells whether anybody wants it: where not, it stops at the lowest part that is trained and returns
-// nil.
-func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, k *kept, below bool) *torch.Tensor {
+// backward is the gradient of the layer's input [T, H], in dy's place where it can be, from that of its
+// result; at is forward's. below tells whether anybody wants it: where not, it stops at the lowest part
+// that is trained and returns nil.
+func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, at *torch.Tensor, k *kept, below bool) *torch.Tensor {
 	drop := m.dropout(true)
 	pre := m.DoLayerNormBefore
 	undrop := func(i int, d *torch.Tensor) *torch.Tensor {
@@ -229,27 +241,43 @@ func (l *layer) backward(s *torch.Scope, m *Model, dy *torch.Tensor, b *Batch, k
 	if !pre {
 		d = l.attnNorm.backward(s, d, &k.norms[0])
 	}
+	// spread gives the tokens without a label their gradient, 0.
+	spread := func(s *torch.Scope, d *torch.Tensor) *torch.Tensor {
+		if at == nil {
+			return d
+		}
+		all := s.Zeros(d.DType(), d.Device(), k.attended.Shape()...)
+		torch.IndexAddIn(all, at, d)
+		return all
+	}
+	din := d // of the layer's input
+	if wantQKV {
+		din = spread(s, d)
+	}
 	s.Do(func(s *torch.Scope) {
-		branch := undrop(0, d)
-		dattended := l.out.backward(s, k.attended, branch, nil, wantOut, &k.groups[1])
+		branch, read := undrop(0, d), k.attended
+		if at != nil {
+			read = k.labelled
+		}
+		dattended := l.out.backward(s, read, branch, nil, wantOut, &k.groups[1])
 		if !wantOut {
 			return
 		}
-		dqkv := s.AttentionBackward(dattended, k.qkv, k.attended, k.lse, b.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
+		dqkv := s.AttentionBackward(spread(s, dattended), k.qkv, k.attended, k.lse, b.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
 		switch {
 		case !wantQKV:
 			l.qkv.backward(s, k.in, dqkv, nil, false, &k.groups[0])
 		case pre:
-			din := l.qkv.backward(s, k.in, dqkv, nil, true, &k.groups[0])
-			torch.AddIn(d, l.attnNorm.backward(s, din, &k.norms[0]))
+			normed := l.qkv.backward(s, k.in, dqkv, nil, true, &k.groups[0])
+			torch.AddIn(din, l.attnNorm.backward(s, normed, &k.norms[0]))
 		default:
-			l.qkv.backward(s, k.in, dqkv, d, true, &k.groups[0])
+			l.qkv.backward(s, k.in, dqkv, din, true, &k.groups[0])
 		}
 	})
 	if !below {
 		return nil
 	}
-	return d
+	return din
 }
 
 // trains tells whether a gradient is wanted anywhere in the layer.

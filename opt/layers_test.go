@@ -108,7 +108,7 @@ func TestLayersAgreeWithTransformers(t *testing.T) {
 					inside(0, x)
 				}
 				seen := 0
-				h := m.hidden(s, u, false, func(i int, x *torch.Tensor) {
+				h := m.hidden(s, u, nil, false, func(i int, x *torch.Tensor) {
 					require.Equal(t, seen, i)
 					seen++
 					same(x, "layer."+string(rune('0'+i)))

@@ -42,95 +42,121 @@ func (m *Model) Predict(row Size) Bytes {
 	lowest := max(m.lowestTrained(), 0)
 	for i := lowest; i < len(m.layers); i++ {
 		if m.Checkpoint {
-			b.Activations += t*h*e + m.masks(i, t)
+			b.Activations += t*h*e + m.masks(i, row)
 		} else {
-			b.Activations += m.layerKeeps(i, t, i == lowest)
+			b.Activations += m.layerKeeps(i, row, i == lowest)
 		}
 	}
-	b.Activations += t * h * e // the last layer's result
+	b.Activations += n * h * e // the last layer's result
 	rows := min(n, m.headRows())
 	each := m.lossType().Size()
 	if e < each {
 		each += e // logits in the base's type beside float32
 	}
-	b.Head = rows*m.VocabSize*each + n*e*2*w
+	b.Head = rows*m.VocabSize*each + n*e*w
 	if m.projOut != nil {
+		b.Head += n * e * w
+	}
+	if m.finalNorm() {
 		b.Head += n * e * h
 	}
 	if lowest < len(m.layers) {
-		b.Workspace = max(0, m.layerNeeds(lowest, t)-t*h*e-b.Head)
+		b.Workspace = max(0, m.layerNeeds(lowest, row)-t*h*e-b.Head)
 	}
 	return b
 }
 
-// layerKeeps is what layer i keeps of T tokens without checkpointing: the fields of kept. The lowest layer
+// tokens is how many a layer computes, and of how many it computes what comes after attention.
+func (m *Model) tokens(i int, row Size) (t, n int64) {
+	if i == len(m.layers)-1 {
+		return int64(row.Tokens), int64(row.Labels)
+	}
+	return int64(row.Tokens), int64(row.Tokens)
+}
+
+// layerKeeps is what layer i keeps of a row without checkpointing: the fields of kept. The lowest layer
 // that trains keeps its input, which the others compute from what lies below.
-func (m *Model) layerKeeps(i int, t int64, lowest bool) int64 {
+func (m *Model) layerKeeps(i int, row Size, lowest bool) int64 {
 	l, e := &m.layers[i], m.DType().Size()
 	h, f := m.HiddenSize, m.FFNDim
-	wide := 3*h + h + 2*h // q, k, v, what attention made of them, both norms' inputs
+	t, n := m.tokens(i, row)
+	normed := n // what attnNorm normalizes
+	if m.DoLayerNormBefore {
+		normed = t
+	}
+	wide := t*(3*h+h) + normed*h + n*h // q, k, v, what attention made of them, both norms' inputs
 	if l.qkv.trains() && (m.DoLayerNormBefore || lowest) {
-		wide += h
+		wide += t * h
+	}
+	if l.out.trains() && i == len(m.layers)-1 {
+		wide += n * h
 	}
 	if l.fc1.trains() {
-		wide += h
+		wide += n * h
 	}
 	if l.fc2.trains() {
-		wide += f
+		wide += n * f
 	}
 	if m.ActivationFunction == "gelu" {
-		wide += f
+		wide += n * f
 	}
-	n := t*wide*e + 4*t*(m.NumAttentionHeads+4) // and in float32 attention's log-sum-exp, mean and deviation of both norms
+	// And in float32 attention's log-sum-exp, mean and deviation of both norms.
+	all := wide*e + 4*(t*m.NumAttentionHeads+2*normed+2*n)
 	if m.ActivationFunction != "gelu" {
-		n += t * f / 8 * m.maskBits()
+		all += n * f / 8 * m.maskBits()
 	}
-	for _, g := range []*Group{l.qkv, l.out, l.fc1, l.fc2} {
+	m.adapters(i, row, func(a Adapter, tokens int64) { all += a.Keeps(tokens) })
+	return all + m.masks(i, row)
+}
+
+// adapters calls f with each adapter of layer i and the number of tokens it sees.
+func (m *Model) adapters(i int, row Size, f func(a Adapter, tokens int64)) {
+	l := &m.layers[i]
+	t, n := m.tokens(i, row)
+	if l.qkv.Adapter != nil {
+		f(l.qkv.Adapter, t)
+	}
+	for _, g := range []*Group{l.out, l.fc1, l.fc2} {
 		if g.Adapter != nil {
-			n += g.Adapter.Keeps(t)
+			f(g.Adapter, n)
 		}
 	}
-	return n + m.masks(i, t)
 }
 
 // layerNeeds is what the backward pass of a layer takes for a moment: the layer's gradient, and in the
 // attention's half that of what attention made and those of q, k and v, in the other half that of fc2's
 // input and a product; with what adapters need. Dropout's gradient stands beside the layer's.
-func (m *Model) layerNeeds(i int, t int64) int64 {
+func (m *Model) layerNeeds(i int, row Size) int64 {
 	l, e := &m.layers[i], m.DType().Size()
 	h, f := m.HiddenSize, m.FFNDim
+	t, n := m.tokens(i, row)
 	both := h
 	if m.ModelDropout > 0 {
 		both += h
 	}
-	needs := func(g *Group) int64 {
+	needs := func(g *Group, tokens int64) int64 {
 		if g.Adapter == nil {
 			return 0
 		}
-		return g.Adapter.Needs(t)
+		return g.Adapter.Needs(tokens)
 	}
-	attention := t*e*(both+4*h) + max(needs(l.qkv), needs(l.out), t*e*h)
-	mlp := t*e*(both+f) + max(needs(l.fc1), needs(l.fc2), t*e*h)
-	n := max(attention, mlp)
+	attention := t*e*(both+4*h) + max(needs(l.qkv, t), needs(l.out, n), t*e*h)
+	mlp := n*e*(both+f) + max(needs(l.fc1, n), needs(l.fc2, n), n*e*h)
+	all := max(attention, mlp)
 	if m.Checkpoint {
-		n += m.layerKeeps(i, t, false)
+		all += m.layerKeeps(i, row, false)
 	}
-	return n
+	return all
 }
 
-// masks is what layer i's dropout masks of T tokens take, its adapters' too.
-func (m *Model) masks(i int, t int64) int64 {
-	n := int64(0)
-	if m.ModelDropout > 0 {
-		n += 2 * t * m.HiddenSize / 8 * m.maskBits()
+// masks is what layer i's dropout masks of a row take, its adapters' too.
+func (m *Model) masks(i int, row Size) int64 {
+	all := int64(0)
+	if _, n := m.tokens(i, row); m.ModelDropout > 0 {
+		all += 2 * n * m.HiddenSize / 8 * m.maskBits()
 	}
-	l := &m.layers[i]
-	for _, g := range []*Group{l.qkv, l.out, l.fc1, l.fc2} {
-		if g.Adapter != nil {
-			n += g.Adapter.Masks(t) / 8 * m.maskBits()
-		}
-	}
-	return n
+	m.adapters(i, row, func(a Adapter, tokens int64) { all += a.Masks(tokens) / 8 * m.maskBits() })
+	return all
 }
 
 // maskBits is what one element of a mask takes: a byte on CUDA.

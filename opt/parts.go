@@ -34,6 +34,7 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 	products := func(s *torch.Scope) {
 		for i := range m.layers {
 			l := &m.layers[i]
+			_, after := m.tokens(i, Size{Tokens: int(t), Labels: int(n)})
 			for _, g := range []*Group{l.qkv, l.out, l.fc1, l.fc2} {
 				s.Do(func(s *torch.Scope) {
 					in, dy := x, dx
@@ -45,6 +46,9 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 					case l.fc2:
 						in = wide
 					}
+					if g != l.qkv {
+						in, dy = s.Narrow(in, 0, 0, after), s.Narrow(dy, 0, 0, after)
+					}
 					g.base(s, in)
 					g.input(s, dy, nil)
 				})
@@ -52,16 +56,17 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 		}
 		m.headProducts(s, e)
 	}
-	var layerWeights float64
-	for _, l := range m.Linears() {
-		if l != m.lone(m.projectIn) && l != m.lone(m.projOut) {
-			layerWeights += float64(l.In * l.Out)
-		}
+	var multiplied float64 // weights by the tokens each is multiplied with
+	for i := range m.layers {
+		l := &m.layers[i]
+		_, after := m.tokens(i, Size{Tokens: int(t), Labels: int(n)})
+		multiplied += float64(t) * float64(l.qkv.size())
+		multiplied += float64(after) * float64(l.out.size()+l.fc1.size()+l.fc2.size())
 	}
 	head := 4 * float64(n) * float64(m.VocabSize*m.WordEmbedProjDim)
 	return []Part{
-		{"matmul", 4*float64(t)*layerWeights + head, products},
-		{"forward", 2*float64(t)*layerWeights + head/2, func(s *torch.Scope) { m.LossSum(s, b) }},
+		{"matmul", 4*multiplied + head, products},
+		{"forward", 2*multiplied + head/2, func(s *torch.Scope) { m.LossSum(s, b) }},
 		{"attention", 0, func(s *torch.Scope) {
 			for range m.layers {
 				s.Do(func(s *torch.Scope) {
@@ -92,12 +97,4 @@ func (m *Model) headProducts(s *torch.Scope, e *torch.Tensor) {
 			s.LinearBackward(s.Linear(rows, m.embed, nil), m.embed, nil)
 		})
 	}
-}
-
-// lone is a group's only layer, nil where there is no group.
-func (m *Model) lone(g *Group) *Linear {
-	if g == nil {
-		return nil
-	}
-	return g.Linears[0]
 }
