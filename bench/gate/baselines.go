@@ -18,7 +18,8 @@ func (c *command) judgeStored(args []string) (judge.Status, error) {
 	}
 	path, err := baseline.Find(c.baselines, in)
 	if err != nil {
-		return c.finish(unusable([]judge.Problem{{Kind: judge.Empty, Text: err.Error()}}), nil)
+		// What is wrong with the lines comes first: it may be why the class cannot be told.
+		return c.finish(unusable(append(problems, judge.Problem{Kind: judge.Empty, Text: err.Error()})), nil)
 	}
 	return c.judge("baseline="+path, args[0])
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lorabench/bench/gate/judge"
+	"lorabench/bench/gate/show"
 )
 
 // run is the command; its result is the exit status.
@@ -25,7 +26,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	status, err := c.run(fs)
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join's: one line each
-			fmt.Fprintf(stderr, "gate: %s\n", line)
+			fmt.Fprintf(stderr, "gate: %s\n", show.Line(line))
 		}
 		return int(judge.Unusable)
 	}

@@ -97,3 +97,16 @@ func FuzzCommand(f *testing.F) {
 		require.Contains(t, []int{0, 2, 3}, run([]string{"-rules=", "-format=markdown", paths[0], paths[0]}, &out, &stderr), "a file is never worse than itself")
 	})
 }
+
+// TestReportsToDevices is that a report to what is no file is written to it: replacing /dev/null would be
+// the end of it for everyone, where the user is root.
+func TestReportsToDevices(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("base.txt", made(6, 1), 0o666))
+	require.NoError(t, os.Symlink(os.DevNull, "null"))
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run([]string{"-json=null", "base.txt", "base.txt"}, &stdout, &stderr), &stderr)
+	info, err := os.Lstat("null")
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&os.ModeSymlink, "it was replaced by a file")
+}

@@ -79,13 +79,26 @@ func (o *output) write(stdout, stderr io.Writer, v *judge.Verdict) error {
 		write writer
 	}{{o.markdown, show.WriteMarkdown}, {o.json, show.WriteJSON}, {o.junit, show.WriteJUnit}} {
 		if f.path != "" {
-			errs = append(errs, file.Replace(f.path, func(w io.Writer) error { return f.write(w, v) }))
+			errs = append(errs, put(f.path, func(w io.Writer) error { return f.write(w, v) }))
 		}
 	}
 	if o.summary != "" {
 		errs = append(errs, appendTo(o.summary, v))
 	}
 	return errors.Join(errs...)
+}
+
+// put writes a file whole or not at all; what is no file, /dev/stdout or a pipe, is written to and not replaced.
+func put(path string, write func(io.Writer) error) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().IsRegular() || info.IsDir() {
+		return file.Replace(path, write)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 // appendTo adds the Markdown to a file that other steps of the job write to as well.

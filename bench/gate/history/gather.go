@@ -192,7 +192,7 @@ func sameAs(t *Trend, all []*Trend) string {
 	}
 	for _, s := range speeds[:i] {
 		if slices.ContainsFunc(all, func(o *Trend) bool {
-			return o.Unit == s && o.Package == t.Package && o.Benchmark == t.Benchmark && o.Steps == t.Steps
+			return o.Unit == s && o.Better != "" && o.Package == t.Package && o.Benchmark == t.Benchmark && o.Steps == t.Steps
 		}) {
 			return s
 		}

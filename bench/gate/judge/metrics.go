@@ -33,9 +33,7 @@ func (j *judging) metrics(m *matched) {
 		a := &olds[i]
 		b := find(news, a.tidied)
 		if b == nil {
-			if !fromRecords(a, m.old) {
-				j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit, m.name, j.New.Label)
-			}
+			j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit, m.name, j.New.Label)
 			continue
 		}
 		t := &test{Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a, rowsOf(a, bOld), 1), new: valuesOf(b, rowsOf(b, bNew), b.factor/a.factor)}
@@ -50,7 +48,8 @@ func (j *judging) metrics(m *matched) {
 		case rule.Mode == Exact:
 			t.Exact = true
 		case rule.Mode == Auto && t.Class == Count:
-			t.Exact = t.old.constant() && t.new.constant()
+			// The runtime itself allocates now and then; nothing else may begin to vary.
+			t.Exact = t.old.constant() && (t.new.constant() || a.Unit != "allocs/op")
 		case rule.Mode == Auto && t.Class == Loss:
 			t.Exact = m.deterministic && pairs(t.old, t.new, func(i, j int) {}) > 0
 		}
@@ -63,16 +62,22 @@ func (j *judging) metrics(m *matched) {
 		}
 		t.measure()
 		j.results = append(j.results, t.Result)
-		if slices.Contains(speeds, a.Unit) && t.Rule.Need != Informal {
-			if first == "" {
-				first = a.Unit
-			} else if !j.rules.asked(a.tidied) {
-				t.SameAs = first
-			}
-		}
 		lackOld, lackNew := len(m.old.Runs)-len(t.old.x), len(m.new.Runs)-len(t.new.x)
 		if fromRecords(a, m.old) {
 			lackOld, lackNew = 0, 0
+		}
+		if slices.Contains(speeds, a.Unit) && t.Rule.Need != Informal {
+			// One that is only shown itself must not stand for others: then none would be judged.
+			decides := (t.worse != 0 || t.Exact) && lackOld == 0 && lackNew == 0
+			switch {
+			case first != "" && !j.rules.asked(a.tidied):
+				t.SameAs = first
+			case first == "" && decides:
+				first = a.Unit
+			}
+		}
+		if t.Rule.Need == Required && lackOld > 0 {
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", lackOld, count(len(m.old.Runs), "run"), m.name, a.Unit)
 		}
 		if lackNew > 0 && lackOld == 0 {
 			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", lackNew, count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)

@@ -25,7 +25,12 @@ func significant(v float64, digits int) string {
 func digits(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // percent prints the size of a fraction.
-func percent(fraction float64) string { return significant(100*math.Abs(fraction), 2) + " %" }
+func percent(fraction float64) string {
+	if math.IsNaN(fraction) {
+		return "–"
+	}
+	return significant(100*math.Abs(fraction), 2) + " %"
+}
 
 // level prints a fraction that was chosen.
 func level(fraction float64) string { return significant(100*fraction, 4) + " %" }

@@ -124,7 +124,7 @@ type Sample struct {
 	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
 	Median    float64
 	Min, Max  float64
-	Variation float64 // standard deviation relative to the mean; NaN below two values
+	Variation float64 // standard deviation relative to the mean; NaN below two values and where the mean is 0
 }
 
 // N is the number of values.

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 
@@ -125,10 +126,16 @@ func WriteJSON(w io.Writer, v *judge.Verdict) error {
 	for _, c := range v.Causes {
 		j.Causes = append(j.Causes, JSONCause{string(c.Class), c.Benchmark, c.Name, c.Unit, number(c.Old), number(c.New), number(c.Share), c.Text})
 	}
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(j)
+	if err := e.Encode(j); err != nil {
+		return err
+	}
+	// Printed into GitHub's log, ##[ begins a command wherever it stands. In JSON it is in strings only.
+	_, err := w.Write(bytes.ReplaceAll(text.Bytes(), []byte("##["), []byte(`##\u005b`)))
+	return err
 }
 
 func jsonResult(r *judge.Result) JSONResult {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 
 	"lorabench/bench/gate/judge"
 )
@@ -44,6 +45,9 @@ func (m *folder) list(heading string, items []string) {
 	fmt.Fprintf(m.w, "\n**%s**\n\n", heading)
 	first, left := most(items, fewLines)
 	for _, i := range first {
+		if strings.IndexAny(i, "+-0123456789") == 0 {
+			i = "\u200b" + i // it would begin a list in the list
+		}
 		fmt.Fprintf(m.w, "- %s\n", i)
 	}
 	if left > 0 {

@@ -58,6 +58,7 @@ func wellFormed(t *testing.T, v *judge.Verdict) {
 	for form := range writers {
 		s := written(t, form, v)
 		require.True(t, utf8.ValidString(s), form)
+		require.NotContains(t, s, "##[", "%s has the beginning of a command of GitHub's log", form)
 		for _, r := range s {
 			require.True(t, r == '\n' || unicode.IsPrint(r) || form == "json" || form == "md" && r == '\u200b', "%s has the character %U", form, r)
 		}
@@ -214,6 +215,7 @@ func TestErrorsOfTheWriter(t *testing.T) {
 func FuzzWriters(f *testing.F) {
 	f.Add("Rank/rank=8", "samples/sec", "bench.txt", "5 % fewer", 1.0, 2.0, 1)
 	f.Add("::error::\r\n", "\x1b[2J", "a,b:c", "</details>\xff\u2028", math.NaN(), math.Inf(1), 3)
+	f.Add("a ##[error] ##[##[", "##", "[", "1. www.example.org ##[warning]", 1.0, 1.0, 2)
 	f.Add("", "", "", "", 0.0, math.Copysign(0, -1), 0)
 	f.Fuzz(func(t *testing.T, benchmark, unit, file, text string, a, b float64, status int) {
 		r := result(benchmark, unit, judge.Class(text), file, sample(a, b), sample(b))

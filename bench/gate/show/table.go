@@ -112,4 +112,6 @@ func escaped(s string) string {
 var markdown = strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "\n", " ", "\r", " ",
 	"*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "~", `\~`, `\`, `\\`,
 	// No backslash keeps GitHub from finding a person or an issue here.
-	"@", "@\u200b", "#", "#\u200b")
+	"@", "@\u200b", "#", "#\u200b",
+	// Nor from making a link.
+	"://", ":\u200b//", "www.", "www\u200b.")

@@ -15,15 +15,18 @@ import (
 const (
 	longSentence = 600
 	longCell     = 90
+	longLine     = 4000
 )
 
 // clean is text from files made fit for one line: nothing that moves a terminal's cursor, no command
-// of a CI's log (a line that begins with two colons is one to GitHub), not longer than limit runes.
+// of a CI's log (to GitHub a line that begins with two colons is one, and whatever follows ##[ anywhere),
+// not longer than limit runes.
 func clean(s string, limit int) string {
 	s = clip(strings.ToValidUTF8(s, "\uFFFD"), limit)
-	if strings.HasPrefix(s, "::") || strings.HasPrefix(s, "##[") {
+	if strings.HasPrefix(s, "::") {
 		s = `\` + s
 	}
+	s = strings.ReplaceAll(s, "##[", `##\[`)
 	if !strings.ContainsFunc(s, unfit) {
 		return s
 	}
@@ -52,7 +55,11 @@ func clip(s string, limit int) string {
 }
 
 func sentence(s string) string { return clean(s, longSentence) }
-func cell(s string) string     { return clean(s, longCell) }
+
+// Line is text that may have come from files, fit for a line of a terminal or of a CI's log.
+func Line(s string) string { return clean(s, longLine) }
+
+func cell(s string) string { return clean(s, longCell) }
 
 // word is a status in one word or two, as JSON has it.
 func word(s judge.Status) string {
