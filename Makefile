@@ -38,11 +38,12 @@ report: ## write OUT/report.html, its figures and OUT/summary.md from the record
 selftest: setup ## is the rank wired? checks the adapters of RANKS on the benchmark's model
 	@$(GO) run ./bench/selftest -ranks=$(RANKS) $(BENCHFLAGS)
 
-gate: setup ## BASE=REV: train revision REV and this tree in turns; fail where speed, memory or loss got worse
-	@test -n "$(BASE)" || { echo "gate: which revision is the base? make gate BASE=origin/main"; exit 2; }
-	@mkdir -p $(OUT)
-	@$(GO) build -o $(OUT)/lorabench-gate ./bench/gate
-	@$(OUT)/lorabench-gate -base=$(BASE) -out=$(OUT)/gate $(GATEFLAGS)
+gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, memory or loss got worse
+	@test -n '$(BASE)' || { echo "gate: which revision is the base? make gate BASE=origin/main"; exit 2; }
+	@$(MAKE) --no-print-directory setup
+	@mkdir -p '$(OUT)'
+	@$(GO) build -o '$(OUT)/lorabench-gate' ./bench/gate
+	@'$(OUT)/lorabench-gate' -base='$(BASE)' -out='$(OUT)/gate' $(GATEFLAGS)
 
 baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
 	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -173,7 +174,9 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		}
 		if failed == nil && baton.Due() && !r.Done() {
 			b.StopTimer()
+			alive.rest() // a step of the other side is no step of this one
 			failed = r.Wait(baton)
+			alive.beat()
 			b.StartTimer()
 		}
 		bar.Step(r.Loss())
@@ -221,4 +224,7 @@ func watch(limit time.Duration) *watchdog {
 }
 
 func (w *watchdog) beat() { w.last.Store(time.Now().UnixNano()) }
+
+// rest is until the next beat.
+func (w *watchdog) rest() { w.last.Store(math.MaxInt64) }
 func (w *watchdog) stop() { close(w.done) }

@@ -44,6 +44,11 @@ func (b *base) check(given map[string]bool) error {
 func (c *command) judgeBase(benchFlags []string) (judge.Status, error) {
 	o := c.base.Options
 	o.Base, o.BenchFlags, o.Stderr = c.base.rev, benchFlags, c.stderr
+	release, err := turns.Hold(context.Background(), &o)
+	if err != nil {
+		return c.finish(unusable([]judge.Problem{{Kind: judge.Empty, Text: err.Error()}}), nil)
+	}
+	defer release()
 	base, head, err := turns.Run(context.Background(), o)
 	if err != nil {
 		return c.finish(unusable([]judge.Problem{{Kind: judge.Empty, Text: err.Error()}}), nil)

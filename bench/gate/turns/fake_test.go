@@ -18,7 +18,9 @@ import (
 const fakeGo = `#!/bin/sh
 echo "go $* in $PWD GOWORK=${GOWORK-unset}" >>"$TURNS_CALLS"
 case "$1" in
-run) [ -e broken-setup ] && { echo no compiler here; exit 1; }; echo made >>go.work ;;
+run) echo "$PWD $LIBTORCH" >>"$TURNS_CALLS.libtorch"
+  [ -n "$LIBTORCH" ] && [ -e "$TURNS_CALLS.refuse" ] && exit 1
+  [ -e broken-setup ] && { echo no compiler here; exit 1; }; echo made >>go.work ;;
 test) [ -e no-tests ] && exit 0; cp bench/program.sh "$4" && chmod +x "$4" ;;
 esac
 `
@@ -96,9 +98,10 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, root: filepath.Join(dir, "repo"), calls: filepath.Join(dir, "calls"), err: &said{}}
 	t.Setenv("TURNS_CALLS", w.calls)
+	t.Setenv("LIBTORCH", "")
 	goCommand := filepath.Join(dir, "go")
 	require.NoError(t, os.WriteFile(goCommand, []byte(fakeGo), 0o755))
-	w.write("go.mod", "module example\n")
+	w.write("go.mod", "module example\n\nrequire github.com/sugarme/gotch v0.9.1\n")
 	w.write(".gitignore", "/go.work\n/out/\n")
 	w.write("internal/setup/main.go", "package main\n")
 	w.write("bench/marker", "here\n")

@@ -41,6 +41,8 @@ type Options struct {
 	Dir    string    // any folder of the checkout; "" is the working folder
 	Go     string    // the go command; "go"
 	Stderr io.Writer // progress; nil is none
+
+	held bool // the lock, by Hold
 }
 
 // firstSeed is the harness's own first seed: the runs are then those of make bench too.

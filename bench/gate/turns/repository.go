@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // repository is a checkout and the module in it.
@@ -46,7 +47,10 @@ func find(ctx context.Context, dir string) (repository, error) {
 
 // resolve is the full name of the commit that a revision means.
 func (r repository) resolve(ctx context.Context, revision string) (string, error) {
-	commit, err := git(ctx, r.root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	if strings.HasPrefix(revision, "-") { // git would take it as a flag, and not every version has --end-of-options here
+		return "", fmt.Errorf("there is no commit %q: no revision begins with a dash", revision)
+	}
+	commit, err := git(ctx, r.root, "rev-parse", "--verify", "--quiet", revision+"^{commit}")
 	if err == nil {
 		return commit, nil
 	}
@@ -80,9 +84,6 @@ func (r repository) state(ctx context.Context) (string, error) {
 // checkOut makes dir a worktree at commit, with what git ignores left in place: it is the set-up's. One that
 // is stale, half made or broken is made anew.
 func (r repository) checkOut(ctx context.Context, dir, commit string) error {
-	if _, err := git(ctx, r.root, "worktree", "prune"); err != nil {
-		return err
-	}
 	if r.owns(ctx, dir) && r.update(ctx, dir, commit) == nil {
 		return nil
 	}
@@ -97,13 +98,12 @@ func (r repository) checkOut(ctx context.Context, dir, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if _, err := git(ctx, r.root, "worktree", "prune"); err != nil {
-		return err
-	}
+	// No git worktree prune: the user's own worktrees may be on a disk that is not there now. Forced
+	// twice, add takes over what is left of one here.
 	if _, err := git(ctx, r.root, "worktree", "add", "--force", "--force", "--detach", dir, commit); err != nil {
 		return fmt.Errorf("cannot check the base out at %s: %w", dir, err)
 	}
-	return nil
+	return submodules(ctx, dir)
 }
 
 // owns says whether dir is a worktree of the repository, and not a plain folder in another.
@@ -119,6 +119,19 @@ func (r repository) update(ctx context.Context, dir, commit string) error {
 	if _, err := git(ctx, dir, "checkout", "--quiet", "--force", "--detach", commit); err != nil {
 		return err
 	}
-	_, err := git(ctx, dir, "clean", "-ffdq")
-	return err
+	if _, err := git(ctx, dir, "clean", "-ffdq"); err != nil {
+		return err
+	}
+	return submodules(ctx, dir)
+}
+
+// submodules checks out what a worktree's commit has of them; git worktree leaves them empty.
+func submodules(ctx context.Context, dir string) error {
+	if !exists(filepath.Join(dir, ".gitmodules")) {
+		return nil
+	}
+	if _, err := git(ctx, dir, "submodule", "--quiet", "update", "--init", "--recursive", "--force"); err != nil {
+		return fmt.Errorf("the base's submodules: %w", err)
+	}
+	return nil
 }

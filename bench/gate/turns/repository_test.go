@@ -73,6 +73,93 @@ func TestBrokenWorktreeIsMadeAnew(t *testing.T) {
 	}
 }
 
+func TestOtherWorktreesAreLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.o.Seeds = 1
+	away := filepath.Join(t.TempDir(), "away")
+	w.git("worktree", "add", "-q", "--detach", away, "HEAD")
+	require.NoError(t, os.RemoveAll(away)) // on a disk that is not plugged in
+	_, _, err := w.run()
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(w.worktree()))
+	_, _, err = w.run()
+	require.NoError(t, err)
+	assert.Contains(t, w.git("worktree", "list"), away)
+}
+
+func TestSubmodules(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("GIT_CONFIG_COUNT", "1") // git refuses folders as submodules' sources by default
+	t.Setenv("GIT_CONFIG_KEY_0", "protocol.file.allow")
+	t.Setenv("GIT_CONFIG_VALUE_0", "always")
+	lib := newWorld(t)
+	w.git("submodule", "--quiet", "add", lib.root, "third_party/lib")
+	w.commit("a submodule")
+	w.o.Base, w.o.Seeds = "HEAD", 1
+	t.Setenv("TURNS_CALLS", w.calls)
+	_, _, err := w.run()
+	require.NoError(t, err)
+	assert.FileExists(t, filepath.Join(w.worktree(), "third_party", "lib", "bench", "marker"))
+}
+
+// TestHold is that nobody else's gate removes results before they are read.
+func TestHold(t *testing.T) {
+	w := newWorld(t)
+	w.o.Seeds = 1
+	other := w.o
+	release, err := Hold(context.Background(), &w.o)
+	require.NoError(t, err)
+	_, _, err = w.run()
+	require.NoError(t, err, "the holder itself need not wait")
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	_, _, err = Run(ctx, other)
+	require.ErrorContains(t, err, "waiting for another gate")
+	release()
+	_, _, err = Run(context.Background(), other)
+	require.NoError(t, err)
+}
+
+// TestBaseTakesTheHeadsLibtorch is of a machine with two: each side's set-up would look for itself.
+func TestBaseTakesTheHeadsLibtorch(t *testing.T) {
+	for _, c := range []struct {
+		why      string
+		make     func(w *world)
+		libtorch []string // of each set-up
+	}{
+		{"nothing else is asked for", func(w *world) {}, []string{"", "/of/the/head"}},
+		{"its set-up refuses it", func(w *world) { w.mark("refuse") }, []string{"", "/of/the/head", ""}},
+		{"LIBTORCH says which", func(w *world) { w.t.Setenv("LIBTORCH", "/said") }, []string{"/said", "/said"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			w := newWorld(t)
+			w.o.Seeds = 1
+			link := filepath.Join(w.root, "internal", "torch", "link")
+			require.NoError(t, os.MkdirAll(link, 0o755))
+			require.NoError(t, os.Symlink("/of/the/head", filepath.Join(link, "libtorch")))
+			c.make(w)
+			_, _, err := w.run()
+			require.NoError(t, err)
+			dirs := []string{w.root, w.worktree(), w.worktree()}
+			want := ""
+			for i, l := range c.libtorch {
+				want += dirs[i] + " " + l + "\n"
+			}
+			assert.Equal(t, want, w.read(w.calls+".libtorch"))
+		})
+	}
+}
+
+func TestAnotherProjectsSetupIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.write("go.mod", "module example\n")
+	w.o.Base, w.o.Seeds = "HEAD", 1
+	w.commit("it needs no gotch")
+	_, _, err := w.run()
+	require.NoError(t, err)
+	assert.NotContains(t, w.read(w.calls), "internal/setup")
+}
+
 func TestWorktreeIsFixed(t *testing.T) {
 	a, b := worktreeDir("c", "/x"), worktreeDir("c", "/y")
 	assert.Equal(t, a, worktreeDir("c", "/x"))

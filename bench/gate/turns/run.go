@@ -20,7 +20,7 @@ var errInterrupted = errors.New("interrupted: nothing was judged")
 // included. On an error neither folder has a bench.txt; errors name the side, the seed and the log.
 //
 // Both sides are set up and compiled first, and each runs a few steps to warm the caches. Only one gate
-// of a user runs at a time. An interrupt ends the children and is an error.
+// of a user runs at a time: for longer than Run does, with Hold. An interrupt ends the children and is an error.
 func Run(ctx context.Context, o Options) (base, head string, err error) {
 	ctx, stop := interruptible(ctx)
 	defer stop()
@@ -57,11 +57,39 @@ func Parts(ctx context.Context, o Options) error {
 	return m.parts(ctx)
 }
 
-// interruptible ends ctx on SIGINT and SIGTERM.
+// Hold makes this the only gate of the user, waiting for another, until release is called: what Run and Parts
+// write with these options is then nobody else's to remove before it is read.
+func Hold(ctx context.Context, o *Options) (release func(), err error) {
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	c, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	repo, err := find(ctx, c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	free, err := lock(ctx, c, cache, repo.root)
+	if err != nil {
+		return nil, err
+	}
+	o.held = true
+	return func() { o.held = false; free() }, nil
+}
+
+// interruptible ends ctx on SIGINT and SIGTERM, and on SIGHUP, a closed terminal, unless it is ignored (nohup).
 func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
 		select {
@@ -124,8 +152,11 @@ func open(ctx context.Context, o Options) (*measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.close, err = lock(ctx, o, cache, repo.root); err != nil {
-		return nil, err
+	m.close = func() {}
+	if !o.held {
+		if m.close, err = lock(ctx, o, cache, repo.root); err != nil {
+			return nil, err
+		}
 	}
 	worktree := worktreeDir(cache, repo.root)
 	if err := repo.checkOut(ctx, worktree, commit); err != nil {
@@ -181,7 +212,7 @@ func (m *measurement) measure(ctx context.Context) error {
 	base, head := m.sides[0], m.sides[1]
 	m.say("base is %s, commit %s, in %s", m.Base, base.commit, base.root)
 	m.say("head is the working tree, commit %s, in %s%s", head.commit, head.root, uncommitted(head.commit))
-	for _, s := range m.sides {
+	for _, s := range []*side{head, base} { // the base takes the head's libtorch
 		if err := m.compile(ctx, s); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package turns
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -12,10 +13,9 @@ import (
 func (m *measurement) compile(ctx context.Context, s *side) error {
 	log := filepath.Join(s.out, "build.log")
 	env := environment()
-	if exists(filepath.Join(s.root, "internal", "setup")) {
+	if hasSetup(s.root) {
 		m.say("setting up and compiling %s (the first time takes minutes)", s.name)
-		set := command{argv: []string{m.Go, "run", "./internal/setup"}, dir: s.root, env: environment("GOWORK=off"), log: log}
-		if err := set.run(ctx); err != nil {
+		if err := m.setUp(ctx, s, log); err != nil {
 			return fmt.Errorf("%s (%s): setting it up: %w", s.name, s.commit, err)
 		}
 		env = environment("GOWORK=") // the set-up has written one
@@ -30,6 +30,29 @@ func (m *measurement) compile(ctx context.Context, s *side) error {
 		return fmt.Errorf("%s (%s): %s has no test files, so no benchmark", s.name, s.commit, m.Package)
 	}
 	return nil
+}
+
+// hasSetup says whether a checkout is lorabench's or a fork of it: another project's internal/setup is none
+// of the gate's business.
+func hasSetup(root string) bool {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	return err == nil && bytes.Contains(mod, []byte("github.com/sugarme/gotch ")) && exists(filepath.Join(root, "internal", "setup", "main.go"))
+}
+
+// setUp runs a side's set-up. The base gets the head's libtorch, where nothing else is asked for and its
+// set-up takes it: each looks for one by itself, and two different ones cannot be compared.
+func (m *measurement) setUp(ctx context.Context, s *side, log string) error {
+	set := command{argv: []string{m.Go, "run", "./internal/setup"}, dir: s.root, env: environment("GOWORK=off"), log: log}
+	lib, err := os.Readlink(filepath.Join(m.sides[1].root, "internal", "torch", "link", "libtorch"))
+	if s == m.sides[0] && err == nil && os.Getenv("LIBTORCH") == "" {
+		same := set
+		same.env = environment("GOWORK=off", "LIBTORCH="+lib)
+		if err := same.run(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+		m.say("the base's set-up refuses the head's libtorch, %s; it takes its own", lib)
+	}
+	return set.run(ctx)
 }
 
 // args are the arguments of a benchmark's process. The caller's come last, where they win.
