@@ -86,7 +86,8 @@ func TestStore(t *testing.T) {
 	from, dir := t.TempDir(), filepath.Join(t.TempDir(), "baseline")
 	write(t, from, "bench.txt", results)
 	write(t, from, "parts.txt", strings.Replace(results, "Rank/rank=8-2 60 1.5e7 ns/op 2.5 loss", "Part/part=matmul-2 3 5 ns/op", 1))
-	rec := &record.Record{Name: "rank=8", Rank: "8", Seed: 42, GlobalStep: 60, Runtime: 1, Steps: make([]record.Step, 60), AdapterBytes: 7}
+	rec := &record.Record{Name: "rank=8", Rank: "8", Seed: 42, GlobalStep: 60, Runtime: 1, Steps: make([]record.Step, 60), AdapterBytes: 7,
+		Model: record.ModelInfo{Name: "testdata/small"}, Settings: record.Settings{Model: "/home/me/secret/testdata/small", Data: "/home/me/data.jsonl", Adapter: "/home/me/adapter"}}
 	require.NoError(t, rec.Save(from))
 	write(t, from, "rank=8,seed=42.csv", "not kept")
 
@@ -97,6 +98,9 @@ func TestStore(t *testing.T) {
 	kept, err := record.Read(filepath.Join(path, "rank=8,seed=42.json"))
 	require.NoError(t, err)
 	assert.Empty(t, kept.Steps)
+	assert.Equal(t, "testdata/small", kept.Settings.Model)
+	assert.Empty(t, kept.Settings.Data)
+	assert.Equal(t, "adapter", kept.Settings.Adapter)
 	assert.Equal(t, rec.AdapterBytes, kept.AdapterBytes)
 
 	in, problems := judge.Read(from)
