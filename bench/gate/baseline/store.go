@@ -58,7 +58,8 @@ func Classes(dir string) ([]string, error) {
 
 // Store makes the results in a folder the baseline of their machine class in dir, in place of an earlier one,
 // and returns its folder. It keeps bench.txt, parts.txt where there is one, and the records without their
-// steps, which would be nearly all of their size, and without the paths of this machine. What cannot be read whole is refused.
+// steps, which would be nearly all of their size, and without the paths of this machine. What cannot be read
+// whole is refused.
 func Store(dir, results string) (path string, err error) {
 	in, problems := judge.Read(results)
 	if len(problems) > 0 {
@@ -100,9 +101,9 @@ func Store(dir, results string) (path string, err error) {
 		short.Steps = nil
 		// Not where they lay on this machine: a baseline is committed, for others to see.
 		short.Settings.Model, short.Settings.Data = r.Model.Name, r.Data.Name
-		for _, path := range []*string{&short.Settings.Tokenizer, &short.Settings.Adapter} {
-			if *path != "" {
-				*path = filepath.Base(*path)
+		for _, at := range []*string{&short.Settings.Tokenizer, &short.Settings.Adapter} {
+			if *at != "" {
+				*at = filepath.Base(*at)
 			}
 		}
 		if err := short.Save(beside); err != nil {
