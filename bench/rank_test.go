@@ -26,7 +26,7 @@ var (
 	flags    = Register(flag.CommandLine)
 	stepTime = flag.Duration("step-timeout", 15*time.Minute, "end the process, with a dump of its goroutines, when a step takes longer: go test's -timeout does not apply to benchmarks")
 
-	batonAt = flag.String("relay", "", "`descriptors` of the pipes over which the gate lets two versions take turns, step by step")
+	batonAt = flag.String("relay", "", "`descriptors` of the pipes over which this takes turns, step by step, with the process that it is compared with")
 
 	// Set by TestMain where benchmarks are asked for.
 	work    *Workload

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"lorabench/bench"
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/relay"
 )
 
 // comparison is one invocation, prepared: everything that its runs share.
@@ -28,6 +30,7 @@ type comparison struct {
 	losses   phase
 	speed    phase
 	stderr   io.Writer
+	saying   sync.Mutex // two programs may be at work
 }
 
 // phase is what every rank and program goes through: losses first, then speed.
@@ -142,29 +145,79 @@ func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
 	for _, rank := range c.ranks {
 		ofRank := make([]row, len(c.peers))
 		for _, p := range []phase{c.losses, c.speed} {
-			ours, err := c.runOurs(ctx, rank, p)
-			if err != nil {
+			if err := c.measurePhase(ctx, rank, p, ofRank); err != nil {
 				return nil, err
-			}
-			for i, k := range c.peers {
-				theirs, err := c.runPeer(ctx, rank, k, p)
-				if err != nil {
-					return nil, err
-				}
-				if err := c.same(p, ours, theirs); err != nil {
-					return nil, fmt.Errorf("rank %d, %s, %s: lorabench and the peer did not do the same: %w", rank, k.name, p.name, err)
-				}
-				if p.still {
-					ofRank[i].compareLosses(ours, theirs)
-				} else if err := ofRank[i].compareSpeed(c, k, ours, theirs); err != nil {
-					return nil, fmt.Errorf("rank %d, %s, %s: %w", rank, k.name, p.name, err)
-				}
 			}
 		}
 		rows = append(rows, ofRank...)
 	}
 	return rows, nil
 }
+
+// measurePhase fills in what a phase says of one rank, a row for each peer.
+func (c *comparison) measurePhase(ctx context.Context, rank int, p phase, rows []row) (err error) {
+	together := !p.still && c.turns == "step"
+	var ours measured
+	if !together {
+		if ours, err = c.runOurs(ctx, rank, p, nil); err != nil {
+			return err
+		}
+	}
+	for i, k := range c.peers {
+		var theirs measured
+		if together {
+			ours, theirs, err = c.runBoth(ctx, rank, k, p)
+		} else {
+			theirs, err = c.runPeer(ctx, rank, k, p, nil)
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.same(p, ours, theirs); err != nil {
+			return fmt.Errorf("rank %d, %s, %s: lorabench and the peer did not do the same: %w", rank, k.name, p.name, err)
+		}
+		if p.still {
+			rows[i].compareLosses(ours, theirs)
+		} else if err := rows[i].compareSpeed(c, k, ours, theirs); err != nil {
+			return fmt.Errorf("rank %d, %s, %s: %w", rank, k.name, p.name, err)
+		}
+	}
+	return nil
+}
+
+// runBoth has the two programs take their steps in turn. One run after the other, a shared machine's
+// drift is in the ratio: the peer's own speed differed by a tenth between runs of the same steps. The peer
+// is first, so that it has loaded and warmed up before lorabench starts, and its clock starts after lorabench's
+// first step. When one fails the other is ended.
+func (c *comparison) runBoth(ctx context.Context, rank int, k kind, p phase) (ours, theirs measured, err error) {
+	first, second, err := relay.Pipes()
+	if err != nil {
+		return ours, theirs, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 2)
+	go func() {
+		var err error
+		theirs, err = c.runPeer(ctx, rank, k, p, first[:])
+		ended <- err
+	}()
+	go func() {
+		var err error
+		ours, err = c.runOurs(ctx, rank, p, second[:])
+		ended <- err
+	}()
+	for range 2 {
+		if e := <-ended; e != nil && err == nil {
+			err = e // the other's is that it was ended
+			cancel()
+		}
+	}
+	return ours, theirs, err
+}
+
+// relayed is what a program is told that gets descriptors from 3 on.
+const relayed = "3,4"
 
 // measured is one program's run: of lorabench the record, of the peer the result.
 type measured struct {
@@ -173,7 +226,7 @@ type measured struct {
 	maxRSS int64 // of the process, whatever it did
 }
 
-func (c *comparison) runOurs(ctx context.Context, rank int, p phase) (measured, error) {
+func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os.File) (measured, error) {
 	what := fmt.Sprintf("rank %d, lorabench, %s", rank, p.name)
 	c.progress(what)
 	out := filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s", rank, p.name))
@@ -188,7 +241,10 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase) (measured, 
 	if p.still {
 		argv = append(argv, "-model-dropout=0")
 	}
-	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log")}.run(ctx)
+	if pipes != nil {
+		argv = append(argv, "-relay="+relayed)
+	}
+	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
 	if err != nil {
 		return measured{}, err
 	}
@@ -196,7 +252,7 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase) (measured, 
 	return measured{record: rec, maxRSS: rss}, err
 }
 
-func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase) (measured, error) {
+func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pipes []*os.File) (measured, error) {
 	what := fmt.Sprintf("rank %d, %s peer, %s", rank, k.name, p.name)
 	c.progress(what)
 	s := c.recipe
@@ -213,7 +269,10 @@ func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase) (me
 	if p.still {
 		job.ModelDropout, job.LoggingSteps = new(float64), 1 // logging waits for the device: not where speed is measured
 	}
-	rss, err := c.runPython(ctx, "train", what, job)
+	if pipes != nil {
+		job.Relay = relayed
+	}
+	rss, err := c.runPython(ctx, "train", what, job, pipes...)
 	if err != nil {
 		return measured{}, err
 	}
@@ -222,7 +281,7 @@ func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase) (me
 }
 
 // runPython runs peer.py with a job and returns the process's most memory.
-func (c *comparison) runPython(ctx context.Context, subcommand, what string, job any) (int64, error) {
+func (c *comparison) runPython(ctx context.Context, subcommand, what string, job any, pipes ...*os.File) (int64, error) {
 	path := filepath.Join(c.dir, subcommand+"-job.json")
 	if err := writeJSON(path, job); err != nil {
 		return 0, err
@@ -230,7 +289,7 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 	env := append(c.env(), "CUDA_VISIBLE_DEVICES="+c.visible, "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "TOKENIZERS_PARALLELISM=false",
 		"PYTHONUNBUFFERED=1")
 	return command{what: what, argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, dir: c.dir, env: env,
-		log: filepath.Join(c.dir, "peer.log")}.run(ctx)
+		log: filepath.Join(c.dir, "peer.log"), pass: pipes}.run(ctx)
 }
 
 // env is for both programs: what they leave behind goes when this ends.
@@ -248,4 +307,8 @@ func (c *comparison) adapter(rank int, p phase) string {
 	return filepath.Join(c.dir, "adapters", fmt.Sprintf("r%d-%s", rank, p.name))
 }
 
-func (c *comparison) progress(what string) { fmt.Fprintf(c.stderr, "peer: %s\n", what) }
+func (c *comparison) progress(what string) {
+	c.saying.Lock()
+	defer c.saying.Unlock()
+	fmt.Fprintf(c.stderr, "peer: %s\n", what)
+}

@@ -16,12 +16,21 @@ import (
 )
 
 func TestCompare(t *testing.T) {
+	for _, c := range []struct{ turns, want, why string }{
+		{"step", strings.Repeat("ours,peer,peer,"+strings.Repeat("our step,peer's step,", 4), 2), "losses run by run; speed step by step, with lorabench once for each peer"},
+		{"run", strings.Repeat("ours,peer,peer,", 4), "one program after the other"},
+	} {
+		t.Run(c.turns, func(t *testing.T) { testCompare(t, c.turns, c.want, c.why) })
+	}
+}
+
+func testCompare(t *testing.T, inTurns, want, why string) {
 	calls := filepath.Join(t.TempDir(), "calls")
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Setenv(fakeVariable, "")
 	t.Setenv("FAKE_CALLS", calls)
-	o := tiny(t, "-ranks=8,16", "-bench=-batch=2 -lr=1e-3")
+	o := tiny(t, "-ranks=8,16", "-turns="+inTurns, "-bench=-batch=2 -lr=1e-3")
 	var out bytes.Buffer
 	require.NoError(t, compareWith(context.Background(), o, &out, io.Discard, withFakes))
 
@@ -46,6 +55,7 @@ func TestCompare(t *testing.T) {
 		assert.InDelta(t, 1e-3, r["max_grad_norm_relative_difference"], 1e-5)
 		assert.Equal(t, "rss", r["memory_kind"])
 		assert.EqualValues(t, 8, r["samples_per_second"], "2 x 4 records a step")
+		assert.Equal(t, inTurns, r["turns"])
 		assert.EqualValues(t, 2, r["steps"])
 		assert.EqualValues(t, 3, r["loss_steps"])
 		assert.EqualValues(t, 1e-3, r["learning_rate"], "-bench's holds for both")
@@ -55,18 +65,7 @@ func TestCompare(t *testing.T) {
 
 	b, err = os.ReadFile(calls)
 	require.NoError(t, err)
-	var turns []string
-	for line := range strings.Lines(string(b)) {
-		switch {
-		case strings.HasPrefix(line, "-test.") && strings.Contains(line, "-model-dropout=0"):
-			turns = append(turns, "ours still")
-		case strings.HasPrefix(line, "-test."):
-			turns = append(turns, "ours")
-		case strings.Contains(line, " train "):
-			turns = append(turns, "peer")
-		}
-	}
-	assert.Equal(t, strings.Repeat("ours still,peer,peer,ours,peer,peer,", 2), strings.Join(turns, ",")+",", "the programs alternate")
+	assert.Equal(t, want, strings.ReplaceAll(string(b), "\n", ","), why)
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	assert.Empty(t, left, "nothing is left behind")
@@ -96,6 +95,8 @@ func TestCompareFails(t *testing.T) {
 		{"peer has another rate", "step 1 has learning rates", "another recipe"},
 		{"peer has other threads", "1 and 7 threads: give -threads", "speeds would not compare"},
 		{"peer trains more", "100 and 101 trainable parameters", "another adapter"},
+		{"peer fails while lorabench waits", "rank 8, stock peer, speed: exit status 3; the end of what it printed:\n    Traceback: killed", "its own words, not those of the one that is ended with it"},
+		{"lorabench fails while the peer waits", "rank 8, lorabench, speed: exit status 3", "the other way round"},
 		{"peer leaves half a result", "the peer's result", "cut JSON"},
 	} {
 		t.Run(c.how, func(t *testing.T) {

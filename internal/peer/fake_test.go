@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"lorabench/bench"
 	"lorabench/bench/record"
+	"lorabench/internal/relay"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -35,14 +37,6 @@ func TestMain(m *testing.M) {
 }
 
 func fake(how string, args []string) error {
-	if calls := os.Getenv("FAKE_CALLS"); calls != "" {
-		f, err := os.OpenFile(calls, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		fmt.Fprintln(f, strings.Join(args, " "))
-	}
 	switch {
 	case how == "linger": // until it is killed, with a child that has what this one has open
 		child := exec.Command("sleep", "600")
@@ -89,6 +83,20 @@ func fake(how string, args []string) error {
 	return fakePeer(how, job)
 }
 
+// called adds a line to the file of what the fakes did, in order.
+func called(what string) error {
+	calls := os.Getenv("FAKE_CALLS")
+	if calls == "" {
+		return nil
+	}
+	f, err := os.OpenFile(calls, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, what)
+	return errors.Join(err, f.Close())
+}
+
 // fakeLorabench takes 1 s for a step; the loss of step i is 2 - i/10.
 func fakeLorabench(how string, args []string) error {
 	if how == "lorabench fails" {
@@ -96,7 +104,8 @@ func fakeLorabench(how string, args []string) error {
 	}
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	flags := bench.Register(fs)
-	var benchtime string
+	var benchtime, pipes string
+	fs.StringVar(&pipes, "relay", "", "")
 	for _, name := range []string{"run", "bench", "timeout"} {
 		fs.String("test."+name, "", "")
 	}
@@ -113,6 +122,28 @@ func fakeLorabench(how string, args []string) error {
 		return err
 	}
 	all, err := sequences(context.Background(), s, steps*s.Batch*s.Accum)
+	if err != nil {
+		return err
+	}
+	baton, err := relay.Open(pipes)
+	if err == nil {
+		err = baton.Take()
+	}
+	for i := range steps {
+		if err == nil && i == 1 && baton != nil && how == "lorabench fails while the peer waits" {
+			return errors.New("lorabench: out of memory")
+		}
+		switch {
+		case err != nil:
+		case baton != nil:
+			err = called("our step")
+		case i == 0:
+			err = called("ours")
+		}
+		if err == nil && i < steps-1 {
+			err = errors.Join(baton.Pass(), baton.Take())
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -152,6 +183,28 @@ func fakePeer(how string, job trainJob) error {
 		Peak: record.Peak{RSS: &rss}, Threads: 1, Trainable: 100, Attention: "sdpa"}
 	if job.Grouped {
 		r.Seconds, r.PaddedTokens = 1.6*float64(job.Steps), r.RealTokens
+	}
+	baton, err := relay.Open(job.Relay)
+	if err == nil {
+		err = baton.Take()
+	}
+	for i := range job.Steps {
+		if err == nil && i == 1 && baton != nil && how == "peer fails while lorabench waits" {
+			return errors.New("Traceback: killed")
+		}
+		if err == nil {
+			err = errors.Join(baton.Pass(), baton.Take())
+		}
+		switch {
+		case err != nil:
+		case baton != nil:
+			err = called("peer's step")
+		case i == 0:
+			err = called("peer")
+		}
+	}
+	if err != nil {
+		return err
 	}
 	norm := 1.001
 	for i := range job.Steps {

@@ -29,13 +29,13 @@ var kinds = []kind{
 
 // options are the command line.
 type options struct {
-	model, data, tokenizer, recipe, device, dtype, out string
-	steps, lossSteps, maxLength, threads               int
-	tf32                                               bool
-	ranks                                              []int
-	peers                                              []kind
-	extra                                              []string // lorabench's own flags
-	args                                               []string // as given
+	model, data, tokenizer, recipe, device, dtype, out, turns string
+	steps, lossSteps, maxLength, threads                      int
+	tf32                                                      bool
+	ranks                                                     []int
+	peers                                                     []kind
+	extra                                                     []string // lorabench's own flags
+	args                                                      []string // as given
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -56,6 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
 	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
 	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; tuned: fused AdamW, grouped by length, -dtype and -tf32")
+	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
 	if err := fs.Parse(args); err != nil {
@@ -76,6 +77,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		if f.value < 1 && f.value != bench.Unset {
 			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
 		}
+	}
+	if o.turns != "" && o.turns != "step" && o.turns != "run" {
+		return o, fmt.Errorf("-turns is %q, want step or run", o.turns)
 	}
 	var err error
 	if o.ranks, err = parseRanks(ranks); err == nil {
@@ -117,7 +121,7 @@ func parsePeers(v string) (peers []kind, err error) {
 
 // own are lorabench's flags that the comparison sets itself.
 var own = []string{"model", "data", "tokenizer", "recipe", "max-length", "ranks", "device", "dtype", "tf32", "out",
-	"order", "eval", "adapter", "model-dropout", "test.run", "test.bench", "test.benchtime", "test.count", "test.timeout"}
+	"order", "eval", "adapter", "model-dropout", "relay", "test.run", "test.bench", "test.benchtime", "test.count", "test.timeout"}
 
 func parseExtra(v string) ([]string, error) {
 	extra := strings.Fields(v)
@@ -193,6 +197,12 @@ func (o *options) settings() (bench.Settings, error) {
 	}
 	if o.lossSteps == bench.Unset {
 		o.lossSteps = byDevice(cuda, 10, 3)
+	}
+	if o.turns == "" { // a card's memory is for one of them, and its speed does not drift as a shared machine's does
+		o.turns = "step"
+		if cuda {
+			o.turns = "run"
+		}
 	}
 	config, err := opt.ReadConfig(o.model)
 	if err != nil {

@@ -23,6 +23,8 @@ func TestRefusedFlags(t *testing.T) {
 		{"-steps=0", "-steps is 0, want at least 1", "nothing timed"},
 		{"-loss-steps=-3", "-loss-steps is -3", "negative"},
 		{"-threads=0", "-threads is 0", "no thread"},
+		{"-turns=batch", `-turns is "batch", want step or run`, "no such turns"},
+		{"-bench=-relay=3,4", "-bench has -relay, which the comparison sets itself", "other pipes"},
 		{"-max-length=0", "-max-length is 0", "empty texts"},
 		{"-bench=-order=random", "-bench has -order, which the comparison sets itself", "would break the comparison"},
 		{"-bench=-test.benchtime=9x", "-bench has -test.benchtime", "-steps says it"},
@@ -84,6 +86,7 @@ func TestSettings(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []float64{c.length, c.steps, c.batch, c.lr}, []float64{float64(s.MaxLength), float64(o.steps), float64(s.Batch), s.LR}, c.why)
 			assert.Equal(t, 3, o.lossSteps)
+			assert.Equal(t, "step", o.turns)
 			assert.True(t, filepath.IsAbs(o.model) && filepath.IsAbs(o.data) && filepath.IsAbs(o.tokenizer) && filepath.IsAbs(o.out), "both programs run elsewhere")
 		})
 	}

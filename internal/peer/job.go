@@ -49,6 +49,7 @@ type trainJob struct {
 	Grouped      bool     `json:"group_by_length"`
 	LoggingSteps int      `json:"logging_steps"`
 	Seed         int64    `json:"seed"`
+	Relay        string   `json:"relay"`   // descriptors to take turns over, as relay.Open's; empty is alone
 	Scratch      string   `json:"scratch"` // folder for the Trainer's own files
 	Result       string   `json:"result"`
 }

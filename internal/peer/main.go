@@ -1,6 +1,6 @@
 // Peer measures lorabench side by side with a Python peer, Hugging Face's Trainer with PEFT: the same
 // machine, weights, adapter, token sequences, micro-batches and recipe, each run a process of its own,
-// the two in turn.
+// the two in turn, run by run for losses and step by step for speed.
 //
 //	go run ./internal/peer -ranks=8,128,256
 //

@@ -172,18 +172,50 @@ def reset_peak_rss():
         return False
 
 
+class Baton:
+    """internal/relay's other end: who holds the byte works, and where the other process has ended this one
+    goes on alone."""
+
+    def __init__(self, descriptors):
+        self.ends = [int(d) for d in descriptors.split(",")] if descriptors else None
+        self.take()
+
+    def take(self):
+        if self.ends and not os.read(self.ends[0], 1):
+            self.ends = None
+
+    def give(self):
+        try:
+            if self.ends:
+                os.write(self.ends[1], b".")
+        except BrokenPipeError:
+            self.ends = None
+
+
 class Meter(TrainerCallback):
-    """Clock and peaks from the end of the warm-up to the end of the last step; what each step did."""
+    """Clock and peaks from the end of the warm-up to the end of the last step; what each step did. The clock
+    stands still while another process has its turn, which is after the warm-up and after each step."""
 
     def __init__(self, job):
         self.warmup, self.steps, self.cuda = job["warmup_steps"], job["steps"], job["device"] == "cuda"
         self.timing = False
+        self.baton = Baton(job["relay"])
         self.losses, self.rates, self.norms = [], [], {}
         self.real = self.padded = 0
-        self.seconds = None
+        self.elapsed, self.seconds = 0.0, None
         self.peak = {}
 
+    def turn(self):
+        self.baton.give()
+        self.baton.take()
+
+    def pause(self):
+        if self.cuda:
+            torch.cuda.synchronize()
+        self.elapsed += time.perf_counter() - self.began
+
     def start(self):
+        self.turn()
         self.rss = reset_peak_rss()
         if self.cuda:
             torch.cuda.synchronize()
@@ -191,9 +223,8 @@ class Meter(TrainerCallback):
         self.timing, self.began = True, time.perf_counter()
 
     def stop(self):
-        if self.cuda:
-            torch.cuda.synchronize()
-        self.seconds, self.timing = time.perf_counter() - self.began, False
+        self.pause()
+        self.seconds, self.timing = self.elapsed, False
         if self.cuda:
             self.peak["gpu_allocated_bytes"] = torch.cuda.max_memory_allocated()
             self.peak["gpu_reserved_bytes"] = torch.cuda.max_memory_reserved()
@@ -220,6 +251,10 @@ class Meter(TrainerCallback):
             self.start()
         elif state.global_step == self.warmup + self.steps:
             self.stop()
+        elif self.timing:
+            self.pause()
+            self.turn()
+            self.began = time.perf_counter()
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if logs and "grad_norm" in logs:

@@ -18,23 +18,28 @@ type command struct {
 	what string   // for errors
 	argv []string // program and arguments
 	dir  string
-	env  []string // besides this process's
-	log  string   // file for stdout and stderr
+	env  []string   // besides this process's
+	log  string     // file for stdout and stderr
+	pass []*os.File // descriptors 3 and up of the program; closed here once it has them
 }
 
 // run waits for the program and returns the most memory that it ever had, in bytes. An error has the
 // end of what it printed. When ctx ends, so does the whole group.
 func (c command) run(ctx context.Context) (maxRSS int64, err error) {
+	defer c.closePassed() // where it was never started
 	log, err := os.Create(c.log)
 	if err != nil {
 		return 0, err
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, append(os.Environ(), c.env...), log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.dir, append(os.Environ(), c.env...), log, log, c.pass
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		c.closePassed()
+		err = cmd.Wait()
+	}
 	if cmd.Process != nil {
 		_ = killGroup(cmd.Process.Pid) // what it left running, if anything
 	}
@@ -48,6 +53,13 @@ func (c command) run(ctx context.Context) (maxRSS int64, err error) {
 		maxRSS = u.Maxrss * 1024
 	}
 	return maxRSS, nil
+}
+
+// closePassed leaves a pipe's end to the program alone, so that the pipe ends when the program does.
+func (c command) closePassed() {
+	for _, f := range c.pass {
+		_ = f.Close() // the second time it is closed already
+	}
 }
 
 func killGroup(pid int) error {

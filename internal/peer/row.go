@@ -42,6 +42,7 @@ type row struct {
 	Steps     int     `json:"steps"`
 	LossSteps int     `json:"loss_steps"`
 	Warmup    int     `json:"warmup_steps"`
+	Turns     string  `json:"turns"` // step or run: how the programs took turns where speed was measured
 	Recipe    string  `json:"recipe"`
 	MaxLength int     `json:"max_length"`
 	Batch     int     `json:"per_device_train_batch_size"`
@@ -121,7 +122,7 @@ func (r *row) compareSpeed(c *comparison, k kind, ours, theirs measured) error {
 	}
 	r.SpeedRatio, r.MemoryRatio = r.Samples/r.PeerSamples, float64(r.Memory)/float64(r.PeerMemory)
 	r.RealTokens, r.Padded, r.PeerPadded = rec.RealTokens, rec.PaddedTokens, res.PaddedTokens
-	r.Steps, r.Warmup, r.Recipe, r.MaxLength = len(rec.Steps), c.speed.warmup, s.Recipe, s.MaxLength
+	r.Steps, r.Warmup, r.Turns, r.Recipe, r.MaxLength = len(rec.Steps), c.speed.warmup, c.turns, s.Recipe, s.MaxLength
 	r.Batch, r.Accum, r.LR, r.Alpha, r.Dropout, r.Seed = s.Batch, s.Accum, s.LR, rec.Settings.Alpha, rec.Settings.Dropout, s.Seed
 	r.Trainable = rec.Trainable
 	r.PeerDType = "float32"

@@ -15,7 +15,7 @@ import (
 func exampleRow() row {
 	return row{Rank: 8, Peer: "stock", On: "cpu", DType: "float32", SpeedRatio: 1.8421, MemoryRatio: 0.6249, LossDifference: 1.43e-6,
 		Samples: 1.4, PeerSamples: 0.76, Tokens: 123.4, PeerTokens: 67, Memory: 3 << 30, PeerMemory: 48 << 26, MemoryKind: "rss",
-		RealTokens: 6164, PeerPadded: 10712, Steps: 3, LossSteps: 4, Warmup: 1, Recipe: "reported", MaxLength: 256, Batch: 4, Accum: 4,
+		RealTokens: 6164, PeerPadded: 10712, Steps: 3, LossSteps: 4, Warmup: 1, Turns: "step", Recipe: "reported", MaxLength: 256, Batch: 4, Accum: 4,
 		LR: 2e-4, Alpha: 16, Dropout: 0.1, PeerDType: "float32", PeerOptim: "adamw_torch", PeerAttention: "sdpa",
 		Model: "hash:testdata/opt-350m/config.json", Machine: record.Machine{CPU: "abacus", Threads: 2, Torch: "2.11.0", Commit: "c0ffee"},
 		Versions: map[string]string{"torch": "2.11.0", "transformers": "5.23.0", "peft": "0.21.2", "accelerate": "1.15.0", "python": "3.11.7"}}
@@ -29,7 +29,7 @@ func TestReport(t *testing.T) {
 	wide.Rank, wide.Samples, wide.PeerSamples, wide.Tokens = 256, 134.2, 99.95, 12345
 	gpuStock, gpuTuned := stock, tuned
 	for _, r := range []*row{&gpuStock, &gpuTuned} {
-		r.On, r.GPU, r.DType, r.TF32, r.MemoryKind = "cuda:0", "NVIDIA H100", "bfloat16", true, "gpu_allocated"
+		r.On, r.GPU, r.DType, r.TF32, r.MemoryKind, r.Turns = "cuda:0", "NVIDIA H100", "bfloat16", true, "gpu_allocated", "run"
 		r.Machine.Driver = "580.1"
 	}
 	gpuTuned.PeerDType, gpuTuned.PeerTF32 = "bfloat16", true
