@@ -117,10 +117,10 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 			require.Equal(t, want, argmax(got[(int(b.Cum[i])+j)*v:][:v]), "row %d, token %d", i, j)
 		}
 	}
-	// With the default kernel, as training runs. Hash-made weights leave a ReLU unit of step 1 at its edge:
-	// a rounding of 1e-7 before it moves the peer's own norm of step 2 by -2.9e-3 (docs/parity.md), and exact
-	// attention rounds to that side.
-	stepsWithin(t, m, a.Params, fx.Steps.IDs, fx.Steps.table, 1e-4, 1e-3)
+	// With the default kernel, as training runs. Hash-made weights leave ReLU units of step 1 at their edge, and Adam
+	// makes whole updates of what a flip leaves: the processor's kernels decide it (docs/parity.md). AVX2 kernels
+	// leave steps 2 and 3 up to 1e-6 off in loss and 3.0e-3 in norm, AVX-512 ones 3.4e-4 and 2.6e-3.
+	stepsWithin(t, m, a.Params, fx.Steps.IDs, fx.Steps.table, 1e-3, 1e-2)
 }
 
 func gradNorm(t *testing.T, a *lora.Adapter) float64 {
