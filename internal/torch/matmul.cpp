@@ -1,8 +1,7 @@
-// Matrix products with weights. On a CPU large ones in float32 go to oneDNN, the rest to MKL, which is
-// at::linear's choice for all: on an AMD EPYC with AVX2 oneDNN runs OPT-350m's products at 139 GFLOP/s
-// where MKL runs 122 (2 threads). Small ones stay, since oneDNN compiles a kernel for each shape.
-#include "native.h"
-#include "native_internal.h"
+// Matrix products with weights. On a CPU those in float32 are gemm.cpp's where it has them; of the others
+// large ones go to oneDNN, the rest to MKL, which is at::linear's choice for all: on an AMD EPYC with AVX2
+// oneDNN runs OPT-350m's products at 139 GFLOP/s where MKL runs 122 (2 threads). Small ones stay, since oneDNN compiles a kernel for each shape.
+#include "gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <stdlib.h>
@@ -25,6 +24,11 @@ const std::optional<c10::OperatorHandle> &onednn() {
 
 // x W^T + b: x [.., in], w [out, in].
 at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b) {
+  if (x.dim() == 2 && x.is_cpu() && x.scalar_type() == at::kFloat && (!b || b->is_contiguous() && b->scalar_type() == at::kFloat && b->dim() == 1 && b->size(0) == w.size(0))) {
+    auto y = at::empty({x.size(0), w.size(0)}, x.options());
+    if (gemm(y, x, w.t(), b ? b->const_data_ptr<float>() : nullptr, false, 1))
+      return y;
+  }
   bool ours = x.is_cpu() && x.scalar_type() == at::kFloat && w.scalar_type() == at::kFloat && x.dim() == 2 && x.is_contiguous() &&
               2.0 * x.numel() * w.size(0) >= large && onednn().has_value();
   if (!ours)
@@ -50,6 +54,8 @@ void *lb_linear_backward(void *dy_, void *w_, void *dx, char **err) {
     auto &dy = T(dy_), &w = T(w_);
     if (!dx)
       out = made(product(dy, w.t(), {}));
+    else if (gemm(T(dx), dy, w, nullptr, true, 1))
+      return;
     else if (dy.is_cpu())
       T(dx).add_(product(dy, w.t(), {}));
     else

@@ -1,10 +1,11 @@
 package torch
 
 // The directory link, made by internal/setup and ignored by git, holds a symbolic link to
-// libtorch and the CUDA part: flags with paths of one machine cannot stand in a committed file.
+// libtorch and the CUDA part: flags with paths of one machine cannot stand in a committed file. Without
+// -fopenmp at::parallel_for is a loop on one thread.
 
-// #cgo CXXFLAGS: -std=c++17 -O3 -w -I${SRCDIR}/link/libtorch/include -I${SRCDIR}/link/libtorch/include/torch/csrc/api/include
-// #cgo LDFLAGS: -L${SRCDIR}/link/libtorch/lib -ltorch_cpu -lc10 -lstdc++ -ldl -Wl,--allow-shlib-undefined -Wl,-rpath,${SRCDIR}/link/libtorch/lib -Wl,-rpath,${SRCDIR}/link
+// #cgo CXXFLAGS: -std=c++17 -O3 -fopenmp -w -I${SRCDIR}/link/libtorch/include -I${SRCDIR}/link/libtorch/include/torch/csrc/api/include
+// #cgo LDFLAGS: -L${SRCDIR}/link/libtorch/lib -ltorch_cpu -lc10 -lgomp -lstdc++ -ldl -Wl,--allow-shlib-undefined -Wl,-rpath,${SRCDIR}/link/libtorch/lib -Wl,-rpath,${SRCDIR}/link
 // #include "native.h"
 // #include <stdlib.h>
 import "C"

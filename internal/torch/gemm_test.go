@@ -1,0 +1,141 @@
+package torch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOwnGEMM compares products with libtorch's in float64, at the edges of what is packed: 6 rows, 16
+// columns, slabs of 1,024.
+func TestOwnGEMM(t *testing.T) {
+	if !HasOwnGEMM() {
+		t.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+	}
+	for _, c := range []struct {
+		why     string
+		m, k, n int64
+	}{
+		{"whole panels", 36, 64, 32},
+		{"one row more", 37, 64, 32},
+		{"one row fewer than two panels of 6 more, in two groups of 8", 71, 64, 160},
+		{"depth of no multiple of 4 or 8", 48, 67, 48},
+		{"depth of two slabs that are not equal", 33, 1030, 64},
+		{"depth of four slabs", 33, 4096, 64},
+		{"columns of several groups, the last one smaller", 40, 64, 16 * 37},
+		{"columns that are no panels, which it leaves to libtorch", 64, 64, 40},
+		{"rank 8, which it leaves to libtorch", 64, 64, 8},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			run(t, func(s *Scope) {
+				require.NoError(t, Seed(1))
+				draw := func(rows, columns int64) *Tensor {
+					x := s.Empty(Float32, CPU, rows, columns)
+					NormalIn(x, 0, 1)
+					return x
+				}
+				for _, flags := range []struct{ ta, tb, add bool }{{false, false, false}, {false, true, true}, {true, false, true}, {true, true, false}} {
+					turned := func(rows, columns int64, is bool) *Tensor {
+						if is {
+							return draw(columns, rows)
+						}
+						return draw(rows, columns)
+					}
+					a, b := turned(c.m, c.k, flags.ta), turned(c.k, c.n, flags.tb)
+					whole := draw(c.m, c.n+16)
+					y := s.Narrow(whole, 1, 16, c.n) // of a wider matrix, whose other columns stay
+					wide, want := s.Cast(whole, Float64), s.Cast(y, Float64)
+					beta := 0.0
+					if flags.add {
+						beta = 1
+					} else { // what was there does not matter, even if it is no number
+						FillIn(y, math.NaN())
+					}
+					AddMM(want, s.Cast(a, Float64), s.Cast(b, Float64), flags.ta, flags.tb, beta, 0.5)
+					AddMM(y, a, b, flags.ta, flags.tb, beta, 0.5)
+					close := 1e-6 * float64(c.k)
+					require.InDeltaSlice(t, s.Floats(s.Cast(want, Float32)), s.Floats(s.Cast(y, Float32)), close, "%+v", flags)
+					left := func(x *Tensor) []float32 { return s.Floats(s.Cast(s.Narrow(x, 1, 0, 16), Float32)) }
+					require.Equal(t, left(wide), left(whole), "columns beside it")
+				}
+				x, w, bias := draw(c.m, c.k), draw(c.n, c.k), s.Empty(Float32, CPU, c.n)
+				NormalIn(bias, 0, 1)
+				y := s.Floats(s.Linear(x, w, bias))
+				defer OwnGEMM(OwnGEMM(false))
+				require.InDeltaSlice(t, s.Floats(s.Linear(x, w, bias)), y, 1e-6*float64(c.k), "with a bias")
+			})
+		})
+	}
+}
+
+// TestOwnGEMMIsUsed: a step's shapes go to our own kernel where there is one. It adds in another order
+// than the libraries, which shows in the last digits.
+func TestOwnGEMMIsUsed(t *testing.T) {
+	if !HasOwnGEMM() {
+		t.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+	}
+	run(t, func(s *Scope) {
+		x, w := s.Empty(Float32, CPU, 100, 1024), s.Empty(Float32, CPU, 256, 1024)
+		NormalIn(x, 0, 1)
+		NormalIn(w, 0, 1)
+		ours := s.Floats(s.Linear(x, w, nil))
+		again := s.Floats(s.Linear(x, w, nil))
+		require.Equal(t, ours, again, "the same on whatever thread a group is computed")
+		defer OwnGEMM(OwnGEMM(false))
+		require.False(t, HasOwnGEMM())
+		require.False(t, slices.Equal(ours, s.Floats(s.Linear(x, w, nil))))
+	})
+}
+
+// BenchmarkGEMM is the products of OPT-350m's layers with 650 tokens, forward (x W^T) and for the gradient
+// (dy W), by lorabench's own kernel and by libtorch's libraries, in turns; GFLOP/s is what counts.
+func BenchmarkGEMM(b *testing.B) {
+	for _, c := range []struct {
+		name       string
+		in, out, m int64
+	}{{"qkv", 1024, 3072, 650}, {"out", 1024, 1024, 650}, {"fc1", 1024, 4096, 650}, {"fc2", 4096, 1024, 650}, {"head", 512, 50272, 160}, {"r=128", 1024, 128, 650}, {"r=256", 1024, 256, 650}} {
+		for _, pass := range []string{"forward", "backward"} {
+			for _, by := range []string{"own", "libtorch"} {
+				b.Run(fmt.Sprintf("layer=%s/pass=%s/by=%s", c.name, pass, by), func(b *testing.B) {
+					defer OwnGEMM(OwnGEMM(by == "own"))
+					if by == "own" && !HasOwnGEMM() {
+						b.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+					}
+					bench(b, func(s *Scope, _ *Tensor) func(s *Scope) {
+						x, dy, w := s.Empty(Float32, CPU, c.m, c.in), s.Empty(Float32, CPU, c.m, c.out), s.Empty(Float32, CPU, c.out, c.in)
+						for _, t := range []*Tensor{x, dy, w} {
+							NormalIn(t, 0, 1)
+						}
+						if pass == "forward" {
+							return func(s *Scope) { s.Linear(x, w, nil) }
+						}
+						return func(s *Scope) { s.LinearBackward(dy, w, nil) }
+					})
+					b.ReportMetric(2*float64(c.m*c.in*c.out)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}
+
+// TestOneOpenMP: a second OpenMP runtime in the process would be a second pool of threads, which compete
+// with libtorch's for the same cores.
+func TestOneOpenMP(t *testing.T) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no /proc/self/maps: not Linux")
+	}
+	require.NoError(t, err)
+	loaded := map[string]bool{}
+	for _, path := range regexp.MustCompile(`/\S*/lib(?:g|i)?omp[^/\s]*\.so\S*`).FindAllString(string(maps), -1) {
+		loaded[path] = true
+	}
+	require.Len(t, loaded, 1)
+}
