@@ -2,7 +2,7 @@ package lora
 
 import "lorabench/data"
 
-// row is micro-batches that are computed together, and what each of their labels counts: 1 over the
+// row is micro-batches that are computed together, less what no loss depends on, and what each of their labels counts: 1 over the
 // labels of its own micro-batch, over the number of micro-batches, so that the sum over a step's rows
 // is the mean of its micro-batches' mean losses.
 type row struct {
@@ -19,7 +19,7 @@ func rows(micros []data.Micro, limit int) []row {
 			tokens += micros[to].Tokens()
 			to++
 		}
-		r := row{Micro: data.Join(micros[from:to])}
+		r := row{Micro: data.Join(micros[from:to]).Needed()}
 		for _, m := range micros[from:to] {
 			for range m.Labels {
 				r.weights = append(r.weights, 1/float32(m.Labels)/float32(len(micros)))

@@ -105,8 +105,8 @@ func (t *Trainer) Close() {
 // Reset forgets the steps taken, and with Params.Restore gives the state before the first.
 func (t *Trainer) Reset() { t.rates, t.processed = t.rates[:0], 0 }
 
-// Processed is the tokens that the steps taken have computed: the real ones, and what graphs fill rows
-// up with.
+// Processed is the tokens that the steps taken have computed: the real ones without those that no loss
+// depends on, and what graphs fill rows up with.
 func (t *Trainer) Processed() int64 { return t.processed }
 
 // Largest is the number of tokens in the largest row of a step over these micro-batches.
@@ -238,7 +238,7 @@ func Evaluate(m *opt.Model, samples []data.Sample, batch int) (float64, error) {
 		for i := from; i < min(from+batch, len(samples)); i++ {
 			index = append(index, i)
 		}
-		micro := data.Pack(samples, index)
+		micro := data.Pack(samples, index).Needed()
 		if micro.Labels == 0 {
 			continue
 		}

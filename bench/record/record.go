@@ -38,7 +38,7 @@ type Record struct {
 	SamplesPerSecond   float64 `json:"train_samples_per_second"`
 	StepsPerSecond     float64 `json:"train_steps_per_second"`
 	TokensPerSecond    float64 `json:"real_tokens_per_second"`
-	ProcessedPerSecond float64 `json:"processed_tokens_per_second"` // with what CUDA graphs fill rows up with
+	ProcessedPerSecond float64 `json:"processed_tokens_per_second"` // without what no loss depends on, with what CUDA graphs fill rows up with
 	RealTokens         int64   `json:"real_tokens"`
 	ProcessedTokens    int64   `json:"processed_tokens"`
 	PaddedTokens       int64   `json:"padded_tokens"` // what a trainer that pads would have computed
