@@ -17,7 +17,7 @@ import (
 // columns, slabs of 1,024.
 func TestOwnGEMM(t *testing.T) {
 	if !HasOwnGEMM() {
-		t.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
 	}
 	for _, c := range []struct {
 		why     string
@@ -79,7 +79,7 @@ func TestOwnGEMM(t *testing.T) {
 // than the libraries, which shows in the last digits.
 func TestOwnGEMMIsUsed(t *testing.T) {
 	if !HasOwnGEMM() {
-		t.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
 	}
 	run(t, func(s *Scope) {
 		x, w := s.Empty(Float32, CPU, 100, 1024), s.Empty(Float32, CPU, 256, 1024)
@@ -106,7 +106,7 @@ func BenchmarkGEMM(b *testing.B) {
 				b.Run(fmt.Sprintf("layer=%s/pass=%s/by=%s", c.name, pass, by), func(b *testing.B) {
 					defer OwnGEMM(OwnGEMM(by == "own"))
 					if by == "own" && !HasOwnGEMM() {
-						b.Skip("lorabench's own matrix products are for processors with AVX2 and without AVX-512")
+						b.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
 					}
 					bench(b, func(s *Scope, _ *Tensor) func(s *Scope) {
 						x, dy, w := s.Empty(Float32, CPU, c.m, c.in), s.Empty(Float32, CPU, c.m, c.out), s.Empty(Float32, CPU, c.out, c.in)
