@@ -2,8 +2,8 @@ package lora
 
 import "lorabench/data"
 
-// row is micro-batches that are computed together, less what no loss depends on, and what each of their labels counts: 1 over the
-// labels of its own micro-batch, over the number of micro-batches, so that the sum over a step's rows
+// row is micro-batches that are computed together, less what no loss depends on, and what each of their
+// labels counts: 1 over the labels of its own micro-batch, over the number of micro-batches, so that the sum over a step's rows
 // is the mean of its micro-batches' mean losses.
 type row struct {
 	data.Micro

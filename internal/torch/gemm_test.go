@@ -75,6 +75,27 @@ func TestOwnGEMM(t *testing.T) {
 	}
 }
 
+// TestOwnGEMMOfBatches: batched products, as LoRA's with dropout are, are those of each matrix by itself.
+func TestOwnGEMMOfBatches(t *testing.T) {
+	if !HasOwnGEMM() {
+		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
+	}
+	run(t, func(s *Scope) {
+		require.NoError(t, Seed(1))
+		draw := func(shape ...int64) *Tensor { x := s.Empty(Float32, CPU, shape...); NormalIn(x, 0, 1); return x }
+		for _, ta := range []bool{false, true} {
+			y, a, b := draw(2, 70, 64), draw(2, 70, 130), draw(2, 64, 130)
+			if ta {
+				a = draw(2, 130, 70)
+			}
+			want := s.Cast(y, Float64)
+			AddMM(want, s.Cast(a, Float64), s.Cast(b, Float64), ta, true, 1, 0.5)
+			AddMM(y, a, b, ta, true, 1, 0.5)
+			require.InDeltaSlice(t, s.Floats(s.Cast(want, Float32)), s.Floats(y), 1e-4)
+		}
+	})
+}
+
 // TestOwnGEMMIsUsed: a step's shapes go to our own kernel where there is one. It adds in another order
 // than the libraries, which shows in the last digits.
 func TestOwnGEMMIsUsed(t *testing.T) {
@@ -95,7 +116,7 @@ func TestOwnGEMMIsUsed(t *testing.T) {
 }
 
 // BenchmarkGEMM is the products of OPT-350m's layers with 650 tokens, forward (x W^T) and for the gradient
-// (dy W), by lorabench's own kernel and by libtorch's libraries, in turns; GFLOP/s is what counts.
+// (dy W), by lorabench's own kernel and by libtorch's libraries, one layer after the other; GFLOP/s is what counts.
 func BenchmarkGEMM(b *testing.B) {
 	for _, c := range []struct {
 		name       string

@@ -1,6 +1,7 @@
 // Matrix products with weights. On a CPU those in float32 are gemm.cpp's where it has them; of the others
 // large ones go to oneDNN, the rest to MKL, which is at::linear's choice for all: on an AMD EPYC with AVX2
-// oneDNN runs OPT-350m's products at 139 GFLOP/s where MKL runs 122 (2 threads). Small ones stay, since oneDNN compiles a kernel for each shape.
+// oneDNN runs OPT-350m's products at 139 GFLOP/s where MKL runs 122 (2 threads). Small ones stay, since
+// oneDNN compiles a kernel for each shape.
 #include "gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
