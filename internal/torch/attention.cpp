@@ -56,7 +56,7 @@ extern "C" {
 void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int64_t longest, int64_t heads, double scale,
                   void **out, char **err) {
   guard(err, [&] {
-    auto &qkv = T(qkv_);
+    auto qkv = widened(T(qkv_));
     Row r{cum, sequences, heads, scale};
     int64_t t = qkv.size(0), h = qkv.size(1) / 3;
     if (flash() && qkv.is_cuda()) {
@@ -82,7 +82,7 @@ void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int
       rows(o, r, i).copy_(y);
       lse.narrow(0, cum[i], cum[i + 1] - cum[i]).t().copy_(l.squeeze(0));
     }
-    out[0] = made(o);
+    out[0] = made(o.to(T(qkv_).scalar_type()));
     out[1] = made(lse);
   });
 }
@@ -91,7 +91,7 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
                             int64_t longest, int64_t heads, double scale, char **err) {
   void *result = nullptr;
   guard(err, [&] {
-    auto &dy = T(dy_), &qkv = T(qkv_), &o = T(out_), &lse = T(lse_);
+    auto dy = widened(T(dy_)), qkv = widened(T(qkv_)), o = widened(T(out_)), lse = T(lse_);
     Row r{cum, sequences, heads, scale};
     int64_t t = qkv.size(0), h = qkv.size(1) / 3;
     if (flash() && qkv.is_cuda()) {
@@ -135,7 +135,7 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
       part(d, r, 1, i).copy_(dk);
       part(d, r, 2, i).copy_(dv);
     }
-    result = made(d);
+    result = made(d.to(T(qkv_).scalar_type()));
   });
   return result;
 }

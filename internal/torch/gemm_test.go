@@ -116,7 +116,8 @@ func TestOwnGEMMIsUsed(t *testing.T) {
 }
 
 // BenchmarkGEMM is the products of OPT-350m's layers with 650 tokens, forward (x W^T) and for the gradient
-// (dy W), by lorabench's own kernel and by libtorch's libraries, one layer after the other; GFLOP/s is what counts.
+// (dy W), by lorabench's own kernel and by libtorch's libraries (which multiply in float32 where the processor has no
+// instructions for bfloat16), one layer after the other; GFLOP/s is what counts.
 func BenchmarkGEMM(b *testing.B) {
 	for _, c := range []struct {
 		name       string
@@ -124,23 +125,25 @@ func BenchmarkGEMM(b *testing.B) {
 	}{{"qkv", 1024, 3072, 650}, {"out", 1024, 1024, 650}, {"fc1", 1024, 4096, 650}, {"fc2", 4096, 1024, 650}, {"head", 512, 50272, 160}, {"r=128", 1024, 128, 650}, {"r=256", 1024, 256, 650}} {
 		for _, pass := range []string{"forward", "backward"} {
 			for _, by := range []string{"own", "libtorch"} {
-				b.Run(fmt.Sprintf("layer=%s/pass=%s/by=%s", c.name, pass, by), func(b *testing.B) {
-					defer OwnGEMM(OwnGEMM(by == "own"))
-					if by == "own" && !HasOwnGEMM() {
-						b.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
-					}
-					bench(b, func(s *Scope, _ *Tensor) func(s *Scope) {
-						x, dy, w := s.Empty(Float32, CPU, c.m, c.in), s.Empty(Float32, CPU, c.m, c.out), s.Empty(Float32, CPU, c.out, c.in)
-						for _, t := range []*Tensor{x, dy, w} {
-							NormalIn(t, 0, 1)
+				for _, d := range []DType{Float32, BFloat16} {
+					b.Run(fmt.Sprintf("layer=%s/pass=%s/dtype=%s/by=%s", c.name, pass, d, by), func(b *testing.B) {
+						defer OwnGEMM(OwnGEMM(by == "own"))
+						if by == "own" && !HasOwnGEMM() {
+							b.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
 						}
-						if pass == "forward" {
-							return func(s *Scope) { s.Linear(x, w, nil) }
-						}
-						return func(s *Scope) { s.LinearBackward(dy, w, nil) }
+						bench(b, func(s *Scope, _ *Tensor) func(s *Scope) {
+							x, dy, w := s.Empty(d, CPU, c.m, c.in), s.Empty(d, CPU, c.m, c.out), s.Empty(d, CPU, c.out, c.in)
+							for _, t := range []*Tensor{x, dy, w} {
+								NormalIn(t, 0, 1)
+							}
+							if pass == "forward" {
+								return func(s *Scope) { s.Linear(x, w, nil) }
+							}
+							return func(s *Scope) { s.LinearBackward(dy, w, nil) }
+						})
+						b.ReportMetric(2*float64(c.m*c.in*c.out)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 					})
-					b.ReportMetric(2*float64(c.m*c.in*c.out)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-				})
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@
 #include "gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/cpu/Utils.h>
 #include <stdlib.h>
 
 namespace {
@@ -21,15 +22,38 @@ const std::optional<c10::OperatorHandle> &onednn() {
   return op;
 }
 
+bool has_bfloat16() {
+  auto all = at::cpu::get_cpu_capabilities();
+  auto has = [&](const char *name) {
+    auto i = all.find(name);
+    return i != all.end() && i->second.isBool() && i->second.toBool();
+  };
+  auto which = all.find("architecture"); // others, ARM's say, are not known here: libtorch's choice stands
+  return which == all.end() || which->second.toStringRef() != "x86_64" || has("avx512_bf16") || has("amx_bf16");
+}
+
+// y = x W^T + b by gemm, if it takes them; else not defined.
+at::Tensor own(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b) {
+  if (x.dim() != 2 || !x.is_cpu() || b && (b->dim() != 1 || b->size(0) != w.size(0)))
+    return {};
+  auto bias = b ? b->to(at::kFloat).contiguous() : at::Tensor();
+  auto y = at::empty({x.size(0), w.size(0)}, x.options().dtype(at::kFloat));
+  return gemm(y, x, w.t(), b ? bias.const_data_ptr<float>() : nullptr, false, 1) ? y.to(x.scalar_type()) : at::Tensor();
+}
+
 } // namespace
+
+at::Tensor widened(const at::Tensor &x) {
+  static bool has = has_bfloat16();
+  return !has && x.is_cpu() && x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+}
 
 // x W^T + b: x [.., in], w [out, in].
 at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b) {
-  if (x.dim() == 2 && x.is_cpu() && x.scalar_type() == at::kFloat && (!b || b->is_contiguous() && b->scalar_type() == at::kFloat && b->dim() == 1 && b->size(0) == w.size(0))) {
-    auto y = at::empty({x.size(0), w.size(0)}, x.options());
-    if (gemm(y, x, w.t(), b ? b->const_data_ptr<float>() : nullptr, false, 1))
-      return y;
-  }
+  if (auto y = own(x, w, b); y.defined())
+    return y;
+  if (auto wide = widened(x); !wide.is_same(x))
+    return product(wide, widened(w), b ? std::optional<at::Tensor>(widened(*b)) : std::nullopt).to(x.scalar_type());
   bool ours = x.is_cpu() && x.scalar_type() == at::kFloat && w.scalar_type() == at::kFloat && x.dim() == 2 && x.is_contiguous() &&
               2.0 * x.numel() * w.size(0) >= large && onednn().has_value();
   if (!ours)

@@ -11,6 +11,10 @@ inline void *made(at::Tensor t) { return new at::Tensor(std::move(t)); }
 // x W^T + b; see matmul.cpp.
 at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b);
 
+// x in float32 where it is bfloat16 on a CPU without instructions for that, else x itself: libtorch multiplies
+// such numbers there one by one, over forty times slower than float32's.
+at::Tensor widened(const at::Tensor &x);
+
 // Notes what is in use now for the peak, if somebody watches; see usage.cpp.
 void note_usage();
 

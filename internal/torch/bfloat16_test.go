@@ -1,0 +1,77 @@
+package torch
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestBFloat16Products: products of bfloat16 are those of the same numbers in float32, rounded once, on processors
+// with and without instructions for it, at the edges of what gemm.cpp packs and at shapes that it leaves.
+func TestBFloat16Products(t *testing.T) {
+	for _, c := range []struct {
+		why     string
+		m, k, n int64
+	}{
+		{"whole panels", 36, 64, 32},
+		{"a row and a depth that fill none", 37, 67, 48},
+		{"several slabs and groups", 71, 2050, 16 * 37},
+		{"rank 8, which libtorch multiplies", 64, 64, 8},
+		{"one row", 1, 64, 64},
+	} {
+		for _, own := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, own=%t", c.why, own), func(t *testing.T) {
+				defer OwnGEMM(OwnGEMM(own))
+				run(t, func(s *Scope) {
+					require.NoError(t, Seed(1))
+					draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
+					x, w, bias, dy := draw(c.m, c.k), draw(c.n, c.k), draw(c.n), draw(c.m, c.n)
+					wide := func(x *Tensor) *Tensor { return s.Cast(x, Float64) }
+					rounded(t, s, s.Linear(wide(x), wide(w), wide(bias)), s.Linear(x, w, bias), 1.0/256)
+					rounded(t, s, s.LinearBackward(wide(dy), wide(w), nil), s.LinearBackward(dy, w, nil), 1.0/256)
+					dx := draw(c.m, c.k) // the sum is rounded once more
+					want := s.LinearBackward(wide(dy), wide(w), s.Clone(wide(dx)))
+					rounded(t, s, want, s.LinearBackward(dy, w, dx), 1.0/32)
+				})
+			})
+		}
+	}
+}
+
+// TestBFloat16Attention: so is attention, whose kernel may round its weights as well.
+func TestBFloat16Attention(t *testing.T) {
+	run(t, func(s *Scope) {
+		require.NoError(t, Seed(1))
+		row := Sequences{Cum: []int64{0, 5, 5, 70}, Longest: 65}
+		draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
+		qkv, dy := draw(70, 3*64), draw(70, 64)
+		y, lse := s.Attention(qkv, row, 4, 0.25)
+		require.Equal(t, BFloat16, y.DType())
+		require.Equal(t, Float32, lse.DType())
+		d := s.AttentionBackward(dy, qkv, y, lse, row, 4, 0.25)
+		require.Equal(t, BFloat16, d.DType())
+
+		wide, wideDy := s.Cast(qkv, Float64), s.Cast(dy, Float64)
+		want, wantLSE := s.Attention(wide, row, 4, 0.25)
+		rounded(t, s, want, y, 1.0/32)
+		rounded(t, s, s.AttentionBackward(wideDy, wide, want, wantLSE, row, 4, 0.25), d, 1.0/16)
+	})
+}
+
+// rounded compares what was computed in bfloat16 with float64's, relative to each number or, where it is small
+// because terms cancel, to an eighth of the largest.
+func rounded(t *testing.T, s *Scope, want, got *Tensor, tolerance float64) {
+	t.Helper()
+	require.Equal(t, BFloat16, got.DType())
+	w, g := s.Floats(s.Cast(want, Float32)), s.Floats(s.Cast(got, Float32))
+	require.Len(t, g, len(w))
+	size := 0.0
+	for _, x := range w {
+		size = max(size, math.Abs(float64(x)))
+	}
+	for i := range w {
+		require.InDelta(t, w[i], g[i], tolerance*max(math.Abs(float64(w[i])), size/8), "element %d", i)
+	}
+}
