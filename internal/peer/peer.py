@@ -24,7 +24,7 @@ from torch.utils.data import Sampler
 from transformers import OPTConfig, OPTForCausalLM, Trainer, TrainerCallback, TrainingArguments
 from transformers import logging as transformers_logging
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 IGNORE = -100
 MASK64 = 2**64 - 1
@@ -139,8 +139,11 @@ class Order(Sampler):
         self.warmup = job["warmup_steps"] * step
         self.rest = range(len(samples) - self.warmup)
         if job["group_by_length"]:
-            # As Trainer makes it for train_sampling_strategy="group_by_length".
-            self.rest = LengthGroupedSampler(step, lengths=[len(s["input_ids"]) for s in samples[self.warmup :]])
+            # As Trainer groups a whole data set with train_sampling_strategy="group_by_length": 50 steps are sorted
+            # together. Of as few samples as are timed here its sampler would sort a quarter at a time, or a
+            # single step, which groups nothing where a step is one micro-batch.
+            lengths = [len(s["input_ids"]) for s in samples[self.warmup :]]
+            self.rest = get_length_grouped_indices(lengths, step, mega_batch_mult=50)
 
     def __len__(self):
         return self.warmup + len(self.rest)
