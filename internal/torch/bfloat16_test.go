@@ -40,6 +40,17 @@ func TestBFloat16Products(t *testing.T) {
 	}
 }
 
+// TestLinearRefusesMixedTypes on every processor, whichever of the kernels would do without.
+func TestLinearRefusesMixedTypes(t *testing.T) {
+	for _, c := range []struct{ x, w, bias DType }{{BFloat16, Float32, Float32}, {Float32, BFloat16, BFloat16}, {BFloat16, BFloat16, Float32}} {
+		err := Run(func(s *Scope) error {
+			s.Linear(s.Zeros(c.x, CPU, 64, 64), s.Zeros(c.w, CPU, 64, 64), s.Zeros(c.bias, CPU, 64))
+			return nil
+		})
+		require.ErrorContains(t, err, "types differ", "%+v", c)
+	}
+}
+
 // TestBFloat16Attention: so is attention, whose kernel may round its weights as well.
 func TestBFloat16Attention(t *testing.T) {
 	run(t, func(s *Scope) {

@@ -2,7 +2,7 @@
 // instructions, become float32 as they are packed. With weights that come from memory, six
 // of each shape in turn, these 200 lines ran 154 GFLOP/s at a step's shapes where oneDNN had 133 and MKL 110
 // (EPYC, Zen 3, 2 threads, shared machine; 190 is what its FMAs do in registers). With one weight that stays in the caches,
-// on a quiet machine, they gain 0 to 14 % in the layers and a third in the head: go test -bench=GEMM. Other
+// on a quiet machine, they gain up to 14 % in the layers (2 % less in one) and a third in the head: go test -bench=GEMM. Other
 // processors keep libtorch's: nothing was measured there.
 //
 // The algorithm is Goto and van de Geijn's (2008, doi:10.1145/1356052.1356053), with BLIS's 6 x 16 kernel

@@ -1,7 +1,8 @@
-// Matrix products with weights. On a CPU those in float32 are gemm.cpp's where it has them; of the others
+// Matrix products with weights. On a CPU they are gemm.cpp's where it has them; of the others in float32
 // large ones go to oneDNN, the rest to MKL, which is at::linear's choice for all: on an AMD EPYC with AVX2
 // oneDNN runs OPT-350m's products at 139 GFLOP/s where MKL runs 122 (2 threads). Small ones stay, since
-// oneDNN compiles a kernel for each shape.
+// oneDNN compiles a kernel for each shape. Those in bfloat16 are libtorch's where the processor has
+// instructions for them, else float32's, rounded once.
 #include "gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -50,6 +51,9 @@ at::Tensor widened(const at::Tensor &x) {
 
 // x W^T + b: x [.., in], w [out, in].
 at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b) {
+  // Everywhere what at::linear refuses, or it would depend on the processor.
+  TORCH_CHECK(x.scalar_type() == w.scalar_type() && (!b || b->scalar_type() == w.scalar_type()), "types differ: ", x.scalar_type(), " and ",
+              w.scalar_type());
   if (auto y = own(x, w, b); y.defined())
     return y;
   if (auto wide = widened(x); !wide.is_same(x))
