@@ -12,7 +12,7 @@ func Compile(dir, source, program string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"-std=c++17", "-Wl,--no-as-needed", source, "-o", program}
+	args := []string{"-std=c++17", "-pthread", "-Wl,--no-as-needed", source, "-o", program}
 	for _, include := range s.Headers {
 		args = append(args, "-isystem", include)
 	}

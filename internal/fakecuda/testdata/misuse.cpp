@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string>
+#include <thread>
 
 extern "C" {
 int cublasCreate_v2(void **h);
@@ -21,9 +22,9 @@ static void expect(bool fine, const char *what) {
   if (!fine)
     fprintf(stderr, "misuse: %s\n", what), exit(1);
 }
-static char *memory(size_t n) {
+static char *memory(size_t n, bool refused = false) {
   void *p;
-  expect(!cudaMalloc(&p, n), "cudaMalloc");
+  expect(!cudaMalloc(&p, n) == !refused, "cudaMalloc");
   return static_cast<char *>(p);
 }
 static cudaStream_t new_stream(unsigned flags = cudaStreamNonBlocking) {
@@ -45,6 +46,12 @@ static void end(cudaStream_t s) {
   cudaGraph_t g;
   bool refused = cudaStreamEndCapture(s, &g);
   expect(refused == !g, "a graph from a capture that failed");
+}
+static void outside(unsigned flags) { // a capture waits for an event that is none of its own
+  auto e = new_event();
+  cudaEventRecord(e, new_stream());
+  auto s = capturing();
+  cudaStreamWaitEvent(s, e, flags), end(s);
 }
 static void product(void *a, int lda) { // [4, 4] = A [4, 4] B [4, 4]
   static void *h;
@@ -73,6 +80,9 @@ static void replay(bool give_back, bool take_again) { // a graph whose memory is
 
 static const std::map<std::string, void (*)()> cases = {
     {"nothing wrong", [] { // what the others do, rightly
+       void *host;
+       expect(!cudaHostAlloc(&host, 64, 0), "cudaHostAlloc"); // before the card's own memory
+       cudaMemcpy(memory(64), host, 64, cudaMemcpyHostToDevice);
        replay(false, false);
        product(memory(64), 4);
        launch({1}, {32}, 0, new_stream());
@@ -94,20 +104,42 @@ static const std::map<std::string, void (*)()> cases = {
     {"stream synchronised in capture", [] { auto s = capturing(); cudaStreamSynchronize(s), end(s); }},
     {"other stream synchronised in capture", [] { auto s = capturing(); cudaStreamSynchronize(new_stream()), end(s); }},
     {"device synchronised in relaxed capture", [] { auto s = capturing(cudaStreamCaptureModeRelaxed); cudaDeviceSynchronize(), end(s); }},
-    {"captured event queried", [] { auto s = capturing(cudaStreamCaptureModeRelaxed); auto e = new_event(); cudaEventRecord(e, s), cudaEventQuery(e), end(s); }},
+    {"captured event queried", [] {
+       auto s = capturing(cudaStreamCaptureModeRelaxed);
+       auto e = new_event();
+       cudaEventRecord(e, s), cudaEventQuery(e), end(s);
+     }},
     {"use after invalidation", [] { auto s = capturing(); cudaStreamSynchronize(s), launch({1}, {32}, 0, s), end(s); }},
-    {"event from outside", [] { auto e = new_event(); cudaEventRecord(e, new_stream()); auto s = capturing(); cudaStreamWaitEvent(s, e, 0), end(s); }},
-    {"event from outside, external", [] { auto e = new_event(); cudaEventRecord(e, new_stream()); auto s = capturing(); cudaStreamWaitEvent(s, e, cudaEventWaitExternal), end(s); }},
-    {"two captures merged", [] { auto a = capturing(), b = capturing(); auto e = new_event(); cudaEventRecord(e, a), cudaStreamWaitEvent(b, e, 0), end(b), end(a); }},
+    {"event from outside", [] { outside(0); }},
+    {"event from outside, external", [] { outside(cudaEventWaitExternal); }},
+    {"two captures merged", [] {
+       auto a = capturing(), b = capturing();
+       auto e = new_event();
+       cudaEventRecord(e, a), cudaStreamWaitEvent(b, e, 0), end(b), end(a);
+     }},
+    {"malloc beside a global capture", [] { auto s = capturing(); std::thread([] { memory(64, true); }).join(), end(s); }},
+    {"malloc beside a capture of a thread", [] {
+       auto s = capturing(cudaStreamCaptureModeThreadLocal);
+       std::thread([] { memory(64); }).join(), end(s);
+     }},
+    {"ended by another thread", [] { auto s = capturing(); std::thread([s] { end(s); }).join(), end(s); }},
     {"not joined", [] {
        auto s = capturing(), other = new_stream();
        auto e = new_event();
        cudaEventRecord(e, s), cudaStreamWaitEvent(other, e, 0), end(s);
      }},
-    {"legacy stream, blocking capture", [] { auto s = capturing(cudaStreamCaptureModeRelaxed, cudaStreamDefault); launch({1}, {32}, 0, nullptr), end(s); }},
+    {"legacy stream, blocking capture", [] {
+       auto s = capturing(cudaStreamCaptureModeRelaxed, cudaStreamDefault);
+       launch({1}, {32}, 0, nullptr), end(s);
+     }},
     {"legacy stream, other capture", [] { auto s = capturing(); launch({1}, {32}, 0, nullptr), end(s); }},
     {"capture of the legacy stream", [] { cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeGlobal); }},
-    {"pageable copy in capture", [] { auto *p = memory(64); char host[64] = {}; auto s = capturing(); cudaMemcpyAsync(p, host, 64, cudaMemcpyHostToDevice, s), end(s); }},
+    {"pageable copy in capture", [] {
+       auto *p = memory(64);
+       char host[64] = {};
+       auto s = capturing();
+       cudaMemcpyAsync(p, host, 64, cudaMemcpyHostToDevice, s), end(s);
+     }},
     {"replay over freed memory", [] { replay(true, false); }},
     {"replay over another's memory", [] { replay(true, true); }},
     {"product on the host", [] { float host[16]; product(host, 4); }},

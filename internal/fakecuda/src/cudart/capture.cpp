@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <functional>
 #include <thread>
-#include <unordered_set>
 
 namespace fake {
 

@@ -1,12 +1,6 @@
 // Graphs: API "Graph Management". Work is recorded in order and a launch counts it again; edges are not kept.
 #include "runtime.h"
 
-#include <map>
-
-namespace fake {
-extern std::set<cudaGraph_t> &graphs; // capture.cpp makes them
-}
-
 struct CUgraphExec_st {
   std::map<fake::Counter *, uint64_t> counts;
   uint64_t flops = 0, nodes = 0;

@@ -46,15 +46,13 @@ bool map_behind(uintptr_t at, size_t n, int access) {
 }
 
 // Reserves addresses where nothing is yet: Go's heap may lie anywhere.
-void reserve() {
-  if (!holes.empty() || !blocks.empty())
-    return;
+bool reserve() {
   for (uintptr_t at = 0x600000000000; at > 0x100000000000; at -= 4 * apart) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
     if (mmap(reinterpret_cast<void *>(at), 2 * apart, PROT_NONE, flags, -1, 0) == MAP_FAILED)
       continue;
     holes[base = at] = apart;
-    return;
+    return true;
   }
   fake_trap("a card on a system that limits addresses (ulimit -v, vm.overcommit_memory=2)");
 }
@@ -115,8 +113,7 @@ uint64_t allocation(const void *p) {
 
 void *allocate(size_t bytes) {
   static uint64_t numbers = 0;
-  static bool reserved = (reserve(), true);
-  (void)reserved;
+  [[maybe_unused]] static bool once = reserve();
   size_t n = (bytes + page - 1) / page * page;
   if (in_use + n + context_memory > total)
     return nullptr;

@@ -88,6 +88,7 @@ struct Capture {
 };
 
 extern std::map<unsigned long long, Capture *> &captures; // open ones, by id
+extern std::set<cudaGraph_t> &graphs;                     // that captures made
 extern CUstream_st legacy;                                // the default stream
 CUstream_st *stream(cudaStream_t s);                      // nullptr for one that does not exist
 
