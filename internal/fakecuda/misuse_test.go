@@ -51,7 +51,7 @@ func TestMisuse(t *testing.T) {
 		{"capture of the legacy stream", "not possible", []string{"cudaStreamBeginCapture" + unsupported}},
 		{"pageable copy in capture", "replays read host memory that may be gone", []string{"copy of pageable memory captured"}},
 		{"replay over freed memory", "a card would read it without a word", []string{freed}},
-		{"replay over another's memory", "the address is right, the owner is another", []string{freed}},
+		{"replay after another allocation", "which a card may put at the same address", []string{freed}},
 		{"product on the host", "an illegal address on a card", []string{product + "(A is not inside one allocation of the device)"}},
 		{"product over the end", "its last element is outside", []string{product + "(A is not inside one allocation of the device)"}},
 		{"leading dimension", "below the rows", []string{product + "(A has a leading dimension below its rows)"}},
