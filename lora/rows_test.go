@@ -59,15 +59,14 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) {
 	for _, c := range []struct {
 		why        string
 		rowTokens  int
-		graphs     int
+		graphs     bool
 		checkpoint bool
 	}{
-		{"two rows", 40, 0, false},
-		{"one row of all", 10000, 0, false},
-		{"graphs' sizes", 0, 64, false},
-		{"graphs' sizes, joined", 40, 64, false},
-		{"everything at once", 40, 64, true},
-		{"a graph that the longest sequences do not fit", 0, 10, false},
+		{"two rows", 40, false, false},
+		{"one row of all", 10000, false, false},
+		{"graphs' sizes", 0, true, false},
+		{"graphs' sizes, joined", 40, true, false},
+		{"everything at once", 40, true, true},
 	} {
 		m := base.Share()
 		m.Checkpoint = c.checkpoint
@@ -76,11 +75,8 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) {
 		losses, got, tr := trained(t, m, o)
 		require.InDeltaSlice(t, want, losses, 2e-6, c.why)
 		require.Less(t, fixture.Largest(t, values, got), 1e-4, c.why)
-		n, failed := tr.Graphs()
-		require.NoError(t, failed)
-		if c.graphs == 64 {
-			require.Positive(t, n, c.why)
-		}
+		require.NoError(t, tr.Graphs().Failed)
+		require.Equal(t, c.graphs, tr.Graphs().N > 0, c.why)
 	}
 }
 
@@ -94,14 +90,16 @@ func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
 	a, err := lora.Load(m, post+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
-	o.Graphs = 64
+	o.Graphs = true
 	tr, err := lora.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	require.NoError(t, tr.Prepare(steps4(t)))
+	require.Zero(t, tr.Graphs().N, "every size runs before one is recorded")
+	require.NoError(t, tr.Record())
 	require.NoError(t, a.Restore())
-	n, failed := tr.Graphs()
-	require.NoError(t, failed)
+	n := tr.Graphs().N
+	require.NoError(t, tr.Graphs().Failed)
 	require.Positive(t, n)
 	for i := range 5 {
 		require.NoError(t, tr.Step(steps4(t)))
@@ -109,8 +107,49 @@ func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
 		require.NoError(t, err)
 		require.InDelta(t, want[i], log[i].Loss, 2e-6)
 	}
-	after, _ := tr.Graphs()
-	require.Equal(t, n, after)
+	require.Equal(t, n, tr.Graphs().N)
+}
+
+// TestLongerSequenceThanRecorded: a recorded graph keeps the longest sequence it was recorded for, and a row of its
+// size with a longer one runs without it, to the same loss.
+func TestLongerSequenceThanRecorded(t *testing.T) {
+	m := loadModel(t, post)
+	losses := func(graphs bool) (log []lora.Step, n int) {
+		a, err := lora.Load(m, post+"/adapter")
+		require.NoError(t, err)
+		defer a.Close()
+		o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 2})
+		o.Graphs = graphs
+		tr, err := lora.NewTrainer(m, a.Params, o)
+		require.NoError(t, err)
+		defer tr.Close()
+		samples := asSamples(readFixture(t, post).IDs)
+		short, long := samples[0], samples[0]
+		short.IDs, short.Labels = short.IDs[:4], short.Labels[:4]
+		long.IDs, long.Labels = samples[0].IDs[:12], samples[0].Labels[:12]
+		micro := func(s ...data.Sample) []data.Micro {
+			index := make([]int, len(s))
+			for i := range s {
+				index[i] = i
+			}
+			return []data.Micro{data.Pack(s, index)}
+		}
+		require.NoError(t, tr.Prepare(micro(short, short, short, short)))
+		require.NoError(t, tr.Record())
+		require.NoError(t, a.Restore())
+		for range 2 {
+			require.NoError(t, tr.Step(micro(long, short)))
+		}
+		log, err = tr.Log()
+		require.NoError(t, err)
+		return log, tr.Graphs().N
+	}
+	want, _ := losses(false)
+	got, n := losses(true)
+	require.Equal(t, 1, n, "the same size of row")
+	for i := range want {
+		require.InDelta(t, want[i].Loss, got[i].Loss, 2e-6)
+	}
 }
 
 // TestGraphsDrawNewMasks: a replay has other dropout masks than the one before.
@@ -123,7 +162,7 @@ func TestGraphsDrawNewMasks(t *testing.T) {
 	defer a.Close()
 	m.ModelDropout = 0.5
 	o := lora.DefaultOptions(lora.Schedule{LR: 1e-30, Steps: 8})
-	o.Graphs = 64
+	o.Graphs = true
 	tr, err := lora.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
@@ -152,7 +191,7 @@ func TestFailedStepWithGraphs(t *testing.T) {
 	require.NoError(t, err)
 	defer a.Close()
 	o := lora.DefaultOptions(lora.Schedule{LR: 1e-3, Steps: 9})
-	o.Graphs = 64
+	o.Graphs = true
 	tr, err := lora.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
