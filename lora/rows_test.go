@@ -51,8 +51,10 @@ func trained(t *testing.T, m *opt.Model, o lora.Options) (losses []float64, valu
 
 // TestRowsAndGraphsChangeNothing trains with micro-batches joined and not, in rows rounded up to the
 // sizes of graphs and not, with and without checkpointing: the same training to rounding.
-func TestRowsAndGraphsChangeNothing(t *testing.T) {
-	base := loadModel(t, post)
+func TestRowsAndGraphsChangeNothing(t *testing.T) { devices.Each(t, testRowsAndGraphsChangeNothing) }
+
+func testRowsAndGraphsChangeNothing(t *testing.T, on torch.Device) {
+	base := loadOn(t, on, post)
 	plain := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
 	want, values, _ := trained(t, base.Share(), plain)
 	require.Less(t, want[4], want[0])
@@ -73,8 +75,8 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) {
 		o := plain
 		o.RowTokens, o.Graphs = c.rowTokens, c.graphs
 		losses, got, tr := trained(t, m, o)
-		require.InDeltaSlice(t, want, losses, 2e-6, c.why)
-		require.Less(t, fixture.Largest(t, values, got), 1e-4, c.why)
+		require.InDeltaSlice(t, want, losses, several(on, 2e-6), c.why)
+		require.Less(t, fixture.Largest(t, values, got), several(on, 1e-4), c.why)
 		require.NoError(t, tr.Graphs().Failed)
 		require.Equal(t, c.graphs, tr.Graphs().N > 0, c.why)
 	}
@@ -83,7 +85,11 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) {
 // TestPrepareRecordsWhatStepsReplay: no step that was prepared records a graph of its own, and preparing
 // leaves no trace in the training.
 func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
-	base := loadModel(t, post)
+	devices.Each(t, testPrepareRecordsWhatStepsReplay)
+}
+
+func testPrepareRecordsWhatStepsReplay(t *testing.T, on torch.Device) {
+	base := loadOn(t, on, post)
 	o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
 	want, _, _ := trained(t, base.Share(), o)
 	m := base.Share()
@@ -105,15 +111,17 @@ func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
 		require.NoError(t, tr.Step(steps4(t)))
 		log, err := tr.Log()
 		require.NoError(t, err)
-		require.InDelta(t, want[i], log[i].Loss, 2e-6)
+		require.InDelta(t, want[i], log[i].Loss, several(on, 2e-6))
 	}
 	require.Equal(t, n, tr.Graphs().N)
 }
 
 // TestLongerSequenceThanRecorded: a recorded graph keeps the longest sequence it was recorded for, and a row of its
 // size with a longer one runs without it, to the same loss.
-func TestLongerSequenceThanRecorded(t *testing.T) {
-	m := loadModel(t, post)
+func TestLongerSequenceThanRecorded(t *testing.T) { devices.Each(t, testLongerSequenceThanRecorded) }
+
+func testLongerSequenceThanRecorded(t *testing.T, on torch.Device) {
+	m := loadOn(t, on, post)
 	losses := func(graphs bool) (log []lora.Step, n int) {
 		a, err := lora.Load(m, post+"/adapter")
 		require.NoError(t, err)
@@ -148,13 +156,15 @@ func TestLongerSequenceThanRecorded(t *testing.T) {
 	got, n := losses(true)
 	require.Equal(t, 1, n, "the same size of row")
 	for i := range want {
-		require.InDelta(t, want[i].Loss, got[i].Loss, 2e-6)
+		require.InDelta(t, want[i].Loss, got[i].Loss, several(on, 2e-6))
 	}
 }
 
 // TestGraphsDrawNewMasks: a replay has other dropout masks than the one before.
-func TestGraphsDrawNewMasks(t *testing.T) {
-	m := loadModel(t, post)
+func TestGraphsDrawNewMasks(t *testing.T) { devices.Each(t, testGraphsDrawNewMasks) }
+
+func testGraphsDrawNewMasks(t *testing.T, on torch.Device) {
+	m := loadOn(t, on, post)
 	c := qv
 	c.LoraDropout = 0.5
 	a, err := lora.NewAdapter(m, c, 1)
@@ -185,8 +195,10 @@ func TestGraphsDrawNewMasks(t *testing.T) {
 
 // TestFailedStepWithGraphs: bad input is refused before anything is replayed, and the next step is as
 // if it had not been.
-func TestFailedStepWithGraphs(t *testing.T) {
-	m := loadModel(t, post)
+func TestFailedStepWithGraphs(t *testing.T) { devices.Each(t, testFailedStepWithGraphs) }
+
+func testFailedStepWithGraphs(t *testing.T, on torch.Device) {
+	m := loadOn(t, on, post)
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()

@@ -22,7 +22,7 @@ func TestFixedRoomIsFilledUp(t *testing.T) {
 				for _, g := range grads {
 					torch.ZeroIn(g)
 				}
-				loss := s.Zeros(torch.Float32, torch.CPU)
+				loss := s.Zeros(torch.Float32, m.Device())
 				f(loss)
 				v := map[string][]float32{}
 				for name, g := range grads {
@@ -37,9 +37,9 @@ func TestFixedRoomIsFilledUp(t *testing.T) {
 					f.Fill(s, &b, equal(&b, 0.1))
 					m.GradientOf(s, &f.Batch, loss)
 				})
-				require.InEpsilon(t, want, got, 1e-6)
+				require.InEpsilon(t, want, got, pass(m, 1e-6))
 				for name := range grads {
-					require.InDeltaSlice(t, wantGrads[name], gotGrads[name], 1e-4, name)
+					require.InDeltaSlice(t, wantGrads[name], gotGrads[name], pass(m, 1e-4), name)
 				}
 			}
 		})
