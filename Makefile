@@ -57,7 +57,7 @@ test: setup lint race ## run every test, with gofmt, vet, staticcheck and the ra
 # The packages that start goroutines and do without libtorch. With -race, gotch's C++ and internal/torch's would be compiled
 # once more, for minutes, and their goroutine is internal/torch/thread's. Of internal/setup, two set-ups at once and an
 # installation are enough: its other tests start processes, one after the other, for a minute and more.
-RACE := ./data/... ./internal/progress ./internal/relay ./internal/torch/thread ./bench/gate/history ./bench/gate/turns
+RACE := ./data/... ./internal/progress ./internal/relay ./internal/torch/thread ./internal/watchdog ./bench/gate/history ./bench/gate/turns
 
 race: setup ## run the tests of packages with goroutines under the race detector
 	@$(GO) test -race -count=1 $(RACE)

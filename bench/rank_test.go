@@ -5,12 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"lorabench/bench/report"
 	"lorabench/internal/progress"
 	"lorabench/internal/relay"
+	"lorabench/internal/watchdog"
 )
 
 var (
@@ -156,8 +155,8 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		return nil, err
 	}
 	defer r.Close()
-	alive := watch(*stepTime)
-	defer alive.stop()
+	alive := watchdog.Watch(*stepTime, stuck)
+	defer alive.Stop()
 	bar := progress.Open(arm.Name, seed, work.Steps)
 	defer bar.Close()
 	var failed error
@@ -183,13 +182,13 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		}
 		if failed == nil && baton.Due() && !r.Done() {
 			b.StopTimer()
-			alive.rest() // a step of the other side is no step of this one
+			alive.Rest() // a step of the other side is no step of this one
 			failed = r.Wait(baton)
-			alive.beat()
+			alive.Beat()
 			b.StartTimer()
 		}
 		bar.Step(r.Loss())
-		alive.beat()
+		alive.Beat()
 	}
 	if err := r.End(); failed == nil {
 		failed = err
@@ -211,36 +210,9 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	return rec, err
 }
 
-// watchdog ends the process when nothing has happened for too long.
-type watchdog struct {
-	last atomic.Int64
-	done chan struct{}
+// stuck ends the process when no step has ended for too long.
+func stuck() {
+	fmt.Fprintf(os.Stderr, "lorabench: no step ended for %v (-step-timeout)\n", *stepTime)
+	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+	os.Exit(3)
 }
-
-func watch(limit time.Duration) *watchdog {
-	w := &watchdog{done: make(chan struct{})}
-	w.beat()
-	go func() {
-		tick := time.NewTicker(limit/10 + time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-w.done:
-				return
-			case <-tick.C:
-				if time.Since(time.Unix(0, w.last.Load())) > limit {
-					fmt.Fprintf(os.Stderr, "lorabench: no step ended for %v (-step-timeout)\n", limit)
-					_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-					os.Exit(3)
-				}
-			}
-		}
-	}()
-	return w
-}
-
-func (w *watchdog) beat() { w.last.Store(time.Now().UnixNano()) }
-
-// rest is until the next beat.
-func (w *watchdog) rest() { w.last.Store(math.MaxInt64) }
-func (w *watchdog) stop() { close(w.done) }
