@@ -20,7 +20,7 @@ type probe struct {
 	now, forward, head int64 // of the row being watched
 	peak               int64
 
-	row  opt.Size
+	row  opt.Row
 	took opt.Bytes
 	none bool // nothing was seen
 }
@@ -44,7 +44,7 @@ func (p *probe) end() error {
 	return p.failed
 }
 
-func (p *probe) see(stage opt.Stage, row opt.Size) {
+func (p *probe) see(stage opt.Stage, row opt.Row) {
 	now, peak, err := p.meter.Read()
 	if err != nil {
 		p.failed = errors.Join(p.failed, err)
@@ -69,6 +69,24 @@ func (p *probe) see(stage opt.Stage, row opt.Size) {
 	}
 }
 
+// warmProducts makes the library of matrix products allocate the workspace that it keeps, and notes how large it is: once in a
+// process, before anything is watched.
+func (w *Workload) warmProducts() error {
+	if !w.device.CUDA() {
+		return nil
+	}
+	before, err := w.device.InUse()
+	if err != nil {
+		return err
+	}
+	if err := w.device.WarmProducts(); err != nil {
+		return err
+	}
+	after, err := w.device.InUse()
+	w.productBytes += after - before
+	return err
+}
+
 // categories are the parts of the memory at the run's peak, predicted and measured; they add up to the
 // process's resident peak on a CPU, to what is reserved of a GPU on CUDA.
 func (r *Run) categories() []record.Category {
@@ -89,7 +107,7 @@ func (r *Run) categories() []record.Category {
 		row := r.model.Predict(r.probe.row)
 		predict(record.Activations, row.Activations)
 		predict(record.Head, row.Head)
-		predict(record.Workspace, row.Workspace)
+		predict(record.Workspace, row.Workspace+w.productBytes)
 	}
 	took := r.params.Measured()
 	if w.weightBytes != nil && took != nil && !r.probe.none {

@@ -98,7 +98,7 @@ func (r *Run) prepare() error {
 // its memory. On CUDA two steps more load kernels and grow the allocator's cache.
 func (r *Run) warmUp() (err error) {
 	w := r.work
-	if err := w.device.WarmProducts(); err != nil {
+	if err := w.warmProducts(); err != nil {
 		return err
 	}
 	if r.probe, err = watchMemory(w.device, r.model); err != nil {

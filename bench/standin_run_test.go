@@ -121,6 +121,7 @@ func TestStandInTrueShape(t *testing.T) {
 	for _, r := range runs {
 		require.Positive(t, r.Record.Graphs)
 		waitless(t, r)
+		predicted(t, r, 0.02)
 		require.Zero(t, r.Steps.Captures())
 		launches := r.Steps.GraphLaunches()
 		require.LessOrEqual(t, launches, uint64(3*steps), "graphs launched")
@@ -140,6 +141,7 @@ func TestStandInLaunches(t *testing.T) {
 	require.Len(t, runs, 2)
 	for _, r := range runs {
 		waitless(t, r)
+		predicted(t, r, 0.02)
 		kernels, products := r.Steps.Kernels().Direct, r.Steps.Products().Direct
 		require.LessOrEqual(t, kernels, uint64(900*steps), "kernels")
 		require.LessOrEqual(t, products, uint64(540*steps), "products")

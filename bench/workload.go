@@ -24,9 +24,10 @@ type Workload struct {
 	ModelInfo   record.ModelInfo
 	DataInfo    record.DataInfo
 
-	device      torch.Device
-	scope       *torch.Scope
-	weightBytes *int64 // what loading the weights took of the device's allocator; nil where it does not tell
+	device       torch.Device
+	scope        *torch.Scope
+	weightBytes  *int64 // what loading the weights took of the device's allocator; nil where it does not tell
+	productBytes int64  // the workspace that matrix products keep on CUDA
 }
 
 // LoadWorkload reads model, tokenizer and data, from disk or the Hub, and encodes the records.

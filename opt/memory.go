@@ -13,8 +13,14 @@ const (
 
 func (m *Model) reached(st Stage, b *Batch) {
 	if m.Watch != nil {
-		m.Watch(st, Size{int(b.IDs.Numel()), int(b.At.Numel()), len(b.Cum) - 1})
+		m.Watch(st, Row{Size{int(b.IDs.Numel()), int(b.At.Numel()), len(b.Cum) - 1}, int(b.Sequences.Longest)})
 	}
+}
+
+// Row is a Batch's size and the longest sequence that its attention is given.
+type Row struct {
+	Size
+	Longest int
 }
 
 // Bytes is memory as a configuration predicts it.
@@ -35,14 +41,14 @@ func (m *Model) WeightBytes() int64 {
 
 // Predict is what Gradient takes for a row of T tokens, N of them with a label, from shapes alone: the
 // fields of kept, the head's chunk, and the widest of a layer's gradients.
-func (m *Model) Predict(row Size) Bytes {
+func (m *Model) Predict(row Row) Bytes {
 	t, n, e := int64(row.Tokens), int64(row.Labels), m.DType().Size()
 	h, w := m.HiddenSize, m.WordEmbedProjDim
 	var b Bytes
 	lowest := max(m.lowestTrained(), 0)
 	for i := lowest; i < len(m.layers); i++ {
 		if m.Checkpoint {
-			b.Activations += t*h*e + m.masks(i, row)
+			b.Activations += t*h*e + m.masks(i, row.Size)
 		} else {
 			b.Activations += m.layerKeeps(i, row, i == lowest)
 		}
@@ -53,7 +59,7 @@ func (m *Model) Predict(row Size) Bytes {
 	if e < each {
 		each += e // logits in the base's type beside float32
 	}
-	b.Head = rows*m.VocabSize*each + n*e*w
+	b.Head = m.block(rows*m.VocabSize*each) + n*e*w + rows*e*w // the logits, the gradient, and a chunk of it
 	if m.projOut != nil {
 		b.Head += n * e * w
 	}
@@ -76,15 +82,15 @@ func (m *Model) tokens(i int, row Size) (t, n int64) {
 
 // layerKeeps is what layer i keeps of a row without checkpointing: the fields of kept. The lowest layer
 // that trains keeps its input, which the others compute from what lies below.
-func (m *Model) layerKeeps(i int, row Size, lowest bool) int64 {
+func (m *Model) layerKeeps(i int, row Row, lowest bool) int64 {
 	l, e := &m.layers[i], m.DType().Size()
 	h, f := m.HiddenSize, m.FFNDim
-	t, n := m.tokens(i, row)
+	t, n := m.tokens(i, row.Size)
 	normed := n // what attnNorm normalizes
 	if m.DoLayerNormBefore {
 		normed = t
 	}
-	wide := t*(3*h+h) + normed*h + n*h // q, k, v, what attention made of them, both norms' inputs
+	wide := t*h + normed*h + n*h // what attention made, both norms' inputs
 	if l.qkv.trains() && (m.DoLayerNormBefore || lowest) {
 		wide += t * h
 	}
@@ -100,13 +106,31 @@ func (m *Model) layerKeeps(i int, row Size, lowest bool) int64 {
 	if m.ActivationFunction == "gelu" {
 		wide += n * f
 	}
-	// And in float32 attention's log-sum-exp, mean and deviation of both norms.
-	all := wide*e + 4*(t*m.NumAttentionHeads+2*normed+2*n)
+	// And q, k and v in one tensor; in float32 attention's log-sum-exp, mean and deviation of both norms.
+	all := wide*e + m.block(t*3*h*e) + 4*(m.logSumExp(row)+2*normed+2*n)
 	if m.ActivationFunction != "gelu" {
 		all += n * f / 8 * m.maskBits()
 	}
-	m.adapters(i, row, func(a Adapter, tokens int64) { all += a.Keeps(tokens) })
-	return all + m.masks(i, row)
+	m.adapters(i, row.Size, func(a Adapter, tokens int64) { all += a.Keeps(tokens) })
+	return all + m.masks(i, row.Size)
+}
+
+// logSumExp is the number of elements that attention keeps for its backward pass. The memory-efficient kernel on CUDA
+// pads every sequence to the longest, and that to a multiple of 32.
+func (m *Model) logSumExp(row Row) int64 {
+	if m.Device().CUDA() {
+		return int64(row.Sequences) * m.NumAttentionHeads * int64((row.Longest+31)/32*32)
+	}
+	return int64(row.Tokens) * m.NumAttentionHeads
+}
+
+// block is what PyTorch's caching allocator counts for n bytes of 10 MiB and more: it takes steps of 2 MiB from the driver
+// and splits off only what is over 1 MiB. Smaller tensors share 20 MiB, of which up to 1 MiB goes to the last.
+func (m *Model) block(n int64) int64 {
+	if over := -n & (2<<20 - 1); m.Device().CUDA() && n >= 10<<20 && over <= 1<<20 {
+		return n + over
+	}
+	return n
 }
 
 // adapters calls f with each adapter of layer i and the number of tokens it sees.
@@ -126,10 +150,10 @@ func (m *Model) adapters(i int, row Size, f func(a Adapter, tokens int64)) {
 // layerNeeds is what the backward pass of a layer takes for a moment: the layer's gradient, and in the
 // attention's half that of what attention made and those of q, k and v, in the other half that of fc2's
 // input and a product; with what adapters need. Dropout's gradient stands beside the layer's.
-func (m *Model) layerNeeds(i int, row Size) int64 {
+func (m *Model) layerNeeds(i int, row Row) int64 {
 	l, e := &m.layers[i], m.DType().Size()
 	h, f := m.HiddenSize, m.FFNDim
-	t, n := m.tokens(i, row)
+	t, n := m.tokens(i, row.Size)
 	both := h
 	if m.ModelDropout > 0 {
 		both += h

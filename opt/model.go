@@ -36,7 +36,7 @@ type Model struct {
 	Checkpoint bool
 	// Watch, if not nil, is called by Gradient at the end of each stage of its work on a row of so many
 	// tokens: for telling memory apart. It must not touch tensors.
-	Watch func(stage Stage, row Size)
+	Watch func(stage Stage, row Row)
 
 	weights                  map[string]*torch.Tensor
 	embed, positions         *torch.Tensor
