@@ -29,6 +29,7 @@ type comparison struct {
 	notes    []string
 	losses   phase
 	speed    phase
+	card     []string // with -standin, the environment in which programs find it
 	stderr   io.Writer
 	saying   sync.Mutex // two programs may be at work
 }
@@ -64,7 +65,13 @@ func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, progr
 	if err := programs(c, ctx); err != nil {
 		return err
 	}
-	if err := c.inputs(ctx); err != nil {
+	if c.options.standIn {
+		return c.standIn(ctx, stdout)
+	}
+	// Warming up, lorabench takes as many steps before its clock starts.
+	c.losses = phase{name: "losses", steps: c.lossSteps, still: true}
+	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), 3, 1)}
+	if err := c.inputs(ctx, &c.losses, &c.speed); err != nil {
 		return err
 	}
 	rows, err := c.measure(ctx)
@@ -101,15 +108,12 @@ func (c *comparison) programs(ctx context.Context) (err error) {
 }
 
 // inputs writes what both programs are given: samples and adapters.
-func (c *comparison) inputs(ctx context.Context) (err error) {
+func (c *comparison) inputs(ctx context.Context, phases ...*phase) (err error) {
 	now, set := os.LookupEnv("CUDA_VISIBLE_DEVICES")
 	if c.visible, err = visible(c.recipe.Device, now, set); err != nil {
 		return err
 	}
-	// The steps that lorabench itself takes before its clock starts.
-	c.losses = phase{name: "losses", steps: c.lossSteps, still: true}
-	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), 3, 1)}
-	for _, p := range []*phase{&c.losses, &c.speed} {
+	for _, p := range phases {
 		step := c.recipe.Batch * c.recipe.Accum
 		all, err := sequences(ctx, c.recipe, step*max(p.steps, p.warmup))
 		if err != nil {
@@ -127,8 +131,8 @@ func (c *comparison) inputs(ctx context.Context) (err error) {
 	job := adaptersJob{Model: c.model, Seed: c.recipe.Seed, Alpha: c.recipe.Alpha, Targets: c.recipe.Targets,
 		Result: filepath.Join(c.dir, "adapters.json")}
 	for _, rank := range c.ranks {
-		for _, p := range []phase{c.losses, c.speed} {
-			a := newAdapter{Rank: rank, Dropout: c.recipe.Dropout, Folder: c.adapter(rank, p)}
+		for _, p := range phases {
+			a := newAdapter{Rank: rank, Dropout: c.recipe.Dropout, Folder: c.adapter(rank, *p)}
 			if p.still {
 				a.Dropout = 0
 			}
@@ -227,14 +231,23 @@ type measured struct {
 }
 
 func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os.File) (measured, error) {
+	rss, err := c.startOurs(ctx, rank, p, pipes)
+	if err != nil {
+		return measured{}, err
+	}
+	rec, err := readRecord(filepath.Join(c.records(rank, p), fmt.Sprintf("rank=%d,seed=%d.json", rank, c.recipe.Seed)), p.steps)
+	return measured{record: rec, maxRSS: rss}, err
+}
+
+// startOurs runs lorabench and returns the process's most memory.
+func (c *comparison) startOurs(ctx context.Context, rank int, p phase, pipes []*os.File) (int64, error) {
 	what := fmt.Sprintf("rank %d, lorabench, %s", rank, p.name)
 	c.progress(what)
-	out := filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s", rank, p.name))
 	s := c.recipe
 	argv := append([]string{c.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(p.steps) + "x", "-test.timeout=0",
 		"-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data, "-recipe=" + s.Recipe,
 		"-max-length=" + strconv.Itoa(s.MaxLength), "-order=" + s.Order, "-eval=0", "-adapter=" + c.adapter(rank, p),
-		"-device=" + s.Device, "-dtype=" + c.dtype, "-out=" + out}, c.extra...)
+		"-device=" + s.Device, "-dtype=" + c.dtype, "-out=" + c.records(rank, p)}, c.extra...)
 	if c.tf32 {
 		argv = append(argv, "-tf32")
 	}
@@ -244,12 +257,12 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os
 	if pipes != nil {
 		argv = append(argv, "-relay="+relayed)
 	}
-	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
-	if err != nil {
-		return measured{}, err
-	}
-	rec, err := readRecord(filepath.Join(out, fmt.Sprintf("rank=%d,seed=%d.json", rank, s.Seed)), p.steps)
-	return measured{record: rec, maxRSS: rss}, err
+	return command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
+}
+
+// records is the folder of lorabench's record.
+func (c *comparison) records(rank int, p phase) string {
+	return filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s", rank, p.name))
 }
 
 func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pipes []*os.File) (measured, error) {
@@ -276,7 +289,11 @@ func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pip
 	if err != nil {
 		return measured{}, err
 	}
-	res, err := readResult(job.Result, p.steps)
+	steps := p.steps
+	if c.options.standIn {
+		steps = 0 // the peer tells no losses from there
+	}
+	res, err := readResult(job.Result, steps)
 	return measured{result: res, maxRSS: rss}, err
 }
 
@@ -294,7 +311,7 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 
 // env is for both programs: what they leave behind goes when this ends.
 func (c *comparison) env() []string {
-	env := []string{"TMPDIR=" + c.dir}
+	env := append([]string{"TMPDIR=" + c.dir}, c.card...)
 	if c.threads != bench.Unset {
 		env = append(env, "OMP_NUM_THREADS="+strconv.Itoa(c.threads))
 	}

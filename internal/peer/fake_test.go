@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -17,6 +18,7 @@ import (
 
 	"lorabench/bench"
 	"lorabench/bench/record"
+	"lorabench/internal/fakecuda"
 	"lorabench/internal/relay"
 )
 
@@ -37,6 +39,11 @@ func TestMain(m *testing.M) {
 }
 
 func fake(how string, args []string) error {
+	if counters := os.Getenv("FAKECUDA_COUNTERS"); counters != "" {
+		if err := fakeCounters(how, counters); err != nil {
+			return err
+		}
+	}
 	switch {
 	case how == "linger": // until it is killed, with a child that has what this one has open
 		child := exec.Command("sleep", "600")
@@ -81,6 +88,18 @@ func fake(how string, args []string) error {
 		return err
 	}
 	return fakePeer(how, job)
+}
+
+// fakeCounters is a file of internal/fakecuda's counters: a name in 480 bytes, then four numbers of 64 bits.
+func fakeCounters(how, path string) error {
+	line := make([]byte, 480+4*8)
+	if how == "a call is refused" {
+		copy(line, "error cudaLaunchKernel: cudaErrorInvalidValue")
+	} else {
+		copy(line, "kernel _Z3add")
+	}
+	binary.NativeEndian.PutUint64(line[480:], 6)
+	return os.WriteFile(path, line, 0o666)
 }
 
 // called adds a line to the file of what the fakes did, in order.
@@ -156,6 +175,14 @@ func fakeLorabench(how string, args []string) error {
 		r.Steps = append(r.Steps, record.Step{Step: i + 1, Loss: 2 - float64(i)/10, GradNorm: 1,
 			LearningRate: s.LR * float64(steps-i) / float64(steps)})
 	}
+	if report := os.Getenv(fakecuda.ReportVariable); report != "" {
+		r.PeakMemory = record.Peak{GPUAllocated: &gib, GPUReserved: &gib}
+		did, err := fakecuda.OwnCounters()
+		if err != nil {
+			return err
+		}
+		return writeJSON(report, fakecuda.Run{Record: &r, Steps: did, All: did})
+	}
 	switch how {
 	case "lorabench leaves no record":
 		return nil
@@ -214,6 +241,13 @@ func fakePeer(how string, job trainJob) error {
 		}
 		r.Steps = append(r.Steps, step)
 	}
+	if job.Device == "cuda" { // the stand-in: no losses, and rank 8's peak is the largest
+		allocated := int64(2 << 30)
+		if strings.Contains(job.Adapter, "r8-") {
+			allocated = 3 << 30
+		}
+		r.Steps, r.Peak = nil, record.Peak{GPUAllocated: &allocated, GPUReserved: &allocated}
+	}
 	switch how {
 	case "peer fails in its last run":
 		if job.Grouped {
@@ -227,6 +261,8 @@ func fakePeer(how string, job trainJob) error {
 		r.Threads = 7
 	case "peer trains more":
 		r.Trainable++
+	case "peer has no peak":
+		r.Peak = record.Peak{}
 	case "peer leaves half a result":
 		return os.WriteFile(job.Result, []byte(`{"steps": [{"loss": 2.0`), 0o666)
 	}

@@ -31,7 +31,7 @@ var kinds = []kind{
 type options struct {
 	model, data, tokenizer, recipe, device, dtype, out, turns string
 	steps, lossSteps, maxLength, threads                      int
-	tf32                                                      bool
+	tf32, standIn                                             bool
 	ranks                                                     []int
 	peers                                                     []kind
 	extra                                                     []string // lorabench's own flags
@@ -55,9 +55,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.dtype, "dtype", "float32", "the frozen weights of lorabench and the tuned peer: float32 or bf16")
 	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
 	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
-	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; tuned: fused AdamW, grouped by length, -dtype and -tf32")
+	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -standin)")
 	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
+	fs.BoolVar(&o.standIn, "standin", false, "compare memory alone, on the stand-in card of internal/fakecuda, which needs no GPU; writes "+standInFile)
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
@@ -83,7 +84,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	var err error
 	if o.ranks, err = parseRanks(ranks); err == nil {
-		o.peers, err = parsePeers(peers)
+		if peers != "none" || !o.standIn {
+			o.peers, err = parsePeers(peers)
+		}
 	}
 	if err == nil {
 		o.extra, err = parseExtra(extra)
@@ -168,6 +171,9 @@ func (o *options) settings() (bench.Settings, error) {
 	fs := flag.NewFlagSet("-bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	flags := bench.Register(fs)
+	if o.standIn { // it is the children's: here there is none
+		o.device = "cpu"
+	}
 	args := []string{"-ranks=1", "-eval=0", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
 		"-recipe=" + o.recipe, "-device=" + o.device, "-dtype=" + o.dtype, "-max-length=" + strconv.Itoa(o.maxLength)}
 	for _, f := range o.extra {
@@ -184,6 +190,9 @@ func (o *options) settings() (bench.Settings, error) {
 	}
 	if len(s.Arms()) > 1 || s.RSLoRA || s.DoRA {
 		return s, fmt.Errorf("-alpha, -lr, -targets or -dora after --: the peer is given one plain LoRA, so one number, one rate and one list of targets")
+	}
+	if o.standIn {
+		s.Device = "cuda:0"
 	}
 	cuda := s.Device != "cpu"
 	if o.tf32 && !cuda {

@@ -60,6 +60,7 @@ type result struct {
 	Seconds      float64     `json:"seconds"`
 	RealTokens   int64       `json:"real_tokens"`
 	PaddedTokens int64       `json:"padded_tokens"`
+	Initial      record.Peak `json:"memory_initial"` // of a GPU, before the first step that counts
 	Peak         record.Peak `json:"memory_peak"`
 	Threads      int         `json:"threads"`
 	Trainable    int64       `json:"trainable_parameters"`

@@ -206,7 +206,7 @@ class Meter(TrainerCallback):
         self.losses, self.rates, self.norms = [], [], {}
         self.real = self.padded = 0
         self.elapsed, self.seconds = 0.0, None
-        self.peak = {}
+        self.initial, self.peak = {}, {}
 
     def turn(self):
         self.baton.give()
@@ -223,6 +223,8 @@ class Meter(TrainerCallback):
         if self.cuda:
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats()
+            self.initial["gpu_allocated_bytes"] = torch.cuda.memory_allocated()
+            self.initial["gpu_reserved_bytes"] = torch.cuda.memory_reserved()
         self.timing, self.began = True, time.perf_counter()
 
     def stop(self):
@@ -264,6 +266,8 @@ class Meter(TrainerCallback):
             self.norms[state.global_step - self.warmup] = float(logs["grad_norm"])
 
     def step_records(self, accum):
+        if self.cuda and "(stand-in)" in torch.cuda.get_device_name():
+            return []  # internal/fakecuda computes nothing: only the memory is real
         micro = [float(x) for x in self.losses]
         out = []
         for i, rate in enumerate(self.rates):
@@ -332,7 +336,8 @@ def train(job):
         sys.exit(f"the Trainer ended after {trainer.state.global_step} of {args.max_steps} steps")
     write(job["result"], {
         "steps": meter.step_records(accum), "seconds": meter.seconds, "real_tokens": meter.real,
-        "padded_tokens": meter.padded, "memory_peak": meter.peak, "threads": torch.get_num_threads(),
+        "padded_tokens": meter.padded, "memory_initial": meter.initial, "memory_peak": meter.peak,
+        "threads": torch.get_num_threads(),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "attention": model.config._attn_implementation,
         "gpu": torch.cuda.get_device_name() if cuda else "",

@@ -131,8 +131,13 @@ func (r *row) compareSpeed(c *comparison, k kind, ours, theirs measured) error {
 	}
 	r.PeerOptim, r.PeerGrouped, r.PeerAttention = k.optim, k.grouped, res.Attention
 	r.Model, r.Data, r.Machine, r.Versions = rec.Model.Name, rec.Data.Name, rec.Machine, c.versions
-	r.Command = strings.Join(append([]string{"go run ./internal/peer"}, quoted(c.args)...), " ")
+	r.Command = c.command()
 	return nil
+}
+
+// command is the one that was given.
+func (c *comparison) command() string {
+	return strings.Join(append([]string{"go run ./internal/peer"}, quoted(c.args)...), " ")
 }
 
 // memory picks the figure that both programs have: the allocator's peak, the resident peak since
