@@ -18,6 +18,10 @@ type Config struct {
 	TargetModules []string // module names, or endings of them: q_proj means every ....q_proj
 	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
 	UseDoRA       bool     // DoRA: a magnitude for each output (Liu et al. 2024, arXiv:2402.09353)
+
+	// BFloat16 computes the adapter's products in bfloat16, as Trainer(bf16=True) does by autocast; what is
+	// trained stays float32, and so do gradients and moments. The base must be bfloat16. PEFT's file has no such field.
+	BFloat16 bool
 }
 
 // Scaling is the factor of B A.
