@@ -11,8 +11,9 @@ the sequences are those of each one's fixture.json. The adapter is in float32. T
     bfloat16   the model's weights in bfloat16, under autocast: Trainer(bf16=True) on a model loaded in bfloat16
     mixed      the model's weights in float32, under autocast: Trainer(bf16=True) on a model loaded in float32
 
-`loss` of a model is float32's mean loss of each of 20 micro-batches of 8 sequences, `step_loss` that of each step of the
-first training below. For each of the other two runs:
+Passes are over micro-batches of 8 sequences: those of fixture.json, and VARIANTS - 1 times the same with other tokens, since
+a unit that ReLU switches off in one run and not in the other moves the error of a few sequences alone by a fifth. `loss` of
+a model is float32's mean loss of the first 20, `step_loss` that of each step of the first training below. For the other two:
 
     logits     root of the mean square of the difference to float32's, over that of float32's, of all real tokens
     grad       by parameter, the same over the gradients of all those micro-batches' losses
@@ -34,7 +35,7 @@ import torch
 import transformers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROWS, TRAININGS = 8, 10
+ROWS, VARIANTS, TRAININGS = 8, 16, 5
 NAMES = [name + "/adapter" for name in make.MODELS] + ["post/dora"]
 
 
@@ -49,6 +50,11 @@ def load(name, kind):
     if kind != "float32":  # as Accelerate wraps it; the forward pass alone, since autocast keeps its copies of weights
         model.forward = torch.autocast("cpu", torch.bfloat16)(model.forward)
     return model.eval()
+
+
+def variants(sequences):
+    """The sequences, and those with other tokens in the place of theirs: BOS stays, the others move by 11."""
+    return [[s[0]] + [4 + (t - 4 + 11 * k) % (make.VOCAB - 4) for t in s[1:]] for k in range(VARIANTS) for s in sequences]
 
 
 def passes(name, kind, sequences):
@@ -85,13 +91,15 @@ def measure(name):
     with open(os.path.join(HERE, os.path.dirname(name), "fixture.json"), encoding="utf-8") as f:
         fixture = json.load(f)
     ids, rule = fixture["ids"], fixture["steps"]
-    logits, losses, grads = passes(name, "float32", ids)
+    logits, losses, grads = passes(name, "float32", variants(ids))
     step_losses, norms, values = train(name, "float32", ids, rule)
     start = torch.cat([p.detach().flatten() for p in make.trained(load(name, "float32")).values()])
-    result = {"loss": losses, "step_loss": step_losses[0].tolist()}
+    result = {"loss": losses[:20], "step_loss": step_losses[0].tolist()}
     for kind in ("bfloat16", "mixed"):
-        logits2, _, grads2 = passes(name, kind, ids)
+        logits2, _, grads2 = passes(name, kind, variants(ids))
         step_losses2, norms2, values2 = train(name, kind, ids, rule)
+        halves = [{n: rms((grads2[n] - g)[h::2]) / rms(g) for n, g in grads.items()} for h in (0, 1)]
+        print(name, kind, "noise of grad:", [round(a / b, 2) for a, b in zip(halves[0].values(), halves[1].values())], flush=True)
         result[kind] = {
             "logits": rms(logits2 - logits) / rms(logits),
             "grad": {n: rms(grads2[n] - g) / rms(g) for n, g in grads.items()},
@@ -109,7 +117,7 @@ def main():
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     result = {"versions": {m.__name__: m.__version__.split("+")[0] for m in (torch, transformers, peft)}, "rows": ROWS,
-              "trainings": TRAININGS, "models": {name: measure(name) for name in NAMES}}
+              "variants": VARIANTS, "trainings": TRAININGS, "models": {name: measure(name) for name in NAMES}}
     with open(out, "w", encoding="utf-8") as f:
         f.write(make.lines(result) + "\n")
 
