@@ -186,7 +186,7 @@ func (s Settings) Torch() (torch.DType, error) {
 	return 0, fmt.Errorf("-dtype is %q, want float32 or bf16", s.DType)
 }
 
-// completeAdapterDType resolves auto. Where the base is float32 so is the adapter, and there is nothing to say.
+// completeAdapterDType resolves auto, which for DoRA is float32. Where the base is float32 so is the adapter, and there is nothing to say.
 func (s *Settings) completeAdapterDType() error {
 	switch s.AdapterDType {
 	case "", "auto", "float32", "bfloat16":
@@ -200,10 +200,13 @@ func (s *Settings) completeAdapterDType() error {
 		s.AdapterDType = ""
 		return nil
 	}
+	if s.AdapterDType == "bfloat16" && s.DoRA {
+		return fmt.Errorf("-adapter-dtype is bf16 and -dora is on: DoRA's products were further off float32 than autocast's, so give -adapter-dtype=float32")
+	}
 	if s.AdapterDType != "" && s.AdapterDType != "auto" {
 		return nil
 	}
-	if s.AdapterDType = "float32"; strings.HasPrefix(s.Device, "cuda") || torch.CPU.HasBFloat16() {
+	if s.AdapterDType = "float32"; !s.DoRA && (strings.HasPrefix(s.Device, "cuda") || torch.CPU.HasBFloat16()) {
 		s.AdapterDType = "bfloat16"
 	}
 	return nil

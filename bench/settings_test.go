@@ -58,6 +58,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
 		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
 		{"an unknown adapter dtype", []string{"-dtype=bf16", "-adapter-dtype=fp8"}, `-adapter-dtype is "fp8", want auto, bf16 or float32`},
+		{"bfloat16 products of DoRA", []string{"-dtype=bf16", "-dora", "-adapter-dtype=bf16"}, "so give -adapter-dtype=float32"},
 		{"bfloat16 products over a float32 base", []string{"-adapter-dtype=bf16"}, "give -dtype=bf16 too"},
 		{"graphs are on or off", []string{"-graphs=maybe"}, `-graphs is "maybe", want auto, on or off`},
 		{"TF32 is CUDA's", []string{"-tf32"}, "-tf32 is for CUDA devices, -device is cpu"},
@@ -104,6 +105,7 @@ func TestAdapterDType(t *testing.T) {
 		{"a float32 base and its own type by name", []string{"-adapter-dtype=float32"}, ""},
 		{"auto", []string{"-dtype=bf16"}, auto},
 		{"by name, on any CPU", []string{"-dtype=bf16", "-adapter-dtype=bf16"}, "bfloat16"},
+		{"auto for DoRA", []string{"-dtype=bf16", "-dora"}, "float32"},
 		{"as it was", []string{"-dtype=bf16", "-adapter-dtype=float32"}, "float32"},
 	} {
 		s, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)

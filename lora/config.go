@@ -40,6 +40,8 @@ func (c Config) check() error {
 		return fmt.Errorf("lora: lora_alpha is %v, want a positive number", c.LoraAlpha)
 	case !(c.LoraDropout >= 0 && c.LoraDropout < 1):
 		return fmt.Errorf("lora: lora_dropout is %v, want 0 <= lora_dropout < 1", c.LoraDropout)
+	case c.BFloat16 && c.UseDoRA:
+		return fmt.Errorf("lora: products in bfloat16 are for LoRA: with use_dora they were up to 1.2 times as far off float32 as autocast's; compute them in float32")
 	case len(c.TargetModules) == 0:
 		return fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
 	}

@@ -31,22 +31,19 @@ type dora struct{ *group }
 func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
 	s.Do(func(inner *torch.Scope) {
 		x := inner.Cast(x, g.dtype())
-		a, bs := g.factors(inner)
 		if !train || g.config.LoraDropout == 0 {
-			h := inner.Linear(x, a, nil)
+			h := inner.Linear(x, g.stacked(inner, false), nil)
 			for i, p := range g.pairs {
-				inner.Do(func(s *torch.Scope) {
-					g.rescale(s, p, g.rows(s, a, i), bs[i], g.part(s, h, i), g.layers.Part(s, y, p.at))
-				})
+				inner.Do(func(s *torch.Scope) { g.rescale(s, p, g.part(s, h, i), g.layers.Part(s, y, p.at)) })
 			}
 			return
 		}
 		dropped := g.dropped(inner, s, x, k)
 		for i, p := range g.pairs {
 			inner.Do(func(s *torch.Scope) {
-				v, _, scale := p.direction(s, g.rows(s, a, i), bs[i], g.config.Scaling())
+				v, _, scale := p.direction(s, g.config.Scaling())
 				p.difference(s, v, scale)
-				part, d, v := g.layers.Part(s, y, p.at), copyOf(s, dropped, i), s.Cast(v, g.dtype())
+				part, d := g.layers.Part(s, y, p.at), copyOf(s, dropped, i)
 				if y.DType() == g.dtype() {
 					torch.AddMM(part, d, v, false, true, 1, 1)
 				} else {
@@ -59,15 +56,15 @@ func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kep
 
 // rescale makes y [T, out], which is W x + b, s (y - b) + b + scaling s B h, with h = A x [T, r]. With B = 0
 // and m as it starts s is exactly 1 and y stays as it is, bit for bit.
-func (g dora) rescale(s *torch.Scope, p *pair, a, b, h, y *torch.Tensor) {
-	_, _, scale := p.direction(s, a, b, g.config.Scaling())
-	z := s.Cast(y, p.m.DType()) // y itself where the base is of the magnitude's type
+func (g dora) rescale(s *torch.Scope, p *pair, h, y *torch.Tensor) {
+	_, _, scale := p.direction(s, g.config.Scaling())
+	z := s.Cast(y, g.dtype()) // y itself where the base is of the adapter's type
 	torch.MulIn(z, scale)
 	if bias := p.linear.Bias; bias != nil {
 		torch.AddIn(z, s.Mul(s.AddScalar(s.Scale(scale, -1), 1), bias))
 	}
-	torch.AddMM(z, h, s.Cast(s.Mul(p.b, column(s, scale)), g.dtype()), false, true, 1, g.config.Scaling())
-	if y.DType() != z.DType() {
+	torch.AddMM(z, h, s.Mul(p.b, column(s, scale)), false, true, 1, g.config.Scaling())
+	if y.DType() != g.dtype() {
 		torch.Copy(y, z)
 	}
 }
@@ -76,7 +73,6 @@ func (g dora) rescale(s *torch.Scope, p *pair, a, b, h, y *torch.Tensor) {
 // there are any.
 func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 	x = s.Cast(x, g.dtype())
-	a, bs := g.factors(s)
 	var dropped *torch.Tensor // dropout(x) of each layer, in whose place its gradient is put
 	if k.Drawn != nil {
 		dropped = s.DropoutWith(x, k.Drawn, len(g.pairs), g.config.LoraDropout)
@@ -88,14 +84,12 @@ func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 				d = copyOf(s, dropped, i)
 			}
 			part := s.Cast(g.layers.Part(s, dy, p.at), g.dtype())
-			a := g.rows(s, a, i)
-			v, norms, scale := p.direction(s, a, bs[i], g.config.Scaling())
-			s.Do(func(s *torch.Scope) { p.learn(s, part, d, v, norms, scale, a, bs[i], g.config.Scaling()) })
+			v, norms, scale := p.direction(s, g.config.Scaling())
+			s.Do(func(s *torch.Scope) { p.learn(s, part, d, v, norms, scale, g.config.Scaling()) })
 			if dx == nil {
 				return
 			}
 			p.difference(s, v, scale)
-			v = s.Cast(v, g.dtype())
 			switch {
 			case dropped != nil:
 				torch.AddMM(d, part, v, false, false, 0, 1)
@@ -115,39 +109,33 @@ func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 func (dora) Keeps(int64) int64 { return 0 }
 
 // Needs is the bytes of V, G and their product for the largest layer, and with dropout beside them x dropped
-// out for each pair; or, once those are gone, the gradient of that twice. In bfloat16 there are copies of G, A and B.
+// out for each pair; or, once those are gone, the gradient of that twice.
 func (g dora) Needs(t int64) int64 {
-	n, in, each, b := int64(len(g.pairs)), g.pairs[0].linear.In, g.config.size(), int64(0)
+	n, in, b := int64(len(g.pairs)), g.pairs[0].linear.In, int64(0)
 	for _, p := range g.pairs {
-		size := 3 * 4 * p.linear.Out * in
-		if g.config.BFloat16 {
-			size += each * p.linear.Out * in
-		}
-		b = max(b, size)
+		b = max(b, 3*4*p.linear.Out*in)
 	}
 	if g.config.LoraDropout > 0 {
-		b = max(b+each*t*in*n, each*t*in*(2*n+1))
+		b = max(b+4*t*in*n, 4*t*in*(2*n+1))
 	}
-	return b + g.copies()
+	return b
 }
 
-// learn adds to the gradients of m, A and B what follows from dy [T, out] and d [T, in]; a and b are A and B
-// in the type of the products.
-func (p *pair) learn(s *torch.Scope, dy, d, v, norms, scale, a, b *torch.Tensor, scaling float64) {
+// learn adds to the gradients of m, A and B what follows from dy [T, out] and d [T, in].
+func (p *pair) learn(s *torch.Scope, dy, d, v, norms, scale *torch.Tensor, scaling float64) {
 	grad := s.Empty(v.DType(), v.Device(), v.Shape()...)
 	torch.AddMM(grad, dy, d, true, false, 0, 1)
 	torch.AddIn(p.mGrad, s.Div(s.SumColumns(s.Mul(v, grad)), norms))
 	torch.MulIn(grad, column(s, scale))
-	grad = s.Cast(grad, a.DType())
-	torch.AddMM(p.bGrad, grad, a, false, true, 1, scaling)
-	torch.AddMM(p.aGrad, b, grad, true, false, 1, scaling)
+	torch.AddMM(p.bGrad, grad, p.a, false, true, 1, scaling)
+	torch.AddMM(p.aGrad, p.b, grad, true, false, 1, scaling)
 }
 
-// direction is V = W + scaling B A [out, in] in the magnitude's type and memory of its own, the norms of its
-// rows [out], and m over them [out]. a and b are A and B in the type of the product.
-func (p *pair) direction(s *torch.Scope, a, b *torch.Tensor, scaling float64) (v, norms, scale *torch.Tensor) {
-	v = s.Empty(p.m.DType(), p.m.Device(), p.linear.Out, p.linear.In)
-	torch.AddMM(v, b, a, false, false, 0, scaling)
+// direction is V = W + scaling B A [out, in] in the adapter's type and memory of its own, the norms of its
+// rows [out], and m over them [out].
+func (p *pair) direction(s *torch.Scope, scaling float64) (v, norms, scale *torch.Tensor) {
+	v = s.MatMul(p.b, p.a)
+	torch.ScaleIn(v, scaling)
 	torch.AddIn(v, p.linear.Weight)
 	norms = s.RowNorms(v)
 	return v, norms, s.Div(p.m, norms)
@@ -161,7 +149,7 @@ func (p *pair) difference(s *torch.Scope, v, scale *torch.Tensor) {
 
 // mergedDoRA is s V, the weight of a plain layer that computes the same, in the base's type.
 func (p *pair) mergedDoRA(s *torch.Scope, scaling float64) *torch.Tensor {
-	v, _, scale := p.direction(s, p.a, p.b, scaling)
+	v, _, scale := p.direction(s, scaling)
 	torch.MulIn(v, column(s, scale))
 	return s.Cast(v, p.linear.Weight.DType())
 }
@@ -172,7 +160,7 @@ func (a *Adapter) directions(s *torch.Scope, start bool) error {
 	for _, p := range a.pairs {
 		var found []float32
 		s.Do(func(s *torch.Scope) {
-			_, norms, _ := p.direction(s, p.a, p.b, a.Scaling())
+			_, norms, _ := p.direction(s, a.Scaling())
 			if start {
 				torch.Copy(p.m, norms)
 			}

@@ -80,7 +80,7 @@ func TestDoRAIsTheDerivative(t *testing.T) {
 				x, dy := drawn(s, torch.Float64, tokens, ins), drawn(s, torch.Float64, tokens, 3*outs)
 				var scales []*torch.Tensor
 				for _, p := range g.pairs {
-					_, _, scale := p.direction(s, p.a, p.b, g.config.Scaling())
+					_, _, scale := p.direction(s, g.config.Scaling())
 					scales = append(scales, scale)
 				}
 				value := func(hold bool) (v float64) {
@@ -88,7 +88,7 @@ func TestDoRAIsTheDerivative(t *testing.T) {
 					s.Do(func(s *torch.Scope) {
 						for i, p := range g.pairs {
 							if hold {
-								_, norms, _ := p.direction(s, p.a, p.b, g.config.Scaling())
+								_, norms, _ := p.direction(s, g.config.Scaling())
 								torch.Copy(p.m, s.Mul(scales[i], norms))
 							}
 						}
@@ -202,7 +202,7 @@ func TestDoRAOnABFloat16Base(t *testing.T) {
 				s.Do(func(s *torch.Scope) {
 					b, m := s.Clone(p.b), s.Clone(p.m)
 					torch.ZeroIn(p.b)
-					_, norms, _ := p.direction(s, p.a, p.b, 1)
+					_, norms, _ := p.direction(s, 1)
 					torch.Copy(p.m, norms)
 					y := frozen(s, half.layers, x)
 					before := s.Clone(y)

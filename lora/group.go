@@ -158,11 +158,6 @@ func (g *group) stacked(s *torch.Scope, grad bool) *torch.Tensor {
 	return s.Stacked(ts...)
 }
 
-// rows is pair i's A [r, in] of the A's as one matrix.
-func (g *group) rows(s *torch.Scope, a *torch.Tensor, i int) *torch.Tensor {
-	return s.Narrow(a, 0, int64(i*g.config.R), int64(g.config.R))
-}
-
 // matrices is a, the A's as one matrix or their gradients, as [n, r, in].
 func (g *group) matrices(s *torch.Scope, a *torch.Tensor) *torch.Tensor {
 	return s.View(a, int64(len(g.pairs)), int64(g.config.R), g.pairs[0].linear.In)

@@ -32,18 +32,12 @@ func (g *group) Needs(t int64) int64 {
 	if g.config.LoraDropout > 0 {
 		b += each * t * in * (2*n + 1)
 	}
-	return b + g.copies()
-}
-
-// copies is the bytes of A and B in bfloat16.
-func (g *group) copies() int64 {
-	n := int64(0)
 	if g.config.BFloat16 {
 		for _, p := range g.pairs {
-			n += g.config.size() * int64(g.config.R) * (p.linear.In + p.linear.Out)
+			b += each * int64(g.config.R) * (in + p.linear.Out)
 		}
 	}
-	return n
+	return b
 }
 
 // size is the bytes of an element that products are computed from.

@@ -36,16 +36,15 @@ import transformers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROWS, VARIANTS, TRAININGS = 8, 16, 5
-NAMES = [name + "/adapter" for name in make.MODELS] + ["post/dora"]
 
 
 def load(name, kind):
-    """make.py's model, rounded, with its adapter in float32; name is MODEL/ADAPTER."""
-    folder, adapter = os.path.split(os.path.join(HERE, name))
+    """make.py's model, rounded, with its adapter in float32."""
+    folder = os.path.join(HERE, name)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     if kind != "bfloat16":
         model = model.float()
-    model = peft.PeftModel.from_pretrained(model, os.path.join(folder, adapter), is_trainable=True)
+    model = peft.PeftModel.from_pretrained(model, os.path.join(folder, "adapter"), is_trainable=True)
     assert all(p.dtype == torch.float32 for p in make.trained(model).values())
     if kind != "float32":  # as Accelerate wraps it; the forward pass alone, since autocast keeps its copies of weights
         model.forward = torch.autocast("cpu", torch.bfloat16)(model.forward)
@@ -88,7 +87,7 @@ def rms(x):
 
 
 def measure(name):
-    with open(os.path.join(HERE, os.path.dirname(name), "fixture.json"), encoding="utf-8") as f:
+    with open(os.path.join(HERE, name, "fixture.json"), encoding="utf-8") as f:
         fixture = json.load(f)
     ids, rule = fixture["ids"], fixture["steps"]
     logits, losses, grads = passes(name, "float32", variants(ids))
@@ -98,8 +97,6 @@ def measure(name):
     for kind in ("bfloat16", "mixed"):
         logits2, _, grads2 = passes(name, kind, variants(ids))
         step_losses2, norms2, values2 = train(name, kind, ids, rule)
-        halves = [{n: rms((grads2[n] - g)[h::2]) / rms(g) for n, g in grads.items()} for h in (0, 1)]
-        print(name, kind, "noise of grad:", [round(a / b, 2) for a, b in zip(halves[0].values(), halves[1].values())], flush=True)
         result[kind] = {
             "logits": rms(logits2 - logits) / rms(logits),
             "grad": {n: rms(grads2[n] - g) / rms(g) for n, g in grads.items()},
@@ -117,7 +114,7 @@ def main():
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     result = {"versions": {m.__name__: m.__version__.split("+")[0] for m in (torch, transformers, peft)}, "rows": ROWS,
-              "variants": VARIANTS, "trainings": TRAININGS, "models": {name: measure(name) for name in NAMES}}
+              "variants": VARIANTS, "trainings": TRAININGS, "models": {name: measure(name) for name in make.MODELS}}
     with open(out, "w", encoding="utf-8") as f:
         f.write(make.lines(result) + "\n")
 
