@@ -51,7 +51,9 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.Order, "order", "random", "random, drawn from the seed, or sequential, the records as they stand")
 	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from; its r is the rank")
 	fs.StringVar(&s.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
-	fs.StringVar(&s.DType, "dtype", "float32", "element type of the frozen base weights: float32 or bf16; adapter and loss are float32")
+	fs.StringVar(&s.DType, "dtype", "float32", "element type of the frozen base weights: float32 or bf16; what is trained and the loss are float32")
+	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, the type of the adapter's matrix products: bf16, as Trainer(bf16=True) has it, float32,\n"+
+		"or auto, which is bf16 with CUDA and on CPUs with instructions for it, and float32 with -dora")
 	fs.BoolVar(&s.TF32, "tf32", false, "let CUDA round the factors of float32 matrix products to TF32 (10 bits of mantissa)")
 	fs.StringVar(&s.Graphs, "graphs", "auto", "record the work on a row as CUDA graphs: on, off, or auto, which is on with CUDA;\n"+
 		"on a CPU on only rounds rows up as graphs would have them")
@@ -82,8 +84,10 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	for _, v := range strings.Split(f.targets, ":") {
 		s.Modules = append(s.Modules, list(v))
 	}
-	if s.DType == "bf16" {
-		s.DType = "bfloat16"
+	for _, d := range []*string{&s.DType, &s.AdapterDType} {
+		if *d == "bf16" {
+			*d = "bfloat16"
+		}
 	}
 	root, err := Root()
 	if err != nil {

@@ -164,7 +164,7 @@ func (r *Run) parameters() (err error) {
 		err = fmt.Errorf("-adapter %s has r %d: run it with -ranks=%d", shown(w.Adapter), r.adapter.R, r.adapter.R)
 	}
 	if r.adapter != nil {
-		r.params = r.adapter.Params
+		r.params, r.adapter.BFloat16 = r.adapter.Params, c.BFloat16 && !r.adapter.UseDoRA
 	}
 	return err
 }
