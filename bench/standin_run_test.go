@@ -74,6 +74,7 @@ func TestStandInSettings(t *testing.T) {
 		{"launch by launch", []string{"-graphs=off"}, false, false},
 		{"half the weights' memory", []string{"-dtype=bf16"}, true, false},
 		{"the same, launch by launch", []string{"-dtype=bf16", "-graphs=off"}, false, false},
+		{"an adapter in float32 beside them", []string{"-dtype=bf16", "-adapter-dtype=float32"}, true, false},
 		{"other products", []string{"-tf32"}, true, false},
 		{"the same, launch by launch", []string{"-tf32", "-graphs=off"}, false, false},
 		{"norms of rows", []string{"-dora"}, true, false},
