@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"lorabench/internal/root"
 )
 
 // command runs a program in a process group of its own, so that ending it ends what it started too.
@@ -85,10 +87,13 @@ func tail(path string) string {
 	return "; the end of what it printed:\n    " + strings.Join(lines, "\n    ") + "\n"
 }
 
-// compile builds the benchmark's test binary, so that no run's figures have compiling in them.
-func compile(ctx context.Context, root, dir string) (string, error) {
+// compile builds the benchmark's test binary, so that no run's figures have compiling in them. A bundle brings it.
+func compile(ctx context.Context, top, dir string) (string, error) {
+	if root.Bundled() {
+		return filepath.Join(top, "bench", "bench.test"), nil
+	}
 	path := filepath.Join(dir, "lorabench.test")
-	_, err := command{what: "compiling lorabench", argv: []string{"go", "test", "-c", "-o", path, "./bench"}, dir: root,
+	_, err := command{what: "compiling lorabench", argv: []string{"go", "test", "-c", "-o", path, "./bench"}, dir: top,
 		env: []string{"TMPDIR=" + dir}, log: filepath.Join(dir, "compile.log")}.run(ctx)
 	return path, err
 }
