@@ -22,7 +22,7 @@ func ThisMachine(d torch.Device) record.Machine {
 		if err != nil {
 			name = fmt.Sprintf("unknown (%v)", err)
 		}
-		m.GPU, m.Driver = name, driver()
+		m.GPU, m.Driver = name, torch.DriverVersion()
 	}
 	return m
 }
@@ -62,17 +62,4 @@ func cpuName() string {
 		}
 	}
 	return runtime.GOARCH
-}
-
-func driver() string {
-	b, err := os.ReadFile("/proc/driver/nvidia/version")
-	if err != nil {
-		return ""
-	}
-	for _, f := range strings.Fields(string(b)) {
-		if strings.Count(f, ".") >= 1 && f[0] >= '0' && f[0] <= '9' {
-			return f
-		}
-	}
-	return ""
 }

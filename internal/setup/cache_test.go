@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/cache"
 )
 
 func TestRemovesPartialFolders(t *testing.T) {
@@ -77,7 +79,7 @@ func gone(pid int) bool {
 func TestWaitsForAnother(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.MkdirAll(w.cache, 0o755))
-	unlock, err := lockFile(filepath.Join(w.cache, "lock"), func() { t.Error("nobody else has the lock") })
+	unlock, err := cache.Lock(w.cache, func() { t.Error("nobody else has the lock") })
 	require.NoError(t, err)
 
 	reader, writer := io.Pipe()
@@ -114,10 +116,10 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestLockDiesWithItsProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lockFile(path, func() {})
+	dir := t.TempDir()
+	unlock, err := cache.Lock(dir, func() {})
 	require.NoError(t, err)
-	f, err := os.Open(path)
+	f, err := os.Open(filepath.Join(dir, "lock"))
 	require.NoError(t, err)
 	defer f.Close()
 	require.ErrorIs(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/cache"
 )
 
 // TestNoticesChanges checks that the fast path is left whenever what the last run found or made is no longer so, and that
@@ -59,9 +61,9 @@ func TestNoticesChanges(t *testing.T) {
 		{why: "a library of the cache removed", change: func(w *world) { removeAll(w.t, w.cache+"/torch-2.11.0-cpu/nvidia/cu13/lib/libcupti.so.13") }, runs: reinstall},
 		{why: "a library of the cache truncated", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/torch/lib/libc10.so", "c1") }, runs: reinstall},
 		{why: "the cached libtorch removed", change: func(w *world) { removeAll(w.t, w.cache+"/torch-2.11.0-cpu") }, runs: reinstall},
-		{why: "the cached libtorch without its marker", change: func(w *world) { removeAll(w.t, w.cache+"/torch-2.11.0-cpu/"+markerName) }, runs: reinstall},
-		{why: "the cached libtorch with a junk marker", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/"+markerName, "[]") }, runs: reinstall},
-		{why: "a marker that lists nothing proves nothing", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/"+markerName, `{"files":{}}`) }, runs: reinstall},
+		{why: "the cached libtorch without its marker", change: func(w *world) { removeAll(w.t, w.cache+"/torch-2.11.0-cpu/"+cache.MarkerName) }, runs: reinstall},
+		{why: "the cached libtorch with a junk marker", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/"+cache.MarkerName, "[]") }, runs: reinstall},
+		{why: "a marker that lists nothing proves nothing", change: func(w *world) { w.write(w.cache+"/torch-2.11.0-cpu/"+cache.MarkerName, `{"files":{}}`) }, runs: reinstall},
 		{why: "the cache removed", change: func(w *world) { removeAll(w.t, w.cache) },
 			runs: append(reinstall[:8:8], "python3 -c", "python3 -m pip --version", "python3 -m pip install", "g++ helper")},
 		{why: "another cache", change: func(w *world) { w.set("XDG_CACHE_HOME", w.dir+"/xdg") },

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"lorabench/internal/cache"
 	"lorabench/internal/file"
 )
 
@@ -37,7 +38,7 @@ func (s *setup) prepareGotch(lt libtorch) (string, error) {
 		if err := patchGotch(partial, lt.Dir); err != nil {
 			return nil, err
 		}
-		return sizesOfAll(partial)
+		return cache.AllSizes(partial)
 	})
 	return final, err
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"lorabench/internal/cache"
 )
 
 // cudaHeaderSet is where the runtime headers of one major version of CUDA come from. They must be of libtorch's own major
@@ -70,7 +72,7 @@ func (s *setup) cudaHeaders(lt libtorch) ([]string, error) {
 		if m := cudaOfToolkit.FindSubmatch(data); m == nil || string(m[1]) != major {
 			continue
 		}
-		if _, err := sizesOf(include, headerFiles); err == nil {
+		if _, err := cache.Sizes(include, headerFiles); err == nil {
 			return []string{include}, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/internal/cache"
 	"lorabench/internal/file"
 )
 
@@ -26,53 +27,56 @@ const (
 )
 
 // buildHelper builds the CUDA helper, or takes it from the cache, and puts it into the link folder. It returns its key, ""
-// where there is nothing to build.
-func (s *setup) buildHelper(tc toolchain, lt libtorch) (string, error) {
+// where there is nothing to build, and the folders of CUDA's headers.
+func (s *setup) buildHelper(tc toolchain, lt libtorch) (string, []string, error) {
 	key, err := s.helperKey(lt)
 	installed := filepath.Join(s.linkDir(), helperLib)
 	if errors.Is(err, fs.ErrNotExist) {
 		// One left from another libtorch would be opened at run time.
 		if err := os.Remove(installed); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("cannot remove the old %s: %w", installed, err)
+			return "", nil, fmt.Errorf("cannot remove the old %s: %w", installed, err)
 		}
 		if _, err := os.Stat(filepath.Join(s.root, helperSource)); err == nil {
 			s.say("cuda: this libtorch has no CUDA half (%s): training runs on the CPU", lt.Version)
 		}
-		return "", nil
+		return "", nil, nil
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	final := s.helperDir(key)
-	if checkMarker(final) != nil {
-		include, err := s.cudaHeaders(lt)
+	headers, err := s.cudaHeaders(lt)
+	if err != nil {
+		headers = []string{} // looked for: not again each time
+	}
+	if cache.Check(final) != nil {
 		if err != nil && !s.hasDriver() {
 			// Offline, say, with a libtorch of the user's own: no reason to refuse the CPU.
 			s.say("cuda: going on without %s, which only a GPU needs (%v)", helperLib, err)
-			return helperSkipped, nil
+			return helperSkipped, headers, nil
 		}
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		err = s.ensureDir(final, "cuda", func(partial string) (map[string]int64, error) {
-			return s.compileHelper(tc, lt, include, partial)
+			return s.compileHelper(tc, lt, headers, partial)
 		})
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	data, err := os.ReadFile(filepath.Join(final, helperLib))
 	if err != nil {
-		return "", fmt.Errorf("cannot read the CUDA helper: %w", err)
+		return "", nil, fmt.Errorf("cannot read the CUDA helper: %w", err)
 	}
 	if have, err := os.ReadFile(installed); err == nil && bytes.Equal(have, data) {
-		return key, nil
+		return key, headers, nil
 	}
 	if err := file.Write(installed, data); err != nil {
-		return "", fmt.Errorf("cannot write %s: %w", installed, err)
+		return "", nil, fmt.Errorf("cannot write %s: %w", installed, err)
 	}
 	s.say("cuda: %s", installed)
-	return key, nil
+	return key, headers, nil
 }
 
 func (s *setup) compileHelper(tc toolchain, lt libtorch, include []string, to string) (map[string]int64, error) {
@@ -85,7 +89,7 @@ func (s *setup) compileHelper(tc toolchain, lt libtorch, include []string, to st
 	if err := s.compile(tc, append(args, helperLibs(lt.Dir)...)...); err != nil {
 		return nil, fmt.Errorf("%s does not compile (%w): correct it, or use the g++ of a newer system", helperSource, err)
 	}
-	return sizesOf(to, []string{helperLib})
+	return cache.Sizes(to, []string{helperLib})
 }
 
 // checkHelper says whether the helper in the link folder is the one of the last run and still the right one.
@@ -97,20 +101,28 @@ func (s *setup) checkHelper(st state) error {
 	if err != nil {
 		return err
 	}
+	if st.Headers == nil {
+		return errors.New("CUDA's headers were not looked for")
+	}
+	for _, dir := range st.Headers {
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("CUDA's headers: %w", err)
+		}
+	}
 	if st.Helper == helperSkipped {
 		return nil // a driver would be another input
 	}
 	if key != st.Helper {
 		return errors.New("the CUDA helper is another")
 	}
-	if err := checkMarker(s.helperDir(key)); err != nil {
+	if err := cache.Check(s.helperDir(key)); err != nil {
 		return fmt.Errorf("the CUDA helper: %w", err)
 	}
 	built, err := os.Stat(filepath.Join(s.helperDir(key), helperLib))
 	if err != nil {
 		return err
 	}
-	return checkSizes(s.linkDir(), map[string]int64{helperLib: built.Size()})
+	return cache.CheckSizes(s.linkDir(), map[string]int64{helperLib: built.Size()})
 }
 
 func (s *setup) helperDir(key string) string { return filepath.Join(s.cache, "cuda-helper-"+key) }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"lorabench/internal/cache"
 )
 
 // torchSet is one way to install libtorch.
@@ -43,12 +45,12 @@ func (s *setup) fromCache(tc toolchain) (libtorch, error) {
 	if s.hasDriver() {
 		sets = sets[1:]
 		s.warnOldDriver()
-		if checkMarker(filepath.Join(s.cache, cpuSet.name)) == nil && checkMarker(filepath.Join(s.cache, cudaSet.name)) != nil {
+		if cache.Check(filepath.Join(s.cache, cpuSet.name)) == nil && cache.Check(filepath.Join(s.cache, cudaSet.name)) != nil {
 			s.say("libtorch: this machine has an NVIDIA driver, which the CPU set in the cache cannot use")
 		}
 	}
 	for _, set := range sets {
-		if dir := filepath.Join(s.cache, set.name); checkMarker(dir) == nil {
+		if dir := filepath.Join(s.cache, set.name); cache.Check(dir) == nil {
 			return s.inspectCached(tc, dir)
 		}
 	}
@@ -100,7 +102,7 @@ func (s *setup) installTorch(set torchSet, final, partial string) (map[string]in
 	for _, lib := range libs {
 		names = append(names, strings.TrimPrefix(lib, partial+string(os.PathSeparator)))
 	}
-	files, err := sizesOf(partial, names)
+	files, err := cache.Sizes(partial, names)
 	if err != nil {
 		return nil, fmt.Errorf("pip installed torch, but it is not whole (%w): run make again, %s", err, setLibtorch)
 	}

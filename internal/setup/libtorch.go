@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"lorabench/internal/cache"
 )
 
 const (
@@ -70,7 +72,7 @@ func (s *setup) fromEnv(tc toolchain, dir string) (libtorch, error) {
 
 // inspect checks that dir is a libtorch of the right version that cgo can be pointed at.
 func inspect(dir, source string) (libtorch, error) {
-	files, err := sizesOf(dir, mainFiles)
+	files, err := cache.Sizes(dir, mainFiles)
 	if err != nil {
 		return libtorch{}, err
 	}

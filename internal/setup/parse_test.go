@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/cache"
 )
 
 func TestVersionOf(t *testing.T) {
@@ -71,8 +73,8 @@ func FuzzMarker(f *testing.F) {
 	dir := f.TempDir()
 	require.NoError(f, writeTree(dir, map[string]string{"lib": "abc"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, markerName), data, 0o644))
-		if checkMarker(dir) == nil {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, cache.MarkerName), data, 0o644))
+		if cache.Check(dir) == nil {
 			assert.Contains(t, string(data), "files", "only a list of files proves a folder whole")
 		}
 	})

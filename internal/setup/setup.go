@@ -1,11 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"lorabench/internal/cache"
 )
 
 // machine is what the program asks of the machine besides its files, environment and commands. Tests give their own.
@@ -29,11 +31,11 @@ func (s *setup) prepare() error {
 	if err := s.checkPlace(); err != nil {
 		return err
 	}
-	cache, err := cacheDir()
+	dir, err := cache.Dir()
 	if err != nil {
 		return err
 	}
-	s.cache = cache
+	s.cache = dir
 	in := s.inputs()
 	st, err := s.readState(in)
 	if err == nil {
@@ -44,7 +46,7 @@ func (s *setup) prepare() error {
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return fmt.Errorf("cannot make the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
 	}
-	unlock, err := lockFile(filepath.Join(s.cache, "lock"), func() {
+	unlock, err := cache.Lock(s.cache, func() {
 		s.say("setup: waiting for another set-up that is at work in %s", s.cache)
 	})
 	if err != nil {
@@ -89,8 +91,8 @@ func (s *setup) everything(last state, in inputs) (state, error) {
 	if err := s.linkLibtorch(lt); err != nil {
 		return state{}, err
 	}
-	helper, err := s.buildHelper(tc, lt)
-	return state{Inputs: in, Libtorch: lt, Gotch: gotch, Helper: helper}, err
+	helper, headers, err := s.buildHelper(tc, lt)
+	return state{Inputs: in, Libtorch: lt, Gotch: gotch, Helper: helper, Headers: headers}, err
 }
 
 // checkPlace refuses a machine or a folder that cannot serve.
@@ -104,21 +106,30 @@ func (s *setup) checkPlace() error {
 	return checkCgoPath("the checkout", s.root)
 }
 
-// cacheDir is where everything large lives, shared by all checkouts of one user.
-func cacheDir() (string, error) {
-	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
-		if !filepath.IsAbs(dir) {
-			return "", fmt.Errorf("XDG_CACHE_HOME is %q: it must be an absolute path", dir)
-		}
-		return filepath.Join(dir, "lorabench"), nil
+// removeStale removes every partial folder. It is called with the cache's lock newly taken, when nobody can be at work in
+// one; so no process id has to be trusted, which in a container is soon somebody else's.
+func (s *setup) removeStale() error {
+	entries, err := os.ReadDir(s.cache)
+	if err != nil {
+		return fmt.Errorf("cannot read the cache: %w", err)
 	}
-	if dir := os.Getenv("HOME"); dir != "" {
-		if !filepath.IsAbs(dir) {
-			return "", fmt.Errorf("HOME is %q: it must be an absolute path, or set XDG_CACHE_HOME", dir)
+	for _, entry := range entries {
+		if !strings.Contains(entry.Name(), ".partial-") {
+			continue
 		}
-		return filepath.Join(dir, ".cache", "lorabench"), nil
+		path := filepath.Join(s.cache, entry.Name())
+		s.say("cache: removing %s, left by a run that was stopped", path)
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("cannot remove %s: %w", path, err)
+		}
 	}
-	return "", errors.New("neither XDG_CACHE_HOME nor HOME is set: set one, so that libtorch has a place to be kept")
+	return nil
+}
+
+// ensureDir is cache.Ensure that says so where a folder was damaged.
+func (s *setup) ensureDir(final, what string, build func(partial string) (map[string]int64, error)) error {
+	damaged := func(err error) { s.say("%s: %s is damaged (%v), making it anew", what, final, err) }
+	return cache.Ensure(final, damaged, build)
 }
 
 func (s *setup) linkDir() string { return filepath.Join(s.root, "internal", "torch", "link") }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"lorabench/internal/cache"
 	"lorabench/internal/file"
 )
 
@@ -15,7 +16,8 @@ type state struct {
 	Inputs   inputs   `json:"inputs"`
 	Libtorch libtorch `json:"libtorch"`
 	Gotch    string   `json:"gotch"`
-	Helper   string   `json:"helper"` // key of the CUDA helper library, "" where there is none
+	Helper   string   `json:"helper"`  // key of the CUDA helper library, "" where there is none
+	Headers  []string `json:"headers"` // include folders with CUDA's runtime headers, for internal/fakecuda; nil where not looked for
 }
 
 // inputs is what the outcome depends on and a look at the environment tells. The Python on PATH is not among them: whoever
@@ -61,7 +63,7 @@ func (s *setup) readState(in inputs) (state, error) {
 	if err := checkLibtorch(st.Libtorch); err != nil {
 		return st, fmt.Errorf("libtorch: %w", err)
 	}
-	if err := checkMarker(st.Gotch); err != nil {
+	if err := cache.Check(st.Gotch); err != nil {
 		return st, fmt.Errorf("gotch: %w", err)
 	}
 	return st, s.checkRoot(st)
@@ -77,11 +79,11 @@ func checkLibtorch(lt libtorch) error {
 	if len(lt.Files) == 0 {
 		return errors.New("none was found")
 	}
-	if err := checkSizes(lt.Dir, lt.Files); err != nil {
+	if err := cache.CheckSizes(lt.Dir, lt.Files); err != nil {
 		return err
 	}
 	if lt.Source == sourceCache {
-		if err := checkMarker(filepath.Dir(lt.Dir)); err != nil {
+		if err := cache.Check(filepath.Dir(lt.Dir)); err != nil {
 			return err
 		}
 	}

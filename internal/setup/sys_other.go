@@ -9,8 +9,6 @@ import (
 
 // Here only so that the program compiles everywhere and can say that it needs Linux.
 
-func lockFile(string, func()) (func(), error) { return nil, errors.ErrUnsupported }
-
 func freeBytes(string) (uint64, error) { return 0, errors.ErrUnsupported }
 
 func dieTogether() *syscall.SysProcAttr { return nil }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/cache"
 )
 
 // world is a machine made up for a test: a checkout, a home, and commands that are fakes (fake_test.go).
@@ -137,7 +139,7 @@ func (w *world) ready() string {
 	require.FileExists(w.t, filepath.Join(target, "lib", "libtorch_cpu.so"))
 	gotch := w.gotch()
 	require.Equal(w.t, patchedLibGo(target), w.read(filepath.Join(gotch, "libtch", "lib.go")))
-	require.NoError(w.t, checkMarker(gotch))
+	require.NoError(w.t, cache.Check(gotch))
 	for _, leftover := range w.files() {
 		require.NotContains(w.t, leftover, ".partial-")
 	}

@@ -27,12 +27,21 @@ func (d Device) String() string {
 	return "cpu"
 }
 
-// driverFiles are there where an NVIDIA driver is: one of them is enough.
-var driverFiles = []string{"/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"}
+// driverEnv names a file that is looked at instead of the driver's own, in the format of /proc/driver/nvidia/version, so
+// that a process under internal/fakecuda finds a driver on a machine without one.
+const driverEnv = "LORABENCH_DRIVER"
 
-// DriverPresent tells whether this machine has an NVIDIA driver.
+// driverFiles returns files that an NVIDIA driver makes; one of them is enough. The first has the version.
+func driverFiles() []string {
+	if f := os.Getenv(driverEnv); f != "" {
+		return []string{f}
+	}
+	return []string{"/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"}
+}
+
+// DriverPresent reports whether this machine has an NVIDIA driver.
 func DriverPresent() bool {
-	for _, f := range driverFiles {
+	for _, f := range driverFiles() {
 		if _, err := os.Stat(f); err == nil {
 			return true
 		}
@@ -40,9 +49,23 @@ func DriverPresent() bool {
 	return false
 }
 
+// DriverVersion returns the NVIDIA driver's version, e.g. "580.95.05", or "" where it cannot be read.
+func DriverVersion() string {
+	b, err := os.ReadFile(driverFiles()[0])
+	if err != nil {
+		return ""
+	}
+	for _, f := range strings.Fields(string(b)) {
+		if strings.Count(f, ".") >= 1 && f[0] >= '0' && f[0] <= '9' {
+			return f
+		}
+	}
+	return ""
+}
+
 var openCUDA = sync.OnceValue(func() error {
 	if !DriverPresent() {
-		return fmt.Errorf("no NVIDIA driver on this machine (none of %s)", strings.Join(driverFiles, ", "))
+		return fmt.Errorf("no NVIDIA driver on this machine (none of %s)", strings.Join(driverFiles(), ", "))
 	}
 	if msg := C.lb_cuda_open(); msg != nil {
 		return fmt.Errorf("libtorch's CUDA half cannot be opened: %s; `make setup` installs the full libtorch on a machine with a driver", C.GoString(msg))
@@ -92,6 +115,15 @@ func (d Device) Name() (string, error) {
 	if !d.CUDA() {
 		return "cpu", nil
 	}
+	name, capability, err := d.properties()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s (%d.%d)", name, capability/10, capability%10), nil
+}
+
+// properties returns a CUDA device's name and compute capability (major*10 + minor).
+func (d Device) properties() (string, int, error) {
 	var name [256]C.char
 	var capability, code C.int
 	err := nativeError("device_name", func(e **C.char) {
@@ -100,10 +132,28 @@ func (d Device) Name() (string, error) {
 	if err == nil && code != 0 {
 		err = fmt.Errorf("torch: device_name: CUDA error %d", int(code))
 	}
-	if err != nil {
-		return "", err
+	return C.GoString(&name[0]), int(capability), err
+}
+
+// standIns remembers StandIn's answers: Device to bool.
+var standIns sync.Map
+
+// StandIn reports whether d is the card of internal/fakecuda, which computes nothing: no time, loss or score from it is a
+// result. The card says so at the end of its name.
+func (d Device) StandIn() bool {
+	if !d.CUDA() {
+		return false
 	}
-	return fmt.Sprintf("%s (%d.%d)", C.GoString(&name[0]), capability/10, capability%10), nil
+	if is, ok := standIns.Load(d); ok {
+		return is.(bool)
+	}
+	name, _, err := d.properties()
+	if err != nil {
+		return false // a device that cannot be asked fails at its first operation
+	}
+	is := strings.HasSuffix(name, " (stand-in)")
+	standIns.Store(d, is)
+	return is
 }
 
 // Synchronize waits until the device has done all it was given; the CPU always has.
