@@ -189,7 +189,8 @@ func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) []opt.Part {
 	r := rows(micros, t.RowTokens)[0]
 	return append(t.model.Parts(s, &r.Micro),
 		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.loss) }},
-		opt.Part{Name: "optimizer", Run: func(s *torch.Scope) { t.update(s, t.loss, 0) }})
+		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
+		opt.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.loss, 0) }})
 }
 
 // Graphs tells how many CUDA graphs there are, and why there are no more, where recording one failed.

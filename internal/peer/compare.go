@@ -13,6 +13,7 @@ import (
 	"lorabench/bench"
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/process"
 	"lorabench/internal/relay"
 	"lorabench/internal/root"
 )
@@ -245,7 +246,7 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os
 	if pipes != nil {
 		argv = append(argv, "-relay="+relayed)
 	}
-	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
+	rss, err := process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: filepath.Join(c.dir, "lorabench.log"), Pass: pipes}.Run(ctx)
 	if err != nil {
 		return measured{}, err
 	}
@@ -293,8 +294,8 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 		// The run script put a libtorch there for lorabench. Python's torch finds its own.
 		env = append(env, "LD_LIBRARY_PATH="+os.Getenv(root.LibraryPathVariable))
 	}
-	return command{what: what, argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, dir: c.dir, env: env,
-		log: filepath.Join(c.dir, "peer.log"), pass: pipes}.run(ctx)
+	return process.Command{What: what, Argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, Dir: c.dir, Env: env,
+		Log: filepath.Join(c.dir, "peer.log"), Pass: pipes}.Run(ctx)
 }
 
 // env is for both programs: what they leave behind goes when this ends.

@@ -32,7 +32,7 @@ var kinds = []kind{
 type options struct {
 	model, data, tokenizer, recipe, device, dtype, out, turns string
 	steps, lossSteps, maxLength, threads                      int
-	tf32                                                      bool
+	tf32, check                                               bool
 	ranks                                                     []int
 	peers                                                     []kind
 	extra                                                     []string // lorabench's own flags
@@ -60,6 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
+	fs.BoolVar(&o.check, "check", false, "only say whether the peer's python has its packages")
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			fmt.Fprintln(stderr, "Usage: go run ./internal/peer [flags]")
