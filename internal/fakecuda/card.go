@@ -1,0 +1,33 @@
+package fakecuda
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Card is the simulated device of one child process.
+type Card struct {
+	Memory     int64  // bytes; 0: 85,017,493,504, an H100's 80 GB
+	Counters   string // file that the child counts in, for ReadCounters; "": it counts for itself alone
+	Norms      bool   // the host reads 0.747 where the card's memory is all zeros: DoRA refuses rows of norm 0
+	FailMalloc int    // the cudaMalloc that is refused as out of memory, counted from 1; 0: none
+}
+
+// Env returns what a child's environment needs besides its own; dir is [Dir]'s. The child must be a program without set-user-ID
+// bits, as LD_PRELOAD demands. Its own children inherit the card: give each that uses CUDA another Counters.
+func (c Card) Env(dir string) []string {
+	libs, _ := filepath.Glob(filepath.Join(dir, "lib*.so*")) // the pattern is right, and an empty folder fails in the child
+	env := []string{
+		"LD_PRELOAD=" + strings.Join(libs, ":"),
+		"LORABENCH_DRIVER=" + filepath.Join(dir, driverFile),
+		"FAKECUDA_COUNTERS=" + c.Counters,
+		"FAKECUDA_MEMORY=" + strconv.FormatInt(c.Memory, 10),
+		"FAKECUDA_FAIL_MALLOC=" + strconv.Itoa(c.FailMalloc),
+		"FAKECUDA_NORMS=0",
+	}
+	if c.Norms {
+		env[len(env)-1] = "FAKECUDA_NORMS=1"
+	}
+	return env
+}

@@ -1,0 +1,92 @@
+// Graphs: API "Graph Management". Work is recorded in order and a launch counts it again; edges are not kept.
+#include "runtime.h"
+
+#include <map>
+
+namespace fake {
+extern std::set<cudaGraph_t> &graphs; // capture.cpp makes them
+}
+
+struct CUgraphExec_st {
+  std::map<fake::Counter *, uint64_t> counts;
+  uint64_t flops = 0, nodes = 0;
+  std::vector<std::function<void()>> runs;
+  std::map<const void *, uint64_t> uses; // address, and the allocation that it was in
+};
+
+namespace {
+
+using namespace fake;
+std::set<cudaGraphExec_t> &execs = *new std::set<cudaGraphExec_t>;
+
+void replay(const CUgraphExec_st *x) {
+  auto *n = counter("graph launch");
+  n->direct++, n->replayed += x->nodes;
+  counter("flops")->replayed += x->flops;
+  for (auto &[count, times] : x->counts)
+    count->replayed += times;
+  for (auto &run : x->runs)
+    run();
+}
+
+} // namespace
+
+API cudaError_t cudaGraphGetNodes(cudaGraph_t g, cudaGraphNode_t *nodes, size_t *n) {
+  LOCK;
+  if (!graphs.count(g))
+    return fail("cudaGraphGetNodes", cudaErrorInvalidValue);
+  if (nodes)
+    fake_trap("cudaGraphGetNodes with an array");
+  *n = g->nodes.size();
+  return cudaSuccess;
+}
+
+API cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t g, unsigned long long) {
+  LOCK;
+  if (auto e = unsafe("cudaGraphInstantiateWithFlags"))
+    return e;
+  if (!graphs.count(g))
+    return fail("cudaGraphInstantiateWithFlags", cudaErrorInvalidValue);
+  auto *x = new CUgraphExec_st;
+  for (auto &node : g->nodes) {
+    if (node.work.count)
+      x->counts[node.work.count]++;
+    if (node.work.run)
+      x->runs.push_back(node.work.run);
+    x->flops += node.work.flops;
+    for (size_t i = 0; i < node.allocations.size(); i++)
+      x->uses[node.work.uses[i]] = node.allocations[i];
+  }
+  x->nodes = g->nodes.size();
+  execs.insert(*exec = x);
+  return cudaSuccess;
+}
+
+// A card reads freed memory without a word; here the launch fails.
+API cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s) {
+  LOCK;
+  if (!execs.count(x))
+    return fail("cudaGraphLaunch", cudaErrorInvalidValue);
+  for (auto &[p, number] : x->uses)
+    if (allocation(p) != number)
+      return fail("cudaGraphLaunch", cudaErrorIllegalAddress, "uses memory that was freed after the capture");
+  Work work;
+  work.run = [x] { replay(x); };
+  return submit("cudaGraphLaunch", s, std::move(work));
+}
+
+API cudaError_t cudaGraphDestroy(cudaGraph_t g) {
+  LOCK;
+  if (!graphs.erase(g))
+    return fail("cudaGraphDestroy", cudaErrorInvalidValue);
+  delete g;
+  return cudaSuccess;
+}
+
+API cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x) {
+  LOCK;
+  if (!execs.erase(x))
+    return fail("cudaGraphExecDestroy", cudaErrorInvalidValue);
+  delete x;
+  return cudaSuccess;
+}

@@ -1,0 +1,227 @@
+// The card's memory, and pinned memory of the host: API "Memory Management", "Unified Addressing".
+//
+// Addresses of the card cannot be read by the host, as on a GPU without managed memory; what they hold lies `apart` bytes
+// further. The system gives pages at their first use, so a card of 80 GB costs only what is really written.
+#include "runtime.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace fake {
+namespace {
+
+constexpr size_t page = 2 << 20;                // what the driver gives out
+constexpr uintptr_t apart = 1ull << 40;         // 1 TiB of addresses
+constexpr size_t context_memory = 560ull << 20; // about what a context, its modules and cuBLAS's kernels take
+
+const size_t total = setting("FAKECUDA_MEMORY", 0) ? setting("FAKECUDA_MEMORY", 0) : 85017493504; // an H100's 80 GB
+uint64_t until_refusal = setting("FAKECUDA_FAIL_MALLOC", 0);
+
+struct Block {
+  size_t size;
+  uint64_t number; // 0: pinned memory of the host
+};
+std::map<uintptr_t, Block> &blocks = *new std::map<uintptr_t, Block>;
+std::map<uintptr_t, size_t> &holes = *new std::map<uintptr_t, size_t>; // the card's free addresses
+uintptr_t base = ~0ull / 2;                                            // where the card's addresses begin, once reserved
+size_t in_use = 0;
+
+uintptr_t number(const void *p) { return reinterpret_cast<uintptr_t>(p); }
+
+const std::pair<const uintptr_t, Block> *find(const void *p) {
+  auto i = blocks.upper_bound(number(p));
+  if (i == blocks.begin())
+    return nullptr;
+  --i;
+  return number(p) < i->first + i->second.size ? &*i : nullptr;
+}
+
+// Maps what lies behind n bytes at an address: zeros that can be written, or nothing at all.
+bool map_behind(uintptr_t at, size_t n, int access) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  return mmap(reinterpret_cast<void *>(at + apart), n, access, flags, -1, 0) != MAP_FAILED;
+}
+
+// Reserves addresses where nothing is yet: Go's heap may lie anywhere.
+void reserve() {
+  if (!holes.empty() || !blocks.empty())
+    return;
+  for (uintptr_t at = 0x600000000000; at > 0x100000000000; at -= 4 * apart) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    if (mmap(reinterpret_cast<void *>(at), 2 * apart, PROT_NONE, flags, -1, 0) == MAP_FAILED)
+      continue;
+    holes[base = at] = apart;
+    return;
+  }
+  fake_trap("a card on a system that limits addresses (ulimit -v, vm.overcommit_memory=2)");
+}
+
+void note_use() {
+  counter("memory now")->bytes = in_use;
+  auto *peak = counter("memory peak");
+  peak->bytes = std::max<uint64_t>(peak->bytes, in_use);
+}
+
+// Gives addresses back, joined with free neighbours.
+void add_hole(uintptr_t at, size_t n) {
+  auto next = holes.lower_bound(at);
+  if (next != holes.end() && at + n == next->first) {
+    n += next->second;
+    next = holes.erase(next);
+  }
+  if (next != holes.begin()) {
+    auto before = std::prev(next);
+    if (before->first + before->second == at) {
+      before->second += n;
+      return;
+    }
+  }
+  holes[at] = n;
+}
+
+bool release(void *p) {
+  auto i = blocks.find(number(p));
+  if (i == blocks.end() || !i->second.number)
+    return false;
+  auto [at, block] = *i;
+  map_behind(at, block.size, PROT_NONE);
+  blocks.erase(i);
+  in_use -= block.size;
+  note_use();
+  add_hole(at, block.size);
+  return true;
+}
+
+} // namespace
+
+bool on_device(const void *p) { return number(p) - base < apart; }
+char *behind(const void *p) { return reinterpret_cast<char *>(number(p) + (on_device(p) ? apart : 0)); }
+
+bool inside(const void *p, size_t n) {
+  auto *b = find(p);
+  return b && b->second.number && number(p) + n <= b->first + b->second.size;
+}
+bool pinned(const void *p) {
+  auto *b = find(p);
+  return b && !b->second.number;
+}
+uint64_t allocation(const void *p) {
+  auto *b = find(p);
+  return b ? b->second.number : 0;
+}
+
+void *allocate(size_t bytes) {
+  static uint64_t numbers = 0;
+  static bool reserved = (reserve(), true);
+  (void)reserved;
+  size_t n = (bytes + page - 1) / page * page;
+  if (in_use + n + context_memory > total)
+    return nullptr;
+  auto i = std::find_if(holes.begin(), holes.end(), [n](auto &h) { return h.second >= n; });
+  if (i == holes.end() || !map_behind(i->first, n, PROT_READ | PROT_WRITE))
+    return nullptr;
+  auto [at, size] = *i;
+  holes.erase(i);
+  if (size > n)
+    holes[at + n] = size - n;
+  blocks[at] = {n, ++numbers};
+  in_use += n;
+  note_use();
+  return reinterpret_cast<void *>(at);
+}
+
+} // namespace fake
+
+using namespace fake;
+
+API int fake_inside(const void *p, size_t n) {
+  LOCK;
+  return inside(p, n);
+}
+API int fake_device(const void *p) { return on_device(p); }
+
+API cudaError_t cudaMalloc(void **p, size_t n) {
+  LOCK;
+  *p = nullptr;
+  if (auto e = unsafe("cudaMalloc"))
+    return e;
+  counter("api cudaMalloc")->direct++;
+  bool refuse = until_refusal && --until_refusal == 0;
+  if (n && (refuse || !(*p = allocate(n))))
+    return fail("cudaMalloc", cudaErrorMemoryAllocation);
+  return cudaSuccess;
+}
+
+API cudaError_t cudaFree(void *p) {
+  LOCK;
+  if (auto e = unsafe("cudaFree"))
+    return e;
+  counter("api cudaFree")->direct++;
+  return !p || release(p) ? cudaSuccess : fail("cudaFree", cudaErrorInvalidValue);
+}
+
+API cudaError_t cudaMemGetInfo(size_t *left, size_t *all) {
+  LOCK;
+  *all = total;
+  *left = total - std::min(total, context_memory + in_use);
+  return cudaSuccess;
+}
+
+API cudaError_t cudaHostAlloc(void **p, size_t n, unsigned) {
+  LOCK;
+  if (auto e = unsafe("cudaHostAlloc"))
+    return e;
+  void *m = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (m == MAP_FAILED)
+    return fail("cudaHostAlloc", cudaErrorMemoryAllocation);
+  blocks[number(*p = m)] = {n, 0};
+  auto *c = counter("api cudaHostAlloc");
+  c->direct++, c->bytes += n;
+  return cudaSuccess;
+}
+
+API cudaError_t cudaHostRegister(void *p, size_t n, unsigned) {
+  LOCK;
+  if (find(p))
+    return fail("cudaHostRegister", cudaErrorHostMemoryAlreadyRegistered);
+  blocks[number(p)] = {n, 0};
+  return cudaSuccess;
+}
+
+API cudaError_t cudaHostUnregister(void *p) {
+  LOCK;
+  auto i = blocks.find(number(p));
+  if (i == blocks.end() || i->second.number)
+    return fail("cudaHostUnregister", cudaErrorHostMemoryNotRegistered);
+  blocks.erase(i);
+  return cudaSuccess;
+}
+
+API cudaError_t cudaFreeHost(void *p) {
+  LOCK;
+  if (auto e = unsafe("cudaFreeHost"))
+    return e;
+  auto i = blocks.find(number(p));
+  if (!p)
+    return cudaSuccess;
+  if (i == blocks.end() || i->second.number)
+    return fail("cudaFreeHost", cudaErrorInvalidValue);
+  munmap(p, i->second.size);
+  blocks.erase(i);
+  return cudaSuccess;
+}
+
+API cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *a, const void *p) {
+  LOCK;
+  memset(a, 0, sizeof *a);
+  auto *b = find(p);
+  bool device = b && b->second.number;
+  a->device = b ? 0 : -2; // cudaInvalidDeviceId
+  a->type = device ? cudaMemoryTypeDevice : b ? cudaMemoryTypeHost : cudaMemoryTypeUnregistered;
+  a->devicePointer = b ? const_cast<void *>(p) : nullptr;
+  a->hostPointer = device ? nullptr : const_cast<void *>(p);
+  return cudaSuccess;
+}
