@@ -20,13 +20,15 @@ import (
 	"lorabench/internal/cache"
 )
 
-// Env names a folder with the stand-in's libraries, built elsewhere for the same libtorch.
-const Env = "LORABENCH_FAKECUDA"
+// DirEnv names a folder with the stand-in's libraries, built elsewhere for the same libtorch.
+const DirEnv = "LORABENCH_FAKECUDA"
 
 // ErrNoCUDA is the error of a libtorch that the stand-in has nothing to stand in for.
 var ErrNoCUDA = errors.New("this libtorch has no CUDA half")
 
-//go:embed src
+// sources has the way they are built too, for the key.
+//
+//go:embed src build.go libraries.go
 var sources embed.FS
 
 // driverFile is read in place of /proc/driver/nvidia/version.
@@ -48,9 +50,9 @@ type setup struct {
 
 // Dir returns the folder of the libraries, which it builds in the user's cache where they are not there yet.
 var Dir = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv(Env); dir != "" {
+	if dir := os.Getenv(DirEnv); dir != "" {
 		if libs, err := filepath.Glob(filepath.Join(dir, "libcudart.so*")); err != nil || len(libs) == 0 {
-			return "", fmt.Errorf("%s=%s has no libcudart.so: name the folder of a built stand-in, or leave it unset to build one", Env, dir)
+			return "", fmt.Errorf("%s=%s has no libcudart.so: name the folder of a built stand-in, or leave it unset to build one", DirEnv, dir)
 		}
 		return dir, nil
 	}
@@ -69,6 +71,9 @@ var Dir = sync.OnceValues(func() (string, error) {
 	final := filepath.Join(root, "fakecuda-"+s.key(compiler.version))
 	if cache.Check(final) == nil {
 		return final, nil
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
 	}
 	unlock, err := cache.Lock(root, func() {})
 	if err != nil {
@@ -97,7 +102,7 @@ func readSetup() (*setup, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("no %s here or above: run make setup in a checkout, or set %s: %w", file, Env, err)
+			return nil, fmt.Errorf("no %s here or above: run make setup in a checkout, or set %s: %w", file, DirEnv, err)
 		}
 		s := &setup{}
 		if err := json.Unmarshal(data, s); err != nil {
@@ -136,7 +141,7 @@ func (s *setup) key(compiler string) string {
 	h := sha256.New()
 	files, _ := json.Marshal(s.Libtorch.Files) // a map of numbers, sorted
 	fmt.Fprintln(h, flags, driverText, compiler, s.Libtorch.Version, string(files))
-	for _, name := range sourceFiles() {
+	for _, name := range append(sourceFiles(), "build.go", "libraries.go") {
 		data, _ := sources.ReadFile(name) // embedded
 		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
 	}

@@ -1,9 +1,29 @@
-package fakecuda_test
+package fakecuda
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
-	"lorabench/internal/fakecuda/fakecudatest"
+	"github.com/stretchr/testify/require"
 )
 
-func TestBuild(t *testing.T) { t.Log(fakecudatest.Require(t)) }
+func TestSetupCheck(t *testing.T) {
+	s := setup{Headers: []string{"include"}}
+	s.Libtorch.Dir = t.TempDir()
+	require.ErrorIs(t, s.check(), ErrNoCUDA)
+	require.NoError(t, os.MkdirAll(filepath.Join(s.Libtorch.Dir, "lib"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(s.Libtorch.Dir, "lib", "libtorch_cuda.so"), nil, 0o644))
+	require.NoError(t, s.check())
+	s.Headers = nil
+	require.ErrorContains(t, s.check(), "run make setup with a network", "setup was offline")
+}
+
+// TestKey: another libtorch or compiler gets another folder of the cache.
+func TestKey(t *testing.T) {
+	var s, other setup
+	other.Libtorch.Files = map[string]int64{"lib/libtorch_cuda.so": 1}
+	require.NotEqual(t, s.key("g++ 12"), other.key("g++ 12"))
+	require.NotEqual(t, s.key("g++ 12"), s.key("g++ 13"))
+	require.Equal(t, other.key("g++ 12"), other.key("g++ 12"))
+}

@@ -107,7 +107,8 @@ const outOfMemory = "error cudaMalloc: cudaErrorMemoryAllocation"
 // OutOfMemory counts allocations that were refused because the card was full, or by Card.FailMalloc.
 func (c Counters) OutOfMemory() uint64 { return c[outOfMemory].Direct }
 
-// Errors names every other call that was refused or is suspicious, and how often, sorted. A full card is no misuse.
+// Errors names every other call that was refused or is suspicious, and how often where more than once, sorted. A full card is
+// no misuse.
 func (c Counters) Errors() []string {
 	var errors []string
 	for name, n := range c {
@@ -116,7 +117,10 @@ func (c Counters) Errors() []string {
 			text, found = strings.CutPrefix(name, "note ")
 		}
 		if found && n.Direct > 0 && name != outOfMemory {
-			errors = append(errors, fmt.Sprintf("%s, %d times", text, n.Direct))
+			if n.Direct > 1 {
+				text = fmt.Sprintf("%s, %d times", text, n.Direct)
+			}
+			errors = append(errors, text)
 		}
 	}
 	slices.Sort(errors)

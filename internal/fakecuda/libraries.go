@@ -134,6 +134,6 @@ func (l *library) link(cxx, tmp, to string, objects []string) error {
 	if err := os.WriteFile(script, []byte(exported), 0o644); err != nil {
 		return err
 	}
-	args := append([]string{"-shared", "-o", filepath.Join(to, l.soname), "-Wl,-soname," + l.soname, "-Wl,--version-script=" + script}, flags...)
-	return run(cxx, append(append(args, source), objects...)...)
+	args := []string{"-shared", "-o", filepath.Join(to, l.soname), "-Wl,-soname," + l.soname, "-Wl,--version-script=" + script}
+	return run(cxx, slices.Concat(args, flags, []string{source}, objects)...)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,6 +48,14 @@ func TestNoticesChanges(t *testing.T) {
 		{why: "the helper removed", change: func(w *world) { removeAll(w.t, w.root+"/"+link+helperLib) }, runs: look},
 		{why: "the helper truncated", change: func(w *world) { w.write(w.root+"/"+link+helperLib, "") }, runs: look,
 			check: func(w *world) { assert.NotEmpty(w.t, w.read(w.root+"/"+link+helperLib)) }},
+		{why: "CUDA's headers removed, which internal/fakecuda needs", change: func(w *world) { removeAll(w.t, w.cache+"/cuda-headers-13.0") },
+			runs: append(look[:3:3], "python3 -c", "python3 -m pip --version", "python3 -m pip install"),
+			check: func(w *world) {
+				assert.Contains(w.t, w.read(w.root+"/"+link+"setup.json"), w.cache+"/cuda-headers-13.0/nvidia/cu13/include")
+			}},
+		{why: "a state from before headers were in it", change: func(w *world) {
+			w.write(w.root+"/"+link+"setup.json", strings.Replace(w.read(w.root+"/"+link+"setup.json"), `"headers"`, `"other"`, 1))
+		}, runs: look},
 		{why: "a virtual environment does not change libtorch", change: func(w *world) {
 			w.write(w.dir+"/venv/bin/x", "")
 			require.NoError(w.t, os.Symlink(w.bin+"/python3", w.dir+"/venv/bin/python3"))

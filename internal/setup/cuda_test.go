@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,6 +18,14 @@ func TestDriver(t *testing.T) {
 			assert.Equal(t, filepath.Join(w.cache, "torch-2.11.0-cuda/torch"), w.linked())
 		})
 	}
+}
+
+// TestNoDriverElsewhere: the variable by which a child of internal/fakecuda sees a driver installs no CUDA set.
+func TestNoDriverElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.set("LORABENCH_DRIVER", os.Args[0])
+	w.ready()
+	assert.Equal(t, filepath.Join(w.cache, "torch-2.11.0-cpu/torch"), w.linked())
 }
 
 func TestOldDriver(t *testing.T) {

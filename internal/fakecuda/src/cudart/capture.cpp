@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <functional>
 #include <thread>
-#include <unordered_set>
 
 namespace fake {
 
@@ -33,10 +32,7 @@ cudaError_t record(const char *where, CUstream_st *s, Work work) {
     work.count->captured++;
   if (work.flops)
     counter("flops")->captured += work.flops;
-  CUgraph_st::Node node{std::move(work), {}};
-  for (auto *p : node.work.uses)
-    node.allocations.push_back(allocation(p));
-  c->graph->nodes.push_back(std::move(node));
+  c->graph->nodes.push_back(std::move(work));
   if (s != c->origin)
     c->unjoined.insert(s);
   return cudaSuccess;

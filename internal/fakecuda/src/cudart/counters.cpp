@@ -27,8 +27,8 @@ Counter *open_table() {
   const char *path = getenv("FAKECUDA_COUNTERS");
   int fd = path && *path ? open(path, O_RDWR | O_CREAT | O_TRUNC, 0644) : -1;
   size_t bytes = places * sizeof(Counter);
-  if (fd >= 0 && ftruncate(fd, bytes))
-    fake_trap("FAKECUDA_COUNTERS on a full disk");
+  if (path && *path && (fd < 0 || ftruncate(fd, bytes)))
+    fake_trap("FAKECUDA_COUNTERS in a file that cannot be written");
   void *p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
   if (p == MAP_FAILED)
     fake_trap("FAKECUDA_COUNTERS in a file that cannot be mapped");

@@ -1,17 +1,11 @@
 // Graphs: API "Graph Management". Work is recorded in order and a launch counts it again; edges are not kept.
 #include "runtime.h"
 
-#include <map>
-
-namespace fake {
-extern std::set<cudaGraph_t> &graphs; // capture.cpp makes them
-}
-
 struct CUgraphExec_st {
   std::map<fake::Counter *, uint64_t> counts;
   uint64_t flops = 0, nodes = 0;
   std::vector<std::function<void()>> runs;
-  std::map<const void *, uint64_t> uses; // address, and the allocation that it was in
+  std::set<const void *> uses;
 };
 
 namespace {
@@ -49,13 +43,12 @@ API cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t
     return fail("cudaGraphInstantiateWithFlags", cudaErrorInvalidValue);
   auto *x = new CUgraphExec_st;
   for (auto &node : g->nodes) {
-    if (node.work.count)
-      x->counts[node.work.count]++;
-    if (node.work.run)
-      x->runs.push_back(node.work.run);
-    x->flops += node.work.flops;
-    for (size_t i = 0; i < node.allocations.size(); i++)
-      x->uses[node.work.uses[i]] = node.allocations[i];
+    if (node.count)
+      x->counts[node.count]++;
+    if (node.run)
+      x->runs.push_back(node.run);
+    x->flops += node.flops;
+    x->uses.insert(node.uses.begin(), node.uses.end());
   }
   x->nodes = g->nodes.size();
   execs.insert(*exec = x);
@@ -67,8 +60,8 @@ API cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s) {
   LOCK;
   if (!execs.count(x))
     return fail("cudaGraphLaunch", cudaErrorInvalidValue);
-  for (auto &[p, number] : x->uses)
-    if (allocation(p) != number)
+  for (auto *p : x->uses)
+    if (!inside(p, 1))
       return fail("cudaGraphLaunch", cudaErrorIllegalAddress, "uses memory that was freed after the capture");
   Work work;
   work.run = [x] { replay(x); };

@@ -1,20 +1,20 @@
 // The card's memory, and pinned memory of the host: API "Memory Management", "Unified Addressing".
 //
 // Addresses of the card cannot be read by the host, as on a GPU without managed memory; what they hold lies `apart` bytes
-// further. The system gives pages at their first use, so a card of 80 GB costs only what is really written.
+// further. No address is given out twice, so that a use of freed memory is always seen. The system gives pages at their first
+// use, so a card of 80 GB costs only what is really written.
 #include "runtime.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace fake {
 namespace {
 
 constexpr size_t page = 2 << 20;                // what the driver gives out
-constexpr uintptr_t apart = 1ull << 40;         // 1 TiB of addresses
+constexpr uintptr_t apart = 1ull << 43;         // 8 TiB of addresses, for all allocations of the process
 constexpr size_t context_memory = 560ull << 20; // about what a context, its modules and cuBLAS's kernels take
 
 const size_t total = setting("FAKECUDA_MEMORY", 0) ? setting("FAKECUDA_MEMORY", 0) : 85017493504; // an H100's 80 GB
@@ -22,11 +22,10 @@ uint64_t until_refusal = setting("FAKECUDA_FAIL_MALLOC", 0);
 
 struct Block {
   size_t size;
-  uint64_t number; // 0: pinned memory of the host
+  bool host; // pinned memory of the host
 };
 std::map<uintptr_t, Block> &blocks = *new std::map<uintptr_t, Block>;
-std::map<uintptr_t, size_t> &holes = *new std::map<uintptr_t, size_t>; // the card's free addresses
-uintptr_t base = ~0ull / 2;                                            // where the card's addresses begin, once reserved
+uintptr_t base = ~0ull / 2, next; // where the card's addresses begin, and the first that is still unused, once reserved
 size_t in_use = 0;
 
 uintptr_t number(const void *p) { return reinterpret_cast<uintptr_t>(p); }
@@ -45,17 +44,12 @@ bool map_behind(uintptr_t at, size_t n, int access) {
   return mmap(reinterpret_cast<void *>(at + apart), n, access, flags, -1, 0) != MAP_FAILED;
 }
 
-// Reserves addresses where nothing is yet: Go's heap may lie anywhere.
-void reserve() {
-  if (!holes.empty() || !blocks.empty())
-    return;
-  for (uintptr_t at = 0x600000000000; at > 0x100000000000; at -= 4 * apart) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-    if (mmap(reinterpret_cast<void *>(at), 2 * apart, PROT_NONE, flags, -1, 0) == MAP_FAILED)
-      continue;
-    holes[base = at] = apart;
-    return;
-  }
+// Reserves addresses where nothing is yet: Go's heap may lie anywhere, programs and libraries lie above.
+bool reserve() {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+  for (uintptr_t at = 0x400000000000; at > 0x100000000000; at -= apart)
+    if (mmap(reinterpret_cast<void *>(at), 2 * apart, PROT_NONE, flags, -1, 0) != MAP_FAILED)
+      return base = next = at;
   fake_trap("a card on a system that limits addresses (ulimit -v, vm.overcommit_memory=2)");
 }
 
@@ -65,33 +59,14 @@ void note_use() {
   peak->bytes = std::max<uint64_t>(peak->bytes, in_use);
 }
 
-// Gives addresses back, joined with free neighbours.
-void add_hole(uintptr_t at, size_t n) {
-  auto next = holes.lower_bound(at);
-  if (next != holes.end() && at + n == next->first) {
-    n += next->second;
-    next = holes.erase(next);
-  }
-  if (next != holes.begin()) {
-    auto before = std::prev(next);
-    if (before->first + before->second == at) {
-      before->second += n;
-      return;
-    }
-  }
-  holes[at] = n;
-}
-
 bool release(void *p) {
   auto i = blocks.find(number(p));
-  if (i == blocks.end() || !i->second.number)
+  if (i == blocks.end() || i->second.host)
     return false;
-  auto [at, block] = *i;
-  map_behind(at, block.size, PROT_NONE);
+  map_behind(i->first, i->second.size, PROT_NONE);
+  in_use -= i->second.size;
   blocks.erase(i);
-  in_use -= block.size;
   note_use();
-  add_hole(at, block.size);
   return true;
 }
 
@@ -102,35 +77,26 @@ char *behind(const void *p) { return reinterpret_cast<char *>(number(p) + (on_de
 
 bool inside(const void *p, size_t n) {
   auto *b = find(p);
-  return b && b->second.number && number(p) + n <= b->first + b->second.size;
+  return b && !b->second.host && number(p) + n <= b->first + b->second.size;
 }
 bool pinned(const void *p) {
   auto *b = find(p);
-  return b && !b->second.number;
-}
-uint64_t allocation(const void *p) {
-  auto *b = find(p);
-  return b ? b->second.number : 0;
+  return b && b->second.host;
 }
 
 void *allocate(size_t bytes) {
-  static uint64_t numbers = 0;
-  static bool reserved = (reserve(), true);
-  (void)reserved;
+  [[maybe_unused]] static bool once = reserve();
   size_t n = (bytes + page - 1) / page * page;
   if (in_use + n + context_memory > total)
     return nullptr;
-  auto i = std::find_if(holes.begin(), holes.end(), [n](auto &h) { return h.second >= n; });
-  if (i == holes.end() || !map_behind(i->first, n, PROT_READ | PROT_WRITE))
+  if (next + n > base + apart)
+    fake_trap("more than 8 TiB of allocations in one process");
+  if (!map_behind(next, n, PROT_READ | PROT_WRITE))
     return nullptr;
-  auto [at, size] = *i;
-  holes.erase(i);
-  if (size > n)
-    holes[at + n] = size - n;
-  blocks[at] = {n, ++numbers};
+  blocks[next] = {n, false};
   in_use += n;
   note_use();
-  return reinterpret_cast<void *>(at);
+  return reinterpret_cast<void *>(std::exchange(next, next + n));
 }
 
 } // namespace fake
@@ -177,7 +143,7 @@ API cudaError_t cudaHostAlloc(void **p, size_t n, unsigned) {
   void *m = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (m == MAP_FAILED)
     return fail("cudaHostAlloc", cudaErrorMemoryAllocation);
-  blocks[number(*p = m)] = {n, 0};
+  blocks[number(*p = m)] = {n, true};
   auto *c = counter("api cudaHostAlloc");
   c->direct++, c->bytes += n;
   return cudaSuccess;
@@ -187,14 +153,14 @@ API cudaError_t cudaHostRegister(void *p, size_t n, unsigned) {
   LOCK;
   if (find(p))
     return fail("cudaHostRegister", cudaErrorHostMemoryAlreadyRegistered);
-  blocks[number(p)] = {n, 0};
+  blocks[number(p)] = {n, true};
   return cudaSuccess;
 }
 
 API cudaError_t cudaHostUnregister(void *p) {
   LOCK;
   auto i = blocks.find(number(p));
-  if (i == blocks.end() || i->second.number)
+  if (i == blocks.end() || !i->second.host)
     return fail("cudaHostUnregister", cudaErrorHostMemoryNotRegistered);
   blocks.erase(i);
   return cudaSuccess;
@@ -207,7 +173,7 @@ API cudaError_t cudaFreeHost(void *p) {
   auto i = blocks.find(number(p));
   if (!p)
     return cudaSuccess;
-  if (i == blocks.end() || i->second.number)
+  if (i == blocks.end() || !i->second.host)
     return fail("cudaFreeHost", cudaErrorInvalidValue);
   munmap(p, i->second.size);
   blocks.erase(i);
@@ -218,7 +184,7 @@ API cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *a, const void *p
   LOCK;
   memset(a, 0, sizeof *a);
   auto *b = find(p);
-  bool device = b && b->second.number;
+  bool device = b && !b->second.host;
   a->device = b ? 0 : -2; // cudaInvalidDeviceId
   a->type = device ? cudaMemoryTypeDevice : b ? cudaMemoryTypeHost : cudaMemoryTypeUnregistered;
   a->devicePointer = b ? const_cast<void *>(p) : nullptr;

@@ -40,7 +40,6 @@ cudaError_t fail(const std::string &where, cudaError_t error, const char *why = 
 bool on_device(const void *p);            // an address of the card, allocated or not
 bool inside(const void *p, size_t n);     // n bytes at p are one allocation's of the card
 bool pinned(const void *p);               // host memory of cudaHostAlloc or cudaHostRegister
-uint64_t allocation(const void *p);       // number of the card's allocation that holds p, 0 if none
 char *behind(const void *p);              // where the host finds what address p holds
 void *allocate(size_t bytes);             // nullptr where the card is full
 constexpr size_t big = 64 << 10;          // bytes from which work on the card's memory alone is not really done
@@ -66,11 +65,7 @@ struct CUstream_st {
 };
 
 struct CUgraph_st {
-  struct Node {
-    fake::Work work;
-    std::vector<uint64_t> allocations; // of work.uses, when captured
-  };
-  std::vector<Node> nodes;
+  std::vector<fake::Work> nodes;
 };
 
 namespace fake {
@@ -88,6 +83,7 @@ struct Capture {
 };
 
 extern std::map<unsigned long long, Capture *> &captures; // open ones, by id
+extern std::set<cudaGraph_t> &graphs;                     // that captures made
 extern CUstream_st legacy;                                // the default stream
 CUstream_st *stream(cudaStream_t s);                      // nullptr for one that does not exist
 
