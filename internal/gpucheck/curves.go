@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"lorabench/bench/record"
+	"lorabench/internal/fakecuda"
 )
 
 // curveJobs are the long runs of all ranks, and of the first rank the peer's beside lorabench's with every dropout off, where
@@ -17,7 +18,7 @@ func (s *session) curveJobs() ([]job, error) {
 		if p.name == "float32" && s.cuda() {
 			continue // TF32 and bf16 are what people train in
 		}
-		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r *training) row { return curveRow(r.Record.Name, ofSteps(r), s.longSteps) }, p.flags...))
+		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r fakecuda.Run) row { return curveRow(r.Record.Name, ofSteps(r), s.longSteps) }, p.flags...))
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
 	for _, dtype := range []string{"bf16", "float32"} {
@@ -34,9 +35,9 @@ func (s *session) curveJobs() ([]job, error) {
 }
 
 // ofSteps are the losses of a run; the stand-in has none.
-func ofSteps(r *training) []float64 {
+func ofSteps(r fakecuda.Run) []float64 {
 	var losses []float64
-	if r.standIn() {
+	if !computed(r) {
 		return nil
 	}
 	for _, step := range r.Record.Steps {

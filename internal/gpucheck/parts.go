@@ -20,46 +20,73 @@ func (s *session) partJobs() ([]job, error) {
 	for _, p := range s.precisions() {
 		flags := append([]string{"-ranks=" + rank, "-device=" + s.device}, p.flags...)
 		jobs = append(jobs, job{name: p.name, argv: s.bench("^Benchmark(Rate|Part)$", times, flags...), read: readParts})
+		if s.standIn {
+			jobs[len(jobs)-1].skip = "the stand-in computes nothing that could be timed"
+		}
 	}
 	return jobs, nil
 }
 
-// readParts reads the benchmark's lines: rates first.
-func readParts(log string) (rows []row, err error) {
+// timed is a benchmark's line: how long one took and what it reached, by unit.
+type timed struct {
+	name    string
+	rate    bool // of the card itself
+	seconds float64
+	reached map[string]float64
+}
+
+// units are what a part, or the card, can be limited by.
+var units = []string{"GFLOP/s", "GB/s"}
+
+// readParts reads the benchmark's lines.
+func readParts(log string) ([]row, error) {
+	lines, err := readLines(log)
+	if len(lines) == 0 && err == nil {
+		err = fmt.Errorf("%s has no result line", log)
+	}
+	card := map[string]float64{}
+	for _, l := range lines {
+		for unit, v := range l.reached {
+			if l.rate {
+				card[unit] = v
+			}
+		}
+	}
+	var rows []row
+	for _, l := range lines {
+		rows = append(rows, partRow(l, card))
+	}
+	addUp(rows)
+	return rows, err
+}
+
+func readLines(log string) (lines []timed, err error) {
 	f, err := os.Open(log)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	rates := map[string]float64{}
-	lines := benchfmt.NewReader(f, log)
-	for lines.Scan() {
-		res, ok := lines.Result().(*benchfmt.Result)
+	r := benchfmt.NewReader(f, log)
+	for r.Scan() {
+		res, ok := r.Result().(*benchfmt.Result)
 		if !ok {
 			continue
 		}
-		seconds, _ := res.Value("sec/op")
 		base, keys := res.Name.Parts()
-		name := strings.TrimPrefix(string(keys[0]), "/")
-		rate := map[string]float64{}
-		for _, unit := range []string{"GFLOP/s", "GB/s"} {
+		if len(keys) == 0 {
+			continue
+		}
+		l := timed{name: strings.TrimPrefix(string(keys[0]), "/part="), rate: string(base) == "Rate", reached: map[string]float64{}}
+		l.name = strings.TrimPrefix(l.name, "/")
+		l.seconds, _ = res.Value("sec/op")
+		for _, unit := range units {
 			if v, ok := value(res, unit); ok {
-				rate[unit] = v
-				if string(base) == "Rate" {
-					rates[unit] = v
-				}
+				l.reached[unit] = v
 			}
 		}
-		rows = append(rows, partRow(strings.TrimPrefix(name, "part="), seconds, rate, rates))
+		lines = append(lines, l)
 	}
-	if err := lines.Err(); err != nil {
-		return rows, err
-	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s has no result line", log)
-	}
-	addUp(rows)
-	return rows, nil
+	return lines, r.Err()
 }
 
 // addUp gives the whole gradient the time that its parts need.
@@ -70,8 +97,10 @@ func addUp(rows []row) {
 		case "matmul", "attention", "norm":
 			needed += r.value("needed ms")
 		case "gradient":
-			r.add("needed ms", needed)
-			r.add("share", needed/r.value("ms"))
+			if needed > 0 {
+				r.add("needed ms", needed)
+				r.add("share", needed/r.value("ms"))
+			}
 		}
 	}
 }
@@ -99,21 +128,21 @@ func value(res *benchfmt.Result, unit string) (float64, bool) {
 }
 
 // partRow has a part's time and the time that its operations or bytes need at the card's rates, whichever is longer.
-func partRow(name string, seconds float64, rate, rates map[string]float64) row {
-	out := row{Name: name}
-	out.add("ms", 1e3*seconds)
+func partRow(l timed, card map[string]float64) row {
+	out := row{Name: l.name}
+	out.add("ms", 1e3*l.seconds)
 	needed := 0.0
-	for unit, v := range rate {
-		if rates[unit] > 0 {
-			needed = max(needed, seconds*v/rates[unit])
+	for unit, v := range l.reached {
+		if card[unit] > 0 {
+			needed = max(needed, l.seconds*v/card[unit])
 		}
 	}
 	if needed > 0 {
 		out.add("needed ms", 1e3*needed)
-		out.add("share", needed/seconds)
+		out.add("share", needed/l.seconds)
 	}
-	for _, unit := range []string{"GFLOP/s", "GB/s"} {
-		if v, ok := rate[unit]; ok {
+	for _, unit := range units {
+		if v, ok := l.reached[unit]; ok {
 			out.add(unit, v)
 		}
 	}

@@ -40,13 +40,9 @@ func (s *session) peerJobs() ([]job, error) {
 }
 
 func (s *session) peerJob(stage int, name, rank, dtype, peers string, steps, lossSteps int) job {
-	j := job{name: name, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
+	return job{name: name, skip: s.noPeer, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
 		"-ranks=" + rank, "-dtype=" + dtype, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
 		"-turns=step", "-device=" + s.device, "-out=" + s.folder(stage, name)}}
-	if s.standIn {
-		j.skip = "the stand-in computes nothing that could be compared with the peer"
-	}
-	return j
 }
 
 // config is the model's config.json: the peer makes weights of its own by hash.

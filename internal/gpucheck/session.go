@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +26,7 @@ type session struct {
 	torch      string // that the bundle is built against; "" in a checkout
 	check      string // what check printed
 	deviceName string // as check prints it
+	noPeer     string // the reason why the peer cannot run
 }
 
 // stage is a group of child processes with one question.
@@ -89,7 +92,24 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	s.check = string(b)
+	if slices.Contains(s.stages, 3) || slices.Contains(s.stages, 5) {
+		s.noPeer = s.lookForPeer(ctx)
+	}
 	return s.chooseDevice()
+}
+
+// lookForPeer returns the reason why there is no peer to compare with, or "".
+func (s *session) lookForPeer(ctx context.Context) string {
+	if s.standIn {
+		return "the stand-in computes nothing that could be compared with the peer"
+	}
+	log := filepath.Join(s.out, "peer.txt")
+	_, err := process.Command{What: "peer", Argv: []string{s.path("bin/peer"), "-check"}, Dir: s.out, Log: log}.Run(ctx)
+	if err == nil {
+		return ""
+	}
+	b, _ := os.ReadFile(log)
+	return strings.TrimSpace(cmp.Or(string(b), err.Error()))
 }
 
 // env is of a child whose files lie in dir.
@@ -228,7 +248,7 @@ func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Durat
 		Grace: 3 * time.Second}.Run(limited)
 	it.Seconds = time.Since(began).Seconds()
 	if err != nil {
-		it.Error = err.Error()
+		it.Error = strings.TrimPrefix(err.Error(), j.name+": ")
 	}
 	var readErr error
 	if it.Rows, readErr = j.read(log); readErr != nil && it.Error == "" {

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,7 +35,11 @@ func (s *session) bench(benchmark string, times int, more ...string) []string {
 // speedJobs are a process for each precision with graphs and without, each with all ranks.
 func (s *session) speedJobs() ([]job, error) {
 	var jobs []job
-	for _, graphs := range []string{"auto", "off"} { // auto is on where they work, and says why where not
+	on := "auto" // on where they work, and the reason where not
+	if !s.cuda() {
+		on = "on" // rounds rows up as graphs would have them
+	}
+	for _, graphs := range []string{on, "off"} {
 		for _, p := range s.precisions() {
 			name := p.name + " graphs"
 			if graphs == "off" {
@@ -52,11 +52,11 @@ func (s *session) speedJobs() ([]job, error) {
 }
 
 // benchJob trains all ranks. Records go to the job's folder; what the stand-in ran goes to its report, which is no result.
-func (s *session) benchJob(stage int, name string, steps int, read func(*training) row, flags ...string) job {
+func (s *session) benchJob(stage int, name string, steps int, read func(fakecuda.Run) row, flags ...string) job {
 	out := s.folder(stage, name)
 	report := filepath.Join(out, "standin.json")
 	argv := append(s.bench("Rank", steps, "-ranks="+s.ranks, "-device="+s.device, "-out="+out), flags...)
-	return job{name: name, argv: argv, env: []string{reportVariable + "=" + report}, read: func(string) ([]row, error) {
+	return job{name: name, argv: argv, env: []string{fakecuda.ReportVariable + "=" + report}, read: func(string) ([]row, error) {
 		runs, err := readRuns(out, report)
 		var rows []row
 		for _, r := range runs {
@@ -66,52 +66,29 @@ func (s *session) benchJob(stage int, name string, steps int, read func(*trainin
 	}}
 }
 
-// reportVariable names the file that the benchmark appends its runs on the stand-in to.
-const reportVariable = "LORABENCH_STANDIN_REPORT"
-
-// training is one run as the benchmark wrote it.
-type training struct {
-	Record     *record.Record
-	Start, End fakecuda.Counters // of the stand-in, when its clock was started and when it was stopped
+// readRuns reads the records in a folder, or the report where the stand-in ran.
+func readRuns(dir, report string) ([]fakecuda.Run, error) {
+	if _, err := os.Stat(report); err == nil {
+		return fakecuda.ReadRuns(report)
+	}
+	records, err := record.ReadDir(dir)
+	var runs []fakecuda.Run
+	for _, r := range records {
+		runs = append(runs, fakecuda.Run{Record: r})
+	}
+	return runs, err
 }
 
-// standIn reports whether nothing was computed, so that neither time nor loss is a result.
-func (r *training) standIn() bool { return strings.Contains(r.Record.Machine.GPU, "(stand-in)") }
-
-// readRuns reads the records in a folder, or the report where the stand-in ran.
-func readRuns(dir, report string) (runs []*training, err error) {
-	f, err := os.Open(report)
-	if errors.Is(err, fs.ErrNotExist) {
-		records, err := record.ReadDir(dir)
-		for _, r := range records {
-			runs = append(runs, &training{Record: r})
-		}
-		return runs, err
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		r := &training{}
-		if err := json.Unmarshal(lines.Bytes(), r); err != nil {
-			return runs, fmt.Errorf("%s: %w", report, err)
-		}
-		if r.Record == nil {
-			return runs, fmt.Errorf("%s: a line has no record", report)
-		}
-		runs = append(runs, r)
-	}
-	return runs, lines.Err()
+// computed reports whether a run's time and losses are results: those of the stand-in are not.
+func computed(r fakecuda.Run) bool {
+	return !strings.HasSuffix(r.Record.Machine.GPU, "(stand-in)") && !strings.Contains(r.Record.Machine.GPU, "(stand-in) ")
 }
 
 // speedRow is a run's speed and memory.
-func speedRow(r *training) row {
+func speedRow(r fakecuda.Run) row {
 	rec := r.Record
 	out := row{Name: rec.Name}
-	if !r.standIn() {
+	if computed(r) {
 		out.add("samples/s", rec.SamplesPerSecond)
 		out.add("step ms", 1e3/rec.StepsPerSecond)
 	}

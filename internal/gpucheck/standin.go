@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -39,7 +38,7 @@ func (s *session) standInJobs() ([]job, error) {
 			return nil, err
 		}
 		report := filepath.Join(out, "standin.json")
-		j.env = append(env, reportVariable+"="+report)
+		j.env = append(env, fakecuda.ReportVariable+"="+report)
 		for k := range j.argv {
 			j.argv[k] = strings.Replace(j.argv[k], card, out, 1)
 		}
@@ -48,7 +47,7 @@ func (s *session) standInJobs() ([]job, error) {
 			onCard, _ := readRuns(card, filepath.Join(card, "standin.json")) // none is a column of its own less
 			var rows []row
 			for _, r := range runs {
-				rows = append(rows, standInRow(r, find(onCard, r.Record.Name)))
+				rows = append(rows, standInRow(r, peakOf(onCard, r.Record.Name)))
 			}
 			return rows, err
 		}
@@ -64,37 +63,33 @@ func (s *session) otherCUDA() string {
 	return "the stand-in is built for torch " + s.torch + ", and this machine has another build"
 }
 
-func find(runs []*training, name string) *training {
+// peakOf is the memory of the run of that name; none where the card did not have it.
+func peakOf(runs []fakecuda.Run, name string) (p record.Peak) {
 	for _, r := range runs {
 		if r.Record.Name == name {
-			return r
+			p = r.Record.PeakMemory
 		}
 	}
-	return nil
+	return p
 }
 
 // standInRow has a run's peaks beside the card's, and what it gave the card to do in a step.
-func standInRow(r, card *training) row {
+func standInRow(r fakecuda.Run, card record.Peak) row {
 	out := row{Name: r.Record.Name}
-	var beside record.Peak
-	if card != nil {
-		beside = card.Record.PeakMemory
-	}
 	for _, m := range []struct {
 		name        string
 		mine, cards *int64
-	}{{"allocated", r.Record.PeakMemory.GPUAllocated, beside.GPUAllocated}, {"reserved", r.Record.PeakMemory.GPUReserved, beside.GPUReserved}} {
+	}{{"allocated", r.Record.PeakMemory.GPUAllocated, card.GPUAllocated}, {"reserved", r.Record.PeakMemory.GPUReserved, card.GPUReserved}} {
 		if m.mine == nil {
 			continue
 		}
 		out.add(m.name+" GiB", gib(*m.mine))
 		if m.cards != nil {
 			out.add("card's "+m.name, gib(*m.cards))
-			out.Figures = append(out.Figures, figure{Column: m.name + " off by",
-				Text: fmt.Sprintf("%+.2f %%", 100*float64(*m.mine-*m.cards)/float64(*m.cards))})
+			out.add(m.name+" off by %", 100*float64(*m.mine-*m.cards)/float64(*m.cards))
 		}
 	}
-	did, steps := r.End.Sub(r.Start), float64(r.Record.GlobalStep)
+	did, steps := r.Steps, float64(r.Record.GlobalStep)
 	out.add("kernels/step", float64(did.Kernels().Direct)/steps)
 	out.add("products/step", float64(did.Products().Direct)/steps)
 	out.add("graphs/step", float64(did.GraphLaunches())/steps)

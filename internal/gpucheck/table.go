@@ -79,12 +79,26 @@ func (r *result) print(w io.Writer) error {
 			return err
 		}
 	}
-	for _, it := range r.Items {
-		if it.Error != "" {
-			fmt.Fprintf(w, "   %s: %s\n", it.Name, strings.TrimSpace(it.Error))
-		}
-	}
+	r.errors(w)
 	return nil
+}
+
+// errors prints each error once, after the names of all runs that have it.
+func (r *result) errors(w io.Writer) {
+	names := map[string][]string{}
+	var order []string
+	for _, it := range r.Items {
+		if it.Error == "" {
+			continue
+		}
+		if names[it.Error] == nil {
+			order = append(order, it.Error)
+		}
+		names[it.Error] = append(names[it.Error], it.Name)
+	}
+	for _, e := range order {
+		fmt.Fprintf(w, "   %s: %s\n", strings.Join(names[e], ", "), strings.TrimSpace(e))
+	}
 }
 
 // String shows four digits, and the interval where there is one.
