@@ -12,7 +12,7 @@ BASE       ?=
 GATEFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate baseline peer bundle test lint fuzz clean
+.PHONY: help setup bench report selftest gate baseline peer test lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,11 +48,12 @@ gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, 
 baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
 	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)
 
-peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
-	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
-
+.PHONY: bundle
 bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtorch alone, such as one with a GPU
 	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
+
+peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
+	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
 
 test: setup lint ## run every test, with gofmt, vet and staticcheck
 	@$(GO) test -count=1 -timeout=60m ./...

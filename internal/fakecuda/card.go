@@ -21,7 +21,7 @@ func (c Card) Env(dir string) []string {
 	env := []string{
 		"LD_PRELOAD=" + strings.Join(libs, ":"),
 		"LORABENCH_DRIVER=" + filepath.Join(dir, driverFile),
-		"FAKECUDA_COUNTERS=" + c.Counters,
+		countersVariable + "=" + c.Counters,
 		"FAKECUDA_MEMORY=" + strconv.FormatInt(c.Memory, 10),
 		"FAKECUDA_FAIL_MALLOC=" + strconv.Itoa(c.FailMalloc),
 		"FAKECUDA_NORMS=0",

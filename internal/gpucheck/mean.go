@@ -18,25 +18,36 @@ func meanOf(v []float64) mean {
 	return mean{value: m, err: sd / math.Sqrt(float64(len(v))), df: float64(len(v) - 1)}
 }
 
-// ratio is a over b, independent of each other, by the delta method; Welch's degrees of freedom.
-func ratio(a, b mean) mean {
-	ra, rb := square(a.err/a.value), square(b.err/b.value)
-	r := a.value / b.value
-	return mean{value: r, err: r * math.Sqrt(ra+rb), df: square(ra+rb) / (square(ra)/a.df + square(rb)/b.df)}
-}
+// half is half the width of the 95 % interval of Student's t.
+func (m mean) half() float64 { return m.err * distuv.StudentsT{Sigma: 1, Nu: m.df}.Quantile(0.975) }
 
-func square(x float64) float64 { return x * x }
-
-// figure is the estimate times scale with a 95 % interval of Student's t, where two values or more give one.
+// figure is the estimate times scale, with its interval where two values or more give one.
 func (m mean) figure(column string, scale float64) figure {
 	if math.IsNaN(m.value) || math.IsInf(m.value, 0) {
 		return figure{Column: column, Text: "-"}
 	}
 	f := figure{Column: column, Value: scale * m.value}
 	if m.df >= 1 && !math.IsNaN(m.err) {
-		half := m.err * distuv.StudentsT{Sigma: 1, Nu: m.df}.Quantile(0.975)
-		low, high := scale*(m.value-half), scale*(m.value+half)
-		f.Low, f.High = &low, &high
+		f.between(scale*(m.value-m.half()), scale*(m.value+m.half()))
 	}
 	return f
 }
+
+// ratio is a over b, independent of each other, with an interval of its logarithm: by the delta method, with Welch's degrees of
+// freedom.
+func ratio(column string, a, b mean) figure {
+	ra, rb := square(a.err/a.value), square(b.err/b.value)
+	log := mean{value: math.Log(a.value / b.value), err: math.Sqrt(ra + rb), df: square(ra+rb) / (square(ra)/a.df + square(rb)/b.df)}
+	f := figure{Column: column, Value: a.value / b.value}
+	if math.IsNaN(f.Value) || math.IsInf(f.Value, 0) {
+		return figure{Column: column, Text: "-"}
+	}
+	if log.df >= 1 {
+		f.between(math.Exp(log.value-log.half()), math.Exp(log.value+log.half()))
+	}
+	return f
+}
+
+func (f *figure) between(low, high float64) { f.Low, f.High = &low, &high }
+
+func square(x float64) float64 { return x * x }

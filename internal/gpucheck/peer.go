@@ -77,7 +77,7 @@ func speedBeside(r peerRow) []row {
 	ours, theirs := meanOf(r.Seconds), meanOf(r.PeerSeconds)
 	out.add("samples/s", r.Samples)
 	out.add("peer's", r.PeerSamples)
-	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), ratio(theirs, ours).figure("times as fast", 1))
+	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), ratio("times as fast", theirs, ours))
 	out.add("peak GiB", gib(r.Memory))
 	out.add("peer's peak", gib(r.PeerMemory))
 	out.add("loss difference", r.LossDifference)

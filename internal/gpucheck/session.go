@@ -196,11 +196,9 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 	if err != nil {
 		return 0, fmt.Errorf("stage %d: %w", st.n, err)
 	}
+	jobs = slices.DeleteFunc(jobs, func(j job) bool { return r.done(j.name) && !s.again })
 	end := time.Now().Add(limit)
 	for i, j := range jobs {
-		if r.done(j.name) && !s.again {
-			continue
-		}
 		left := time.Until(end)
 		it := s.runJob(ctx, st, j, min(left, 2*left/time.Duration(len(jobs)-i)))
 		if ctx.Err() != nil {
