@@ -24,14 +24,14 @@ type peerRow struct {
 	PeerLoss       []float64 `json:"peer_step_loss"`
 }
 
-// peerJobs are a process for each rank and precision, the first rank first: one that is ended at its limit leaves nothing. Stock
-// computes in float32 whatever lorabench does.
+// peerJobs are a process for each rank, peer and precision, by worth: time ends before they do. Stock computes in float32 whatever
+// lorabench does.
 func (s *session) peerJobs() ([]job, error) {
 	var jobs []job
 	for _, rank := range strings.Split(s.ranks, ",") {
-		for _, p := range []struct{ dtype, peers string }{{"float32", "stock,tuned"}, {"bf16", "tuned"}} {
-			name := fmt.Sprintf("rank=%s %s", rank, p.dtype)
-			j := s.peerJob(3, name, rank, p.dtype, p.peers, s.steps, min(s.steps, 3))
+		for _, p := range []struct{ peer, dtype string }{{"stock", "float32"}, {"tuned", "bf16"}, {"tuned", "float32"}} {
+			name := fmt.Sprintf("rank=%s %s %s", rank, p.peer, p.dtype)
+			j := s.peerJob(3, name, rank, p.dtype, p.peer, s.steps, min(s.steps, 3))
 			j.read = s.readPeer(3, name, speedBeside)
 			jobs = append(jobs, j)
 		}
@@ -40,7 +40,7 @@ func (s *session) peerJobs() ([]job, error) {
 }
 
 func (s *session) peerJob(stage int, name, rank, dtype, peers string, steps, lossSteps int) job {
-	return job{name: name, skip: s.noPeer, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
+	return job{name: name, skip: s.noPeer, all: true, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
 		"-ranks=" + rank, "-dtype=" + dtype, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
 		"-turns=step", "-device=" + s.device, "-out=" + s.folder(stage, name)}}
 }

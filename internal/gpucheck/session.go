@@ -47,6 +47,7 @@ type job struct {
 	env  []string
 	read func(log string) ([]row, error)
 	skip string // the reason for not running it
+	all  bool   // it leaves nothing unless it ends, so that it may have all of the stage's time
 }
 
 func stages() []stage {
@@ -199,8 +200,11 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 	jobs = slices.DeleteFunc(jobs, func(j job) bool { return r.done(j.name) && !s.again })
 	end := time.Now().Add(limit)
 	for i, j := range jobs {
-		left := time.Until(end)
-		it := s.runJob(ctx, st, j, min(left, 2*left/time.Duration(len(jobs)-i)))
+		limit := time.Until(end)
+		if !j.all { // one that hangs has at most twice its share: the others are to have theirs
+			limit = min(limit, 2*limit/time.Duration(len(jobs)-i))
+		}
+		it := s.runJob(ctx, st, j, limit)
 		if ctx.Err() != nil {
 			return 0, errors.New("interrupted")
 		}
@@ -214,7 +218,7 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 	return failed, nil
 }
 
-// runJob runs one child within its limit. One that hangs has at most twice its share: the others are to have theirs.
+// runJob runs one child within its limit.
 func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Duration) item {
 	it := item{Name: j.name, Command: s.shown(j.argv), Started: time.Now().UTC().Truncate(time.Second)}
 	switch {

@@ -97,8 +97,18 @@ func (r *result) errors(w io.Writer) {
 		names[it.Error] = append(names[it.Error], it.Name)
 	}
 	for _, e := range order {
-		fmt.Fprintf(w, "   %s: %s\n", strings.Join(names[e], ", "), strings.TrimSpace(e))
+		fmt.Fprintf(w, "   %s: %s\n", strings.Join(names[e], ", "), brief(e))
 	}
+}
+
+// brief is an error's first line and the last ones of what the program printed; its log has the others.
+func brief(e string) string {
+	const last = 5
+	lines := strings.Split(strings.TrimSpace(e), "\n")
+	if len(lines) > last+1 {
+		lines = append(lines[:1:1], lines[len(lines)-last:]...)
+	}
+	return strings.Join(lines, "\n   ")
 }
 
 // String shows four digits, and the interval where there is one.
