@@ -12,7 +12,7 @@ BASE       ?=
 GATEFLAGS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate baseline peer test lint fuzz clean
+.PHONY: help setup bench report selftest gate baseline peer test race lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,17 @@ bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtor
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
 
-test: setup lint ## run every test, with gofmt, vet and staticcheck
+test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...
+
+# The packages that start goroutines and do without libtorch. With -race, gotch's C++ and internal/torch's would be compiled
+# once more, for minutes, and their goroutine is internal/torch/thread's. Of internal/setup, two set-ups at once and an
+# installation are enough: its other tests start processes, one after the other, for a minute and more.
+RACE := ./data/... ./internal/progress ./internal/relay ./internal/torch/thread ./internal/watchdog ./bench/gate/history ./bench/gate/turns
+
+race: setup ## run the tests of packages with goroutines under the race detector
+	@$(GO) test -race -count=1 $(RACE)
+	@$(GO) test -race -count=1 -run='TwoAtOnce|WaitsForAnother|InstallsOnABareMachine' ./internal/setup
 
 lint: setup
 	@test -z "$$(gofmt -l .)" || { echo "gofmt -w these files:"; gofmt -l .; exit 1; }

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"lorabench/bench/report"
 	"lorabench/internal/progress"
 	"lorabench/internal/relay"
+	"lorabench/internal/watchdog"
 )
 
 var (
@@ -116,11 +115,14 @@ func BenchmarkRank(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			if work.StandIn() {
+				b.Skip("no result: a stand-in device computes nothing")
+			}
 			for _, m := range rec.Metrics() {
 				b.ReportMetric(m.Value, m.Unit)
 			}
 			if rec.GraphsFailed != "" {
-				b.Logf("CUDA graphs: fell back to eager execution after %d graphs: %s", rec.Graphs, rec.GraphsFailed)
+				b.Logf("ran without CUDA graphs: %s", rec.GraphsFailed)
 			}
 			for _, o := range rec.Others {
 				b.Logf("process %d (%s) held %d MiB of the GPU too: figures of speed are not this run's alone", o.PID, o.Name, o.Bytes>>20)
@@ -153,11 +155,17 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		return nil, err
 	}
 	defer r.Close()
-	alive := watch(*stepTime)
-	defer alive.stop()
+	alive := watchdog.Watch(*stepTime, stuck)
+	defer alive.Stop()
 	bar := progress.Open(arm.Name, seed, work.Steps)
 	defer bar.Close()
 	var failed error
+	var door door
+	if work.StandIn() {
+		if door, failed = openDoor(); failed != nil {
+			return nil, failed
+		}
+	}
 	r.Begin()
 	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
 	for b.Loop() {
@@ -174,16 +182,19 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		}
 		if failed == nil && baton.Due() && !r.Done() {
 			b.StopTimer()
-			alive.rest() // a step of the other side is no step of this one
+			alive.Rest() // a step of the other side is no step of this one
 			failed = r.Wait(baton)
-			alive.beat()
+			alive.Beat()
 			b.StartTimer()
 		}
 		bar.Step(r.Loss())
-		alive.beat()
+		alive.Beat()
 	}
 	if err := r.End(); failed == nil {
 		failed = err
+	}
+	if failed == nil {
+		failed = door.ended()
 	}
 	bar.Close()
 	if failed == nil && work.Snapshot {
@@ -192,39 +203,16 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	if failed != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w: no result", arm.Name, seed, failed)
 	}
-	return r.Record()
+	rec, err := r.Record()
+	if err == nil {
+		err = door.record(rec)
+	}
+	return rec, err
 }
 
-// watchdog ends the process when nothing has happened for too long.
-type watchdog struct {
-	last atomic.Int64
-	done chan struct{}
+// stuck ends the process when no step has ended for too long.
+func stuck() {
+	fmt.Fprintf(os.Stderr, "lorabench: no step ended for %v (-step-timeout)\n", *stepTime)
+	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
+	os.Exit(3)
 }
-
-func watch(limit time.Duration) *watchdog {
-	w := &watchdog{done: make(chan struct{})}
-	w.beat()
-	go func() {
-		tick := time.NewTicker(limit/10 + time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-w.done:
-				return
-			case <-tick.C:
-				if time.Since(time.Unix(0, w.last.Load())) > limit {
-					fmt.Fprintf(os.Stderr, "lorabench: no step ended for %v (-step-timeout)\n", limit)
-					_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-					os.Exit(3)
-				}
-			}
-		}
-	}()
-	return w
-}
-
-func (w *watchdog) beat() { w.last.Store(time.Now().UnixNano()) }
-
-// rest is until the next beat.
-func (w *watchdog) rest() { w.last.Store(math.MaxInt64) }
-func (w *watchdog) stop() { close(w.done) }

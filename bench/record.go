@@ -25,9 +25,9 @@ func (r *Run) record(log []lora.Step) *record.Record {
 	for _, pid := range slices.Sorted(maps.Keys(r.others)) {
 		rec.Others = append(rec.Others, r.others[pid])
 	}
-	n, failed := r.trainer.Graphs()
-	if rec.Graphs = n; failed != nil {
-		rec.GraphsFailed = failed.Error()
+	g := r.trainer.Graphs()
+	if rec.Graphs, rec.GraphsBytes = g.N, g.Outside; g.Failed != nil {
+		rec.GraphsFailed = g.Failed.Error()
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate, Tokens: r.tokens[i]})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/perf/benchfmt"
@@ -53,7 +54,7 @@ func NewResults(dir string, lines [][2]string) *Results {
 
 // Add appends a run's result and writes the file anew, whole.
 func (r *Results) Add(name string, rec *record.Record) error {
-	res := &benchfmt.Result{Config: r.config, Name: benchfmt.Name(name), Iters: rec.GlobalStep}
+	res := &benchfmt.Result{Config: r.configOf(rec), Name: benchfmt.Name(name), Iters: rec.GlobalStep}
 	for _, m := range rec.Metrics() {
 		// benchfmt keeps values in base units and remembers what was written.
 		v, unit := benchunit.Tidy(m.Value, m.Unit)
@@ -72,6 +73,22 @@ func (r *Results) Add(name string, rec *record.Record) error {
 		}
 		return nil
 	})
+}
+
+// configOf returns the configuration of a run's result: why it had no CUDA graphs is in its note.
+func (r *Results) configOf(rec *record.Record) []benchfmt.Config {
+	if rec.GraphsFailed == "" {
+		return r.config
+	}
+	note := benchfmt.Config{Key: "note", Value: []byte(rec.Name + " ran without CUDA graphs: " + rec.GraphsFailed), File: true}
+	config := slices.Clone(r.config)
+	i := slices.IndexFunc(config, func(c benchfmt.Config) bool { return c.Key == note.Key })
+	if i < 0 {
+		return append(config, note)
+	}
+	note.Value = fmt.Appendf(nil, "%s; %s", config[i].Value, note.Value)
+	config[i] = note
+	return config
 }
 
 // Name is a run's benchmark name as go test prints it, with GOMAXPROCS' suffix.

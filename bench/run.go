@@ -65,9 +65,7 @@ func (r *Run) prepare() error {
 	}
 	var err error
 	o := lora.DefaultOptions(lora.Schedule{LR: r.LR, Steps: w.Steps})
-	if o.RowTokens = w.RowTokens; w.Graphs == "on" {
-		o.Graphs = w.MaxLength
-	}
+	o.RowTokens, o.Graphs, o.GraphsRequired = w.RowTokens, w.Graphs == "on", w.GraphsRequired
 	if r.trainer, err = lora.NewTrainer(r.model, r.params, o); err != nil {
 		return err
 	}
@@ -101,6 +99,9 @@ func (r *Run) prepare() error {
 // its memory. On CUDA two steps more load kernels and grow the allocator's cache.
 func (r *Run) warmUp() (err error) {
 	w := r.work
+	if err := w.device.WarmProducts(); err != nil {
+		return err
+	}
 	if r.probe, err = watchMemory(w.device, r.model); err != nil {
 		return err
 	}
@@ -116,12 +117,19 @@ func (r *Run) warmUp() (err error) {
 		for i := range micros {
 			micros[i] = loader.Next()
 		}
-		if n := r.trainer.Largest(micros); n > most {
+		n, err := r.trainer.Largest(micros)
+		if err != nil {
+			return err
+		}
+		if n > most {
 			most, largest = n, micros
 		}
 		if err := r.trainer.Prepare(micros); err != nil {
-			return fmt.Errorf("preparing CUDA graphs: %w", err)
+			return err
 		}
+	}
+	if err := r.trainer.Record(); err != nil {
+		return err
 	}
 	if err := r.rewind(); err != nil {
 		return err
@@ -234,6 +242,9 @@ func (r *Run) Record() (*record.Record, error) {
 		return nil, err
 	}
 	for i, s := range log {
+		if r.work.StandIn() {
+			break
+		}
 		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
 			return nil, fmt.Errorf("%s, seed %d: step %d has loss %v and gradient norm %v: the training diverged; lower -lr or -alpha", r.Name, r.Seed, i+1, s.Loss, s.GradNorm)
 		}

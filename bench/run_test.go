@@ -170,6 +170,25 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 	require.Len(t, entries, 3, "no half-written file is left")
 }
 
+// TestWhyThereWereNoGraphsIsInTheResult: beside a note that was there, and not with the runs that had graphs.
+func TestWhyThereWereNoGraphsIsInTheResult(t *testing.T) {
+	dir := t.TempDir()
+	results := NewResults(dir, [][2]string{{"note", "small"}})
+	for _, failed := range []string{"", "out of memory", ""} {
+		require.NoError(t, results.Add(Name("rank=8", 1), &record.Record{Name: "rank=8", GlobalStep: 1, GraphsFailed: failed}))
+	}
+	f, err := os.Open(filepath.Join(dir, "bench.txt"))
+	require.NoError(t, err)
+	defer f.Close()
+	var notes []string
+	for r := benchfmt.NewReader(f, "bench.txt"); r.Scan(); {
+		if x, ok := r.Result().(*benchfmt.Result); ok {
+			notes = append(notes, x.GetConfig("note"))
+		}
+	}
+	require.Equal(t, []string{"small", "small; rank=8 ran without CUDA graphs: out of memory", "small"}, notes)
+}
+
 func TestPreamble(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Preamble(&b, [][2]string{{"model", "testdata/small"}, {"cpu", "left to go test"}, {"recipe", "reported"}}))

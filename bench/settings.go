@@ -36,6 +36,8 @@ type Settings struct {
 	Alphas  []string // numbers, multiples of the rank such as 2r, and sqrt
 	LRs     []float64
 	Modules [][]string // target_modules
+	// GraphsRequired makes a failure to record CUDA graphs end the run: -graphs=on was asked for by name.
+	GraphsRequired bool
 	// Snapshot writes PyTorch's memory snapshot of each run beside its record.
 	Snapshot bool
 }
@@ -100,6 +102,8 @@ func (s Settings) Complete(steps int) (Settings, error) {
 		return s, fmt.Errorf("-tf32 is for CUDA devices, -device is %s", s.Device)
 	case s.Snapshot && (!cuda || s.Out == ""):
 		return s, fmt.Errorf("-memory-snapshot is of CUDA's allocator and is written to -out: -device is %s and -out %q", s.Device, s.Out)
+	case s.Graphs == "on":
+		s.GraphsRequired = true
 	case s.Graphs == "auto" && cuda:
 		s.Graphs = "on"
 	case s.Graphs == "auto":

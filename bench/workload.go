@@ -171,3 +171,6 @@ func shown(path string) string {
 	}
 	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
 }
+
+// StandIn says whether the device is internal/fakecuda's, on which nothing becomes a result.
+func (w *Workload) StandIn() bool { return w.device.StandIn() }

@@ -86,6 +86,16 @@ func (m *Micro) Tokens() int { return len(m.IDs) }
 // Padded is B x Longest, the tokens that a trainer computes which pads each sequence to the longest.
 func (m *Micro) Padded() int { return len(m.Records) * m.Longest }
 
+// CheckLabels refuses a micro-batch without a label: the mean over its labels, which the Trainer takes, would be
+// NaN and poison the run.
+func (m *Micro) CheckLabels() error {
+	if len(m.At) > 0 {
+		return nil
+	}
+	return fmt.Errorf("records %v: a micro-batch without any label: with loss on the answer only, "+
+		"-max-length cuts every answer of it away; raise -max-length or -batch", m.Records)
+}
+
 // Loader deals samples out in micro-batches.
 type Loader struct {
 	samples []Sample

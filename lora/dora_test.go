@@ -6,8 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/checkpoint"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/torch/torchtest"
 	"lorabench/opt"
 )
 
@@ -16,30 +18,30 @@ const (
 	tokens, ins, outs, rank = 5, 4, 3, 2
 )
 
-func drawn(s *torch.Scope, d torch.DType, shape ...int64) *torch.Tensor {
-	x := s.Empty(torch.Float64, torch.CPU, shape...)
+func drawn(s *torch.Scope, on torch.Device, d torch.DType, shape ...int64) *torch.Tensor {
+	x := s.Empty(torch.Float64, on, shape...)
 	torch.NormalIn(x, 0, 1)
 	return s.Cast(x, d)
 }
 
 // someDoRA is a group whose layers at the given places are adapted, with weights of type base and the
 // adapter in type d, and the A's as one matrix with their gradients. The last layer has no bias.
-func someDoRA(s *torch.Scope, at []int, dropout float64, base, d torch.DType) (g dora, flatA, flatG *torch.Tensor) {
+func someDoRA(s *torch.Scope, on torch.Device, at []int, dropout float64, base, d torch.DType) (g dora, flatA, flatG *torch.Tensor) {
 	n := int64(len(at))
-	flatA, flatG = drawn(s, d, n*rank, ins), s.Zeros(d, torch.CPU, n*rank, ins)
+	flatA, flatG = drawn(s, on, d, n*rank, ins), s.Zeros(d, on, n*rank, ins)
 	g = dora{&group{config: &Config{R: rank, LoraAlpha: 3, LoraDropout: dropout, UseDoRA: true}, layers: &opt.Group{}}}
 	for i := range 3 {
-		l := &opt.Linear{Name: fmt.Sprint(i), In: ins, Out: outs, Weight: drawn(s, base, outs, ins)}
+		l := &opt.Linear{Name: fmt.Sprint(i), In: ins, Out: outs, Weight: drawn(s, on, base, outs, ins)}
 		if i < 2 {
-			l.Bias = drawn(s, base, outs)
+			l.Bias = drawn(s, on, base, outs)
 		}
 		g.layers.Linears = append(g.layers.Linears, l)
 	}
 	for i, at := range at {
 		g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at,
 			a: s.Narrow(flatA, 0, int64(i)*rank, rank), aGrad: s.Narrow(flatG, 0, int64(i)*rank, rank),
-			b: drawn(s, d, outs, rank), bGrad: s.Zeros(d, torch.CPU, outs, rank),
-			m: drawn(s, d, outs), mGrad: s.Zeros(d, torch.CPU, outs)})
+			b: drawn(s, on, d, outs, rank), bGrad: s.Zeros(d, on, outs, rank),
+			m: drawn(s, on, d, outs), mGrad: s.Zeros(d, on, outs)})
 	}
 	return g, flatA, flatG
 }
@@ -62,7 +64,9 @@ func frozenBackward(s *torch.Scope, g *opt.Group, dy *torch.Tensor) (dx *torch.T
 
 // TestDoRAIsTheDerivative compares DoRA's gradients with finite differences in float64. The norms of V are
 // constants to them: while A or B moves, m moves so that m / |V| stays as it is.
-func TestDoRAIsTheDerivative(t *testing.T) {
+func TestDoRAIsTheDerivative(t *testing.T) { devices.Each(t, testDoRAIsTheDerivative) }
+
+func testDoRAIsTheDerivative(t *testing.T, on torch.Device) {
 	for _, c := range []struct {
 		why     string
 		at      []int
@@ -76,8 +80,8 @@ func TestDoRAIsTheDerivative(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			require.NoError(t, torch.Run(func(s *torch.Scope) error {
 				require.NoError(t, torch.Seed(1))
-				g, flatA, flatG := someDoRA(s, c.at, c.dropout, torch.Float64, torch.Float64)
-				x, dy := drawn(s, torch.Float64, tokens, ins), drawn(s, torch.Float64, tokens, 3*outs)
+				g, flatA, flatG := someDoRA(s, on, c.at, c.dropout, torch.Float64, torch.Float64)
+				x, dy := drawn(s, on, torch.Float64, tokens, ins), drawn(s, on, torch.Float64, tokens, 3*outs)
 				var scales []*torch.Tensor
 				for _, p := range g.pairs {
 					_, _, scale := p.direction(s, g.config.Scaling())
@@ -141,12 +145,17 @@ func TestDoRAIsTheDerivative(t *testing.T) {
 // TestDoRAWithDropoutAgreesWithPEFT gives q_proj and v_proj of a layer PEFT's masks and compares what they
 // return and their gradients: with dropout, the frozen weight's part of the difference is of dropout(x), too.
 func TestDoRAWithDropoutAgreesWithPEFT(t *testing.T) {
+	devices.Each(t, testDoRAWithDropoutAgreesWithPEFT)
+}
+
+func testDoRAWithDropoutAgreesWithPEFT(t *testing.T, on torch.Device) {
 	const dir = "../testdata/parity/post"
+	within := func(cpu float64) float64 { return torchtest.Within(on, torchtest.Pass, cpu) }
 	f := fixture.Open(t, dir+"/dora.safetensors")
 	scope := torch.NewScope()
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		m, _, err := opt.Load(scope, dir, torch.Float32, torch.CPU)
+		m, _, err := opt.Load(scope, dir, torch.Float32, on)
 		require.NoError(t, err)
 		a, err := Load(m, dir+"/dora")
 		require.NoError(t, err)
@@ -155,15 +164,11 @@ func TestDoRAWithDropoutAgreesWithPEFT(t *testing.T) {
 		g := a.groups[0].adapter()
 		layers := a.groups[0].layers
 		read := func(name string, shape ...int64) *torch.Tensor {
-			return s.FromFloats(fixture.Floats(t, f, "dropout."+name), shape...)
+			return s.To(s.FromFloats(fixture.Floats(t, f, "dropout."+name), shape...), torch.Float32, on)
 		}
 		x, _, err := f.Tensor("dropout.mask")
 		require.NoError(t, err)
-		bits := make([]byte, (len(x.Data)+7)/8)
-		for i, keep := range x.Data {
-			bits[i/8] |= keep << (i % 8)
-		}
-		k := opt.Kept{Drawn: s.FromBytes(bits, torch.UInt8, int64(len(bits)))}
+		k := opt.Kept{Drawn: maskOf(s, on, x)}
 
 		in, dys := read("x", 7, 32), read("dy", 2, 7, 32)
 		y := frozen(s, layers, in)
@@ -171,31 +176,47 @@ func TestDoRAWithDropoutAgreesWithPEFT(t *testing.T) {
 		g.Forward(s, in, y, true, &k)
 		want := fixture.Floats(t, f, "dropout.y")
 		for i, at := range []int{0, 2} {
-			require.Less(t, fixture.Largest(t, s.Floats(layers.Part(s, y, at)), want[i*7*32:(i+1)*7*32]), 1e-5)
+			require.Less(t, fixture.Largest(t, s.Floats(layers.Part(s, y, at)), want[i*7*32:(i+1)*7*32]), within(1e-5))
 		}
 		require.Equal(t, key, s.Floats(layers.Part(s, y, 1)), "k_proj has no adapter")
 
-		dy := s.Zeros(torch.Float32, torch.CPU, 7, 3*32)
+		dy := s.Zeros(torch.Float32, on, 7, 3*32)
 		torch.Copy(layers.Part(s, dy, 0), copyOf(s, dys, 0))
 		torch.Copy(layers.Part(s, dy, 2), copyOf(s, dys, 1))
 		dx := frozenBackward(s, layers, dy)
 		g.Backward(s, in, dy, dx, &k)
-		require.Less(t, fixture.Largest(t, s.Floats(dx), fixture.Floats(t, f, "dropout.dx")), 2e-5)
+		require.Less(t, fixture.Largest(t, s.Floats(dx), fixture.Floats(t, f, "dropout.dx")), within(2e-5))
 		for i, name := range a.Names[:6] {
-			require.Less(t, fixture.Largest(t, s.Floats(a.Gradient(i)), fixture.Floats(t, f, "dropout.grad."+name)), 2e-5, name)
+			require.Less(t, fixture.Largest(t, s.Floats(a.Gradient(i)), fixture.Floats(t, f, "dropout.grad."+name)), within(2e-5), name)
 		}
 		return nil
 	}))
 }
 
+// maskOf is a mask of bytes as Dropout keeps it: bits on a CPU, booleans on CUDA.
+func maskOf(s *torch.Scope, on torch.Device, x checkpoint.Tensor) *torch.Tensor {
+	if on.CUDA() {
+		const boolean = torch.DType(11) // PyTorch's number
+		return s.Cast(s.To(s.FromBytes(x.Data, torch.UInt8, x.Shape...), torch.UInt8, on), boolean)
+	}
+	bits := make([]byte, (len(x.Data)+7)/8)
+	for i, keep := range x.Data {
+		bits[i/8] |= keep << (i % 8)
+	}
+	return s.FromBytes(bits, torch.UInt8, int64(len(bits)))
+}
+
 // TestDoRAOnABFloat16Base computes in float32 what the base has in bfloat16, and rounds once: gradients of
 // the adapter are those over the same weights in float32.
-func TestDoRAOnABFloat16Base(t *testing.T) {
+func TestDoRAOnABFloat16Base(t *testing.T) { devices.Each(t, testDoRAOnABFloat16Base) }
+
+func testDoRAOnABFloat16Base(t *testing.T, on torch.Device) {
+	within := func(cpu float64) float64 { return torchtest.Within(on, torchtest.Pass, cpu) }
 	for _, dropout := range []float64{0, 0.4} {
 		require.NoError(t, torch.Run(func(s *torch.Scope) error {
 			require.NoError(t, torch.Seed(1))
-			half, _, halfG := someDoRA(s, []int{0, 2}, dropout, torch.BFloat16, torch.Float32)
-			x, dy := drawn(s, torch.BFloat16, tokens, ins), drawn(s, torch.BFloat16, tokens, 3*outs)
+			half, _, halfG := someDoRA(s, on, []int{0, 2}, dropout, torch.BFloat16, torch.Float32)
+			x, dy := drawn(s, on, torch.BFloat16, tokens, ins), drawn(s, on, torch.BFloat16, tokens, 3*outs)
 
 			// As it starts, it is the base bit for bit.
 			for _, p := range half.pairs {
@@ -222,11 +243,11 @@ func TestDoRAOnABFloat16Base(t *testing.T) {
 				}
 				wide.layers.Linears = append(wide.layers.Linears, &c)
 			}
-			flat := s.Zeros(torch.Float32, torch.CPU, 2*rank, ins)
+			flat := s.Zeros(torch.Float32, on, 2*rank, ins)
 			for i, p := range half.pairs {
 				wide.pairs = append(wide.pairs, &pair{linear: wide.layers.Linears[p.at], at: p.at, a: p.a, b: p.b, m: p.m,
-					aGrad: s.Narrow(flat, 0, int64(i)*rank, rank), bGrad: s.Zeros(torch.Float32, torch.CPU, outs, rank),
-					mGrad: s.Zeros(torch.Float32, torch.CPU, outs)})
+					aGrad: s.Narrow(flat, 0, int64(i)*rank, rank), bGrad: s.Zeros(torch.Float32, on, outs, rank),
+					mGrad: s.Zeros(torch.Float32, on, outs)})
 			}
 			compute := func(g dora, d torch.DType) (y, dx *torch.Tensor) {
 				require.NoError(t, torch.Seed(2))
@@ -247,10 +268,10 @@ func TestDoRAOnABFloat16Base(t *testing.T) {
 			const rounding = 1.0 / 256 // of bfloat16, relative to the largest value
 			require.Less(t, fixture.Largest(t, s.Floats(y), s.Floats(wantY)), 4*rounding*s.AbsMax(wantY))
 			require.Less(t, fixture.Largest(t, s.Floats(dx), s.Floats(wantDx)), 4*rounding*s.AbsMax(wantDx))
-			require.Less(t, fixture.Largest(t, s.Floats(halfG), s.Floats(flat)), 1e-5)
+			require.Less(t, fixture.Largest(t, s.Floats(halfG), s.Floats(flat)), within(1e-5))
 			for i, p := range half.pairs {
-				require.Less(t, fixture.Largest(t, s.Floats(p.bGrad), s.Floats(wide.pairs[i].bGrad)), 1e-5)
-				require.Less(t, fixture.Largest(t, s.Floats(p.mGrad), s.Floats(wide.pairs[i].mGrad)), 1e-5)
+				require.Less(t, fixture.Largest(t, s.Floats(p.bGrad), s.Floats(wide.pairs[i].bGrad)), within(1e-5))
+				require.Less(t, fixture.Largest(t, s.Floats(p.mGrad), s.Floats(wide.pairs[i].mGrad)), within(1e-5))
 			}
 			return nil
 		}))

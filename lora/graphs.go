@@ -1,7 +1,10 @@
 package lora
 
 import (
+	"cmp"
+	"fmt"
 	"math/bits"
+	"slices"
 
 	"lorabench/data"
 	"lorabench/internal/torch"
@@ -15,13 +18,13 @@ type graphs struct {
 	model   *opt.Model
 	pool    *torch.GraphPool
 	scope   *torch.Scope
-	longest int
-	places  map[opt.Size]*place
-	failed  error // why a capture failed: everything after it runs without graphs
+	buckets map[opt.Size]*bucket
+	failed  error // why rows run without graphs from here on
+	outside int64 // bytes of the device that recording took outside the allocator
 }
 
-// place is one size's room on the device and its graph, once it has one.
-type place struct {
+// bucket holds the fixed tensors of one row size and, once recorded, the graph that reads them.
+type bucket struct {
 	*opt.Fixed
 	graph *torch.Graph
 }
@@ -29,61 +32,132 @@ type place struct {
 // maxGraphs bounds the graphs of one training: each costs the device some megabytes and a moment.
 const maxGraphs = 128
 
-func newGraphs(m *opt.Model, longest int) (*graphs, error) {
-	g := &graphs{model: m, scope: torch.NewScope(), longest: longest, places: map[opt.Size]*place{}}
-	var on torch.Device
-	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
-		return nil, err
-	}
-	var err error
-	g.pool, err = torch.NewGraphPool(on)
+func newGraphs(m *opt.Model) (*graphs, error) {
+	g := &graphs{model: m, scope: torch.NewScope(), buckets: map[opt.Size]*bucket{}}
+	pool, err := torch.NewGraphPool(g.device())
+	g.pool = pool
 	return g, err
 }
 
+func (g *graphs) device() torch.Device {
+	on := torch.CPU
+	_ = torch.Run(func(*torch.Scope) error { on = g.model.Device(); return nil })
+	return on
+}
+
+// close frees the graphs and their tensors.
 func (g *graphs) close() {
 	if g.pool != nil {
 		g.pool.Close()
 	}
 	_ = torch.Run(func(*torch.Scope) error { g.scope.Free(); return nil })
+	g.buckets = nil
+}
+
+// fail frees everything, so that what follows has the memory, and runs without graphs.
+func (g *graphs) fail(why error) {
+	g.failed = why
+	g.close()
+	_ = g.device().EmptyCache()
 }
 
 // gradient is Model.Gradient. The first row of a size runs without a graph, since a capture wants
 // everything loaded; the second is recorded and replayed. It returns the number of tokens computed.
-func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) int {
-	z := roomFor(b)
-	p := g.places[z]
-	if g.failed != nil || p == nil && len(g.places) == maxGraphs || b.Longest > g.longest || b.Labels == 0 {
+func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) (int, error) {
+	p, first := g.bucketOf(b)
+	if p == nil || !p.Fits(b) {
 		g.model.Gradient(s, b, weights, loss)
-		return b.Tokens()
-	}
-	first := p == nil
-	if first {
-		// Nothing that fills a row up is longer than the step between two sizes.
-		p = &place{Fixed: g.model.NewFixed(g.scope, z, max(g.longest, step(z.Tokens)))}
-		g.places[z] = p
+		return b.Tokens(), nil
 	}
 	p.Fill(s, b, weights)
 	if !first && p.graph == nil {
-		watch := g.model.Watch
-		g.model.Watch = nil // a capture takes peaks of its own
-		p.graph, g.failed = g.pool.Capture(func(s *torch.Scope) { g.model.GradientOf(s, &p.Batch, loss) })
-		g.model.Watch = watch
+		if err := g.capture(p, loss); err != nil {
+			return 0, err
+		}
 	}
 	if p.graph == nil {
 		g.model.GradientOf(s, &p.Batch, loss)
-		return z.Tokens
+	} else {
+		p.graph.Replay()
 	}
-	p.graph.Replay()
-	return z.Tokens
+	return p.Room.Tokens, nil
 }
 
-// prepare sees to it that rows of b's size have a graph, unless captures fail or there are too many.
-func (g *graphs) prepare(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
-	for range 2 {
-		if p := g.places[roomFor(b)]; g.failed == nil && (p == nil && len(g.places) < maxGraphs || p != nil && p.graph == nil) {
-			g.gradient(s, b, weights, loss)
+// bucketOf returns the bucket of b's size, and whether it was made now; nil where there are too many.
+func (g *graphs) bucketOf(b *data.Micro) (p *bucket, first bool) {
+	z := roomFor(b)
+	if p := g.buckets[z]; p != nil || g.failed != nil || len(g.buckets) == maxGraphs {
+		return p, false
+	}
+	p = &bucket{Fixed: g.model.NewFixed(g.scope, z)}
+	g.buckets[z] = p
+	return p, true
+}
+
+// capture records the work on a bucket's row. The device must have done it without a graph before.
+func (g *graphs) capture(p *bucket, loss *torch.Tensor) error {
+	p.Seal()
+	watch := g.model.Watch
+	g.model.Watch = nil // a capture takes peaks of its own
+	defer func() { g.model.Watch = watch }()
+	var err error
+	p.graph, err = g.pool.Capture(func(s *torch.Scope) { g.model.GradientOf(s, &p.Batch, loss) })
+	return err
+}
+
+// warm runs a row of b's size without a graph if it is the first of its size; of later ones it notes the
+// longest sequence.
+func (g *graphs) warm(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+	p, first := g.bucketOf(b)
+	if p == nil || !p.Fits(b) {
+		return
+	}
+	if p.Fill(s, b, weights); first {
+		g.model.GradientOf(s, &p.Batch, loss)
+	}
+}
+
+// record captures every bucket that has no graph, the largest first: its memory then serves the others. All have
+// run by now, so that no size runs outside the graphs' pool while the pool holds memory.
+func (g *graphs) record(loss *torch.Tensor) error {
+	on := g.device()
+	before, err := taken(on)
+	if err != nil {
+		return err
+	}
+	sizes := make([]opt.Size, 0, len(g.buckets))
+	for z := range g.buckets {
+		sizes = append(sizes, z)
+	}
+	slices.SortFunc(sizes, func(a, b opt.Size) int {
+		return cmp.Or(cmp.Compare(b.Tokens, a.Tokens), cmp.Compare(b.Labels, a.Labels), cmp.Compare(b.Sequences, a.Sequences))
+	})
+	for _, z := range sizes {
+		if p := g.buckets[z]; p.graph == nil {
+			if err := g.capture(p, loss); err != nil {
+				return fmt.Errorf("recording a row of %d tokens: %w", z.Tokens, err)
+			}
 		}
 	}
+	after, err := taken(on)
+	g.outside += after - before
+	return err
+}
+
+// taken returns the bytes of the device that the driver has given out besides what the allocator holds; 0 on a CPU.
+func taken(on torch.Device) (int64, error) {
+	if !on.CUDA() {
+		return 0, nil
+	}
+	if err := on.Synchronize(); err != nil {
+		return 0, err
+	}
+	free, total, err := on.Free()
+	if err != nil {
+		return 0, err
+	}
+	m, err := on.Memory()
+	return total - free - m.Reserved, err
 }
 
 // roomFor is the size that a row is rounded up to: a few steps between two powers of two, so that a

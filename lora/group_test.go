@@ -7,12 +7,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/internal/torch"
+	"lorabench/internal/torch/torchtest"
 	"lorabench/opt"
 )
 
+var devices = torchtest.Find(torch.OpenDevice, torch.Cards)
+
 // TestGroupIsTheDerivative compares LoRA's gradients with finite differences in float64, for one and
 // two adapted layers of three, with and without dropout, in and out of the neighbouring columns.
-func TestGroupIsTheDerivative(t *testing.T) {
+func TestGroupIsTheDerivative(t *testing.T) { devices.Each(t, testGroupIsTheDerivative) }
+
+func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 	const T, in, out, r = 5, 4, 3, 2
 	for _, c := range []struct {
 		why     string
@@ -28,25 +33,25 @@ func TestGroupIsTheDerivative(t *testing.T) {
 			require.NoError(t, torch.Run(func(s *torch.Scope) error {
 				require.NoError(t, torch.Seed(1))
 				draw := func(shape ...int64) *torch.Tensor {
-					x := s.Empty(torch.Float64, torch.CPU, shape...)
+					x := s.Empty(torch.Float64, on, shape...)
 					torch.NormalIn(x, 0, 1)
 					return x
 				}
 				n := int64(len(c.at))
-				flatA, flatG := draw(n*r, in), s.Zeros(torch.Float64, torch.CPU, n*r, in)
+				flatA, flatG := draw(n*r, in), s.Zeros(torch.Float64, on, n*r, in)
 				g := &group{config: &Config{R: r, LoraAlpha: 3, LoraDropout: c.dropout}, layers: &opt.Group{}}
 				for i := range 3 {
 					g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
 				}
 				for i, at := range c.at {
 					g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at, a: s.Narrow(flatA, 0, int64(i)*r, r),
-						aGrad: s.Narrow(flatG, 0, int64(i)*r, r), b: draw(out, r), bGrad: s.Zeros(torch.Float64, torch.CPU, out, r)})
+						aGrad: s.Narrow(flatG, 0, int64(i)*r, r), b: draw(out, r), bGrad: s.Zeros(torch.Float64, on, out, r)})
 				}
 				x, dy := draw(T, in), draw(T, 3*out)
 				value := func() (v float64) {
 					require.NoError(t, torch.Seed(2))
 					s.Do(func(s *torch.Scope) {
-						y := s.Zeros(torch.Float64, torch.CPU, T, 3*out)
+						y := s.Zeros(torch.Float64, on, T, 3*out)
 						g.Forward(s, x, y, true, nil)
 						v = s.Item(s.Sum(s.Mul(y, dy)))
 					})
@@ -54,13 +59,13 @@ func TestGroupIsTheDerivative(t *testing.T) {
 				}
 				var k opt.Kept
 				require.NoError(t, torch.Seed(2))
-				g.Forward(s, x, s.Zeros(torch.Float64, torch.CPU, T, 3*out), true, &k)
+				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, &k)
 				require.Equal(t, c.dropout > 0, k.Drawn != nil)
-				dx := s.Zeros(torch.Float64, torch.CPU, T, in)
+				dx := s.Zeros(torch.Float64, on, T, in)
 				g.Backward(s, x, dy, dx, &k)
 				// From what was drawn the forward pass can be computed again.
 				again := opt.Kept{Drawn: k.Drawn}
-				g.Forward(s, x, s.Zeros(torch.Float64, torch.CPU, T, 3*out), true, &again)
+				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, &again)
 				require.True(t, torch.Equal(k.Values, again.Values))
 				check := func(name string, v, grad *torch.Tensor) {
 					got, flat := s.Floats(grad), s.View(v, v.Numel())

@@ -13,6 +13,7 @@ import (
 	"lorabench/data"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/torch/torchtest"
 	"lorabench/lora"
 	"lorabench/opt"
 )
@@ -82,12 +83,20 @@ func fixtureDirs(t *testing.T) []string {
 	return dirs
 }
 
+var devices = torchtest.Find(torch.OpenDevice, torch.Cards)
+
+// pass and several are the tolerances on a device of what one pass and several steps compute, given the CPU's.
+func pass(on torch.Device, cpu float64) float64    { return torchtest.Within(on, torchtest.Pass, cpu) }
+func several(on torch.Device, cpu float64) float64 { return torchtest.Within(on, torchtest.Steps, cpu) }
+
 // loadModel loads a model with its own dropout off, as every fixture has it.
-func loadModel(t *testing.T, dir string) *opt.Model {
+func loadModel(t *testing.T, dir string) *opt.Model { return loadOn(t, torch.CPU, dir) }
+
+func loadOn(t *testing.T, on torch.Device, dir string) *opt.Model {
 	scope := torch.NewScope()
 	var m *opt.Model
 	require.NoError(t, torch.Run(func(*torch.Scope) (err error) {
-		m, _, err = opt.Load(scope, dir, torch.Float32, torch.CPU)
+		m, _, err = opt.Load(scope, dir, torch.Float32, on)
 		return err
 	}))
 	t.Cleanup(func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) })
@@ -103,7 +112,7 @@ func read(t *testing.T, x *torch.Tensor) (v []float32) {
 // mean is the loss over a micro-batch's labels, with its gradient left in the parameters.
 func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		l := s.Zeros(torch.Float32, torch.CPU)
+		l := s.Zeros(torch.Float32, m.Device())
 		m.Gradient(s, b, slices.Repeat([]float32{1 / float32(b.Labels)}, b.Labels), l)
 		loss = s.Item(l)
 		return nil
@@ -119,18 +128,20 @@ func logits(t *testing.T, m *opt.Model, b *data.Micro) (v []float32) {
 	return v
 }
 
-func TestAdapterAgreesWithPEFT(t *testing.T) {
+func TestAdapterAgreesWithPEFT(t *testing.T) { devices.Each(t, testAdapterAgreesWithPEFT) }
+
+func testAdapterAgreesWithPEFT(t *testing.T, on torch.Device) {
 	for _, dir := range fixtureDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			fx, f := readFixture(t, dir), fixture.Open(t, filepath.Join(dir, "fixture.safetensors"))
-			m := loadModel(t, dir)
+			m := loadOn(t, on, dir)
 			a, err := lora.Load(m, filepath.Join(dir, "adapter"))
 			require.NoError(t, err)
 			defer a.Close()
 			b, real := fixture.Rows(t, f, "")
 
-			require.Less(t, fixture.Padded(logits(t, m, &b), fixture.Floats(t, f, "logits"), real), logitsWithin)
-			require.InDelta(t, fx.Loss, mean(t, m, &b), lossWithin)
+			require.Less(t, fixture.Padded(logits(t, m, &b), fixture.Floats(t, f, "logits"), real), pass(on, logitsWithin))
+			require.InDelta(t, fx.Loss, mean(t, m, &b), pass(on, lossWithin))
 			within := gradWithin
 			if filepath.Base(dir) == "tiny" {
 				within = 5e-7
@@ -138,19 +149,19 @@ func TestAdapterAgreesWithPEFT(t *testing.T) {
 			total := 0.0
 			for i, name := range a.Names {
 				g := read(t, a.Gradient(i))
-				require.Less(t, fixture.Largest(t, g, fixture.Floats(t, f, "grad."+name)), within, name)
+				require.Less(t, fixture.Largest(t, g, fixture.Floats(t, f, "grad."+name)), pass(on, within), name)
 				for _, x := range g {
 					total += float64(x) * float64(x)
 				}
 			}
-			require.InEpsilon(t, fx.GradNorm, math.Sqrt(total), 1e-5)
+			require.InEpsilon(t, fx.GradNorm, math.Sqrt(total), pass(on, 1e-5))
 		})
 	}
 }
 
 // steps trains as a fixture's table says and compares every step; labels are all real tokens.
 func steps(t *testing.T, m *opt.Model, p *lora.Params, ids [][]int32, want table) {
-	stepsWithin(t, m, p, ids, want, stepLossWithin, stepNormWithin)
+	stepsWithin(t, m, p, ids, want, several(m.Device(), stepLossWithin), several(m.Device(), stepNormWithin))
 }
 
 func asSamples(ids [][]int32) []data.Sample {
@@ -188,11 +199,13 @@ func stepsWithin(t *testing.T, m *opt.Model, p *lora.Params, ids [][]int32, want
 	}
 }
 
-func TestStepsAgreeWithTrainer(t *testing.T) {
+func TestStepsAgreeWithTrainer(t *testing.T) { devices.Each(t, testStepsAgreeWithTrainer) }
+
+func testStepsAgreeWithTrainer(t *testing.T, on torch.Device) {
 	for _, dir := range fixtureDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			fx := readFixture(t, dir)
-			m := loadModel(t, dir)
+			m := loadOn(t, on, dir)
 			a, err := lora.Load(m, filepath.Join(dir, "adapter"))
 			require.NoError(t, err)
 			defer a.Close()
@@ -202,42 +215,52 @@ func TestStepsAgreeWithTrainer(t *testing.T) {
 			}
 			final := fixture.Open(t, filepath.Join(dir, "final_adapter.safetensors"))
 			for i, name := range a.Names {
-				require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, final, name)), adapterWithin, name)
+				require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, final, name)), several(on, adapterWithin), name)
 			}
 		})
 	}
 }
 
 func TestWarmupAndWeightDecayAgreeWithTrainer(t *testing.T) {
+	devices.Each(t, testWarmupAndWeightDecayAgreeWithTrainer)
+}
+
+func testWarmupAndWeightDecayAgreeWithTrainer(t *testing.T, on torch.Device) {
 	const dir = "../testdata/parity/post"
 	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
-	m := loadModel(t, dir)
+	m := loadOn(t, on, dir)
 	a, err := lora.Load(m, dir+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
 	steps(t, m, a.Params, fx.IDs, fx.Warmup)
 	for i, name := range a.Names {
-		require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, f, "warmup.final."+name)), adapterWithin, name)
+		require.Less(t, fixture.Largest(t, read(t, a.Tensors[i]), fixture.Floats(t, f, "warmup.final."+name)), several(on, adapterWithin), name)
 	}
 }
 
 func TestFullTrainingAgreesWithTrainer(t *testing.T) {
+	devices.Each(t, testFullTrainingAgreesWithTrainer)
+}
+
+func testFullTrainingAgreesWithTrainer(t *testing.T, on torch.Device) {
 	const dir = "../testdata/parity/post"
 	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
-	m, p, err := lora.Full(loadModel(t, dir))
+	m, p, err := lora.Full(loadOn(t, on, dir))
 	require.NoError(t, err)
 	defer p.Close()
 	b, _ := fixture.Rows(t, f, "")
-	require.InDelta(t, fx.FullLoss, mean(t, m, &b), lossWithin)
+	require.InDelta(t, fx.FullLoss, mean(t, m, &b), pass(on, lossWithin))
 	for i, name := range p.Names {
-		require.Less(t, fixture.Largest(t, read(t, p.Gradient(i)), fixture.Floats(t, f, "full.grad."+name)), gradWithin, name)
+		require.Less(t, fixture.Largest(t, read(t, p.Gradient(i)), fixture.Floats(t, f, "full.grad."+name)), pass(on, gradWithin), name)
 	}
 	require.NoError(t, p.Restore())
 	steps(t, m, p, fx.IDs, fx.Full)
 	require.Equal(t, fx.Full.TotalFLOPs, lora.FLOPs(m, nil, fx.Full.Padded), "total_flos")
 }
 
-func TestHalfPrecisionCheckpoint(t *testing.T) {
+func TestHalfPrecisionCheckpoint(t *testing.T) { devices.Each(t, testHalfPrecisionCheckpoint) }
+
+func testHalfPrecisionCheckpoint(t *testing.T, on torch.Device) {
 	dir := fixture.Shared(t, "peer/fixtures/tiny")
 	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
 	only := t.TempDir() // the folder holds both formats; here only pytorch_model.bin
@@ -246,10 +269,10 @@ func TestHalfPrecisionCheckpoint(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(only, name), b, 0o644))
 	}
-	m := loadModel(t, only)
+	m := loadOn(t, on, only)
 	a, err := lora.Load(m, dir+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
 	b, _ := fixture.Rows(t, f, "")
-	require.InDelta(t, fx.BinLoss, mean(t, m, &b), lossWithin)
+	require.InDelta(t, fx.BinLoss, mean(t, m, &b), pass(on, lossWithin))
 }

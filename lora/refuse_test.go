@@ -145,7 +145,10 @@ func TestTrainingsThatAreRefused(t *testing.T) {
 	}
 	b.Labels, b.At = 0, nil
 	err = tr.Step([]data.Micro{b})
-	require.ErrorContains(t, err, "step 1: torch: cross_entropy: records [0 1]: a micro-batch without any label")
+	require.ErrorContains(t, err, "step 1: records [0 1]: a micro-batch without any label")
+	tr.RowTokens = 1000
+	err = tr.Step([]data.Micro{batch(t, 2), b})
+	require.ErrorContains(t, err, "step 1: records [0 1]: a micro-batch without any label", "joined with one that has labels")
 	require.Equal(t, 0, tr.Taken())
 }
 

@@ -10,8 +10,14 @@ type row struct {
 	weights []float32
 }
 
-// rows joins neighbouring micro-batches while they have at most limit tokens together.
-func rows(micros []data.Micro, limit int) []row {
+// rows joins neighbouring micro-batches while they have at most limit tokens together. A micro-batch without a
+// label is an error, alone and joined.
+func rows(micros []data.Micro, limit int) ([]row, error) {
+	for i := range micros {
+		if err := micros[i].CheckLabels(); err != nil {
+			return nil, err
+		}
+	}
 	var out []row
 	for from := 0; from < len(micros); {
 		to, tokens := from+1, micros[from].Tokens()
@@ -28,5 +34,5 @@ func rows(micros []data.Micro, limit int) []row {
 		out = append(out, r)
 		from = to
 	}
-	return out
+	return out, nil
 }

@@ -19,10 +19,10 @@ type Options struct {
 	// together: the same gradient, of fewer and larger matrix products. 0 computes each by itself. A
 	// micro-batch that is longer is a row of its own.
 	RowTokens int
-	// Graphs, if not 0, records the work on a row as a CUDA graph, one for each size of row, and replays
-	// it: no sequence may be longer than this number of tokens. On a CPU it only rounds rows up as a
-	// graph would have them.
-	Graphs int
+	// Graphs records the work on a row as a CUDA graph, one for each size of row, and replays it. On a CPU it
+	// only rounds rows up as a graph would have them. Where recording fails, for want of memory say, rows run
+	// without graphs from there on, and Trainer.Graphs has the reason; with GraphsRequired that is an error.
+	Graphs, GraphsRequired bool
 }
 
 // DefaultOptions is the reference run's optimizer, and the Trainer's defaults.
@@ -40,8 +40,8 @@ func (o Options) check() error {
 		return fmt.Errorf("learning rate %v, want a number of at least 0", o.LR)
 	case !(o.ClipNorm >= 0):
 		return fmt.Errorf("clip norm %v, want at least 0", o.ClipNorm)
-	case o.RowTokens < 0 || o.Graphs < 0:
-		return fmt.Errorf("rows of %d tokens, graphs of sequences of %d, want at least 0", o.RowTokens, o.Graphs)
+	case o.RowTokens < 0:
+		return fmt.Errorf("rows of %d tokens, want at least 0", o.RowTokens)
 	}
 	return nil
 }
@@ -53,8 +53,7 @@ type Trainer struct {
 	params *Params
 
 	scope *torch.Scope
-	rate  *torch.Tensor // [1], on the device
-	loss  *torch.Tensor // scalar: the loss of the step, as its rows add it up
+	rate  *torch.Tensor // [steps+1] on the device: each step's learning rate, and that of any later one
 	graph *graphs       // nil is none
 	// log is [steps, 2] on the device: a step's loss and gradient norm. Reading them as they come
 	// would make every step wait for the device.
@@ -78,13 +77,18 @@ func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
 	t := &Trainer{Options: o, model: m, params: p, scope: torch.NewScope()}
 	err := torch.Run(func(*torch.Scope) error {
 		on := p.value.Device()
-		t.rate = t.scope.Zeros(torch.Float32, on, 1)
-		t.loss = t.scope.Zeros(torch.Float32, on)
+		rates := make([]float32, o.Steps+1)
+		for i := range rates {
+			rates[i] = float32(o.At(i))
+		}
+		t.rate = t.scope.Layer(func(s *torch.Scope) *torch.Tensor {
+			return s.To(s.FromFloats(rates, int64(len(rates))), torch.Float32, on)
+		})
 		t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)
 		return nil
 	})
-	if err == nil && o.Graphs > 0 {
-		t.graph, err = newGraphs(m, o.Graphs)
+	if err == nil && o.Graphs {
+		t.graph, err = newGraphs(m)
 	}
 	if err != nil {
 		t.Close()
@@ -110,12 +114,13 @@ func (t *Trainer) Reset() { t.rates, t.processed = t.rates[:0], 0 }
 func (t *Trainer) Processed() int64 { return t.processed }
 
 // Largest is the number of tokens in the largest row of a step over these micro-batches.
-func (t *Trainer) Largest(micros []data.Micro) int {
+func (t *Trainer) Largest(micros []data.Micro) (int, error) {
 	n := 0
-	for _, r := range rows(micros, t.RowTokens) {
+	all, err := rows(micros, t.RowTokens)
+	for _, r := range all {
 		n = max(n, r.Tokens())
 	}
-	return n
+	return n, err
 }
 
 // Taken is the number of steps taken.
@@ -127,78 +132,157 @@ func (t *Trainer) Step(micros []data.Micro) error {
 	if len(micros) == 0 {
 		return fmt.Errorf("step %d has no micro-batch", len(t.rates)+1)
 	}
-	rate := t.Schedule.At(len(t.rates))
-	processed := int64(0)
-	err := torch.Run(func(s *torch.Scope) error {
-		torch.ZeroIn(t.params.grad)
-		torch.ZeroIn(t.loss)
-		for _, r := range rows(micros, t.RowTokens) {
-			if t.graph != nil {
-				processed += int64(t.graph.gradient(s, &r.Micro, r.weights, t.loss))
-			} else {
-				t.model.Gradient(s, &r.Micro, r.weights, t.loss)
-				processed += int64(r.Tokens())
-			}
-			t.rate.Device().Trim()
-		}
-		t.update(s, t.loss, rate)
-		return nil
-	})
+	all, err := rows(micros, t.RowTokens)
+	if err == nil {
+		err = t.checkInput(all)
+	}
 	if err != nil {
 		return fmt.Errorf("step %d: %w", len(t.rates)+1, err)
 	}
-	t.rates = append(t.rates, rate)
+	processed, err := t.gradient(all)
+	if t.mayGoOn(err) {
+		t.graph.fail(err)
+		processed, err = t.gradient(all)
+	}
+	if err == nil {
+		err = torch.Run(func(s *torch.Scope) error { t.update(s, len(t.rates)); return nil })
+	}
+	if err != nil {
+		return fmt.Errorf("step %d: %w", len(t.rates)+1, err)
+	}
+	t.rates = append(t.rates, t.At(len(t.rates)))
 	t.processed += processed
 	return nil
 }
 
-func (t *Trainer) update(s *torch.Scope, loss *torch.Tensor, rate float64) {
-	p := t.params
-	norm := s.Norm(p.grads)
-	if t.ClipNorm > 0 {
-		// torch.nn.utils.clip_grad_norm_, its 1e-6 included.
-		torch.MulIn(p.grad, s.ClampMax(s.Scale(s.Reciprocal(s.AddScalar(norm, 1e-6)), t.ClipNorm), 1))
-	}
-	torch.AddScalarIn(p.step, 1)
-	torch.FillIn(t.rate, rate)
-	torch.AdamW(p.value, p.grad, p.m, p.v, p.step, t.rate, t.Beta1, t.Beta2, t.Eps, t.WeightDecay)
-	if i := len(t.rates); i < t.Steps {
-		row := s.Narrow(t.log, 0, int64(i), 1)
-		torch.Copy(s.Narrow(row, 1, 0, 1), loss)
-		torch.Copy(s.Narrow(row, 1, 1, 1), norm)
-	}
-}
-
-// Prepare records the graphs that a step over these micro-batches will replay, so that no capture
-// falls into what is timed. It leaves gradients behind: Params.Restore before training.
-func (t *Trainer) Prepare(micros []data.Micro) error {
-	if t.graph == nil {
-		return nil
-	}
-	return torch.Run(func(s *torch.Scope) error {
-		for _, r := range rows(micros, t.RowTokens) {
-			t.graph.prepare(s, &r.Micro, r.weights, t.loss)
+// checkInput refuses rows that the model cannot take, before anything is computed: what fails later is not
+// the input's fault.
+func (t *Trainer) checkInput(rows []row) error {
+	return torch.Run(func(*torch.Scope) error {
+		for i := range rows {
+			t.model.CheckInput(&rows[i].Micro)
 		}
 		return nil
 	})
 }
 
-// Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
-// the first row, and the optimizer at rate 0. s owns what they need.
-func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) []opt.Part {
-	r := rows(micros, t.RowTokens)[0]
-	return append(t.model.Parts(s, &r.Micro),
-		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.loss) }},
-		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
-		opt.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.loss, 0) }})
+// mayGoOn says whether work that failed with err may be done again without graphs.
+func (t *Trainer) mayGoOn(err error) bool {
+	return err != nil && t.graph != nil && t.graph.failed == nil && !t.GraphsRequired
 }
 
-// Graphs tells how many CUDA graphs there are, and why there are no more, where recording one failed.
-func (t *Trainer) Graphs() (n int, failed error) {
-	if t.graph == nil {
-		return 0, nil
+// gradient sets the gradient and the loss to those of the rows and returns the number of tokens computed.
+func (t *Trainer) gradient(rows []row) (processed int64, err error) {
+	err = torch.Run(func(s *torch.Scope) error {
+		torch.ZeroIn(t.params.sums)
+		for _, r := range rows {
+			n := r.Tokens()
+			if t.graph != nil {
+				if n, err = t.graph.gradient(s, &r.Micro, r.weights, t.params.loss); err != nil {
+					return err
+				}
+			} else {
+				t.model.Gradient(s, &r.Micro, r.weights, t.params.loss)
+			}
+			processed += int64(n)
+			t.rate.Device().Trim()
+		}
+		return nil
+	})
+	return processed, err
+}
+
+// update clips the gradient and takes AdamW's step at the rate of step i = 0, 1, ...
+func (t *Trainer) update(s *torch.Scope, i int) {
+	p := t.params
+	norm := p.norm(s)
+	if t.ClipNorm > 0 {
+		// torch.nn.utils.clip_grad_norm_, its 1e-6 included.
+		scale := s.Reciprocal(s.AddScalar(norm, 1e-6))
+		if t.ClipNorm != 1 {
+			scale = s.Scale(scale, t.ClipNorm)
+		}
+		torch.MulIn(p.grad, s.ClampMax(scale, 1))
 	}
-	return t.graph.pool.Len(), t.graph.failed
+	torch.AddScalarIn(p.step, 1)
+	rate := s.Narrow(t.rate, 0, int64(min(i, t.Steps)), 1)
+	torch.AdamW(p.value, p.grad, p.m, p.v, p.step, rate, t.Beta1, t.Beta2, t.Eps, t.WeightDecay)
+	if i < t.Steps {
+		row := s.Narrow(t.log, 0, int64(i), 1)
+		torch.Copy(s.Narrow(row, 1, 0, 1), p.loss)
+		torch.Copy(s.Narrow(row, 1, 1, 1), norm)
+	}
+}
+
+// Prepare runs each size of row that a step over these micro-batches has and that did not run before, so that
+// Record can record it. It leaves gradients behind: Params.Restore before training.
+func (t *Trainer) Prepare(micros []data.Micro) error {
+	if t.graph == nil || t.graph.failed != nil {
+		return nil
+	}
+	all, err := rows(micros, t.RowTokens)
+	if err == nil {
+		err = t.checkInput(all)
+	}
+	if err != nil {
+		return err
+	}
+	return t.preparing(torch.Run(func(s *torch.Scope) error {
+		for _, r := range all {
+			t.graph.warm(s, &r.Micro, r.weights, t.params.loss)
+		}
+		return nil
+	}))
+}
+
+// Record records a graph of each size that Prepare ran, so that no capture falls into what is timed. All sizes run
+// before the first is recorded: one that ran after would take memory besides the pool's, more than training takes.
+func (t *Trainer) Record() error {
+	if t.graph == nil || t.graph.failed != nil {
+		return nil
+	}
+	return t.preparing(t.graph.record(t.params.loss))
+}
+
+// preparing returns err, or goes on without graphs where that is allowed.
+func (t *Trainer) preparing(err error) error {
+	if t.mayGoOn(err) {
+		t.graph.fail(err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("preparing CUDA graphs: %w", err)
+	}
+	return nil
+}
+
+// Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
+// the first row, and the optimizer at rate 0. s owns what they need.
+func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]opt.Part, error) {
+	all, err := rows(micros, t.RowTokens)
+	if err != nil {
+		return nil, err
+	}
+	r := all[0]
+	return append(t.model.Parts(s, &r.Micro),
+		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.params.loss) }},
+		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
+		opt.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
+}
+
+// Graphs describes a training's CUDA graphs.
+type Graphs struct {
+	N       int
+	Failed  error // why there are none, where recording them failed
+	Outside int64 // bytes of the device that recording them took outside the allocator; 0 on a CPU
+}
+
+// Graphs returns the graphs so far.
+func (t *Trainer) Graphs() Graphs {
+	if t.graph == nil {
+		return Graphs{}
+	}
+	return Graphs{t.graph.pool.Len(), t.graph.failed, t.graph.outside}
 }
 
 // LastLoss is the last step's loss; NaN where there is none yet. It waits for the device.
@@ -206,7 +290,7 @@ func (t *Trainer) LastLoss() float64 {
 	loss := math.NaN()
 	_ = torch.Run(func(s *torch.Scope) error {
 		if len(t.rates) > 0 {
-			loss = s.Item(t.loss)
+			loss = s.Item(t.params.loss)
 		}
 		return nil
 	})

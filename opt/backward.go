@@ -14,7 +14,9 @@ import (
 // off a struct, nothing is kept or computed for frozen weights or below the lowest part that is
 // trained, gradients go straight into the caller's buffers, and a CUDA graph can hold all of it.
 func (m *Model) Gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
-	checkLabels(b)
+	if err := b.CheckLabels(); err != nil {
+		torch.Fail("cross_entropy", "%v", err)
+	}
 	s.Do(func(s *torch.Scope) { m.GradientOf(s, m.Upload(s, b, weights), loss) })
 }
 

@@ -10,6 +10,7 @@ import (
 	"lorabench/data"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/torch/torchtest"
 )
 
 // trainable copies m in another element type; the weights that wanted names have gradients.
@@ -19,7 +20,7 @@ func trainable(t *testing.T, s *torch.Scope, m *Model, d torch.DType, wanted fun
 		// A copy, and not m's own memory where the types are the same.
 		weights[p.Name] = s.Clone(s.Cast(m.Weights()[p.Name], d))
 		if wanted(p.Name) {
-			grads[p.Name] = s.Zeros(d, torch.CPU, p.Shape...)
+			grads[p.Name] = s.Zeros(d, m.Device(), p.Shape...)
 		}
 	}
 	c, err := NewTrainable(m.Config, weights, grads)
@@ -34,7 +35,7 @@ func equal(b *data.Micro, w float32) []float32 { return slices.Repeat([]float32{
 // meanLoss is the mean over labels, and leaves its gradients where they belong.
 func meanLoss(s *torch.Scope, m *Model, b *data.Micro) (v float64) {
 	s.Do(func(s *torch.Scope) {
-		loss := s.Zeros(m.lossType(), torch.CPU)
+		loss := s.Zeros(m.lossType(), m.Device())
 		m.Gradient(s, b, equal(b, 1/float32(b.Labels)), loss)
 		v = s.Item(loss)
 	})
@@ -45,6 +46,9 @@ func meanLoss(s *torch.Scope, m *Model, b *data.Micro) (v float64) {
 // float64, dropout on: the same seed draws the same masks.
 func TestGradientIsTheDerivative(t *testing.T) {
 	eachKind(t, func(t *testing.T, base *Model) {
+		if base.Device().CUDA() { // the memory-efficient kernel has no float64
+			defer torch.FlashAttention(torch.FlashAttention(false))
+		}
 		base.ModelDropout = 0.3
 		masked := sequence(3, 9)
 		masked.Labels = slices.Clone(masked.Labels)
@@ -108,9 +112,9 @@ func TestOnlyWhatIsTrainedIsComputed(t *testing.T) {
 					m, got := trainable(t, s, base, torch.Float32, func(name string) bool { return name == p.Name })
 					require.NoError(t, torch.Seed(5))
 					live := torch.Live()
-					require.InDelta(t, loss, meanLoss(s, m, &b), 1e-6, p.Name)
+					require.InDelta(t, loss, meanLoss(s, m, &b), pass(m, 1e-6), p.Name)
 					require.Equal(t, live, torch.Live(), "nothing is left over")
-					require.Less(t, fixture.Largest(t, s.Floats(got[p.Name]), s.Floats(want[p.Name])), 1e-5, p.Name)
+					require.Less(t, fixture.Largest(t, s.Floats(got[p.Name]), s.Floats(want[p.Name])), pass(m, 1e-5), p.Name)
 				})
 			}
 		})
@@ -137,7 +141,7 @@ func TestLowestTrained(t *testing.T) {
 	}
 }
 
-// TestCheckpointChangesNothing: the same masks, the same gradients, bit for bit.
+// TestCheckpointChangesNothing: the same masks, the same gradients, bit for bit on a CPU.
 func TestCheckpointChangesNothing(t *testing.T) {
 	eachKind(t, func(t *testing.T, base *Model) {
 		b := pack(samples()...)
@@ -159,20 +163,24 @@ func TestCheckpointChangesNothing(t *testing.T) {
 				}
 				values = append(values, v)
 			}
-			require.Equal(t, losses[0], losses[1])
-			require.Equal(t, values[0], values[1])
+			torchtest.Same(t, m.Device(), losses[:1], losses[1:], "loss")
+			for name := range grads {
+				torchtest.Same(t, m.Device(), values[0][name], values[1][name], name)
+			}
 		})
 	})
 }
 
 // TestGradientsAreAddedUp: a micro-batch adds to what is there, weighted by scale.
-func TestGradientsAreAddedUp(t *testing.T) {
-	base := loadModel(t, post, torch.Float32)
+func TestGradientsAreAddedUp(t *testing.T) { devices.Each(t, testGradientsAreAddedUp) }
+
+func testGradientsAreAddedUp(t *testing.T, on torch.Device) {
+	base := loadOn(t, on, post, torch.Float32)
 	base.ModelDropout = 0
 	b := pack(samples()...)
 	run(t, func(s *torch.Scope) {
 		m, grads := trainable(t, s, base, torch.Float32, func(name string) bool { return strings.HasSuffix(name, "fc1.weight") })
-		loss := s.Zeros(torch.Float32, torch.CPU)
+		loss := s.Zeros(torch.Float32, on)
 		m.Gradient(s, &b, nil, loss)
 		one := map[string][]float32{}
 		for name, g := range grads {
@@ -180,10 +188,10 @@ func TestGradientsAreAddedUp(t *testing.T) {
 		}
 		first := s.Item(loss)
 		m.Gradient(s, &b, equal(&b, 0.5), loss)
-		require.InEpsilon(t, 1.5*first, s.Item(loss), 1e-6)
+		require.InEpsilon(t, 1.5*first, s.Item(loss), pass(m, 1e-6))
 		for name, g := range grads {
 			for i, v := range s.Floats(g) {
-				require.InDelta(t, 1.5*one[name][i], v, 1e-3, name)
+				require.InDelta(t, 1.5*one[name][i], v, pass(m, 1e-3), name)
 			}
 		}
 	})
@@ -192,7 +200,11 @@ func TestGradientsAreAddedUp(t *testing.T) {
 // TestMergedWeightsAreNoNeighbours: q, k and v of another memory are three products, with the same
 // result and the same gradient.
 func TestMergedWeightsAreNoNeighbours(t *testing.T) {
-	m := loadModel(t, post, torch.Float32)
+	devices.Each(t, testMergedWeightsAreNoNeighbours)
+}
+
+func testMergedWeightsAreNoNeighbours(t *testing.T, on torch.Device) {
+	m := loadOn(t, on, post, torch.Float32)
 	b := pack(samples()...)
 	stacked := logits(t, m, b, false)
 	run(t, func(s *torch.Scope) {
@@ -204,6 +216,6 @@ func TestMergedWeightsAreNoNeighbours(t *testing.T) {
 		}
 		w, _ = m.layers[0].qkv.weight(s)
 		require.Nil(t, w)
-		require.Less(t, fixture.Largest(t, stacked, s.Floats(m.Logits(s, m.Hidden(s, &b, false), false))), 1e-5)
+		require.Less(t, fixture.Largest(t, stacked, s.Floats(m.Logits(s, m.Hidden(s, &b, false), false))), pass(m, 1e-5))
 	})
 }

@@ -21,41 +21,66 @@ type Size struct{ Tokens, Labels, Sequences int }
 // SizeOf is a micro-batch's.
 func SizeOf(b *data.Micro) Size { return Size{len(b.IDs), len(b.At), len(b.Records)} }
 
-// host is what one copy to the device brings: IDs, positions, At, Target and cumulative lengths.
-func (m *Model) host(b *data.Micro, z Size) (ints, cum []int64) {
-	ints = make([]int64, 0, 2*z.Tokens+2*z.Labels+z.Sequences+1)
-	fill := func(v []int64, n int, rest, plus int64) {
-		for _, x := range v {
-			ints = append(ints, x+plus)
-		}
-		for range n - len(v) {
-			ints = append(ints, rest+plus)
-		}
-	}
-	// What fills up are sequences of their own that nobody sees and that have no label.
-	fill(b.IDs, z.Tokens, m.PadTokenID, 0)
-	fill(b.Positions, z.Tokens, 0, positionOffset)
-	fill(b.At, z.Labels, 0, 0)
-	for _, i := range b.At {
-		ints = append(ints, b.Targets[i])
-	}
-	for range z.Labels - len(b.At) {
-		ints = append(ints, data.Ignore)
-	}
-	fill(b.Cum, z.Sequences+1, int64(z.Tokens), 0)
-	return ints, ints[len(ints)-z.Sequences-1:]
+// numbers counts what fill writes for a batch of size z.
+func (z Size) numbers() torch.Numbers {
+	return torch.Numbers{Int64: 2*z.Tokens + 2*z.Labels, Int32: z.Sequences + 1, Float32: z.Labels}
 }
 
-// cut makes a Batch of the tensor that host's numbers are in.
-func cut(s *torch.Scope, flat *torch.Tensor, z Size) *Batch {
+// fill writes b to u: token ids [T], positions [T], label indexes [N], targets [N], cumulative lengths [B+1] and
+// weights [N], each followed by what fills it up to z: sequences of padding of their own without a label. It
+// returns the cumulative lengths for the host.
+func (m *Model) fill(u *torch.Upload, b *data.Micro, weights []float32, z Size) (cum []int64) {
+	ints := u.Int64
+	put := func(n int, v []int64, plus, rest int64) {
+		for i, x := range v {
+			ints[i] = x + plus
+		}
+		for i := len(v); i < n; i++ {
+			ints[i] = rest
+		}
+		ints = ints[n:]
+	}
+	put(z.Tokens, b.IDs, 0, m.PadTokenID)
+	put(z.Tokens, b.Positions, positionOffset, positionOffset)
+	put(z.Labels, b.At, 0, 0)
+	for i := range z.Labels {
+		ints[i] = data.Ignore
+		if i < len(b.At) {
+			ints[i] = b.Targets[b.At[i]]
+		}
+	}
+	cum = make([]int64, z.Sequences+1)
+	for i := range cum {
+		if cum[i] = int64(z.Tokens); i < len(b.Cum) {
+			cum[i] = b.Cum[i]
+		}
+		u.Int32[i] = int32(cum[i])
+	}
+	for i := range u.Float32 {
+		switch {
+		case i >= len(b.At):
+			u.Float32[i] = 0
+		case weights == nil:
+			u.Float32[i] = 1
+		default:
+			u.Float32[i] = weights[i]
+		}
+	}
+	return cum
+}
+
+// cut makes a Batch of views of the tensor that fill's numbers are in.
+func (m *Model) cut(s *torch.Scope, flat *torch.Tensor, z Size) *Batch {
+	ints, cum, weight := s.Unpack(flat, z.numbers())
 	at := int64(0)
 	next := func(n int) *torch.Tensor {
 		at += int64(n)
-		return s.Narrow(flat, 0, at-int64(n), int64(n))
+		return s.Narrow(ints, 0, at-int64(n), int64(n))
 	}
 	b := &Batch{IDs: next(z.Tokens), Positions: next(z.Tokens), At: next(z.Labels), Target: next(z.Labels)}
+	b.Weight = s.Cast(weight, m.lossType())
 	if flat.Device().CUDA() {
-		b.OnDevice = s.Cast(next(z.Sequences+1), torch.Int32)
+		b.OnDevice = cum
 	}
 	return b
 }
@@ -64,59 +89,71 @@ func cut(s *torch.Scope, flat *torch.Tensor, z Size) *Batch {
 // waiting. weights [N] is what each label counts; nil is 1. A token id or a position outside the
 // model's tables is an error.
 func (m *Model) Upload(s *torch.Scope, b *data.Micro, weights []float32) *Batch {
-	m.checkInput(b)
+	m.CheckInput(b)
 	z := SizeOf(b)
-	ints, cum := m.host(b, z)
-	u := cut(s, s.FromInts(ints, m.Device()), z)
-	u.Cum, u.Longest = cum, int64(b.Longest)
-	if weights != nil {
-		u.Weight = s.Cast(s.Send(s.FromFloats(weights, int64(len(weights))), m.Device()), m.lossType())
-	}
-	return u
+	u := s.NewUpload(z.numbers(), m.Device())
+	cum := m.fill(u, b, weights, z)
+	batch := m.cut(s, u.Send(s), z)
+	batch.Cum, batch.Longest = cum, int64(b.Longest)
+	return batch
 }
 
 // Fixed is a Batch whose tensors stay where they are, so that a CUDA graph can read one micro-batch
-// after another from them. It has room for Size, one sequence of which takes what is left over.
+// after another from them. It is of size Room, one sequence of which takes what is left over.
 type Fixed struct {
 	Batch
-	Room  Size
-	model *Model
-	flat  *torch.Tensor // all integers [2T + 2N + B + 1]
+	Room   Size
+	model  *Model
+	flat   *torch.Tensor // what fill wrote, as bytes
+	weight *torch.Tensor // the float32 view of it, which Weight is unless the model is of float64
+	sealed bool
 }
 
-// NewFixed makes room for micro-batches of up to z.Tokens tokens, z.Labels labels and one sequence less
-// than z.Sequences: what is left over is a sequence too, and like the others no longer than longest. s
-// owns it.
-func (m *Model) NewFixed(s *torch.Scope, z Size, longest int) *Fixed {
+// NewFixed makes a Fixed for micro-batches of up to z.Tokens tokens, z.Labels labels and one sequence less
+// than z.Sequences: what is left over is a sequence too. s owns it.
+func (m *Model) NewFixed(s *torch.Scope, z Size) *Fixed {
 	f := &Fixed{Room: z, model: m}
-	f.flat = s.Zeros(torch.Int64, m.Device(), int64(2*z.Tokens+2*z.Labels+z.Sequences+1))
-	f.Batch = *cut(s, f.flat, z)
-	f.Weight = s.Zeros(m.lossType(), m.Device(), int64(z.Labels))
-	f.Longest = int64(longest)
+	u := s.NewUpload(z.numbers(), m.Device())
+	m.fill(u, &data.Micro{Cum: []int64{0}}, nil, z)
+	f.flat = u.Send(s)
+	f.Batch = *m.cut(s, f.flat, z)
+	_, _, f.weight = s.Unpack(f.flat, z.numbers())
 	return f
 }
 
-// Fill puts a micro-batch that fits into the room; weights as for Upload.
-func (f *Fixed) Fill(s *torch.Scope, b *data.Micro, weights []float32) {
-	f.model.checkInput(b)
+// Seal keeps Longest as it is, the most that any Fill so far needed: a graph that is recorded now keeps the
+// launches for it, and the attention kernel's grid and workspace grow with it.
+func (f *Fixed) Seal() { f.sealed = true }
+
+// Fits says whether Fill would take b.
+func (f *Fixed) Fits(b *data.Micro) bool {
 	z := SizeOf(b)
-	if z.Tokens > f.Room.Tokens || z.Labels > f.Room.Labels || z.Sequences >= f.Room.Sequences || int64(max(b.Longest, f.Room.Tokens-z.Tokens)) > f.Longest {
-		torch.Fail("fill", "a micro-batch of %+v, the longest sequence of %d tokens, does not fit into %+v of at most %d", z, b.Longest, f.Room, f.Longest)
-	}
-	ints, cum := f.model.host(b, f.Room)
-	all := make([]float32, f.Room.Labels)
-	copy(all, weights)
-	torch.Copy(f.flat, s.FromInts(ints, f.flat.Device()))
-	torch.Copy(f.Weight, s.Send(s.FromFloats(all, int64(len(all))), f.flat.Device()))
-	if f.OnDevice != nil {
-		torch.Copy(f.OnDevice, s.Narrow(f.flat, 0, f.flat.Numel()-int64(len(cum)), int64(len(cum))))
-	}
-	f.Cum = cum
+	return z.Tokens <= f.Room.Tokens && z.Labels <= f.Room.Labels && z.Sequences < f.Room.Sequences && (!f.sealed || f.longest(b) <= f.Longest)
 }
 
-// checkInput catches what libtorch would report without a name on the CPU, and on CUDA only by
-// killing the device's context.
-func (m *Model) checkInput(b *data.Micro) {
+// longest is the longest sequence of the row, the padding's included.
+func (f *Fixed) longest(b *data.Micro) int64 { return int64(max(b.Longest, f.Room.Tokens-len(b.IDs))) }
+
+// Fill copies a micro-batch that fits to the device without waiting; weights as for Upload.
+func (f *Fixed) Fill(s *torch.Scope, b *data.Micro, weights []float32) {
+	f.model.CheckInput(b)
+	if !f.Fits(b) {
+		torch.Fail("fill", "a micro-batch of %+v, the longest sequence of %d tokens, does not fit into %+v of at most %d", SizeOf(b), f.longest(b), f.Room, f.Longest)
+	}
+	u := s.NewUpload(f.Room.numbers(), f.flat.Device())
+	f.Cum = f.model.fill(u, b, weights, f.Room)
+	u.SendTo(f.flat)
+	if f.Weight.DType() != torch.Float32 {
+		torch.Copy(f.Weight, f.weight)
+	}
+	if !f.sealed {
+		f.Longest = max(f.Longest, f.longest(b))
+	}
+}
+
+// CheckInput fails, as an operation does, where a token id or a position is outside the model's tables: libtorch
+// would report that without a name on the CPU, and on CUDA only by killing the device's context.
+func (m *Model) CheckInput(b *data.Micro) {
 	for i, id := range b.IDs {
 		if id < 0 || id >= m.VocabSize {
 			torch.Fail("embedding", "token id %d at %d is outside the model's vocabulary of %d: does the tokenizer belong to this model?", id, i, m.VocabSize)
@@ -124,14 +161,5 @@ func (m *Model) checkInput(b *data.Micro) {
 		if p := b.Positions[i]; p < 0 || p >= m.MaxPositionEmbeddings {
 			torch.Fail("embedding", "position %d is outside the model's max_position_embeddings of %d: use a smaller -max-length", p, m.MaxPositionEmbeddings)
 		}
-	}
-}
-
-// checkLabels refuses a micro-batch without a label: PyTorch's mean over nothing would be NaN and
-// poison the run.
-func checkLabels(b *data.Micro) {
-	if len(b.At) == 0 {
-		torch.Fail("cross_entropy", "records %v: a micro-batch without any label: with loss on the answer only, "+
-			"-max-length cuts every answer of it away; raise -max-length or -batch", b.Records)
 	}
 }

@@ -22,7 +22,7 @@ func TestFixedRoomIsFilledUp(t *testing.T) {
 				for _, g := range grads {
 					torch.ZeroIn(g)
 				}
-				loss := s.Zeros(torch.Float32, torch.CPU)
+				loss := s.Zeros(torch.Float32, m.Device())
 				f(loss)
 				v := map[string][]float32{}
 				for name, g := range grads {
@@ -30,19 +30,36 @@ func TestFixedRoomIsFilledUp(t *testing.T) {
 				}
 				return s.Item(loss), v
 			}
-			f := m.NewFixed(s, Size{Tokens: 64, Labels: 50, Sequences: 8}, 64)
+			f := m.NewFixed(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
 			for _, b := range []data.Micro{pack(samples()...), pack(sequence(1, 7)), pack(sequence(2, 12), sequence(3, 20))} {
 				want, wantGrads := gradient(func(loss *torch.Tensor) { m.Gradient(s, &b, equal(&b, 0.1), loss) })
 				got, gotGrads := gradient(func(loss *torch.Tensor) {
 					f.Fill(s, &b, equal(&b, 0.1))
 					m.GradientOf(s, &f.Batch, loss)
 				})
-				require.InEpsilon(t, want, got, 1e-6)
+				require.InEpsilon(t, want, got, pass(m, 1e-6))
 				for name := range grads {
-					require.InDeltaSlice(t, wantGrads[name], gotGrads[name], 1e-4, name)
+					require.InDeltaSlice(t, wantGrads[name], gotGrads[name], pass(m, 1e-4), name)
 				}
 			}
 		})
+	})
+}
+
+// TestFillWithoutWeights: a label counts 1 where nobody says otherwise, as for Upload.
+func TestFillWithoutWeights(t *testing.T) {
+	m := loadModel(t, post, torch.Float32)
+	run(t, func(s *torch.Scope) {
+		b := pack(samples()...)
+		f := m.NewFixed(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
+		f.Fill(s, &b, equal(&b, 0.25))
+		f.Fill(s, &b, nil)
+		v := s.Floats(f.Weight)
+		for i, w := range v {
+			require.Equal(t, i < b.Labels, w == 1, "label %d", i)
+			require.Equal(t, i >= b.Labels, w == 0, "label %d", i)
+		}
+		require.Equal(t, v[:b.Labels], s.Floats(m.Upload(s, &b, nil).Weight))
 	})
 }
 
@@ -51,17 +68,21 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		why     string
 		room    Size
-		longest int
+		longest int64
 	}{
 		{"tokens", Size{Tokens: 42, Labels: 50, Sequences: 8}, 64},
 		{"labels", Size{Tokens: 64, Labels: 37, Sequences: 8}, 64},
 		{"sequences, one of which is for the rest", Size{Tokens: 64, Labels: 50, Sequences: 5}, 64},
-		{"a sequence longer than was said", Size{Tokens: 64, Labels: 50, Sequences: 8}, 15},
-		{"a rest longer than was said", Size{Tokens: 64, Labels: 50, Sequences: 8}, 20},
+		{"a sequence longer than was recorded", Size{Tokens: 64, Labels: 50, Sequences: 8}, 15},
+		{"a rest longer than was recorded", Size{Tokens: 64, Labels: 50, Sequences: 8}, 20},
 	} {
 		b := pack(samples()...) // 43 tokens, 38 labels, 5 sequences, the longest of 16
 		err := torch.Run(func(s *torch.Scope) error {
-			m.NewFixed(s, c.room, c.longest).Fill(s, &b, nil)
+			f := m.NewFixed(s, c.room)
+			if f.Longest = c.longest; c.longest < 64 {
+				f.Seal()
+			}
+			f.Fill(s, &b, nil)
 			return nil
 		})
 		require.ErrorContains(t, err, "does not fit into", c.why)

@@ -91,7 +91,9 @@ func (m *Model) Logits(s *torch.Scope, hidden *torch.Tensor, train bool) *torch.
 // float32 scalar; the head, and the last layer after attention, are computed at labelled tokens only. A
 // micro-batch without a label is an error.
 func (m *Model) LossSum(s *torch.Scope, b *data.Micro) *torch.Tensor {
-	checkLabels(b)
+	if err := b.CheckLabels(); err != nil {
+		torch.Fail("cross_entropy", "%v", err)
+	}
 	loss := s.Zeros(m.lossType(), m.Device())
 	s.Do(func(s *torch.Scope) {
 		u := m.Upload(s, b, nil)

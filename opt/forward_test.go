@@ -22,18 +22,20 @@ func samples() []data.Sample {
 	return ss
 }
 
-// eachKind runs a property on both kinds of model and on one with the rarer switches.
+// eachKind runs a property on every device, on both kinds of model and on one with the rarer switches.
 func eachKind(t *testing.T, f func(t *testing.T, m *Model)) {
-	for _, c := range []struct {
-		kind string
-		make func(t *testing.T) *Model
-	}{
-		{"post", func(t *testing.T) *Model { return loadModel(t, post, torch.Float32) }},
-		{"pre", func(t *testing.T) *Model { return loadModel(t, pre, torch.Float32) }},
-		{"switched", switched},
-	} {
-		t.Run(c.kind, func(t *testing.T) { f(t, c.make(t)) })
-	}
+	devices.Each(t, func(t *testing.T, on torch.Device) {
+		for _, c := range []struct {
+			kind string
+			make func(t *testing.T, on torch.Device) *Model
+		}{
+			{"post", func(t *testing.T, on torch.Device) *Model { return loadOn(t, on, post, torch.Float32) }},
+			{"pre", func(t *testing.T, on torch.Device) *Model { return loadOn(t, on, pre, torch.Float32) }},
+			{"switched", switched},
+		} {
+			t.Run(c.kind, func(t *testing.T) { f(t, c.make(t, on)) })
+		}
+	})
 }
 
 // row is sequence i's part of a micro-batch's logits.
@@ -51,7 +53,7 @@ func TestPackingChangesNothing(t *testing.T) {
 		sum, labels := 0.0, 0
 		for i, s := range ss {
 			alone := pack(s)
-			require.Less(t, fixture.Largest(t, row(together, all, i), logits(t, m, alone, false)), 1e-5, "sequence %d", i)
+			require.Less(t, fixture.Largest(t, row(together, all, i), logits(t, m, alone, false)), pass(m, 1e-5), "sequence %d", i)
 			if alone.Labels > 0 {
 				mean, _ := loss(t, m, alone)
 				sum += mean * float64(alone.Labels)
@@ -59,7 +61,7 @@ func TestPackingChangesNothing(t *testing.T) {
 			}
 		}
 		mean, _ := loss(t, m, together)
-		require.InDelta(t, sum/float64(labels), mean, 1e-5, "the loss is the sum over labels, whoever they belong to")
+		require.InDelta(t, sum/float64(labels), mean, pass(m, 1e-5), "the loss is the sum over labels, whoever they belong to")
 	})
 }
 
@@ -70,7 +72,7 @@ func TestOrderInAMicroBatchDoesNotMatter(t *testing.T) {
 		one, other := pack(ss...), data.Pack(ss, order)
 		a, b := logits(t, m, one, false), logits(t, m, other, false)
 		for at, i := range order {
-			require.Less(t, fixture.Largest(t, row(one, a, i), row(other, b, at)), 1e-5, "sequence %d", i)
+			require.Less(t, fixture.Largest(t, row(one, a, i), row(other, b, at)), pass(m, 1e-5), "sequence %d", i)
 		}
 	})
 }
@@ -98,7 +100,7 @@ func TestPositionsRestart(t *testing.T) {
 		s := sequence(1, 10)
 		twice := pack(s, s)
 		v := logits(t, m, twice, false)
-		require.Less(t, fixture.Largest(t, row(twice, v, 0), row(twice, v, 1)), 1e-5, "the same sequence again is the same")
+		require.Less(t, fixture.Largest(t, row(twice, v, 0), row(twice, v, 1)), pass(m, 1e-5), "the same sequence again is the same")
 		moved := twice
 		moved.Positions = slices.Clone(twice.Positions)
 		for i := 10; i < 20; i++ {
@@ -131,7 +133,9 @@ func TestDropout(t *testing.T) {
 
 // TestDropoutIsOnTheTwoSumsOnly: where both branches give 0 there is nothing left that a mask could
 // change, and each of the two alone is enough for it to change something.
-func TestDropoutIsOnTheTwoSumsOnly(t *testing.T) {
+func TestDropoutIsOnTheTwoSumsOnly(t *testing.T) { devices.Each(t, testDropoutIsOnTheTwoSumsOnly) }
+
+func testDropoutIsOnTheTwoSumsOnly(t *testing.T, on torch.Device) {
 	for _, c := range []struct {
 		why         string
 		zero        []string
@@ -142,7 +146,7 @@ func TestDropoutIsOnTheTwoSumsOnly(t *testing.T) {
 		{"fc2's output", []string{"out_proj"}, true},
 	} {
 		for _, dir := range []string{post, pre} {
-			m := loadModel(t, dir, torch.Float32)
+			m := loadOn(t, on, dir, torch.Float32)
 			m.ModelDropout = 0.5
 			run(t, func(s *torch.Scope) {
 				for _, l := range m.Linears() {
@@ -251,15 +255,17 @@ func TestLossIsOfLabelsOnly(t *testing.T) {
 			want += math.Log(sum) - float64(at[target])
 		}
 		got, _ := loss(t, m, b)
-		require.InDelta(t, want/10, got, 1e-5)
+		require.InDelta(t, want/10, got, pass(m, 1e-5))
 	})
 }
 
-func TestBFloat16(t *testing.T) {
+func TestBFloat16(t *testing.T) { devices.Each(t, testBFloat16) }
+
+func testBFloat16(t *testing.T, on torch.Device) {
 	b := pack(samples()...)
 	for _, dir := range []string{post, pre} {
-		want, _ := loss(t, loadModel(t, dir, torch.Float32), b)
-		m := loadModel(t, dir, torch.BFloat16)
+		want, _ := loss(t, loadOn(t, on, dir, torch.Float32), b)
+		m := loadOn(t, on, dir, torch.BFloat16)
 		run(t, func(s *torch.Scope) { require.Equal(t, torch.BFloat16, m.Hidden(s, &b, false).DType()) })
 		got, d := loss(t, m, b)
 		require.Equal(t, torch.Float32, d, "the loss is taken in float32")

@@ -11,6 +11,7 @@ import (
 	"lorabench/internal/checkpoint"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/torch/torchtest"
 )
 
 const (
@@ -18,6 +19,11 @@ const (
 	pre     = "../testdata/parity/pre"     // opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.
 	sharded = "../testdata/parity/sharded" // as pre, in two safetensors with an index, and a redundant lm_head
 )
+
+var devices = torchtest.Find(torch.OpenDevice, torch.Cards)
+
+// pass is the tolerance on a model's device of what one pass computes, given the CPU's.
+func pass(m *Model, cpu float64) float64 { return torchtest.Within(m.Device(), torchtest.Pass, cpu) }
 
 // keep runs make and holds what it made until the test ends, which must leave no tensor.
 func keep(t testing.TB, make func(s *torch.Scope) (*Model, error)) *Model {
@@ -35,9 +41,11 @@ func keep(t testing.TB, make func(s *torch.Scope) (*Model, error)) *Model {
 	return m
 }
 
-func loadModel(t testing.TB, dir string, d torch.DType) *Model {
+func loadModel(t testing.TB, dir string, d torch.DType) *Model { return loadOn(t, torch.CPU, dir, d) }
+
+func loadOn(t testing.TB, on torch.Device, dir string, d torch.DType) *Model {
 	return keep(t, func(s *torch.Scope) (*Model, error) {
-		m, _, err := Load(s, dir, d, torch.CPU)
+		m, _, err := Load(s, dir, d, on)
 		return m, err
 	})
 }

@@ -46,7 +46,7 @@ func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n
 		x, ok, err := f.Tensor(name)
 		require.NoError(t, err)
 		require.True(t, ok, name)
-		return s.FromBytes(x.Data, torch.Float32, x.Shape...)
+		return s.To(s.FromBytes(x.Data, torch.Float32, x.Shape...), torch.Float32, m.Device())
 	}
 	names := map[string]bool{}
 	for _, name := range f.Names() {
@@ -70,7 +70,9 @@ func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n
 
 // TestLayersAgreeWithTransformers compares what each layer returns, so that a disagreement of the
 // logits can be placed, and that a linear layer asks its adapter.
-func TestLayersAgreeWithTransformers(t *testing.T) {
+func TestLayersAgreeWithTransformers(t *testing.T) { devices.Each(t, testLayersAgreeWithTransformers) }
+
+func testLayersAgreeWithTransformers(t *testing.T, on torch.Device) {
 	for _, c := range []struct {
 		why, dir string
 		scale    float64 // lora_alpha / r, or / sqrt r
@@ -88,11 +90,11 @@ func TestLayersAgreeWithTransformers(t *testing.T) {
 			}
 			f := fixture.Open(t, filepath.Join(dir, "fixture.safetensors"))
 			b, at := fixture.Rows(t, f, "")
-			m := loadModel(t, dir, torch.Float32)
+			m := loadOn(t, on, dir, torch.Float32)
 			run(t, func(s *torch.Scope) {
 				require.Equal(t, c.adapted, adapt(t, s, m, dir, c.scale))
 				same := func(x *torch.Tensor, name string) {
-					require.Less(t, fixture.Padded(s.Floats(x), fixture.Floats(t, f, name), at), logitsWithin, name)
+					require.Less(t, fixture.Padded(s.Floats(x), fixture.Floats(t, f, name), at), pass(m, logitsWithin), name)
 				}
 				u := m.Upload(s, &b, nil)
 				inside := func(i int, x *torch.Tensor) { // a layer of norms after, without dropout

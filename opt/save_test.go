@@ -78,13 +78,13 @@ func TestFloat16IsRefusedWhereItCannotHoldAWeight(t *testing.T) {
 }
 
 // switched is a small model with every switch the published ones leave alone.
-func switched(t *testing.T) *Model {
+func switched(t *testing.T, on torch.Device) *Model {
 	c, err := ParseConfig([]byte(`{"model_type": "opt", "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "ffn_dim": 64,
 		"num_attention_heads": 4, "max_position_embeddings": 64, "word_embed_proj_dim": 16, "init_std": 0.2, "activation_function": "gelu",
 		"enable_bias": false, "layer_norm_elementwise_affine": false, "_remove_final_layer_norm": true}`))
 	require.NoError(t, err)
 	return keep(t, func(s *torch.Scope) (*Model, error) {
-		m, _, err := Hash(s, c, 1, torch.Float32, torch.CPU)
+		m, _, err := Hash(s, c, 1, torch.Float32, on)
 		return m, err
 	})
 }
@@ -110,7 +110,7 @@ json.dump(out, sys.stdout)
 
 func TestTransformersReadsWhatSaveWrites(t *testing.T) {
 	sequences := [][]int32{sequence(1, 9).IDs, sequence(2, 1).IDs, sequence(3, 16).IDs}
-	models := []*Model{loadModel(t, post, torch.Float32), loadModel(t, pre, torch.Float32), switched(t)}
+	models := []*Model{loadModel(t, post, torch.Float32), loadModel(t, pre, torch.Float32), switched(t, torch.CPU)}
 	var ask [][2]any
 	for _, m := range models {
 		dir := t.TempDir()

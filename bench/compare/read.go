@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
+
+	"lorabench/bench/record"
 )
 
 // benchmark is the base name of the results that are compared.
@@ -195,6 +197,9 @@ func (r *reader) configure(res *benchfmt.Result, first bool) error {
 	for _, c := range res.Config {
 		if c.Key == "seed" {
 			continue
+		}
+		if record.IsStandIn(string(c.Value)) {
+			return fmt.Errorf("%s is %q: a stand-in device, whose kernels compute nothing: its figures are no results", c.Key, c.Value)
 		}
 		have, ok := r.config[c.Key]
 		switch {

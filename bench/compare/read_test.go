@@ -99,6 +99,7 @@ func TestReadResultsRefuses(t *testing.T) {
 		{[]string{"BenchmarkRank/8 3 1 loss\n"}, []string{"a.txt:1: the result BenchmarkRank/8 names no rank"}, "another benchmark of that name"},
 		{[]string{"BenchmarkRank/rank=2 3 1 loss\nBenchmarkRank/rank= 3 1 loss\n"}, []string{"a.txt:2: the result BenchmarkRank/rank= names no rank"}, "no rank at all"},
 		{[]string{"model: m\n" + ok + "model: n\n" + ok}, []string{`a.txt:4: model is "n", at a.txt:2 it was "m"`}, "two models in a file"},
+		{[]string{"gpu: H100 (stand-in) (9.0)\n" + ok}, []string{"a stand-in device, whose kernels compute nothing"}, "no GPU at all"},
 		{[]string{"gpu: G\n" + ok, "gpu: H\n" + ok}, []string{`b.txt:2: gpu is "H", at a.txt:2 it was "G"`}, "two GPUs"},
 		{[]string{ok + "BenchmarkRank/rank=8-2 3 1 loss\n"}, []string{"a.txt:2: rank=8 was run with GOMAXPROCS 2, results before it with 1"}, "-cpu 1,2"},
 		{[]string{"Unit loss better=higher\n" + ok}, []string{"a.txt:1: Unit loss better=higher: it is better=lower in lorabench"}, "would turn the verdict around"},

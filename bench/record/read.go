@@ -38,6 +38,8 @@ func (r *Record) check() error {
 		return fmt.Errorf(`"name" is missing: want the sub-benchmark's, such as rank=8`)
 	case r.Rank == "":
 		return fmt.Errorf(`"rank" is missing`)
+	case IsStandIn(r.Machine.GPU):
+		return fmt.Errorf(`"machine.gpu" is %q: a stand-in device, whose kernels compute nothing: its figures are no results`, r.Machine.GPU)
 	case r.GlobalStep < 1:
 		return fmt.Errorf(`"global_step" is %d, want at least 1`, r.GlobalStep)
 	case len(r.Steps) > r.GlobalStep:

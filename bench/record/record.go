@@ -53,8 +53,10 @@ type Record struct {
 	Memory        []Category `json:"memory,omitempty"`
 	Others        []Holder   `json:"other_processes,omitempty"` // nil also where nobody could tell
 
-	// Graphs is the number of CUDA graphs that were recorded, GraphsFailed why there are no more.
+	// Graphs counts the CUDA graphs that were recorded. GraphsBytes is the memory of the device that recording them
+	// took outside the allocator, GraphsFailed the reason for going on without them.
 	Graphs       int    `json:"cuda_graphs,omitempty"`
+	GraphsBytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
 	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
 
 	Steps []Step `json:"log_history"`

@@ -61,6 +61,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"two records", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1} {}`, "something follows the record"},
 		{"no name", `{"rank": "8"}`, `"name" is missing`},
 		{"no rank", `{"name": "x"}`, `"rank" is missing`},
+		{"a stand-in device", `{"name": "x", "rank": "8", "machine": {"gpu": "H100 (stand-in) (9.0)"}}`, "a stand-in device, whose kernels compute nothing"},
 		{"no step", `{"name": "x", "rank": "8"}`, `"global_step" is 0`},
 		{"no time", `{"name": "x", "rank": "8", "global_step": 1}`, `"train_runtime" is 0`},
 		{"more steps logged than taken", `{"name": "x", "rank": "8", "global_step": 1, "train_runtime": 1, "log_history": [{}, {}]}`, `"log_history" has 2 steps`},

@@ -1,5 +1,7 @@
 package record
 
+import "strings"
+
 // Full is the rank that trains every weight instead of an adapter.
 const Full = "full"
 
@@ -70,3 +72,7 @@ type Machine struct {
 	Torch   string `json:"torch"`
 	Commit  string `json:"commit"` // of lorabench; + where the tree differs from it
 }
+
+// IsStandIn says whether a GPU's name is that of internal/fakecuda's device, whose kernels compute nothing: what was
+// made on it is no result.
+func IsStandIn(gpu string) bool { return strings.Contains(gpu, "(stand-in)") }

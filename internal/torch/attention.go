@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -15,9 +16,21 @@ type Sequences struct {
 	Longest  int64   // no sequence is longer
 }
 
+// check refuses what ATen's CUDA kernels refuse, on the CPU too: its own kernel never looks at Longest.
 func (q Sequences) check(op string, t *Tensor) {
 	if len(q.Cum) < 2 || q.Cum[0] != 0 || q.Cum[len(q.Cum)-1] != t.Dim(0) {
 		fail(op, fmt.Sprintf("cumulative lengths %v do not span the row", q.Cum), t)
+	}
+	for i, end := range q.Cum[1:] {
+		if n := end - q.Cum[i]; n < 0 || n > q.Longest {
+			fail(op, fmt.Sprintf("sequence %d has %d tokens, want 0 to Longest, which is %d", i, n, q.Longest), t)
+		}
+	}
+	if q.Longest > t.Dim(0) {
+		fail(op, fmt.Sprintf("Longest is %d, more than the row's %d tokens", q.Longest, t.Dim(0)), t)
+	}
+	if exact.Load() {
+		outsideGraph(op, t) // one call a sequence, of the lengths that the host has now: a replay would use them again
 	}
 }
 
@@ -48,4 +61,10 @@ func (s *Scope) AttentionBackward(dy, qkv, y, lse *Tensor, q Sequences, heads in
 // kernels, PyTorch's default and the peer's, store no attention matrix; the CPU's exponential has
 // about 20 good bits: OPT-350m's gradients differ from exact ones by up to 3e-3 in the norm of a
 // single matrix. Off is for comparing with exact figures.
-func FlashAttention(on bool) bool { return C.lb_flash(C.int(flag(on))) != 0 }
+func FlashAttention(on bool) bool {
+	exact.Store(!on)
+	return C.lb_flash(C.int(flag(on))) != 0
+}
+
+// exact is true after FlashAttention(false).
+var exact atomic.Bool

@@ -52,16 +52,23 @@ func TestLinearRefusesMixedTypes(t *testing.T) {
 }
 
 // TestBFloat16Attention: so is attention, whose kernel may round its weights as well.
-func TestBFloat16Attention(t *testing.T) {
+func TestBFloat16Attention(t *testing.T) { devices.Each(t, testBFloat16Attention) }
+
+func testBFloat16Attention(t *testing.T, on Device) {
 	run(t, func(s *Scope) {
 		require.NoError(t, Seed(1))
 		row := Sequences{Cum: []int64{0, 5, 5, 70}, Longest: 65}
+		onDevice := row
+		if on.CUDA() {
+			onDevice.OnDevice = s.Cast(s.FromInts(row.Cum, on), Int32)
+		}
+		there := func(x *Tensor) *Tensor { return s.To(x, x.DType(), on) }
 		draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
 		qkv, dy := draw(70, 3*64), draw(70, 64)
-		y, lse := s.Attention(qkv, row, 4, 0.25)
+		y, lse := s.Attention(there(qkv), onDevice, 4, 0.25)
 		require.Equal(t, BFloat16, y.DType())
 		require.Equal(t, Float32, lse.DType())
-		d := s.AttentionBackward(dy, qkv, y, lse, row, 4, 0.25)
+		d := s.AttentionBackward(there(dy), there(qkv), y, lse, onDevice, 4, 0.25)
 		require.Equal(t, BFloat16, d.DType())
 
 		wide, wideDy := s.Cast(qkv, Float64), s.Cast(dy, Float64)

@@ -20,11 +20,7 @@ func TestPeakCountsReplays(t *testing.T) {
 }
 
 func TestGraphMemoryOnCUDA(t *testing.T) {
-	d, err := OpenDevice("cuda")
-	if err != nil {
-		t.Skipf("needs a GPU: %v", err)
-	}
-	require.NoError(t, UseStream(d))
+	d := devices.GPU(t)
 	const n = 64 << 20
 	owner := NewScope()
 	var sum *Tensor

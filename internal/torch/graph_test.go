@@ -6,28 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 	lib "github.com/sugarme/gotch/libtch"
+
+	"lorabench/internal/torch/torchtest"
 )
 
-// libtorch looks for its CUDA half once, at the first operation that concerns all devices (a seed,
-// say): whichever test comes first, the part must be open by then.
-func init() {
-	if DriverPresent() {
-		_ = openCUDA()
-	}
-}
-
-// graphs runs a test on the CPU, where graphs are played, and on a GPU, where they are recorded.
-func graphs(t *testing.T, f func(t *testing.T, on Device)) {
-	t.Run("cpu", func(t *testing.T) { f(t, CPU) })
-	t.Run("cuda", func(t *testing.T) {
-		d, err := OpenDevice("cuda")
-		if err != nil {
-			t.Skipf("needs a GPU: %v", err)
-		}
-		require.NoError(t, UseStream(d))
-		f(t, d)
-	})
-}
+// devices has the CPU, where graphs are played, and the GPUs, where they are recorded.
+var devices = torchtest.Find(OpenDevice, Cards)
 
 // step is work as training has it: a product, a random mask, a state that each step changes.
 type step struct {
@@ -77,7 +61,7 @@ func (p *step) read(t *testing.T) []float32 {
 }
 
 func TestGraphReplaysWhatItRecorded(t *testing.T) {
-	graphs(t, func(t *testing.T, on Device) {
+	devices.Each(t, func(t *testing.T, on Device) {
 		const n = 5
 		p := newStep(t, on)
 		require.NoError(t, Seed(7))
@@ -107,7 +91,7 @@ func TestGraphReplaysWhatItRecorded(t *testing.T) {
 }
 
 func TestGraphDrawsAnewAtEachReplay(t *testing.T) {
-	graphs(t, func(t *testing.T, on Device) {
+	devices.Each(t, func(t *testing.T, on Device) {
 		owner := NewScope()
 		var mask *Tensor
 		draw := func(*Scope) { UniformIn(mask, 0, 1) }
@@ -138,7 +122,7 @@ func TestGraphDrawsAnewAtEachReplay(t *testing.T) {
 
 // TestGraphThatFails: whatever a body does wrong is an error, and nothing is different afterwards.
 func TestGraphThatFails(t *testing.T) {
-	graphs(t, func(t *testing.T, on Device) {
+	devices.Each(t, func(t *testing.T, on Device) {
 		p := newStep(t, on)
 		pool, err := NewGraphPool(on)
 		require.NoError(t, err)
@@ -237,7 +221,7 @@ func usable(t *testing.T, pool *GraphPool, p *step) {
 }
 
 func TestGraphPoolCloses(t *testing.T) {
-	graphs(t, func(t *testing.T, on Device) {
+	devices.EachWithStandIn(t, func(t *testing.T, on Device) {
 		p := newStep(t, on)
 		pool, err := NewGraphPool(on)
 		require.NoError(t, err)

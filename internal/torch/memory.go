@@ -26,6 +26,17 @@ func (d Device) Memory() (Memory, error) {
 	return withGraphs(d, m), err
 }
 
+// Free is the memory of a CUDA device that the driver can still give out, to any process, and all it has, in
+// bytes.
+func (d Device) Free() (free, total int64, err error) {
+	if !d.CUDA() {
+		return 0, 0, ErrNoCUDA
+	}
+	var f, t C.int64_t
+	err = nativeError("memory_info", func(e **C.char) { C.lb_cuda_memory_info(C.int(d), &f, &t, e) })
+	return int64(f), int64(t), err
+}
+
 // ResetPeak makes the present use the peak.
 func (d Device) ResetPeak() error {
 	if !d.CUDA() {

@@ -50,7 +50,8 @@ void *lb_norm(void **tensors, int n, char **err) {
     ts.reserve(n);
     for (int i = 0; i < n; i++)
       ts.push_back(T(tensors[i]));
-    out = new at::Tensor(at::stack(at::_foreach_norm(ts, 2)).norm());
+    auto norms = at::_foreach_norm(ts, 2);
+    out = new at::Tensor(n == 1 ? norms[0] : at::stack(norms).norm());
   });
   return out;
 }
@@ -93,6 +94,24 @@ int lb_cuda_devices(char **err) {
       at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
   });
   return n;
+}
+
+void lb_cuda_memory_info(int device, int64_t *free, int64_t *total, char **err) {
+  guard(err, [&] {
+    auto [f, t] = cuda_allocator()->getMemoryInfo(device);
+    *free = f;
+    *total = t;
+  });
+}
+
+void *lb_host_memory(int64_t bytes, int pinned, char **err) {
+  void *out = nullptr;
+  guard(err, [&] { out = new at::Tensor(at::empty({bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(pinned != 0))); });
+  return out;
+}
+
+void lb_copy_async(void *dst, void *src, char **err) {
+  guard(err, [&] { T(dst).copy_(T(src), /*non_blocking=*/true); });
 }
 
 static void *cuda_part = nullptr;

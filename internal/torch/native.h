@@ -53,6 +53,12 @@ void lb_cuda_reset_peak(int device, char **err);
 void lb_cuda_empty_cache(int device, char **err);
 void lb_cuda_synchronize(int device, char **err);
 int lb_cuda_devices(char **err);
+// What the driver says of the device's memory, in bytes.
+void lb_cuda_memory_info(int device, int64_t *free, int64_t *total, char **err);
+
+// See upload.go. A [bytes] uint8 tensor on the CPU, and a copy that does not wait for the device.
+void *lb_host_memory(int64_t bytes, int pinned, char **err);
+void lb_copy_async(void *dst, void *src, char **err);
 
 // What the C heap has given out, in bytes: now (-1 where the C library does not tell), and at most since
 // the last call while somebody watches. See usage.cpp.

@@ -16,6 +16,22 @@ func (s *Scope) Linear(x, w, b *Tensor) *Tensor {
 	return s.one(op, func(err **C.char) unsafe.Pointer { return C.lb_linear(x.raw(op), w.raw(op), b.raw(op), err) }, x, w, b)
 }
 
+// WarmProducts makes cuBLAS allocate its workspace on a CUDA device, which it keeps: the first product of a process
+// would otherwise count it as its own memory. Both kinds of product take part, with a bias (cuBLASLt's) and without.
+func (d Device) WarmProducts() error {
+	if !d.CUDA() {
+		return nil
+	}
+	return Run(func(s *Scope) error {
+		for _, t := range []DType{Float32, BFloat16} {
+			x := s.Zeros(t, d, 32, 32)
+			s.Linear(x, x, s.Zeros(t, d, 32))
+			s.MatMul(x, x)
+		}
+		return nil
+	})
+}
+
 // LinearBackward is dy W, the gradient of Linear's x: dy [T, out], w [out, in], result [T, in]. Where dx
 // is given it is added to that, which is the result.
 func (s *Scope) LinearBackward(dy, w, dx *Tensor) *Tensor {

@@ -13,10 +13,7 @@ func TestSnapshotOfTheCPUIsAnError(t *testing.T) {
 }
 
 func TestSnapshotOnCUDA(t *testing.T) {
-	d, err := OpenDevice("cuda")
-	if err != nil {
-		t.Skip(err)
-	}
+	d := devices.GPU(t)
 	require.NoError(t, d.RecordMemory(true))
 	defer func() { require.NoError(t, d.RecordMemory(false)) }()
 	require.NoError(t, Run(func(s *Scope) error { s.Zeros(Float32, d, 1<<20); return nil }))

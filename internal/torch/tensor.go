@@ -155,17 +155,7 @@ func (s *Scope) FromInts(v []int64, on Device) *Tensor {
 	if len(v) == 0 {
 		return s.Empty(Int64, on, 0)
 	}
-	return s.Send(s.fromMemory(unsafe.Pointer(&v[0]), Int64, []int64{int64(len(v))}), on)
-}
-
-// Send copies a tensor from the CPU to a device without waiting for the device; on the CPU it is t
-// itself. To would wait. t may be freed at once: CUDA takes pageable memory over before the call returns.
-func (s *Scope) Send(t *Tensor, on Device) *Tensor {
-	if on == CPU {
-		return t
-	}
-	lib.AtgToDevice(slot(), t.ptr("to"), int32(on), int32(t.DType()), 1, 0)
-	return s.made("to", t)
+	return s.To(s.fromMemory(unsafe.Pointer(&v[0]), Int64, []int64{int64(len(v))}), Int64, on)
 }
 
 // Floats copies the elements out as float32, waiting for the device.

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/torch/torchtest"
 )
 
 func run(t *testing.T, f func(s *Scope)) {
@@ -122,32 +124,41 @@ func TestScopesMoveAndDrop(t *testing.T) {
 // TestAttentionKeepsSequencesApart compares a packed row with each sequence alone, and with the
 // formula written out.
 func TestAttentionKeepsSequencesApart(t *testing.T) {
+	devices.Each(t, testAttentionKeepsSequencesApart)
+}
+
+func testAttentionKeepsSequencesApart(t *testing.T, on Device) {
+	const heads = 2
+	width := 3 // of a head
+	if on.CUDA() {
+		width = 4 // the kernel reads 16 bytes at a time
+	}
 	run(t, func(s *Scope) {
-		Seed(1)
-		draw := func() *Tensor { x := s.Empty(Float32, CPU, 7, 6); NormalIn(x, 0, 1); return x }
+		require.NoError(t, Seed(1))
+		draw := func() *Tensor { x := s.Empty(Float32, on, 7, heads*int64(width)); NormalIn(x, 0, 1); return x }
 		q, k, v := draw(), draw(), draw()
-		y, _ := s.Attention(s.Cat([]*Tensor{q, k, v}, 1), Sequences{Cum: []int64{0, 4, 5, 7}, Longest: 4}, 2, 0.5)
+		y, _ := s.Attention(s.Cat([]*Tensor{q, k, v}, 1), row(s, on), heads, 0.5)
 		got, fq, fk, fv := s.Floats(y), s.Floats(q), s.Floats(k), s.Floats(v)
-		at := func(x []float32, t, h, d int) float64 { return float64(x[(t*2+h)*3+d]) }
+		at := func(x []float32, t, h, d int) float64 { return float64(x[(t*heads+h)*width+d]) }
 		for _, seq := range [][2]int{{0, 4}, {4, 5}, {5, 7}} {
 			for i := seq[0]; i < seq[1]; i++ {
-				for h := range 2 {
+				for h := range heads {
 					var p []float64
 					sum := 0.0
 					for j := seq[0]; j <= i; j++ {
 						dot := 0.0
-						for d := range 3 {
+						for d := range width {
 							dot += at(fq, i, h, d) * at(fk, j, h, d)
 						}
 						p = append(p, math.Exp(dot*0.5))
 						sum += p[len(p)-1]
 					}
-					for d := range 3 {
+					for d := range width {
 						want := 0.0
 						for j := range p {
 							want += p[j] / sum * at(fv, seq[0]+j, h, d)
 						}
-						require.InDelta(t, want, at(got, i, h, d), 1e-5)
+						require.InDelta(t, want, at(got, i, h, d), torchtest.Within(on, torchtest.Pass, 1e-5))
 					}
 				}
 			}
@@ -155,24 +166,33 @@ func TestAttentionKeepsSequencesApart(t *testing.T) {
 	})
 }
 
-func TestRowsAndColumns(t *testing.T) {
+// floats is FromFloats on any device.
+func floats(s *Scope, on Device, v []float32, shape ...int64) *Tensor {
+	return s.To(s.FromFloats(v, shape...), Float32, on)
+}
+
+func TestRowsAndColumns(t *testing.T) { devices.Each(t, testRowsAndColumns) }
+
+func testRowsAndColumns(t *testing.T, on Device) {
 	run(t, func(s *Scope) {
-		x := s.FromFloats([]float32{3, -4, 0, 5, 12, -1}, 3, 2)
-		require.InDeltaSlice(t, []float32{5, 5, float32(math.Sqrt(145))}, s.Floats(s.RowNorms(x)), 1e-6)
+		x := floats(s, on, []float32{3, -4, 0, 5, 12, -1}, 3, 2)
+		require.InDeltaSlice(t, []float32{5, 5, float32(math.Sqrt(145))}, s.Floats(s.RowNorms(x)), torchtest.Within(on, torchtest.Pass, 1e-6))
 		require.Equal(t, []float32{-1, 5, 11}, s.Floats(s.SumColumns(x)))
 		require.Equal(t, []float32{15, 0}, s.Floats(s.SumRows(x)))
-		require.Equal(t, []float32{1.5, -1, 0, 1.25, 6, -0.25}, s.Floats(s.Div(x, s.FromFloats([]float32{2, 4}, 2))), "b is of every row")
-		half := s.Cast(s.FromFloats([]float32{1, 2}, 2), BFloat16)
+		require.Equal(t, []float32{1.5, -1, 0, 1.25, 6, -0.25}, s.Floats(s.Div(x, floats(s, on, []float32{2, 4}, 2))), "b is of every row")
+		half := s.Cast(floats(s, on, []float32{1, 2}, 2), BFloat16)
 		SubIn(x, half)
 		require.Equal(t, []float32{2, -6, -1, 3, 11, -3}, s.Floats(x), "in t's own type")
 	})
 }
 
-func TestAdamWIsTheFormula(t *testing.T) {
+func TestAdamWIsTheFormula(t *testing.T) { devices.Each(t, testAdamWIsTheFormula) }
+
+func testAdamWIsTheFormula(t *testing.T, on Device) {
 	run(t, func(s *Scope) {
-		p, g := s.FromFloats([]float32{1, -2, 3}, 3), s.FromFloats([]float32{0.1, -0.2, 1e-9}, 3)
-		m, v := s.Zeros(Float32, CPU, 3), s.Zeros(Float32, CPU, 3)
-		step, rate := s.Zeros(Float32, CPU, 1), s.FromFloats([]float32{0.01}, 1)
+		p, g := floats(s, on, []float32{1, -2, 3}, 3), floats(s, on, []float32{0.1, -0.2, 1e-9}, 3)
+		m, v := s.Zeros(Float32, on, 3), s.Zeros(Float32, on, 3)
+		step, rate := s.Zeros(Float32, on, 1), floats(s, on, []float32{0.01}, 1)
 		want, wm, wv := []float64{1, -2, 3}, make([]float64, 3), make([]float64, 3)
 		for n := 1; n <= 5; n++ {
 			AddScalarIn(step, 1)
@@ -184,16 +204,18 @@ func TestAdamWIsTheFormula(t *testing.T) {
 			}
 		}
 		for i, x := range s.Floats(p) {
-			require.InDelta(t, want[i], x, 2e-6)
+			require.InDelta(t, want[i], x, torchtest.Within(on, torchtest.Steps, 2e-6))
 		}
 	})
 }
 
-func TestSeedRepeats(t *testing.T) {
+func TestSeedRepeats(t *testing.T) { devices.Each(t, testSeedRepeats) }
+
+func testSeedRepeats(t *testing.T, on Device) {
 	draw := func(seed int64) (v []float32) {
 		run(t, func(s *Scope) {
 			Seed(seed)
-			y, _ := s.Dropout(s.FromFloats([]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 12), 0, 0.5)
+			y, _ := s.Dropout(floats(s, on, []float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 12), 0, 0.5)
 			v = s.Floats(y)
 		})
 		return v
@@ -253,10 +275,7 @@ func TestCUDAPartBringsCUDAIn(t *testing.T) {
 }
 
 func TestCUDA(t *testing.T) {
-	d, err := OpenDevice("cuda")
-	if err != nil {
-		t.Skipf("needs a GPU: %v", err)
-	}
+	d := devices.GPU(t)
 	name, err := d.Name()
 	require.NoError(t, err)
 	t.Log(name)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"lorabench/bench/record"
 )
 
 // Read reads one side: a file, a quoted glob, a folder (its bench.txt, and parts.txt where there is one),
@@ -143,6 +145,9 @@ func (r *reader) one(text []byte) {
 			return
 		}
 		r.set = nil
+		if record.IsStandIn(string(value)) {
+			r.problem(Problem{Kind: Unreadable, Text: fmt.Sprintf("%s: a stand-in device, whose kernels compute nothing: its figures are no results", quoted(text))})
+		}
 		i := slices.IndexFunc(r.config, func(p pair) bool { return p.key == string(key) })
 		switch {
 		case len(value) == 0 && i >= 0:

@@ -121,6 +121,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 		{"two directions", "Unit frobs better=lower better=higher", BadDirection, "before (f.txt:2) it was better=lower"},
 		{"no key", "Unit frobs lower", Unreadable, "is not key=value"},
 		{"no unit", "Unit", Unreadable, "names no unit"},
+		{"no GPU at all", "gpu: NVIDIA H100 (stand-in) (9.0)", Unreadable, "a stand-in device, whose kernels compute nothing"},
 		{"a benchmark that failed", "--- FAIL: BenchmarkX", Unreadable, "the run failed"},
 		{"a package that failed", "FAIL\tlorabench/bench\t1.2s", Unreadable, "the run failed"},
 		{"a panic is no configuration", "panic: oh", Unreadable, "the run failed"},

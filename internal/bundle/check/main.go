@@ -118,4 +118,10 @@ func (c *check) device() {
 		return
 	}
 	c.say("device", "%s, %s", d, name)
+	free, total, err := d.Free()
+	if err != nil {
+		c.lacks("a device that tells its memory: %v", err)
+		return
+	}
+	c.say("memory", "%.1f GiB, %.1f free", float64(total)/(1<<30), float64(free)/(1<<30))
 }
