@@ -12,13 +12,13 @@ import (
 func (s *session) testJobs() ([]job, error) {
 	var jobs []job
 	for _, t := range []struct{ pkg, run string }{
-		{"internal/torch", "CUDA|Graph|Device|Derivative|Dropout|Snapshot|Peak|Usage|Attention|Product"},
-		{"lora", "Agree|Derivative|Rows|Graph|Repeatable|Dropout|Seed|Autocast"},
-		{"opt", "Agree|Derivative|Dropout|Gradient|Device"},
+		{"internal/torch", "CUDA|Graph|Device|Derivative|Dropout|Snapshot|Peak|Usage|Attention|Product|Formula|Chunks|Rows|Seed|BFloat16"},
+		{"lora", "Agree|Derivative|Rows|Graph|Repeat|Dropout|Seed|Autocast|Restore|Merged|Starts|Trains|Tensors|Save|Sequence|BFloat16"},
+		{"opt", "Agree|Derivative|Dropout|Gradient|Formula|Neighbours|BFloat16"},
 	} {
 		run := t.run
-		if s.cuda() && t.pkg != "internal/torch" {
-			run += "/cuda" // of tests with a subtest for each device, that of the card; the others run whole
+		if s.cuda() {
+			run += "/cuda" // of tests with a subtest for each device, those of the cards; tests without subtests run whole
 		}
 		jobs = append(jobs, job{name: t.pkg, dir: s.path(t.pkg), read: readTests,
 			argv: []string{s.path(t.pkg + "/" + path.Base(t.pkg) + ".test"), "-test.v", "-test.timeout=0", "-test.run=" + run}})
