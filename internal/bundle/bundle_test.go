@@ -134,7 +134,8 @@ func (b unpacked) test(t *testing.T) {
 	require.Contains(t, b.run(t, "test", "internal/torch", "-run=CUDAPartIsWhole", "-v"), "not in a bundle", "a reason to skip")
 }
 
-var quick = []string{"-minutes=20", "-model=testdata/small", "-ranks=2,4", "-steps=3", "-long-steps=12", "-peer-steps=3"}
+var quick = []string{"-minutes=20", "-model=testdata/small", "-ranks=2,4", "-steps=3", "-long-steps=12", "-peer-steps=3",
+	"-max-length=48", "-bench=-batch=2 -accum=2"}
 
 func (b unpacked) gpucheckOnCPU(t *testing.T) {
 	dir := filepath.Join(b.out, "cpu")

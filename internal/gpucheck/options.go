@@ -17,7 +17,9 @@ type options struct {
 	model, data, tokenizer, out, ranks string
 	device                             string
 	standIn, again                     bool
+	extra                              string
 	steps, longSteps, peerSteps        int
+	maxLength                          int // 0 is the recipe's
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -36,6 +38,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.peerSteps, "peer-steps", 300, "optimizer steps of the peer in stage 5")
 	fs.StringVar(&o.device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	fs.BoolVar(&o.standIn, "stand-in", false, "run everything on the stand-in card, which computes nothing: a trial of this command")
+	fs.StringVar(&o.extra, "bench", "", "further `flags` for lorabench and the peer, as -name=value: -batch, -accum, -alpha ...")
+	fs.IntVar(&o.maxLength, "max-length", 0, "tokens a record is cut at (default the recipe's)")
 	fs.BoolVar(&o.again, "again", false, "run again what -out has already")
 	fs.StringVar(&o.out, "out", "gpucheck-out", "`folder` for the results")
 	if err := fs.Parse(args); err != nil {
@@ -54,6 +58,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		if f.value < 1 {
 			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
 		}
+	}
+	if o.maxLength < 0 {
+		return o, fmt.Errorf("-max-length is %d, want at least 1", o.maxLength)
 	}
 	var err error
 	if o.stages, err = parseStages(stages); err != nil {

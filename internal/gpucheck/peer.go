@@ -40,9 +40,10 @@ func (s *session) peerJobs() ([]job, error) {
 }
 
 func (s *session) peerJob(stage int, name, rank, dtype, peers string, steps, lossSteps int) job {
-	return job{name: name, skip: s.noPeer, all: true, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
+	argv := []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
 		"-ranks=" + rank, "-dtype=" + dtype, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
-		"-turns=step", "-device=" + s.device, "-out=" + s.folder(stage, name)}}
+		"-turns=step", "-device=" + s.device, "-bench=" + s.extra, "-out=" + s.folder(stage, name)}
+	return job{name: name, skip: s.noPeer, all: true, argv: append(argv, s.length()...)}
 }
 
 // config is the model's config.json: the peer makes weights of its own by hash.

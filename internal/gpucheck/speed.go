@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,8 +29,17 @@ func (s *session) precisions() []precision {
 
 // bench is the command of the benchmark with the settings that all stages share.
 func (s *session) bench(benchmark string, times int, more ...string) []string {
-	return append([]string{s.path("bench/bench.test"), "-test.run=^$", "-test.bench=" + benchmark, "-test.benchtime=" + strconv.Itoa(times) + "x",
-		"-test.timeout=0", "-recipe=reported", "-model=" + s.model, "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-eval=0"}, more...)
+	own := []string{s.path("bench/bench.test"), "-test.run=^$", "-test.bench=" + benchmark, "-test.benchtime=" + strconv.Itoa(times) + "x",
+		"-test.timeout=0", "-recipe=reported", "-model=" + s.model, "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-eval=0"}
+	return slices.Concat(own, s.length(), more, strings.Fields(s.extra))
+}
+
+// length is the flag of -max-length, for lorabench and the peer.
+func (s *session) length() []string {
+	if s.maxLength == 0 {
+		return nil
+	}
+	return []string{"-max-length=" + strconv.Itoa(s.maxLength)}
 }
 
 // speedJobs are a process for each precision with graphs and without, each with all ranks.
@@ -55,7 +65,7 @@ func (s *session) speedJobs() ([]job, error) {
 func (s *session) benchJob(stage int, name string, steps int, read func(fakecuda.Run) row, flags ...string) job {
 	out := s.folder(stage, name)
 	report := filepath.Join(out, "standin.json")
-	argv := append(s.bench("Rank", steps, "-ranks="+s.ranks, "-device="+s.device, "-out="+out), flags...)
+	argv := s.bench("Rank", steps, append([]string{"-ranks=" + s.ranks, "-device=" + s.device, "-out=" + out}, flags...)...)
 	return job{name: name, argv: argv, env: []string{fakecuda.ReportVariable + "=" + report}, read: func(string) ([]row, error) {
 		runs, err := readRuns(out, report)
 		var rows []row
