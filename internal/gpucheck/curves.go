@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
@@ -18,16 +19,16 @@ func (s *session) curveJobs() ([]job, error) {
 		if p.name == "float32" && s.cuda() {
 			continue // TF32 and bf16 are what people train in
 		}
-		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r fakecuda.Run) row { return curveRow(r.Record.Name, ofSteps(r), s.longSteps) }, p.flags...))
+		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r fakecuda.Run) row { return s.curveRow(r.Record.Name, ofSteps(r)) }, p.flags...))
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
 	for _, dtype := range []string{"bf16", "float32"} {
 		name := fmt.Sprintf("peer rank=%s %s", rank, dtype)
 		j := s.peerJob(5, name, rank, dtype, "tuned", 1, s.peerSteps)
 		j.read = s.readPeer(5, name, func(r peerRow) []row {
-			ours := curveRow("lorabench, no dropout", r.Loss, s.longSteps)
+			ours := s.curveRow("lorabench, no dropout", r.Loss)
 			ours.add("largest difference", r.LossDifference)
-			return []row{ours, curveRow("peer, no dropout", r.PeerLoss, s.longSteps)}
+			return []row{ours, s.curveRow("peer, no dropout", r.PeerLoss)}
 		})
 		jobs = append(jobs, j)
 	}
@@ -46,27 +47,17 @@ func ofSteps(r fakecuda.Run) []float64 {
 	return losses
 }
 
-// curveRow shows the loss, smoothed as the Trainer logs it, at some steps up to the last.
-func curveRow(name string, losses []float64, last int) row {
+// curveRow shows the loss, smoothed as the Trainer logs it, at some steps.
+func (s *session) curveRow(name string, losses []float64) row {
 	out := row{Name: name}
-	for _, at := range []int{10, 100, 300, last} {
-		if at > last || at == last && out.has(at) {
-			continue
-		}
-		f := figure{Column: fmt.Sprintf("loss at %d", at), Text: "-"}
-		if at <= len(losses) {
-			f = figure{Column: f.Column, Value: stat.Mean(losses[max(0, at-record.Window):at], nil)}
+	at := []int{10, 100, s.peerSteps, s.longSteps}
+	slices.Sort(at)
+	for _, n := range slices.Compact(at) {
+		f := figure{Column: fmt.Sprintf("loss at %d", n), Text: "-"}
+		if n <= len(losses) {
+			f = figure{Column: f.Column, Value: stat.Mean(losses[max(0, n-record.Window):n], nil)}
 		}
 		out.Figures = append(out.Figures, f)
 	}
 	return out
-}
-
-func (r *row) has(at int) bool {
-	for _, f := range r.Figures {
-		if f.Column == fmt.Sprintf("loss at %d", at) {
-			return true
-		}
-	}
-	return false
 }
