@@ -19,7 +19,9 @@ func (s *session) curveJobs() ([]job, error) {
 		if p.name == "float32" && s.cuda() {
 			continue // TF32 and bf16 are what people train in
 		}
-		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r fakecuda.Run) row { return s.curveRow(r.Record.Name, ofSteps(r)) }, p.flags...))
+		jobs = append(jobs, s.benchJob(5, p.name, s.longSteps, func(r fakecuda.Run) row {
+			return s.curveRow(r.Record.Name, ofSteps(r))
+		}, p.flags...))
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
 	for _, dtype := range []string{"bf16", "float32"} {

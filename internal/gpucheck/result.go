@@ -66,7 +66,8 @@ func (s *session) load(st *stage) (*result, error) {
 		return nil, fmt.Errorf("%s: %w: remove it, or name another -out", s.resultPath(st), err)
 	}
 	if r.Commit != s.commit || r.Device != s.deviceName && !st.anywhere {
-		return nil, fmt.Errorf("%s is of commit %s on %s, and this is %s on %s: name another -out", s.resultPath(st), r.Commit, r.Device, s.commit, s.deviceName)
+		return nil, fmt.Errorf("%s is of commit %s on %s, and this is %s on %s: name another -out", s.resultPath(st),
+			r.Commit, r.Device, s.commit, s.deviceName)
 	}
 	return &r, nil
 }

@@ -23,7 +23,8 @@ func TestCommand(t *testing.T) {
 		{`test "$PWD" != / && exit 9; exit 0`, "", "its own folder"},
 	} {
 		dir := t.TempDir()
-		max, err := Command{What: "it", Argv: []string{"sh", "-c", c.script}, Dir: "/", Env: []string{"PROBE=set"}, Log: filepath.Join(dir, "log")}.Run(t.Context())
+		max, err := Command{What: "it", Argv: []string{"sh", "-c", c.script}, Dir: "/",
+			Env: []string{"PROBE=set"}, Log: filepath.Join(dir, "log")}.Run(t.Context())
 		if c.err == "" {
 			require.NoError(t, err, c.why)
 			assert.Greater(t, max, int64(100_000), "a shell has some memory, in bytes")
