@@ -33,7 +33,8 @@ func (a Arm) Config(s Settings) (lora.Config, error) {
 	if err != nil {
 		return lora.Config{}, fmt.Errorf("rank %s has no adapter", a.Rank)
 	}
-	return lora.Config{R: r, LoraAlpha: a.Alpha, LoraDropout: s.Dropout, TargetModules: a.Targets, UseRSLoRA: a.RSLoRA, UseDoRA: s.DoRA}, nil
+	return lora.Config{R: r, LoraAlpha: a.Alpha, LoraDropout: s.Dropout, TargetModules: a.Targets, UseRSLoRA: a.RSLoRA, UseDoRA: s.DoRA,
+		BFloat16: s.AdapterDType == "bfloat16"}, nil
 }
 
 // Arms is every combination of ranks, alphas, rates and targets, ranks outermost. Rank full has no

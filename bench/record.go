@@ -21,6 +21,9 @@ func (r *Run) record(log []lora.Step) *record.Record {
 		rec.Scaling = r.adapter.Scaling()
 		rec.Settings.Alpha, rec.Settings.RSLoRA, rec.Settings.DoRA = r.adapter.LoraAlpha, r.adapter.UseRSLoRA, r.adapter.UseDoRA
 		rec.Settings.Dropout, rec.Settings.Targets = r.adapter.LoraDropout, r.adapter.TargetModules
+		if rec.Settings.AdapterDType == "bfloat16" && !r.adapter.BFloat16 {
+			rec.Settings.AdapterDType = "float32"
+		}
 	}
 	for _, pid := range slices.Sorted(maps.Keys(r.others)) {
 		rec.Others = append(rec.Others, r.others[pid])
@@ -33,6 +36,9 @@ func (r *Run) record(log []lora.Step) *record.Record {
 		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate, Tokens: r.tokens[i]})
 		rec.TrainLoss += s.Loss / float64(len(log))
 		rec.GradNorm = s.GradNorm
+	}
+	if len(r.laps) > 1 {
+		rec.Laps = r.laps
 	}
 	last := log[max(0, len(log)-record.Window):]
 	for _, s := range last {

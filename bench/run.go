@@ -37,6 +37,7 @@ type Run struct {
 	padded  int64 // tokens a padding trainer would have computed
 	began   time.Time
 	elapsed time.Duration
+	laps    []record.Lap
 	peak    record.Peak
 	initial record.Peak
 	probe   *probe
@@ -164,7 +165,7 @@ func (r *Run) parameters() (err error) {
 		err = fmt.Errorf("-adapter %s has r %d: run it with -ranks=%d", shown(w.Adapter), r.adapter.R, r.adapter.R)
 	}
 	if r.adapter != nil {
-		r.params = r.adapter.Params
+		r.params, r.adapter.BFloat16 = r.adapter.Params, c.BFloat16 && !r.adapter.UseDoRA
 	}
 	return err
 }
@@ -176,7 +177,7 @@ func (r *Run) rewind() error {
 		return err
 	}
 	r.trainer.Reset()
-	r.tokens, r.padded, r.elapsed, r.evals = r.tokens[:0], 0, 0, nil
+	r.tokens, r.padded, r.elapsed, r.laps, r.evals = r.tokens[:0], 0, 0, nil, nil
 	if r.ahead != nil {
 		r.ahead.Close()
 		r.ahead = nil

@@ -109,6 +109,9 @@ func (s Settings) Complete(steps int) (Settings, error) {
 	case s.Graphs == "auto":
 		s.Graphs = "off"
 	}
+	if err := s.completeAdapterDType(); err != nil {
+		return s, err
+	}
 	if err := s.check(); err != nil {
 		return s, err
 	}
@@ -187,6 +190,32 @@ func (s Settings) Torch() (torch.DType, error) {
 	return 0, fmt.Errorf("-dtype is %q, want float32 or bf16", s.DType)
 }
 
+// completeAdapterDType resolves auto, which for DoRA is float32. Where the base is float32 so is the adapter, and there is nothing to say.
+func (s *Settings) completeAdapterDType() error {
+	switch s.AdapterDType {
+	case "", "auto", "float32", "bfloat16":
+	default:
+		return fmt.Errorf("-adapter-dtype is %q, want auto, bf16 or float32", s.AdapterDType)
+	}
+	if s.DType != "bfloat16" {
+		if s.AdapterDType == "bfloat16" {
+			return fmt.Errorf("-adapter-dtype is bf16 and -dtype %s: products in bfloat16 are for a base in bfloat16, so give -dtype=bf16 too", s.DType)
+		}
+		s.AdapterDType = ""
+		return nil
+	}
+	if s.AdapterDType == "bfloat16" && s.DoRA {
+		return fmt.Errorf("-adapter-dtype is bf16 and -dora is on: DoRA's products were further off float32 than autocast's, so give -adapter-dtype=float32")
+	}
+	if s.AdapterDType != "" && s.AdapterDType != "auto" {
+		return nil
+	}
+	if s.AdapterDType = "float32"; !s.DoRA && (strings.HasPrefix(s.Device, "cuda") || torch.CPU.HasBFloat16()) {
+		s.AdapterDType = "bfloat16"
+	}
+	return nil
+}
+
 // list splits a comma-separated flag.
 func list(v string) []string {
 	var l []string
@@ -214,6 +243,9 @@ func (s Settings) line() string {
 	pairs = append(pairs, [2]string{"dropout", short(s.Dropout)}, [2]string{"model-dropout", short(s.ModelDropout)}, [2]string{"order", s.Order},
 		[2]string{"limit", strconv.Itoa(s.Limit)}, [2]string{"eval", strconv.Itoa(s.Eval)}, [2]string{"steps", strconv.Itoa(s.Steps)},
 		[2]string{"graphs", s.Graphs}, [2]string{"row-tokens", strconv.Itoa(s.RowTokens)})
+	if s.AdapterDType != "" {
+		pairs = append(pairs, [2]string{"adapter-dtype", s.AdapterDType})
+	}
 	for _, on := range []struct {
 		name string
 		on   bool

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/internal/torch"
 )
 
 func parse(t *testing.T, steps int, args ...string) (Settings, string, error) {
@@ -25,6 +26,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	require.NoError(t, err)
 	root, err := Root()
 	require.NoError(t, err)
+	t.Chdir(root) // in a bundle -out is relative to where the user is
 	require.Contains(t, note, "stand in for facebook/opt-350m")
 	qv := []string{"q_proj", "v_proj"}
 	require.Equal(t, Settings{Ranks: []string{"8", "128", "256"}, Alphas: []string{"16"}, LRs: []float64{2e-4}, Modules: [][]string{qv}, Settings: record.Settings{
@@ -56,6 +58,9 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"full keeps float32 weights", []string{"-ranks=full", "-dtype=bf16"}, "-dtype is bfloat16"},
 		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
 		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
+		{"an unknown adapter dtype", []string{"-dtype=bf16", "-adapter-dtype=fp8"}, `-adapter-dtype is "fp8", want auto, bf16 or float32`},
+		{"bfloat16 products of DoRA", []string{"-dtype=bf16", "-dora", "-adapter-dtype=bf16"}, "so give -adapter-dtype=float32"},
+		{"bfloat16 products over a float32 base", []string{"-adapter-dtype=bf16"}, "give -dtype=bf16 too"},
 		{"graphs are on or off", []string{"-graphs=maybe"}, `-graphs is "maybe", want auto, on or off`},
 		{"TF32 is CUDA's", []string{"-tf32"}, "-tf32 is for CUDA devices, -device is cpu"},
 		{"a negative row", []string{"-row-tokens=-2"}, "-row-tokens is -2, want at least 0"},
@@ -83,6 +88,38 @@ func TestFlagsThatAreRefused(t *testing.T) {
 	} {
 		_, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
 		require.ErrorContains(t, err, c.text, c.why)
+	}
+}
+
+// TestAdapterDType: auto follows the device, what is named stays, and a float32 base has nothing to say.
+func TestAdapterDType(t *testing.T) {
+	auto := "float32"
+	if torch.CPU.HasBFloat16() {
+		auto = "bfloat16"
+	}
+	for _, c := range []struct {
+		why  string
+		args []string
+		want string
+	}{
+		{"a float32 base", nil, ""},
+		{"a float32 base and its own type by name", []string{"-adapter-dtype=float32"}, ""},
+		{"auto", []string{"-dtype=bf16"}, auto},
+		{"by name, on any CPU", []string{"-dtype=bf16", "-adapter-dtype=bf16"}, "bfloat16"},
+		{"auto for DoRA", []string{"-dtype=bf16", "-dora"}, "float32"},
+		{"as it was", []string{"-dtype=bf16", "-adapter-dtype=float32"}, "float32"},
+	} {
+		s, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.want, s.AdapterDType, c.why)
+		a, err := s.Arms()[0].Config(s)
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.want == "bfloat16", a.BFloat16, c.why)
+		if c.want == "" {
+			require.NotContains(t, s.line(), "adapter-dtype", c.why)
+		} else {
+			require.Contains(t, s.line(), "adapter-dtype="+c.want, c.why)
+		}
 	}
 }
 

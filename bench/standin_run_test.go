@@ -3,9 +3,11 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +74,7 @@ func TestStandInSettings(t *testing.T) {
 		{"launch by launch", []string{"-graphs=off"}, false, false},
 		{"half the weights' memory", []string{"-dtype=bf16"}, true, false},
 		{"the same, launch by launch", []string{"-dtype=bf16", "-graphs=off"}, false, false},
+		{"an adapter in float32 beside them", []string{"-dtype=bf16", "-adapter-dtype=float32"}, true, false},
 		{"other products", []string{"-tf32"}, true, false},
 		{"the same, launch by launch", []string{"-tf32", "-graphs=off"}, false, false},
 		{"norms of rows", []string{"-dora"}, true, false},
@@ -152,13 +155,26 @@ func TestStandInLaunches(t *testing.T) {
 
 // TestStandInOrder holds that a rank's memory depends on nothing that ran before it: in every order and alone, to the byte.
 func TestStandInOrder(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		shape  []string
+		orders []string
+	}{
+		{"every order", smallShape, []string{"2", "8", "64", "2,8,64", "2,64,8", "8,2,64", "8,64,2", "64,2,8", "64,8,2"}},
+		{"OPT-350m's shape", trueShape, []string{"8,256", "256,8"}},
+	} {
+		t.Run(c.why, func(t *testing.T) { sameInEveryOrder(t, c.shape, c.orders) })
+	}
+}
+
+func sameInEveryOrder(t *testing.T, shape, orders []string) {
 	type figures struct {
 		initial, peak record.Peak
 		memory        []record.Category
 	}
 	want := map[string]figures{}
-	for _, ranks := range []string{"2", "8", "64", "2,8,64", "2,64,8", "8,2,64", "8,64,2", "64,2,8", "64,8,2"} {
-		runs, out, err := onStandIn(t, fakecuda.Card{}, 4, append([]string{"-ranks=" + ranks, "-eval=16"}, smallShape...)...)
+	for _, ranks := range orders {
+		runs, out, err := onStandIn(t, fakecuda.Card{}, 4, append([]string{"-ranks=" + ranks, "-eval=16"}, shape...)...)
 		require.NoError(t, err, out)
 		require.Len(t, runs, strings.Count(ranks, ",")+1)
 		for _, r := range runs {
@@ -170,12 +186,17 @@ func TestStandInOrder(t *testing.T) {
 			want[r.Record.Name] = got
 		}
 	}
-	require.Less(t, *want["rank=2"].peak.GPUAllocated, *want["rank=64"].peak.GPUAllocated)
+	ranks := slices.SortedFunc(maps.Keys(want), record.Compare)
+	for i := 1; i < len(ranks); i++ {
+		require.Less(t, *want[ranks[i-1]].peak.GPUAllocated, *want[ranks[i]].peak.GPUAllocated, ranks[i])
+	}
 }
 
-// TestStandInFullCard trains OPT-350m's shape on cards of falling size. Where graphs do not fit the run goes on without
-// them and says so; where they were asked for by name, or nothing fits, it fails and says that memory ran out.
+// TestStandInFullCard trains OPT-350m's shape on cards of falling size. Graphs need no more of the allocator than the
+// work itself, so the driver takes 32 MiB for each here. Where that does not fit the run goes on without graphs and
+// says so; where they were asked for by name, or the work does not fit, it fails and says that memory ran out.
 func TestStandInFullCard(t *testing.T) {
+	const graph = 32 << 20
 	for _, c := range []struct {
 		why    string
 		card   int64 // MiB
@@ -184,15 +205,14 @@ func TestStandInFullCard(t *testing.T) {
 		failed string
 	}{
 		{"a card of 8 GB", 8 << 10, nil, true, ""},
-		{"one that graphs fill", 3500, nil, true, ""},
-		{"one that is too small for graphs", 3400, nil, false, ""},
-		{"graphs by name", 3400, []string{"-graphs=on"}, false, "preparing CUDA graphs: "},
-		{"one that is too small for a step", 3200, nil, false, "out of memory"},
+		{"one that is too small for graphs", 3600, nil, false, ""},
+		{"graphs by name", 3600, []string{"-graphs=on"}, false, "preparing CUDA graphs: "},
+		{"one that is too small for a step", 3000, nil, false, "out of memory"},
 		{"one that is too small for the weights", 1200, nil, false, "out of memory"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			args := append(append([]string{"-eval=0", "-ranks=256"}, trueShape...), c.args...)
-			runs, out, err := onStandIn(t, fakecuda.Card{Memory: c.card << 20}, 100, args...)
+			runs, out, err := onStandIn(t, fakecuda.Card{Memory: c.card << 20, Graph: graph}, 100, args...)
 			if c.failed != "" {
 				require.Error(t, err)
 				require.Contains(t, out, c.failed)
@@ -200,9 +220,11 @@ func TestStandInFullCard(t *testing.T) {
 				return
 			}
 			require.NoError(t, err, out)
-			require.Equal(t, c.graphs, runs[0].Record.Graphs > 0, runs[0].Record.GraphsFailed)
+			r := runs[0].Record
+			require.Equal(t, c.graphs, r.Graphs > 0, r.GraphsFailed)
+			require.EqualValues(t, graph*r.Graphs, r.GraphsBytes, "taken outside the allocator")
 			if !c.graphs {
-				require.Contains(t, runs[0].Record.GraphsFailed, "out of memory")
+				require.Contains(t, r.GraphsFailed, "out of memory")
 			}
 			waitless(t, runs[0])
 		})

@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"fmt"
 	"math"
 
 	"lorabench/internal/torch"
@@ -98,7 +99,11 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 		}
 	}
 	var on torch.Device
-	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
+	err = torch.Run(func(*torch.Scope) error {
+		on = m.Device()
+		return a.checkType()
+	})
+	if err != nil {
 		return nil, err
 	}
 	if a.Params, err = newParams(names, shapes, on); err != nil {
@@ -125,6 +130,14 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 		g.layers.Adapter = g.adapter()
 	}
 	return a, nil
+}
+
+// checkType refuses products in bfloat16 where the base has none.
+func (a *Adapter) checkType() error {
+	if d := a.model.DType(); a.BFloat16 && d != torch.BFloat16 {
+		return fmt.Errorf("lora: the adapter's products are to be bfloat16 and the base is %v: load the base in bfloat16, or compute them in float32", d)
+	}
+	return nil
 }
 
 // key is a parameter's name in adapter_model.safetensors.

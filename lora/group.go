@@ -16,32 +16,34 @@ type group struct {
 // and one product; with it each layer has a mask of its own, as PEFT's do, and the products are one
 // batched call. What it keeps is A dropout(x): [T, n r] without dropout, [n, T, r] with it.
 func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
-	h := s.Layer(func(inner *torch.Scope) *torch.Tensor {
-		x := inner.Cast(x, g.dtype())
-		if !train || g.config.LoraDropout == 0 {
-			return inner.Linear(x, g.stacked(inner, false), nil)
-		}
-		dropped := g.dropped(inner, s, x, k)
-		h := inner.Empty(x.DType(), x.Device(), int64(len(g.pairs)), x.Dim(0), int64(g.config.R))
-		torch.AddMM(h, dropped, g.matrices(inner, false), false, true, 0, 1)
-		return h
-	})
-	for i, p := range g.pairs {
-		s.Do(func(s *torch.Scope) {
-			part := g.layers.Part(s, y, p.at)
-			if y.DType() == g.dtype() {
-				torch.AddMM(part, g.part(s, h, i), p.b, false, true, 1, g.config.Scaling())
-				return
+	s.Do(func(inner *torch.Scope) {
+		a, bs := g.factors(inner)
+		h := inner.Layer(func(inner *torch.Scope) *torch.Tensor {
+			x := inner.Cast(x, g.dtype())
+			if !train || g.config.LoraDropout == 0 {
+				return inner.Linear(x, a, nil)
 			}
-			delta := s.Scale(s.Linear(g.part(s, h, i), p.b, nil), g.config.Scaling())
-			torch.AddIn(part, delta)
+			dropped := g.dropped(inner, s, x, k)
+			h := inner.Empty(x.DType(), x.Device(), int64(len(g.pairs)), x.Dim(0), int64(g.config.R))
+			torch.AddMM(h, dropped, g.matrices(inner, a), false, true, 0, 1)
+			return h
 		})
-	}
-	if k == nil {
-		s.Drop(h)
-	} else {
-		k.Values = h
-	}
+		for i, p := range g.pairs {
+			inner.Do(func(s *torch.Scope) {
+				part := g.layers.Part(s, y, p.at)
+				if y.DType() == g.dtype() {
+					torch.AddMM(part, g.part(s, h, i), bs[i], false, true, 1, g.config.Scaling())
+					return
+				}
+				delta := s.Scale(s.Linear(g.part(s, h, i), bs[i], nil), g.config.Scaling())
+				torch.AddIn(part, delta)
+			})
+		}
+		if k != nil {
+			k.Values = h
+			inner.Move(h, s)
+		}
+	})
 }
 
 // dropped is dropout(x) for each layer [n, T, in]: by the masks in k where there are any, else by new ones,
@@ -62,6 +64,7 @@ func (g *group) dropped(s, outer *torch.Scope, x *torch.Tensor, k *opt.Kept) *to
 // Backward is the gradients of y = scaling B A dropout(x): with h = A dropout(x) and e = scaling dy B,
 // dB = scaling dy^T h, dA = e^T dropout(x), dx = dropout'(e A).
 func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
+	a, bs := g.factors(s)
 	x = s.Cast(x, g.dtype())
 	h, n, p := k.Values, len(g.pairs), g.config.LoraDropout
 	e := s.Empty(x.DType(), x.Device(), h.Shape()...)
@@ -69,7 +72,7 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 		s.Do(func(s *torch.Scope) {
 			part := s.Cast(g.layers.Part(s, dy, q.at), g.dtype())
 			torch.AddMM(q.bGrad, part, g.part(s, h, i), true, false, 1, g.config.Scaling())
-			torch.AddMM(g.part(s, e, i), part, q.b, false, false, 0, g.config.Scaling())
+			torch.AddMM(g.part(s, e, i), part, bs[i], false, false, 0, g.config.Scaling())
 		})
 	}
 	if k.Drawn == nil {
@@ -78,20 +81,20 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 			return
 		}
 		if dx.DType() == g.dtype() {
-			torch.AddMM(dx, e, g.stacked(s, false), false, false, 1, 1)
+			torch.AddMM(dx, e, a, false, false, 1, 1)
 		} else {
-			torch.AddIn(dx, s.MatMul(e, g.stacked(s, false)))
+			torch.AddIn(dx, s.MatMul(e, a))
 		}
 		return
 	}
 	s.Do(func(s *torch.Scope) {
-		torch.AddMM(g.matrices(s, true), e, s.DropoutWith(x, k.Drawn, n, p), true, false, 1, 1)
+		torch.AddMM(g.matrices(s, g.stacked(s, true)), e, s.DropoutWith(x, k.Drawn, n, p), true, false, 1, 1)
 	})
 	if dx == nil {
 		return
 	}
 	d := s.Empty(x.DType(), x.Device(), int64(n), x.Dim(0), x.Dim(1))
-	torch.AddMM(d, e, g.matrices(s, false), false, false, 0, 1)
+	torch.AddMM(d, e, g.matrices(s, a), false, false, 0, 1)
 	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, k.Drawn, 0, p)))
 }
 
@@ -103,8 +106,37 @@ func (g *group) adapter() opt.Adapter {
 	return g
 }
 
-// dtype is the adapter's: float32 whatever the base is, as PEFT has it.
-func (g *group) dtype() torch.DType { return g.pairs[0].a.DType() }
+// dtype is the type that products are computed in. A, B, their gradients and moments are float32 whatever it
+// and the base's type are, as PEFT has it.
+func (g *group) dtype() torch.DType {
+	if g.config.BFloat16 {
+		return torch.BFloat16
+	}
+	return g.pairs[0].a.DType()
+}
+
+// factors returns the A's as one matrix [n r, in] and each B [out, r] in the type of the products. In bfloat16
+// they are copies, made by a single cast, since A's and B's of a group lie next to each other.
+func (g *group) factors(s *torch.Scope) (a *torch.Tensor, bs []*torch.Tensor) {
+	a = g.stacked(s, false)
+	for _, p := range g.pairs {
+		bs = append(bs, p.b)
+	}
+	if !g.config.BFloat16 {
+		return a, bs
+	}
+	all := append([]*torch.Tensor{a}, bs...)
+	flat := make([]*torch.Tensor, len(all))
+	for i, t := range all {
+		flat[i] = s.View(t, t.Numel())
+	}
+	copied, at := s.Cast(s.Stacked(flat...), torch.BFloat16), int64(0)
+	for i, t := range all {
+		all[i] = s.View(s.Narrow(copied, 0, at, t.Numel()), t.Shape()...)
+		at += t.Numel()
+	}
+	return all[0], all[1:]
+}
 
 // part is pair i's [T, r] of [T, n r] or [n, T, r].
 func (g *group) part(s *torch.Scope, h *torch.Tensor, i int) *torch.Tensor {
@@ -126,7 +158,7 @@ func (g *group) stacked(s *torch.Scope, grad bool) *torch.Tensor {
 	return s.Stacked(ts...)
 }
 
-// matrices is the A's as [n, r, in], or their gradients.
-func (g *group) matrices(s *torch.Scope, grad bool) *torch.Tensor {
-	return s.View(g.stacked(s, grad), int64(len(g.pairs)), int64(g.config.R), g.pairs[0].linear.In)
+// matrices is a, the A's as one matrix or their gradients, as [n, r, in].
+func (g *group) matrices(s *torch.Scope, a *torch.Tensor) *torch.Tensor {
+	return s.View(a, int64(len(g.pairs)), int64(g.config.R), g.pairs[0].linear.In)
 }

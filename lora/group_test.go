@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
 	"lorabench/opt"
@@ -88,5 +89,70 @@ func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 				return nil
 			}))
 		})
+	}
+}
+
+// TestGroupInBFloat16 compares products in bfloat16 with float32's of the same numbers. Gradients are added to float32
+// buffers, whatever was there; the neighbouring columns stay.
+func TestGroupInBFloat16(t *testing.T) {
+	const T, in, out, r, n = 5, 16, 8, 4, 2
+	for _, dropout := range []float64{0, 0.4} {
+		for _, instructions := range []bool{true, false} {
+			defer torch.BFloat16Instructions(torch.BFloat16Instructions(instructions))
+			require.NoError(t, torch.Run(func(s *torch.Scope) error {
+				require.NoError(t, torch.Seed(1))
+				rounded := func(shape ...int64) *torch.Tensor {
+					return s.Cast(drawn(s, torch.CPU, torch.BFloat16, shape...), torch.Float32)
+				}
+				flat, before, mask := rounded(n*(r*in+out*r)), rounded(n*(r*in+out*r)), (*torch.Tensor)(nil)
+				x, y, dy, dx := rounded(T, in), rounded(T, 3*out), rounded(T, 3*out), rounded(T, in)
+				if dropout > 0 {
+					_, mask = s.Dropout(x, n, dropout)
+				}
+				compute := func(d torch.DType) (y2, dx2, grads *torch.Tensor) {
+					grads = s.Clone(before)
+					g := &group{config: &Config{R: r, LoraAlpha: 3, LoraDropout: dropout, BFloat16: d == torch.BFloat16}, layers: &opt.Group{}}
+					at := int64(0)
+					next := func(rows, columns int64) (value, grad *torch.Tensor) {
+						at += rows * columns
+						return s.View(s.Narrow(flat, 0, at-rows*columns, rows*columns), rows, columns),
+							s.View(s.Narrow(grads, 0, at-rows*columns, rows*columns), rows, columns)
+					}
+					for i := range 3 {
+						g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
+					}
+					for _, i := range []int{0, 2} {
+						g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[i], at: i})
+					}
+					for _, p := range g.pairs {
+						p.a, p.aGrad = next(r, in)
+					}
+					for _, p := range g.pairs {
+						p.b, p.bGrad = next(out, r)
+					}
+					y2, dx2 = s.Clone(s.Cast(y, d)), s.Clone(s.Cast(dx, d))
+					k := opt.Kept{Drawn: mask}
+					g.Forward(s, s.Cast(x, d), y2, true, &k)
+					require.Equal(t, d, k.Values.DType())
+					require.EqualValues(t, k.Values.Numel()*d.Size(), g.Keeps(T))
+					g.Backward(s, s.Cast(x, d), s.Cast(dy, d), dx2, &k)
+					return y2, dx2, grads
+				}
+				y32, dx32, grads32 := compute(torch.Float32)
+				y16, dx16, grads16 := compute(torch.BFloat16)
+				require.Equal(t, torch.BFloat16, y16.DType())
+				require.Equal(t, torch.Float32, grads16.DType())
+				for _, c := range []struct {
+					name      string
+					want, got *torch.Tensor
+				}{{"y", y32, y16}, {"dx", dx32, dx16}, {"gradients", grads32, grads16}} {
+					far := fixture.Largest(t, s.Floats(c.got), s.Floats(c.want))
+					require.Less(t, far, 4.0/256*s.AbsMax(c.want), "%s, dropout %v, instructions %t", c.name, dropout, instructions)
+					require.Positive(t, far, "%s was computed in bfloat16", c.name)
+				}
+				require.True(t, torch.Equal(s.Cast(s.Narrow(y, 1, out, out), torch.BFloat16), s.Narrow(y16, 1, out, out)), "k_proj has no adapter")
+				return nil
+			}))
+		}
 	}
 }

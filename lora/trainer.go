@@ -266,7 +266,8 @@ func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]opt.Part, error)
 	r := all[0]
 	return append(t.model.Parts(s, &r.Micro),
 		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.params.loss) }},
-		opt.Part{Name: "optimizer", Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
+		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
+		opt.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
 }
 
 // Graphs describes a training's CUDA graphs.

@@ -26,6 +26,7 @@ type Settings struct {
 	Adapter      string   `json:"adapter,omitempty"` // PEFT folder to start from
 	Device       string   `json:"device"`
 	DType        string   `json:"dtype"`
+	AdapterDType string   `json:"adapter_dtype,omitempty"` // of the adapter's products where dtype is bfloat16
 	TF32         bool     `json:"tf32"`
 	Graphs       string   `json:"graphs"`
 	Checkpoint   bool     `json:"gradient_checkpointing"`

@@ -73,6 +73,7 @@ func combined(arms []*arm) (command string, ok bool) {
 		{"dora", set(s.DoRA)}, {"dropout", setting(s.Dropout)}, {"model-dropout", setting(s.ModelDropout)},
 		{"batch", strconv.Itoa(s.Batch)}, {"accum", strconv.Itoa(s.Accum)}, {"max-length", strconv.Itoa(s.MaxLength)},
 		{"order", s.Order}, {"adapter", s.Adapter}, {"device", s.Device}, {"dtype", strings.Replace(s.DType, "bfloat16", "bf16", 1)},
+		{"adapter-dtype", strings.Replace(s.AdapterDType, "bfloat16", "bf16", 1)},
 		{"tf32", set(s.TF32)}, {"graphs", s.Graphs}, {"checkpoint", set(s.Checkpoint)}, {"row-tokens", strconv.Itoa(s.RowTokens)},
 		{"seed", strconv.FormatInt(first, 10)}, {"limit", nonZero(float64(s.Limit))}, {"eval", strconv.Itoa(s.Eval)},
 		{"eval-every", nonZero(float64(s.EvalEvery))}, {"target-loss", nonZero(s.TargetLoss)},

@@ -42,8 +42,9 @@ func settingsTable(arms []*arm) (*table, error) {
 		{"CUDA graphs", func(r *record.Record) any {
 			return struct {
 				Graphs int    `json:"cuda_graphs,omitempty"`
+				Bytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
 				Failed string `json:"cuda_graphs_failed,omitempty"`
-			}{r.Graphs, r.GraphsFailed}
+			}{r.Graphs, r.GraphsBytes, r.GraphsFailed}
 		}},
 	} {
 		rows, err := settingRows(arms, part.of)

@@ -11,6 +11,7 @@ type Card struct {
 	Memory     int64  // bytes; 0: 85,017,493,504, an H100's 80 GB
 	Counters   string // file that the child counts in, for ReadCounters; "": it counts for itself alone
 	Norms      bool   // the host reads 0.747 where the card's memory is all zeros: DoRA refuses rows of norm 0
+	Graph      int64  // bytes that the driver takes for each graph, outside the allocator, in whole 2 MiB; 0: none
 	FailMalloc int    // the cudaMalloc that is refused as out of memory, counted from 1; 0: none
 }
 
@@ -23,6 +24,7 @@ func (c Card) Env(dir string) []string {
 		"LORABENCH_DRIVER=" + filepath.Join(dir, driverFile),
 		countersVariable + "=" + c.Counters,
 		"FAKECUDA_MEMORY=" + strconv.FormatInt(c.Memory, 10),
+		"FAKECUDA_GRAPH_MEMORY=" + strconv.FormatInt(c.Graph, 10),
 		"FAKECUDA_FAIL_MALLOC=" + strconv.Itoa(c.FailMalloc),
 		"FAKECUDA_NORMS=0",
 	}

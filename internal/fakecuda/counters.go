@@ -102,10 +102,11 @@ func (c Counters) LegacyStream() uint64 { return c["legacy stream"].Direct }
 // Memory returns the bytes that the driver has given out, now and at most.
 func (c Counters) Memory() (now, peak uint64) { return c["memory now"].Bytes, c["memory peak"].Bytes }
 
-const outOfMemory = "error cudaMalloc: cudaErrorMemoryAllocation"
+// outOfMemory are the refusals that mean a full card: of an allocation, and of the memory for a graph.
+var outOfMemory = []string{"error cudaMalloc: cudaErrorMemoryAllocation", "error cudaGraphInstantiateWithFlags: cudaErrorMemoryAllocation"}
 
-// OutOfMemory counts allocations that were refused because the card was full, or by Card.FailMalloc.
-func (c Counters) OutOfMemory() uint64 { return c[outOfMemory].Direct }
+// OutOfMemory counts what was refused because the card was full, or by Card.FailMalloc.
+func (c Counters) OutOfMemory() uint64 { return c[outOfMemory[0]].Direct + c[outOfMemory[1]].Direct }
 
 // Errors names every other call that was refused or is suspicious, and how often where more than once, sorted. A full card is
 // no misuse.
@@ -116,7 +117,7 @@ func (c Counters) Errors() []string {
 		if !found {
 			text, found = strings.CutPrefix(name, "note ")
 		}
-		if found && n.Direct > 0 && name != outOfMemory {
+		if found && n.Direct > 0 && !slices.Contains(outOfMemory, name) {
 			if n.Direct > 1 {
 				text = fmt.Sprintf("%s, %d times", text, n.Direct)
 			}

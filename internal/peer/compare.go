@@ -13,7 +13,9 @@ import (
 	"lorabench/bench"
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/process"
 	"lorabench/internal/relay"
+	"lorabench/internal/root"
 )
 
 // comparison is one invocation, prepared: everything that its runs share.
@@ -91,11 +93,11 @@ func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, progr
 
 // programs finds or makes the two programs.
 func (c *comparison) programs(ctx context.Context) (err error) {
-	root, err := bench.Root()
+	top, err := root.Dir()
 	if err != nil {
 		return err
 	}
-	c.benchDir = filepath.Join(root, "bench")
+	c.benchDir = filepath.Join(top, "bench")
 	if c.python, err = pythonCommand(ctx, c.dir, c.stderr); err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func (c *comparison) programs(ctx context.Context) (err error) {
 		return err
 	}
 	c.progress("compiling lorabench")
-	c.binary, err = compile(ctx, root, c.dir)
+	c.binary, err = compile(ctx, top, c.dir)
 	return err
 }
 
@@ -257,7 +259,7 @@ func (c *comparison) startOurs(ctx context.Context, rank int, p phase, pipes []*
 	if pipes != nil {
 		argv = append(argv, "-relay="+relayed)
 	}
-	return command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
+	return process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: filepath.Join(c.dir, "lorabench.log"), Pass: pipes}.Run(ctx)
 }
 
 // records is the folder of lorabench's record.
@@ -305,8 +307,12 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 	}
 	env := append(c.env(), "CUDA_VISIBLE_DEVICES="+c.visible, "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "TOKENIZERS_PARALLELISM=false",
 		"PYTHONUNBUFFERED=1")
-	return command{what: what, argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, dir: c.dir, env: env,
-		log: filepath.Join(c.dir, "peer.log"), pass: pipes}.run(ctx)
+	if root.Bundled() {
+		// The run script put a libtorch there for lorabench. Python's torch finds its own.
+		env = append(env, "LD_LIBRARY_PATH="+os.Getenv(root.LibraryPathVariable))
+	}
+	return process.Command{What: what, Argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, Dir: c.dir, Env: env,
+		Log: filepath.Join(c.dir, "peer.log"), Pass: pipes}.Run(ctx)
 }
 
 // env is for both programs: what they leave behind goes when this ends.

@@ -40,11 +40,53 @@ func TestBFloat16Products(t *testing.T) {
 	}
 }
 
-// TestLinearRefusesMixedTypes on every processor, whichever of the kernels would do without.
-func TestLinearRefusesMixedTypes(t *testing.T) {
+// TestAddMMInBFloat16: sums of products are float32's of the same numbers, rounded once to bfloat16, or added to float32 with
+// the product rounded at most once, with the CPU's instructions for bfloat16 and without.
+func TestAddMMInBFloat16(t *testing.T) {
+	for _, instructions := range []bool{true, false} {
+		defer BFloat16Instructions(BFloat16Instructions(instructions))
+		for _, batch := range []int64{0, 3} {
+			for _, beta := range []float64{0, 1, 0.5} {
+				run(t, func(s *Scope) {
+					require.NoError(t, Seed(1))
+					draw := func(d DType, shape ...int64) *Tensor {
+						if batch > 0 {
+							shape = append([]int64{batch}, shape...)
+						}
+						x := s.Empty(d, CPU, shape...)
+						NormalIn(x, 0, 1)
+						return x
+					}
+					a, b := draw(BFloat16, 67, 37), draw(BFloat16, 67, 48) // a is transposed
+					for _, d := range []DType{BFloat16, Float32} {
+						y := s.Narrow(draw(d, 37, 64), -1, 8, 48) // part of a wider one
+						want := s.Cast(y, Float64)
+						AddMM(want, s.Cast(a, Float64), s.Cast(b, Float64), true, false, beta, 1.5)
+						if beta == 0 { // what was there does not matter
+							FillIn(y, math.NaN())
+						}
+						AddMM(y, a, b, true, false, beta, 1.5)
+						require.Equal(t, d, y.DType())
+						rounded(t, s, want, s.Cast(y, BFloat16), 1.0/64)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestMixedTypesAreRefused on every processor, whichever of the kernels would do without.
+func TestMixedTypesAreRefused(t *testing.T) {
 	for _, c := range []struct{ x, w, bias DType }{{BFloat16, Float32, Float32}, {Float32, BFloat16, BFloat16}, {BFloat16, BFloat16, Float32}} {
 		err := Run(func(s *Scope) error {
 			s.Linear(s.Zeros(c.x, CPU, 64, 64), s.Zeros(c.w, CPU, 64, 64), s.Zeros(c.bias, CPU, 64))
+			return nil
+		})
+		require.ErrorContains(t, err, "types differ", "%+v", c)
+	}
+	for _, c := range []struct{ y, a, b DType }{{Float32, Float32, BFloat16}, {BFloat16, Float32, Float32}, {Float64, BFloat16, BFloat16}} {
+		err := Run(func(s *Scope) error {
+			AddMM(s.Zeros(c.y, CPU, 64, 64), s.Zeros(c.a, CPU, 64, 64), s.Zeros(c.b, CPU, 64, 64), false, false, 1, 1)
 			return nil
 		})
 		require.ErrorContains(t, err, "types differ", "%+v", c)

@@ -36,6 +36,40 @@ bool ours(const at::Tensor &y, const at::Tensor &a, const at::Tensor &b, double 
   return true;
 }
 
+// y = beta y + alpha a b, all matrices or all batches of them, in y's type: a's, or float32 for factors in bfloat16.
+void addmm(const at::Tensor &y, const at::Tensor &a, const at::Tensor &b, double beta, double alpha) {
+  auto type = a.scalar_type(), sum = y.scalar_type();
+  TORCH_CHECK(b.scalar_type() == type && (sum == type || sum == at::kFloat && type == at::kBFloat16), "types differ: ", sum, " of ", type,
+              " and ", b.scalar_type());
+  if (ours(y, a, b, beta, alpha))
+    return;
+  bool batch = y.dim() == 3;
+  if (sum == type) {
+    if (auto wide = widened(y); !wide.is_same(y)) {
+      addmm(wide, a, b, beta, alpha);
+      y.copy_(wide);
+    } else if (batch)
+      y.baddbmm_(a, b, beta, alpha);
+    else
+      y.addmm_(a, b, beta, alpha);
+  } else if (!y.is_cpu()) { // cuBLAS adds in float32 and rounds nothing
+    auto out = y;
+    if (batch)
+      at::baddbmm_out(out, out, a, b, sum, beta, alpha);
+    else
+      at::addmm_out(out, out, a, b, sum, beta, alpha);
+  } else if (auto wide = widened(a); !wide.is_same(a)) {
+    addmm(y, wide, widened(b), beta, alpha);
+  } else { // libtorch has no such product on a CPU: it is rounded before it is added, as autocast's is
+    auto rounded = at::matmul(a, b);
+    if (beta == 0)
+      y.zero_();
+    else if (beta != 1)
+      y.mul_(beta);
+    y.add_(rounded, alpha);
+  }
+}
+
 } // namespace
 
 extern "C" {
@@ -185,18 +219,9 @@ void *lb_gelu_backward(void *dy, void *x, char **err) {
   return out;
 }
 
-// y = beta y + alpha a b, where the flags transpose a and b; all [., .] or all [n, ., .].
-void lb_addmm(void *y_, void *a_, void *b_, int ta, int tb, double beta, double alpha, char **err) {
-  guard(err, [&] {
-    auto &y = T(y_);
-    auto a = ta ? T(a_).transpose(-1, -2) : T(a_), b = tb ? T(b_).transpose(-1, -2) : T(b_);
-    if (ours(y, a, b, beta, alpha))
-      return;
-    if (y.dim() == 3)
-      y.baddbmm_(a, b, beta, alpha);
-    else
-      y.addmm_(a, b, beta, alpha);
-  });
+// addmm where the flags transpose a and b.
+void lb_addmm(void *y, void *a, void *b, int ta, int tb, double beta, double alpha, char **err) {
+  guard(err, [&] { addmm(T(y), ta ? T(a).transpose(-1, -2) : T(a), tb ? T(b).transpose(-1, -2) : T(b), beta, alpha); });
 }
 
 void lb_zero_rows(void *t, void *ids, int64_t id, char **err) {

@@ -23,7 +23,7 @@ const std::optional<c10::OperatorHandle> &onednn() {
   return op;
 }
 
-bool has_bfloat16() {
+bool find_bfloat16() {
   auto all = at::cpu::get_cpu_capabilities();
   auto has = [&](const char *name) {
     auto i = all.find(name);
@@ -31,6 +31,11 @@ bool has_bfloat16() {
   };
   auto which = all.find("architecture"); // others, ARM's say, are not known here: libtorch's choice stands
   return which == all.end() || which->second.toStringRef() != "x86_64" || has("avx512_bf16") || has("amx_bf16");
+}
+
+bool &has_bfloat16() {
+  static bool has = find_bfloat16();
+  return has;
 }
 
 // y = x W^T + b by gemm, if it takes them; else not defined.
@@ -45,8 +50,7 @@ at::Tensor own(const at::Tensor &x, const at::Tensor &w, const std::optional<at:
 } // namespace
 
 at::Tensor widened(const at::Tensor &x) {
-  static bool has = has_bfloat16();
-  return !has && x.is_cpu() && x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+  return x.is_cpu() && !has_bfloat16() && x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
 }
 
 // x W^T + b: x [.., in], w [out, in].
@@ -69,6 +73,14 @@ at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional
 }
 
 extern "C" {
+
+int lb_bfloat16_available(void) { return has_bfloat16(); }
+
+int lb_bfloat16(int on) {
+  bool was = has_bfloat16();
+  has_bfloat16() = on && find_bfloat16();
+  return was;
+}
 
 void *lb_linear(void *x, void *w, void *b, char **err) {
   void *out = nullptr;

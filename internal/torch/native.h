@@ -19,6 +19,8 @@ void *lb_linear(void *x, void *w, void *b, char **err);
 void *lb_linear_backward(void *dy, void *w, void *dx, char **err);
 int lb_gemm(int on); // switches gemm.cpp on or off and returns what was
 int lb_gemm_available(void);
+int lb_bfloat16_available(void);
+int lb_bfloat16(int on); // switches the CPU's instructions for bfloat16 on or off and returns what was
 
 // See head.cpp. scale [N] and dw may be NULL; out[0] is dh or NULL.
 void lb_head(void *h, void *w, void *target, void *scale, void *loss, void *dw, int want_dh, int64_t chunk, void **out, char **err);

@@ -47,7 +47,7 @@ func (s *Scope) LinearBackward(dy, w, dx *Tensor) *Tensor {
 }
 
 // AddMM makes y beta y + alpha a b, in place: matrices, or [n, .., ..] of them. ta and tb transpose
-// a and b. y may be part of a wider tensor.
+// a and b. y may be part of a wider tensor, and float32 where a and b are bfloat16.
 func AddMM(y, a, b *Tensor, ta, tb bool, beta, alpha float64) {
 	const op = "addmm_"
 	native(op, func(err **C.char) lib.Ctensor {

@@ -6,6 +6,7 @@ struct CUgraphExec_st {
   uint64_t flops = 0, nodes = 0;
   std::vector<std::function<void()>> runs;
   std::set<const void *> uses;
+  void *memory = nullptr; // what a driver takes for the graph besides the allocator's memory
 };
 
 namespace {
@@ -41,7 +42,11 @@ API cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t
     return e;
   if (!graphs.count(g))
     return fail("cudaGraphInstantiateWithFlags", cudaErrorInvalidValue);
+  void *memory = nullptr;
+  if (auto n = setting("FAKECUDA_GRAPH_MEMORY", 0); n && !(memory = allocate(n)))
+    return fail("cudaGraphInstantiateWithFlags", cudaErrorMemoryAllocation);
   auto *x = new CUgraphExec_st;
+  x->memory = memory;
   for (auto &node : g->nodes) {
     if (node.count)
       x->counts[node.count]++;
@@ -80,6 +85,7 @@ API cudaError_t cudaGraphExecDestroy(cudaGraphExec_t x) {
   LOCK;
   if (!execs.erase(x))
     return fail("cudaGraphExecDestroy", cudaErrorInvalidValue);
+  cudaFree(x->memory);
   delete x;
   return cudaSuccess;
 }
