@@ -56,8 +56,8 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, the type of the adapter's matrix products: bf16, as Trainer(bf16=True) has it, float32,\n"+
 		"or auto, which is bf16 with CUDA and on CPUs with instructions for it, and float32 with -dora")
 	fs.BoolVar(&s.TF32, "tf32", false, "let CUDA round the factors of float32 matrix products to TF32 (10 bits of mantissa)")
-	fs.StringVar(&s.Graphs, "graphs", "auto", "record the work on a row as CUDA graphs: on, off, or auto, which is on with CUDA;\n"+
-		"on a CPU on only rounds rows up as graphs would have them")
+	fs.StringVar(&s.Graphs, "graphs", "auto", "record the work on a row as CUDA graphs: on, which fails where that fails, off, or auto,\n"+
+		"which is on with CUDA but goes on without them; on a CPU on only rounds rows up as graphs would have them")
 	fs.BoolVar(&s.Checkpoint, "checkpoint", false, "keep only each layer's input and masks and compute it again for the gradient: the lowest peak, about a third slower")
 	fs.IntVar(&s.RowTokens, "row-tokens", Unset, "join micro-batches of a step into rows of up to `N` tokens, computed together: the same gradient; 0 joins none (default 1024, with CUDA 2048)")
 	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
