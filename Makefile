@@ -48,6 +48,10 @@ gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, 
 baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
 	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)
 
+.PHONY: bundle
+bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtorch alone, such as one with a GPU
+	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
+
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
 

@@ -61,7 +61,9 @@ func (r *Run) pause() error {
 	if err := r.work.device.Synchronize(); err != nil {
 		return err
 	}
-	r.elapsed += time.Since(r.began)
+	lap := time.Since(r.began)
+	r.elapsed += lap
+	r.laps = append(r.laps, record.Lap{Step: r.trainer.Taken(), Seconds: lap.Seconds()})
 	return nil
 }
 

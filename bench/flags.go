@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lorabench/internal/root"
 	"lorabench/internal/torch"
 )
 
@@ -85,7 +86,7 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	if s.DType == "bf16" {
 		s.DType = "bfloat16"
 	}
-	root, err := Root()
+	dir, err := Root()
 	if err != nil {
 		return s, "", err
 	}
@@ -107,46 +108,45 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	}
 	spec, hashed := strings.CutPrefix(s.Model, "hash:")
 	for _, p := range []*string{&spec, &s.Data, &s.Tokenizer, &s.Adapter} {
-		*p = inRoot(root, *p)
+		*p = inRoot(dir, *p)
 	}
 	if s.Model = spec; hashed {
 		s.Model = "hash:" + spec
 	}
 	if s.Out != "" && !filepath.IsAbs(s.Out) {
-		s.Out = filepath.Join(root, s.Out)
+		if root.Bundled() {
+			dir = "" // relative to where the user is
+		}
+		if s.Out, err = filepath.Abs(filepath.Join(dir, s.Out)); err != nil {
+			return s, "", fmt.Errorf("-out: %w", err)
+		}
 	}
 	s, err = s.Complete(steps)
 	return s, note, err
 }
 
-// inRoot makes a relative path that exists below the module's root absolute. go test runs in the
-// package's own folder, where what a user typed in the root would not be found.
-func inRoot(root, path string) string {
+// inRoot makes a relative path that exists below dir, the module's root, absolute. go test runs in the package's own folder,
+// where what a user typed in the root would not be found. In a bundle no program changes its folder: there the user's comes first.
+func inRoot(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
-	abs := filepath.Join(root, path)
-	if _, err := os.Stat(abs); err != nil {
-		return path
+	from := []string{dir}
+	if root.Bundled() {
+		from = []string{"", dir}
 	}
-	return abs
+	for _, d := range from {
+		if abs, err := filepath.Abs(filepath.Join(d, path)); err == nil {
+			if _, err := os.Stat(abs); err == nil {
+				return abs
+			}
+		}
+	}
+	return path
 }
 
-// Root is the module's root: the folder with go.mod, here or above.
-func Root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("no go.mod in %s or above it: run the benchmark inside a checkout of lorabench", dir)
-		}
-	}
-}
+// Root returns the folder that relative paths start from: the checkout's or the bundle's.
+func Root() (string, error) { return root.Dir() }
 
 // StepsOf is N where -benchtime is Nx, and 0 where it is a duration.
 func StepsOf(benchtime string) (int, error) {

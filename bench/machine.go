@@ -4,20 +4,19 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
 	"lorabench/bench/record"
+	"lorabench/internal/root"
 	"lorabench/internal/torch"
 )
 
 // ThisMachine describes the machine and the device in use.
 func ThisMachine(d torch.Device) record.Machine {
 	m := record.Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
-		Go: runtime.Version(), Torch: torch.Version(), Commit: commit()}
+		Go: runtime.Version(), Torch: torch.Version(), Commit: root.Commit()}
 	if d.CUDA() {
 		name, err := d.Name()
 		if err != nil {
@@ -64,20 +63,3 @@ func cpuName() string {
 	}
 	return runtime.GOARCH
 }
-
-// commit asks git: go test does not stamp its binaries with the revision.
-var commit = sync.OnceValue(func() string {
-	root, err := Root()
-	if err != nil {
-		return "unknown"
-	}
-	rev, err := exec.Command("git", "-C", root, "rev-parse", "--short=12", "HEAD").Output()
-	if err != nil {
-		return "unknown"
-	}
-	c := strings.TrimSpace(string(rev))
-	if dirty, err := exec.Command("git", "-C", root, "status", "--porcelain", "--untracked-files=no").Output(); err != nil || len(dirty) > 0 {
-		c += "+"
-	}
-	return c
-})

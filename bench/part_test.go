@@ -7,10 +7,40 @@ import (
 	"lorabench/opt"
 )
 
+// BenchmarkRate measures what the device can do, for BenchmarkPart's figures to stand beside: rate=product a large
+// matrix product of -dtype and -tf32, rate=memory a copy that no cache holds.
+func BenchmarkRate(b *testing.B) {
+	on, n, bytes := work.device, int64(1024), int64(64<<20)
+	if on.CUDA() {
+		n, bytes = 8192, 1<<30
+	}
+	scope := torch.NewScope()
+	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
+	var x, from, to *torch.Tensor
+	err := torch.Run(func(*torch.Scope) error {
+		x = scope.Empty(work.Base.DType(), on, n, n)
+		torch.NormalIn(x, 0, 1)
+		from, to = scope.Zeros(torch.UInt8, on, bytes), scope.Zeros(torch.UInt8, on, bytes)
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, p := range []opt.Part{
+		{Name: "product", FLOPs: 2 * float64(n*n*n), Run: func(s *torch.Scope) { s.MatMul(x, x) }},
+		{Name: "memory", Bytes: 2 * float64(bytes), Run: func(*torch.Scope) { torch.Copy(to, from) }},
+	} {
+		b.Run("rate="+p.Name, func(b *testing.B) {
+			timePart(b, p)
+			reportRates(b, p)
+		})
+	}
+}
+
 // BenchmarkPart times the pieces of a step on the first row of the first step, for each rank: where time
 // goes. part=matmul is the frozen layers' matrix products alone; its time over part=gradient's is how
-// near a step is to this machine's speed of matrix products, and GFLOP/s is that speed. Attention and
-// norm are all layers', forward and backward. The tokenizer has a
+// near a step is to this machine's speed of matrix products, and GFLOP/s is that speed; GB/s is of the
+// bytes that a part cannot do without. Attention and norm are all layers', forward and backward. The tokenizer has a
 // benchmark of its own in package data, an operation's overhead one in internal/torch.
 func BenchmarkPart(b *testing.B) {
 	arms := work.Arms()
@@ -38,24 +68,39 @@ func benchmarkParts(b *testing.B, arm Arm) {
 	}
 	for _, p := range parts {
 		b.Run("part="+p.Name, func(b *testing.B) {
-			err := torch.Run(func(s *torch.Scope) error {
-				s.Do(p.Run) // kernels are loaded, caches grown
-				err := work.device.Synchronize()
-				for b.Loop() {
-					if err != nil {
-						continue
-					}
-					s.Do(p.Run)
-					err = work.device.Synchronize()
-				}
-				return err
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			if p.FLOPs > 0 {
-				b.ReportMetric(p.FLOPs*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-			}
+			timePart(b, p)
+			reportRates(b, p)
 		})
+	}
+}
+
+// timePart runs a part until the benchmark has enough of it, waiting for the device each time.
+func timePart(b *testing.B, p opt.Part) {
+	if work.device.StandIn() {
+		b.Skip("no result: a stand-in device computes nothing")
+	}
+	err := torch.Run(func(s *torch.Scope) error {
+		s.Do(p.Run) // kernels are loaded, caches grown
+		err := work.device.Synchronize()
+		for b.Loop() {
+			if err != nil {
+				continue
+			}
+			s.Do(p.Run)
+			err = work.device.Synchronize()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// reportRates reports how fast a part multiplied, and moved the bytes that it must.
+func reportRates(b *testing.B, p opt.Part) {
+	for unit, n := range map[string]float64{"GFLOP/s": p.FLOPs, "GB/s": p.Bytes} {
+		if n > 0 {
+			b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds()/1e9, unit)
+		}
 	}
 }

@@ -34,6 +34,9 @@ func (r *Run) record(log []lora.Step) *record.Record {
 		rec.TrainLoss += s.Loss / float64(len(log))
 		rec.GradNorm = s.GradNorm
 	}
+	if len(r.laps) > 1 {
+		rec.Laps = r.laps
+	}
 	last := log[max(0, len(log)-record.Window):]
 	for _, s := range last {
 		rec.Loss += s.Loss / float64(len(last))

@@ -37,6 +37,7 @@ type Run struct {
 	padded  int64 // tokens a padding trainer would have computed
 	began   time.Time
 	elapsed time.Duration
+	laps    []record.Lap
 	peak    record.Peak
 	initial record.Peak
 	probe   *probe
@@ -176,7 +177,7 @@ func (r *Run) rewind() error {
 		return err
 	}
 	r.trainer.Reset()
-	r.tokens, r.padded, r.elapsed, r.evals = r.tokens[:0], 0, 0, nil
+	r.tokens, r.padded, r.elapsed, r.laps, r.evals = r.tokens[:0], 0, 0, nil, nil
 	if r.ahead != nil {
 		r.ahead.Close()
 		r.ahead = nil

@@ -25,6 +25,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	require.NoError(t, err)
 	root, err := Root()
 	require.NoError(t, err)
+	t.Chdir(root) // in a bundle -out is relative to where the user is
 	require.Contains(t, note, "stand in for facebook/opt-350m")
 	qv := []string{"q_proj", "v_proj"}
 	require.Equal(t, Settings{Ranks: []string{"8", "128", "256"}, Alphas: []string{"16"}, LRs: []float64{2e-4}, Modules: [][]string{qv}, Settings: record.Settings{

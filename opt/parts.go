@@ -11,6 +11,7 @@ import (
 type Part struct {
 	Name  string
 	FLOPs float64 // of its matrix products; 0 is not counted
+	Bytes float64 // that it must read and write, were every kernel perfect; 0 is not counted
 	Run   func(s *torch.Scope)
 }
 
@@ -64,10 +65,16 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 		multiplied += float64(after) * float64(l.out.size()+l.fc1.size()+l.fc2.size())
 	}
 	head := 4 * float64(n) * float64(m.VocabSize*m.WordEmbedProjDim)
+	layers, row := float64(len(m.layers)), float64(t*m.HiddenSize*m.DType().Size())
+	attention := 0.0 // two causal products forward and five backward
+	for i, end := range u.Sequences.Cum[1:] {
+		attention += 7 * layers * float64(m.HiddenSize) * math.Pow(float64(end-u.Sequences.Cum[i]), 2)
+	}
 	return []Part{
-		{"matmul", 4*multiplied + head, products},
-		{"forward", 2*multiplied + head/2, func(s *torch.Scope) { m.LossSum(s, b) }},
-		{"attention", 0, func(s *torch.Scope) {
+		{"matmul", 4*multiplied + head, 0, products},
+		{"forward", 2*multiplied + head/2, 0, func(s *torch.Scope) { m.LossSum(s, b) }},
+		// Forward reads q, k, v and writes y; backward reads q, k, v, y, dy and writes dq, dk, dv.
+		{"attention", attention, 12 * layers * row, func(s *torch.Scope) {
 			for range m.layers {
 				s.Do(func(s *torch.Scope) {
 					y, lse := s.Attention(qkv, u.Sequences, m.NumAttentionHeads, scale)
@@ -75,8 +82,9 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 				})
 			}
 		}},
-		{"head", head, func(s *torch.Scope) { s.CrossEntropySum(e, m.embed, u.Target, nil, loss, nil, true, m.headRows()) }},
-		{"norm", 0, func(s *torch.Scope) {
+		{"head", head, 0, func(s *torch.Scope) { s.CrossEntropySum(e, m.embed, u.Target, nil, loss, nil, true, m.headRows()) }},
+		// Forward reads x and writes y; backward reads dy and x and writes dx.
+		{"norm", 0, 2 * layers * 5 * row, func(s *torch.Scope) {
 			for range 2 * len(m.layers) {
 				s.Do(func(s *torch.Scope) {
 					n := m.layers[0].attnNorm

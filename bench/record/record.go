@@ -60,6 +60,7 @@ type Record struct {
 	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
 
 	Steps []Step `json:"log_history"`
+	Laps  []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process
 	Evals []Eval `json:"eval_history,omitempty"`
 }
 
@@ -70,6 +71,12 @@ type Step struct {
 	GradNorm     float64 `json:"grad_norm"`
 	LearningRate float64 `json:"learning_rate"`
 	Tokens       int     `json:"tokens"`
+}
+
+// Lap is the steps between two moments at which the clock stood still and the device was waited for.
+type Lap struct {
+	Step    int     `json:"step"` // its last one
+	Seconds float64 `json:"seconds"`
 }
 
 // Eval is the held-out loss after a step. Seconds is the training time up to there, evaluations not

@@ -41,23 +41,21 @@ type Client struct {
 
 // FromEnv makes a client of huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH
 // or HF_HOME/token; HF_HUB_CACHE, or HF_HOME/hub; HF_HUB_OFFLINE. HF_HOME is XDG_CACHE_HOME/huggingface or
-// ~/.cache/huggingface.
+// ~/.cache/huggingface. Where neither they nor HOME is set the client has no cache, and refuses what needs one: who
+// reads files of their own needs no home.
 func FromEnv() (*Client, error) {
-	home, err := hfHome()
-	if err != nil {
-		return nil, err
-	}
+	home := hfHome()
 	c := &Client{
 		Endpoint: first(os.Getenv("HF_ENDPOINT"), defaultEndpoint),
 		Token:    strings.TrimSpace(first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))),
-		Cache:    first(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE"), filepath.Join(home, "hub")),
+		Cache:    first(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE"), under(home, "hub")),
 		Offline:  isTrue(first(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))),
 	}
 	if _, err := c.endpoint(); err != nil {
 		return nil, fmt.Errorf("HF_ENDPOINT: %w", err)
 	}
 	if c.Token == "" && !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-		raw, err := os.ReadFile(first(os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token")))
+		raw, err := os.ReadFile(first(os.Getenv("HF_TOKEN_PATH"), under(home, "token")))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the Hub's token file: %w", err)
 		}
@@ -66,18 +64,27 @@ func FromEnv() (*Client, error) {
 	return c, nil
 }
 
-func hfHome() (string, error) {
+// hfHome is "" where nothing names it.
+func hfHome() string {
 	if home := os.Getenv("HF_HOME"); home != "" {
-		return home, nil
+		return home
 	}
 	if cache := os.Getenv("XDG_CACHE_HOME"); cache != "" {
-		return filepath.Join(cache, "huggingface"), nil
+		return filepath.Join(cache, "huggingface")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("where the Hub's cache is: %w; set HF_HOME", err)
+		return ""
 	}
-	return filepath.Join(home, ".cache", "huggingface"), nil
+	return filepath.Join(home, ".cache", "huggingface")
+}
+
+// under joins a name to a folder, where there is one.
+func under(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
 }
 
 func first(values ...string) string {

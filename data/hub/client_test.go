@@ -20,6 +20,7 @@ func TestFromEnv(t *testing.T) {
 		why  string
 	}{
 		{map[string]string{"HOME": "/h"}, Client{Endpoint: defaultEndpoint, Cache: "/h/.cache/huggingface/hub"}, "nothing set"},
+		{map[string]string{"HOME": ""}, Client{Endpoint: defaultEndpoint}, "no home: files of one's own need none"},
 		{map[string]string{"XDG_CACHE_HOME": "/x"}, Client{Endpoint: defaultEndpoint, Cache: "/x/huggingface/hub"}, "XDG"},
 		{map[string]string{"HF_HOME": home}, Client{Endpoint: defaultEndpoint, Cache: filepath.Join(home, "hub"), Token: "from the file"}, "HF_HOME, with a token in it"},
 		{map[string]string{"HF_HOME": home, "HF_TOKEN": "t"}, Client{Endpoint: defaultEndpoint, Cache: filepath.Join(home, "hub"), Token: "t"}, "the variable before the file"},

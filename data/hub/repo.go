@@ -39,7 +39,7 @@ func (c *Client) repository(kind, name, revision string) (repository, error) {
 	case !filepath.IsLocal(filepath.FromSlash(revision)):
 		return r, fmt.Errorf("%s: %q is not a revision", name, revision)
 	case c.Cache == "":
-		return r, errors.New("the client for the Hub has no cache folder")
+		return r, errors.New("the client for the Hub has no cache folder: set HOME or HF_HOME")
 	}
 	r.folder = filepath.Join(c.Cache, kind+"--"+strings.ReplaceAll(name, "/", "--"))
 	return r, nil

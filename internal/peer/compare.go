@@ -13,7 +13,9 @@ import (
 	"lorabench/bench"
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/process"
 	"lorabench/internal/relay"
+	"lorabench/internal/root"
 )
 
 // comparison is one invocation, prepared: everything that its runs share.
@@ -84,11 +86,11 @@ func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, progr
 
 // programs finds or makes the two programs.
 func (c *comparison) programs(ctx context.Context) (err error) {
-	root, err := bench.Root()
+	top, err := root.Dir()
 	if err != nil {
 		return err
 	}
-	c.benchDir = filepath.Join(root, "bench")
+	c.benchDir = filepath.Join(top, "bench")
 	if c.python, err = pythonCommand(ctx, c.dir, c.stderr); err != nil {
 		return err
 	}
@@ -96,7 +98,7 @@ func (c *comparison) programs(ctx context.Context) (err error) {
 		return err
 	}
 	c.progress("compiling lorabench")
-	c.binary, err = compile(ctx, root, c.dir)
+	c.binary, err = compile(ctx, top, c.dir)
 	return err
 }
 
@@ -244,7 +246,7 @@ func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os
 	if pipes != nil {
 		argv = append(argv, "-relay="+relayed)
 	}
-	rss, err := command{what: what, argv: argv, dir: c.benchDir, env: c.env(), log: filepath.Join(c.dir, "lorabench.log"), pass: pipes}.run(ctx)
+	rss, err := process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: filepath.Join(c.dir, "lorabench.log"), Pass: pipes}.Run(ctx)
 	if err != nil {
 		return measured{}, err
 	}
@@ -288,8 +290,12 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 	}
 	env := append(c.env(), "CUDA_VISIBLE_DEVICES="+c.visible, "HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "TOKENIZERS_PARALLELISM=false",
 		"PYTHONUNBUFFERED=1")
-	return command{what: what, argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, dir: c.dir, env: env,
-		log: filepath.Join(c.dir, "peer.log"), pass: pipes}.run(ctx)
+	if root.Bundled() {
+		// The run script put a libtorch there for lorabench. Python's torch finds its own.
+		env = append(env, "LD_LIBRARY_PATH="+os.Getenv(root.LibraryPathVariable))
+	}
+	return process.Command{What: what, Argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, Dir: c.dir, Env: env,
+		Log: filepath.Join(c.dir, "peer.log"), Pass: pipes}.Run(ctx)
 }
 
 // env is for both programs: what they leave behind goes when this ends.

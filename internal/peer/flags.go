@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lorabench/bench"
+	"lorabench/internal/root"
 	"lorabench/opt"
 )
 
@@ -31,7 +32,7 @@ var kinds = []kind{
 type options struct {
 	model, data, tokenizer, recipe, device, dtype, out, turns string
 	steps, lossSteps, maxLength, threads                      int
-	tf32                                                      bool
+	tf32, check                                               bool
 	ranks                                                     []int
 	peers                                                     []kind
 	extra                                                     []string // lorabench's own flags
@@ -59,6 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
+	fs.BoolVar(&o.check, "check", false, "only say whether the peer's python has its packages")
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			fmt.Fprintln(stderr, "Usage: go run ./internal/peer [flags]")
@@ -150,7 +152,7 @@ func flagName(arg string) string {
 // settings completes the options as lorabench itself would: its own flags parse what it will be
 // given, so that the peer gets the same recipe. What depends on the device gets its default.
 func (o *options) settings() (bench.Settings, error) {
-	root, err := bench.Root()
+	top, err := root.Dir()
 	if err != nil {
 		return bench.Settings{}, err
 	}
@@ -158,7 +160,7 @@ func (o *options) settings() (bench.Settings, error) {
 		name string
 		path *string
 	}{{"-model", &o.model}, {"-data", &o.data}, {"-tokenizer", &o.tokenizer}} {
-		if *f.path, err = find(root, *f.path); err != nil {
+		if *f.path, err = find(top, *f.path); err != nil {
 			return bench.Settings{}, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
@@ -220,7 +222,7 @@ func byDevice(cuda bool, onCUDA, onCPU int) int {
 }
 
 // find makes path absolute: from here, or else from the module's root.
-func find(root, path string) (string, error) {
+func find(top, path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -228,7 +230,7 @@ func find(root, path string) (string, error) {
 	if _, err := os.Stat(abs); err == nil {
 		return abs, nil
 	}
-	if in := filepath.Join(root, path); !filepath.IsAbs(path) {
+	if in := filepath.Join(top, path); !filepath.IsAbs(path) {
 		if _, err := os.Stat(in); err == nil {
 			return in, nil
 		}

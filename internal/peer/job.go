@@ -70,6 +70,7 @@ type result struct {
 type peerStep struct {
 	Loss         float64  `json:"loss"`
 	LearningRate float64  `json:"learning_rate"`
+	Seconds      float64  `json:"seconds"`
 	GradNorm     *float64 `json:"grad_norm"` // where it was logged
 }
 

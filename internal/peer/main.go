@@ -31,6 +31,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "peer: %v (-help lists the flags)\n", err)
 		return 2
 	}
+	if o.check {
+		return check(ctx, stdout, stderr)
+	}
 	if err := compare(ctx, o, stdout, stderr); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

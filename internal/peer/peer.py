@@ -205,7 +205,7 @@ class Meter(TrainerCallback):
         self.baton = Baton(job["relay"])
         self.losses, self.rates, self.norms = [], [], {}
         self.real = self.padded = 0
-        self.elapsed, self.seconds = 0.0, None
+        self.elapsed, self.seconds, self.laps = 0.0, None, []
         self.peak = {}
 
     def turn(self):
@@ -215,7 +215,8 @@ class Meter(TrainerCallback):
     def pause(self):
         if self.cuda:
             torch.cuda.synchronize()
-        self.elapsed += time.perf_counter() - self.began
+        self.laps.append(time.perf_counter() - self.began)
+        self.elapsed += self.laps[-1]
 
     def start(self):
         self.turn()
@@ -267,7 +268,7 @@ class Meter(TrainerCallback):
         micro = [float(x) for x in self.losses]
         out = []
         for i, rate in enumerate(self.rates):
-            step = {"loss": math.fsum(micro[i * accum : (i + 1) * accum]), "learning_rate": rate}
+            step = {"loss": math.fsum(micro[i * accum : (i + 1) * accum]), "learning_rate": rate, "seconds": self.laps[i]}
             if i + 1 in self.norms:
                 step["grad_norm"] = self.norms[i + 1]
             for field, value in step.items():

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"lorabench/internal/file"
+	"lorabench/internal/process"
 )
 
 //go:embed requirements.txt
@@ -91,8 +92,8 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 		if err := os.MkdirAll(tmp, 0o777); err != nil {
 			return "", err
 		}
-		_, err := command{what: step.what, argv: strings.Split(step.argv, "\n"), dir: logs,
-			env: []string{"TMPDIR=" + tmp, "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"}, log: filepath.Join(logs, "install.log")}.run(ctx)
+		_, err := process.Command{What: step.what, Argv: strings.Split(step.argv, "\n"), Dir: logs,
+			Env: []string{"TMPDIR=" + tmp, "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"}, Log: filepath.Join(logs, "install.log")}.Run(ctx)
 		if err != nil {
 			return "", fmt.Errorf("%w: %s", err, step.remedy)
 		}
@@ -119,7 +120,7 @@ print(json.dumps(versions))
 func versionsOf(ctx context.Context, python, logs string) (versions map[string]string, notes []string, err error) {
 	names, pinned := pins(requirements)
 	log := filepath.Join(logs, "versions.log")
-	if _, err := (command{what: python, argv: append([]string{python, "-c", askVersions}, names...), dir: logs, log: log}).run(ctx); err != nil {
+	if _, err := (process.Command{What: python, Argv: append([]string{python, "-c", askVersions}, names...), Dir: logs, Log: log}).Run(ctx); err != nil {
 		return nil, nil, err
 	}
 	b, err := os.ReadFile(log)
@@ -134,6 +135,33 @@ func versionsOf(ctx context.Context, python, logs string) (versions map[string]s
 		err = fmt.Errorf("%s: %w", python, err)
 	}
 	return versions, notes, err
+}
+
+// check prints the versions of the peer's packages, and is 1 where one is missing. It installs nothing.
+func check(ctx context.Context, stdout, stderr io.Writer) int {
+	name := os.Getenv(pythonVariable)
+	if name == "" {
+		fmt.Fprintf(stderr, "peer: %s names no python: a run installs one of its own\n", pythonVariable)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "lorabench-peer-")
+	if err != nil {
+		fmt.Fprintf(stderr, "peer: %v\n", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	python, err := pythonCommand(ctx, dir, stderr)
+	var versions map[string]string
+	if err == nil {
+		versions, _, err = versionsOf(ctx, python, dir)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "peer: %v\n", err)
+		return 1
+	}
+	fmt.Fprintf(stdout, "python %s, torch %s, transformers %s, peft %s, accelerate %s\n", versions["python"], versions["torch"],
+		versions["transformers"], versions["peft"], versions["accelerate"])
+	return 0
 }
 
 // pins reads requirements: the packages in order, and the version of each.

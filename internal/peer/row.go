@@ -39,6 +39,11 @@ type row struct {
 	Loss     []float64 `json:"step_loss"`
 	PeerLoss []float64 `json:"peer_step_loss"`
 
+	// Seconds of a step where speed was measured: of lorabench one number for each of its turns, the mean of
+	// that turn's steps, and none where it ran alone, since it then waits for the device at the end only.
+	StepSeconds     []float64 `json:"step_seconds,omitempty"`
+	PeerStepSeconds []float64 `json:"peer_step_seconds"`
+
 	Steps     int     `json:"steps"`
 	LossSteps int     `json:"loss_steps"`
 	Warmup    int     `json:"warmup_steps"`
@@ -121,6 +126,14 @@ func (r *row) compareSpeed(c *comparison, k kind, ours, theirs measured) error {
 		return err
 	}
 	r.SpeedRatio, r.MemoryRatio = r.Samples/r.PeerSamples, float64(r.Memory)/float64(r.PeerMemory)
+	before := 0
+	for _, l := range rec.Laps {
+		r.StepSeconds = append(r.StepSeconds, l.Seconds/float64(max(1, l.Step-before)))
+		before = l.Step
+	}
+	for _, s := range res.Steps {
+		r.PeerStepSeconds = append(r.PeerStepSeconds, s.Seconds)
+	}
 	r.RealTokens, r.Padded, r.PeerPadded = rec.RealTokens, rec.PaddedTokens, res.PaddedTokens
 	r.Steps, r.Warmup, r.Turns, r.Recipe, r.MaxLength = len(rec.Steps), c.speed.warmup, c.turns, s.Recipe, s.MaxLength
 	r.Batch, r.Accum, r.LR, r.Alpha, r.Dropout, r.Seed = s.Batch, s.Accum, s.LR, rec.Settings.Alpha, rec.Settings.Dropout, s.Seed

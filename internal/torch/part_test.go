@@ -13,12 +13,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/root"
 )
 
 // TestCUDAPartIsWhole: the part is opened with all its symbols at once, on a machine that this one may
 // not be. Every function that is looked up in it is there, and what it needs is in libtorch, libcudart
 // or the system. That can be told without a GPU.
 func TestCUDAPartIsWhole(t *testing.T) {
+	root.NeedCheckout(t, "the sources that look functions up in the part")
 	part, err := elf.Open("link/liblorabench_cuda.so")
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("this libtorch has no CUDA half, so there is no CUDA part")

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"lorabench/internal/fakecuda"
+	"lorabench/internal/root"
+)
+
+//go:embed run.sh
+var runScript []byte
+
+// cudaPart is opened by name at run time, from the folder that run puts on the library path.
+const cudaPart = "internal/torch/link/liblorabench_cuda.so"
+
+// standIn is the folder that run names in LORABENCH_FAKECUDA.
+const standIn = "internal/fakecuda/lib"
+
+// tested are the packages whose test binaries go along, with their testdata.
+var tested = []string{"bench", "internal/torch", "opt", "lora"}
+
+// commands are the programs in bin.
+var commands = map[string]string{
+	"check":      "internal/bundle/check",
+	"gate":       "bench/gate",
+	"gpucheck":   "internal/gpucheck",
+	"lorareport": "bench/report/lorareport",
+	"peer":       "internal/peer",
+	"fit":        "internal/fit",
+}
+
+// fill makes the folder anew.
+func fill(ctx context.Context, top, out string, stderr io.Writer) (m root.Manifest, err error) {
+	if err := clear(out); err != nil {
+		return m, err
+	}
+	if _, err := os.Stat(filepath.Join(top, cudaPart)); err != nil {
+		return m, fmt.Errorf("%w: `make setup` builds it where libtorch has a CUDA half, as PyPI's does", err)
+	}
+	for _, pkg := range tested {
+		binary := filepath.Join(out, pkg, filepath.Base(pkg)+".test")
+		if err := build(ctx, top, stderr, "test", "-c", "-o", binary, "./"+pkg); err != nil {
+			return m, err
+		}
+	}
+	for name, pkg := range commands {
+		if _, err := os.Stat(filepath.Join(top, pkg)); name == "fit" && err != nil {
+			continue // not written yet
+		}
+		if err := build(ctx, top, stderr, "build", "-o", filepath.Join(out, "bin", name), "./"+pkg); err != nil {
+			return m, err
+		}
+	}
+	copied := []string{cudaPart, "testdata", "LICENSE"}
+	for _, pkg := range tested {
+		copied = append(copied, pkg+"/testdata")
+	}
+	for _, path := range copied {
+		if err := copyTree(filepath.Join(out, path), filepath.Join(top, path)); err != nil {
+			return m, err
+		}
+	}
+	libs, err := fakecuda.Dir()
+	if err == nil {
+		err = copyTree(filepath.Join(out, standIn), libs)
+	}
+	if err != nil {
+		return m, err
+	}
+	if err := os.WriteFile(filepath.Join(out, "run"), runScript, 0o777); err != nil {
+		return m, err
+	}
+	m.Commit, m.Go = root.Commit(), runtime.Version()
+	m.Torch, err = torchVersion(filepath.Join(top, "internal/torch/link/libtorch"))
+	if err == nil {
+		err = list(&m, out)
+	}
+	return m, err
+}
+
+// clear removes an earlier bundle, and nothing else that a mistaken -out may name.
+func clear(out string) error {
+	entries, err := os.ReadDir(out)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return os.MkdirAll(out, 0o777)
+	}
+	if err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "run")); err != nil {
+		return fmt.Errorf("-out %s has files and is no earlier bundle: name a new folder", out)
+	}
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	return os.MkdirAll(out, 0o777)
+}
+
+// build runs the go command. Symbol tables and DWARF are left out: half of each binary.
+func build(ctx context.Context, top string, stderr io.Writer, verb string, args ...string) error {
+	args = append([]string{verb, "-ldflags=-s -w"}, args...)
+	fmt.Fprintf(stderr, "bundle: go %s\n", strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = top, stderr, stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go %s %s: %w", verb, args[len(args)-1], err)
+	}
+	return nil
+}
+
+// copyTree copies a file or folder, following links; a folder of a package that has none is no error.
+func copyTree(to, from string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(from) == "testdata" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return os.CopyFS(to, os.DirFS(from))
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, info.Mode().Perm()|0o444)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// peerRow is what gpucheck takes of an object of the peer program's peer.json.
+type peerRow struct {
+	Rank           int       `json:"rank"`
+	Peer           string    `json:"peer"`
+	Samples        float64   `json:"samples_per_second"`
+	PeerSamples    float64   `json:"peer_samples_per_second"`
+	Memory         int64     `json:"peak_memory_bytes"`
+	PeerMemory     int64     `json:"peer_peak_memory_bytes"`
+	LossDifference float64   `json:"max_step_loss_difference"`
+	Seconds        []float64 `json:"step_seconds"`
+	PeerSeconds    []float64 `json:"peer_step_seconds"`
+	Loss           []float64 `json:"step_loss"`
+	PeerLoss       []float64 `json:"peer_step_loss"`
+}
+
+// peerJobs are a process for each rank and precision, the first rank first: one that is ended at its limit leaves nothing. Stock
+// computes in float32 whatever lorabench does.
+func (s *session) peerJobs() ([]job, error) {
+	var jobs []job
+	for _, rank := range strings.Split(s.ranks, ",") {
+		for _, p := range []struct{ dtype, peers string }{{"float32", "stock,tuned"}, {"bf16", "tuned"}} {
+			name := fmt.Sprintf("rank=%s %s", rank, p.dtype)
+			j := s.peerJob(3, name, rank, p.dtype, p.peers, s.steps, min(s.steps, 3))
+			j.read = s.readPeer(3, name, speedBeside)
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
+}
+
+func (s *session) peerJob(stage int, name, rank, dtype, peers string, steps, lossSteps int) job {
+	return job{name: name, skip: s.noPeer, argv: []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
+		"-ranks=" + rank, "-dtype=" + dtype, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
+		"-turns=step", "-device=" + s.device, "-out=" + s.folder(stage, name)}}
+}
+
+// config is the model's config.json: the peer makes weights of its own by hash.
+func (s *session) config() string {
+	if c, ok := strings.CutPrefix(s.model, "hash:"); ok {
+		return c
+	}
+	return filepath.Join(s.model, "config.json")
+}
+
+func (s *session) readPeer(stage int, name string, read func(peerRow) []row) func(string) ([]row, error) {
+	return func(string) ([]row, error) {
+		b, err := os.ReadFile(filepath.Join(s.folder(stage, name), "peer.json"))
+		if err != nil {
+			return nil, err
+		}
+		var found []peerRow
+		if err := json.Unmarshal(b, &found); err != nil {
+			return nil, err
+		}
+		var rows []row
+		for _, r := range found {
+			rows = append(rows, read(r)...)
+		}
+		return rows, nil
+	}
+}
+
+// speedBeside compares the speeds with intervals over steps, which the programs took in turn.
+func speedBeside(r peerRow) []row {
+	out := row{Name: r.Peer}
+	ours, theirs := meanOf(r.Seconds), meanOf(r.PeerSeconds)
+	out.add("samples/s", r.Samples)
+	out.add("peer's", r.PeerSamples)
+	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), ratio("times as fast", theirs, ours))
+	out.add("peak GiB", gib(r.Memory))
+	out.add("peer's peak", gib(r.PeerMemory))
+	out.add("loss difference", r.LossDifference)
+	return []row{out}
+}
