@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -88,6 +89,10 @@ func (b *bench) try(ctx context.Context, t trial) ([]peak, error) {
 		said, logErr := os.ReadFile(log)
 		if logErr == nil && counters.OutOfMemory() > 0 && bytes.Contains(said, []byte("CUDA out of memory")) {
 			return nil, errFull
+		}
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() < 0 {
+			err = fmt.Errorf("%w\nIf this machine's memory ran out, which holds a rank's adapter twice: lower -max-rank", err)
 		}
 		return nil, err
 	}

@@ -20,7 +20,7 @@ const (
 // options are the command line.
 type options struct {
 	model, data, tokenizer string
-	gpu                    int64 // bytes of the card
+	gpus                   []int64 // bytes of the cards
 	ranks                  []int // rising, at least two
 	dtypes                 []string
 	steps                  int
@@ -34,7 +34,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.StringVar(&o.model, "model", "hash:testdata/opt-350m/config.json", "model `folder`, Hub id, or hash:CONFIG.json for made weights of that shape")
 	fs.StringVar(&o.data, "data", ownData, "instruction records; only their lengths matter")
 	fs.StringVar(&o.tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's; "+ownTokenizer+" with hash:)")
-	gpu := fs.String("gpu", "24GiB", "the card's `memory`, in GiB, GB or MiB")
+	gpus := fs.String("gpu", "24GiB", "the card's `memory`, in GiB, GB or MiB, or a list: 8GiB,24GiB")
 	ranks := fs.String("ranks", "8,128,256", "ranks of the table, at least two; the largest batch is that of the smallest")
 	dtypes := fs.String("dtypes", "float32,bf16", "bench's -dtype, a list")
 	fs.IntVar(&o.steps, "steps", 1000, "optimizer steps of each trial: the more, the longer the longest row of tokens")
@@ -55,8 +55,12 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if o.tokenizer == "" && strings.HasPrefix(o.model, "hash:") {
 		o.tokenizer = ownTokenizer
 	}
-	if o.gpu, err = parseBytes(*gpu); err != nil {
-		return o, err
+	for _, v := range strings.Split(*gpus, ",") {
+		gpu, err := parseBytes(v)
+		if err != nil {
+			return o, err
+		}
+		o.gpus = append(o.gpus, gpu)
 	}
 	if o.ranks, err = parseRanks(*ranks); err != nil {
 		return o, err
@@ -88,7 +92,7 @@ func parseBytes(v string) (int64, error) {
 			return int64(bytes), nil
 		}
 	}
-	return 0, fmt.Errorf("-gpu is %q, want more than %s and at most %s, as in 24GiB, 24GB or 24576MiB", v, mib(fakecuda.ContextBytes), gib(ample))
+	return 0, fmt.Errorf("-gpu has %q, want more than %s and at most %s, as in 24GiB, 24GB or 24576MiB", v, mib(fakecuda.ContextBytes), gib(ample))
 }
 
 func parseRanks(v string) (ranks []int, err error) {

@@ -15,14 +15,15 @@ type session struct {
 	options
 	try    func(context.Context, trial) ([]peak, error)
 	stderr io.Writer
+	ample  map[string][]peak // of what was measured on an ample card
 }
 
 // result is the answer of a call.
 type result struct {
 	options
-	rows            []row
-	ranks, batches  []answer
-	batchTrialSteps int
+	rows           []row
+	ranks, batches []answer
+	batchSteps     int
 }
 
 // row has the peaks of one setting on an ample card.
@@ -34,6 +35,7 @@ type row struct {
 // answer is the largest rank or batch that fits with a setting.
 type answer struct {
 	setting
+	card    int64
 	largest int // 0: not even 1 fits
 	peak    peak
 	next    int   // which runs out of memory; 0 where the largest that may be tried fits
@@ -45,7 +47,7 @@ const batchSteps = 100
 
 // ask fills the table and searches, one trial after the other: at large ranks each needs much of the host's memory.
 func (s *session) ask(ctx context.Context) (result, error) {
-	r := result{options: s.options, batchTrialSteps: min(s.steps, batchSteps)}
+	r := result{options: s.options, batchSteps: min(s.steps, batchSteps)}
 	for _, dtype := range s.dtypes {
 		for _, checkpoint := range []bool{false, true} {
 			for _, graphs := range []string{"auto", "off"} {
@@ -59,91 +61,108 @@ func (s *session) ask(ctx context.Context) (result, error) {
 		}
 	}
 	// The rows launched one by one use the least memory: they are what rank and batch are bounded by.
-	for i := 1; i < len(r.rows); i += 2 {
-		eager := r.rows[i]
-		set := setting{eager.dtype, "auto", eager.checkpoint}
-		a, err := s.largestRank(ctx, set, eager.peaks)
-		if err != nil {
-			return r, err
+	for _, gpu := range s.gpus {
+		for i := 1; i < len(r.rows); i += 2 {
+			a, err := s.largestRank(ctx, gpu, r.rows[i])
+			if err != nil {
+				return r, err
+			}
+			b, err := s.largestBatch(ctx, gpu, r.rows[i].setting)
+			if err != nil {
+				return r, err
+			}
+			r.ranks, r.batches = append(r.ranks, a), append(r.batches, b)
 		}
-		b, err := s.largestBatch(ctx, set)
-		if err != nil {
-			return r, err
-		}
-		r.ranks, r.batches = append(r.ranks, a), append(r.batches, b)
 	}
 	return r, nil
 }
 
-// run tries t and says so.
+// run tries t and says so. What was measured on an ample card is not measured again.
 func (s *session) run(ctx context.Context, t trial) ([]peak, error) {
-	fmt.Fprintf(s.stderr, "fit: %s: ", t)
+	if known, ok := s.ample[t.String()]; ok {
+		return known, nil
+	}
 	began := time.Now()
 	ps, err := s.try(ctx, t)
 	said := "fits"
-	if errors.Is(err, errFull) {
+	switch {
+	case errors.Is(err, errFull):
 		said = errFull.Error()
-	} else if err != nil {
-		said = "failed"
+	case err != nil:
+		return nil, err
+	case t.card == ample:
+		if s.ample == nil {
+			s.ample = map[string][]peak{}
+		}
+		s.ample[t.String()] = ps
 	}
-	fmt.Fprintf(s.stderr, "%s (%.0f s)\n", said, time.Since(began).Seconds())
+	fmt.Fprintf(s.stderr, "fit: %s: %s (%.0f s)\n", t, said, time.Since(began).Seconds())
 	return ps, err
 }
 
-func (s *session) largestRank(ctx context.Context, set setting, measured []peak) (answer, error) {
-	first, last := measured[0], measured[len(measured)-1]
-	guess := s.interpolate(first.rank, last.rank, first.allocated, last.allocated)
-	return s.largest(ctx, set, rankIndex(guess), rankIndex(s.maxRank), 1, rankAt, func(rank int) trial {
-		return trial{set, s.gpu, []int{rank}, 0, s.steps}
+func (s *session) largestRank(ctx context.Context, gpu int64, eager row) (answer, error) {
+	first, last := eager.peaks[0], eager.peaks[len(eager.peaks)-1]
+	guess := interpolate(gpu, first.rank, last.rank, first.allocated, last.allocated)
+	return s.largest(ctx, rankGrid, guess, s.maxRank, func(rank int) trial {
+		return trial{setting{eager.dtype, "auto", eager.checkpoint}, gpu, []int{rank}, 0, s.steps}
 	})
 }
 
-// largestBatch first measures two batches that are long enough for rows of their own, as larger ones are.
-func (s *session) largestBatch(ctx context.Context, set setting) (answer, error) {
-	const few, many = 32, 64
+// largestBatch first measures two batches that are long enough for rows of their own, as larger ones are, and, as the longest of
+// many rows grows less than its batch, a third where these two say that far larger ones fit.
+func (s *session) largestBatch(ctx context.Context, gpu int64, eager setting) (answer, error) {
 	smallest, steps := s.options.ranks[:1], min(s.steps, batchSteps)
-	var of [2]int64
-	for i, batch := range []int{few, many} {
-		ps, err := s.run(ctx, trial{setting{set.dtype, "off", set.checkpoint}, ample, smallest, batch, steps})
+	guess, a, atA := 0, 0, int64(0)
+	for _, b := range []int{32, 64, 128} {
+		if b == 128 && guess < b {
+			break
+		}
+		b = min(max(b, guess), max(b, s.maxBatch))
+		ps, err := s.run(ctx, trial{eager, ample, smallest, b, steps})
 		if err != nil {
 			return answer{}, err
 		}
-		of[i] = ps[0].allocated
+		atB := ps[0].allocated
+		if a > 0 {
+			guess = interpolate(gpu, a, b, atA, atB)
+		}
+		a, atA = b, atB
 	}
-	guess := s.interpolate(few, many, of[0], of[1])
-	return s.largest(ctx, set, guess, s.maxBatch, max(1, guess/32), func(batch int) int { return batch }, func(batch int) trial {
-		return trial{set, s.gpu, smallest, batch, steps}
+	return s.largest(ctx, batchGrid, guess, s.maxBatch, func(batch int) trial {
+		return trial{setting{eager.dtype, "auto", eager.checkpoint}, gpu, smallest, batch, steps}
 	})
 }
 
 // interpolate returns the size whose peak fills the card, less what fragments: 128 MiB at OPT-350m's shape, a search's start.
-func (s *session) interpolate(a, b int, atA, atB int64) int {
-	left := s.gpu - fakecuda.ContextBytes
+func interpolate(card int64, a, b int, atA, atB int64) int {
+	left := card - fakecuda.ContextBytes
 	left -= min(128<<20, left/32)
 	return a + int(float64(left-atA)/float64(max(1, atB-atA))*float64(b-a))
 }
 
-// largest finds the answer among size(1), size(2), ... size(most).
-func (s *session) largest(ctx context.Context, set setting, guess, most, move int, size func(int) int, of func(size int) trial) (answer, error) {
-	a := answer{setting: set}
-	n, err := boundary(guess, 1, most, move, func(i int) (bool, error) {
-		ps, err := s.run(ctx, of(size(i)))
+// largest finds the answer among the grid's values up to most.
+func (s *session) largest(ctx context.Context, g grid, guess, most int, of func(value int) trial) (answer, error) {
+	smallest := of(1)
+	a := answer{setting: smallest.setting, card: smallest.card}
+	last := g.index(most)
+	n, err := boundary(g.index(guess), last, func(i int) (bool, error) {
+		ps, err := s.run(ctx, of(g.at(i)))
 		if errors.Is(err, errFull) {
 			return false, nil
 		}
-		if err == nil && size(i) > a.largest {
-			a.largest, a.peak = size(i), ps[0]
+		if err == nil && g.at(i) > a.largest {
+			a.largest, a.peak = g.at(i), ps[0]
 		}
 		return err == nil, err
 	})
 	if err != nil {
 		return a, err
 	}
-	if n < most {
-		a.next = size(n + 1)
+	if n < last {
+		a.next = g.at(n + 1)
 	}
 	if n == 0 {
-		a.missing, err = s.missing(ctx, of(size(1)))
+		a.missing, err = s.missing(ctx, smallest)
 	}
 	return a, err
 }
@@ -157,9 +176,9 @@ func (s *session) missing(ctx context.Context, t trial) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	card := t.card
-	n, err := boundary(int((ps[0].allocated+fakecuda.ContextBytes-card)/unit), 1, int((ample-card)/unit), 1, func(i int) (bool, error) {
-		t.card = card + int64(i)*unit
+	small := t.card
+	n, err := boundary(int((ps[0].allocated+fakecuda.ContextBytes-small)/unit), int((ample-small)/unit), func(i int) (bool, error) {
+		t.card = small + int64(i)*unit
 		_, err := s.run(ctx, t)
 		if errors.Is(err, errFull) {
 			return true, nil
@@ -169,12 +188,12 @@ func (s *session) missing(ctx context.Context, t trial) (int64, error) {
 	return int64(n+1) * unit, err
 }
 
-// boundary returns n from least-1 to most such that ok(n) and not ok(n+1); ok(least-1) and not ok(most+1) are taken for granted.
-// It starts at guess, goes on by move, doubling it, until it has passed the boundary, and halves what is between.
-func boundary(guess, least, most, move int, ok func(int) (bool, error)) (int, error) {
-	low, high := least-1, most+1 // ok, not ok
+// boundary returns n from 0 to most such that ok(n) and not ok(n+1); ok(0) and not ok(most+1) are taken for granted. It starts
+// at guess, goes on by 1, 2, 4, ... until it has passed the boundary, and halves what is between.
+func boundary(guess, most int, ok func(int) (bool, error)) (int, error) {
+	low, high, move := 0, most+1, 1 // ok, not ok
 	passed := [2]bool{}
-	for at := min(max(guess, least), most); high-low > 1; {
+	for at := min(max(guess, 1), most); high-low > 1; {
 		good, err := ok(at)
 		if err != nil {
 			return 0, err
@@ -190,32 +209,8 @@ func boundary(guess, least, most, move int, ok func(int) (bool, error)) (int, er
 		case good:
 			at, move = min(at+move, most), 2*move
 		default:
-			at, move = max(at-move, least), 2*move
+			at, move = max(at-move, 1), 2*move
 		}
 	}
 	return low, nil
-}
-
-// Ranks are searched in steps of 8, and of 64 where that is a small part of the rank: 1, 8, 16, ... 512, 576, ...
-const (
-	fineStep, coarseStep = 8, 64
-	fineUntil            = 512
-)
-
-func rankAt(i int) int {
-	switch {
-	case i <= 1:
-		return 1
-	case i-1 <= fineUntil/fineStep:
-		return (i - 1) * fineStep
-	}
-	return fineUntil + (i-1-fineUntil/fineStep)*coarseStep
-}
-
-// rankIndex returns the largest i with rankAt(i) <= rank.
-func rankIndex(rank int) int {
-	if rank <= fineUntil {
-		return max(1, 1+rank/fineStep)
-	}
-	return 1 + fineUntil/fineStep + (rank-fineUntil)/coarseStep
 }

@@ -13,24 +13,22 @@ import (
 // print writes the tables and what must be known to read them.
 func (r result) print(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `%s
-sequences: %s, of which only the lengths matter%s
-card: %s
+	fmt.Fprintf(&b, `model %s, data %s%s (of the data only the lengths matter: name your own with -data)
 
 Peaks in GiB over %d steps, on a card large enough for all. PyTorch's own caching allocator decided, over a stand-in for the CUDA
 runtime: this is the allocator's share of a card.
 
-`, r.model, r.data, r.settings(), gib(r.gpu), r.steps)
+`, r.model, r.data, r.settings(), r.steps)
 	r.table(&b)
-	fmt.Fprintf(&b, "\nLargest rank that trains on %s for %d steps, tried at that size; the next one runs out of memory there. Ranks tried are 1,\n"+
-		"multiples of %d up to %d, and of %d above.\n\n", gib(r.gpu), r.steps, fineStep, fineUntil, coarseStep)
+	fmt.Fprintf(&b, "\nLargest rank that trains for %d steps, tried on a stand-in of the card's size; the next one that is tried runs out of memory\n"+
+		"there. Ranks tried: %s.\n\n", r.steps, rankGrid)
 	answers(&b, "rank", r.ranks)
-	fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps.\n\n", r.options.ranks[0], r.batchTrialSteps)
+	fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps. Batches tried: %s.\n\n",
+		r.options.ranks[0], r.batchSteps, batchGrid)
 	answers(&b, "batch", r.batches)
-	fmt.Fprintf(&b, "\ngraphs: where CUDA graphs failed for want of memory, the steps were launched without them.\n"+
-		"Assumed, not measured: the driver's context uses %s, which leaves %s to the allocator. What CUDA graphs, modules and other\n"+
-		"programs use of the card besides is not counted. None of this has been compared with a real card yet.\n",
-		mib(fakecuda.ContextBytes), gib(r.gpu-fakecuda.ContextBytes))
+	fmt.Fprintf(&b, "\ngraphs: failed where CUDA graphs could not be recorded, on a full card for want of memory: the steps were launched without them.\n"+
+		"Assumed, not measured: the driver's context uses %s, which are subtracted from a card. What modules, CUDA graphs and other\n"+
+		"programs use of it besides is not counted. None of this has been compared with a real card yet.\n", mib(fakecuda.ContextBytes))
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -40,7 +38,7 @@ func (r result) settings() string {
 	if len(r.passed) == 0 {
 		return ""
 	}
-	return "; " + strings.Join(r.passed, " ")
+	return ", " + strings.Join(r.passed, " ")
 }
 
 func (r result) table(w io.Writer) {
@@ -64,18 +62,18 @@ func answers(w io.Writer, what string, all []answer) {
 			if a.checkpoint {
 				how = " with -checkpoint"
 			}
-			not = append(not, fmt.Sprintf("%s%s: not even %s 1 fits; the card is at most %s too small.", a.dtype, how, what, mib(a.missing)))
+			not = append(not, fmt.Sprintf("%s, %s%s: not even %s 1 fits; the card is at most %s too small.", gib(a.card), a.dtype, how, what, mib(a.missing)))
 			continue
 		}
 		if !fit {
-			line(t, "dtype", "checkpoint", what, "graphs", "allocated", "reserved", "out of memory")
+			line(t, "card", "dtype", "checkpoint", what, "graphs", "allocated", "reserved", "out of memory")
 		}
 		fit = true
 		next := "none tried"
 		if a.next > 0 {
 			next = fmt.Sprint(a.next)
 		}
-		line(t, a.dtype, yes(a.checkpoint), fmt.Sprint(a.largest), a.peak.graphs, number(a.peak.allocated), number(a.peak.reserved), next)
+		line(t, gib(a.card), a.dtype, yes(a.checkpoint), fmt.Sprint(a.largest), a.peak.graphs, number(a.peak.allocated), number(a.peak.reserved), next)
 	}
 	_ = t.Flush() // into memory
 	for _, s := range not {
