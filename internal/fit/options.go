@@ -21,7 +21,7 @@ const (
 type options struct {
 	model, data, tokenizer string
 	gpus                   []int64 // bytes of the cards
-	ranks                  []int // rising, at least two
+	ranks                  []int   // rising, at least two
 	dtypes                 []string
 	steps                  int
 	maxRank, maxBatch      int
@@ -31,7 +31,8 @@ type options struct {
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("fit", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.model, "model", "hash:testdata/opt-350m/config.json", "model `folder`, Hub id, or hash:CONFIG.json for made weights of that shape")
+	fs.StringVar(&o.model, "model", "hash:testdata/opt-350m/config.json",
+		"model `folder`, Hub id, or hash:CONFIG.json for made weights of that shape")
 	fs.StringVar(&o.data, "data", ownData, "instruction records; only their lengths matter")
 	fs.StringVar(&o.tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's; "+ownTokenizer+" with hash:)")
 	gpus := fs.String("gpu", "24GiB", "the card's `memory`, in GiB, GB or MiB, or a list: 8GiB,24GiB")
@@ -92,7 +93,8 @@ func parseBytes(v string) (int64, error) {
 			return int64(bytes), nil
 		}
 	}
-	return 0, fmt.Errorf("-gpu has %q, want more than %s and at most %s, as in 24GiB, 24GB or 24576MiB", v, mib(fakecuda.ContextBytes), gib(ample))
+	return 0, fmt.Errorf("-gpu has %q, want more than %s and at most %s, as in 24GiB, 24GB or 24576MiB", v,
+		mib(fakecuda.ContextBytes), gib(ample))
 }
 
 func parseRanks(v string) (ranks []int, err error) {

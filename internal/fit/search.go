@@ -21,9 +21,9 @@ type session struct {
 // result is the answer of a call.
 type result struct {
 	options
-	rows           []row
-	ranks, batches []answer
-	batchSteps     int
+	rows                         []row
+	largestRanks, largestBatches []answer
+	batchSteps                   int
 }
 
 // row has the peaks of one setting on an ample card.
@@ -52,7 +52,7 @@ func (s *session) ask(ctx context.Context) (result, error) {
 		for _, checkpoint := range []bool{false, true} {
 			for _, graphs := range []string{"auto", "off"} {
 				set := setting{dtype, graphs, checkpoint}
-				ps, err := s.run(ctx, trial{set, ample, s.options.ranks, 0, s.steps})
+				ps, err := s.run(ctx, trial{set, ample, s.ranks, 0, s.steps})
 				if err != nil {
 					return r, err
 				}
@@ -71,7 +71,7 @@ func (s *session) ask(ctx context.Context) (result, error) {
 			if err != nil {
 				return r, err
 			}
-			r.ranks, r.batches = append(r.ranks, a), append(r.batches, b)
+			r.largestRanks, r.largestBatches = append(r.largestRanks, a), append(r.largestBatches, b)
 		}
 	}
 	return r, nil
@@ -111,7 +111,7 @@ func (s *session) largestRank(ctx context.Context, gpu int64, eager row) (answer
 // largestBatch first measures two batches that are long enough for rows of their own, as larger ones are, and, as the longest of
 // many rows grows less than its batch, a third where these two say that far larger ones fit.
 func (s *session) largestBatch(ctx context.Context, gpu int64, eager setting) (answer, error) {
-	smallest, steps := s.options.ranks[:1], min(s.steps, batchSteps)
+	smallest, steps := s.ranks[:1], min(s.steps, batchSteps)
 	guess, a, atA := 0, 0, int64(0)
 	for _, b := range []int{32, 64, 128} {
 		if b == 128 && guess < b {

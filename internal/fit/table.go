@@ -13,20 +13,24 @@ import (
 // print writes the tables and what must be known to read them.
 func (r result) print(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `model %s, data %s%s (of the data only the lengths matter: name your own with -data)
+	fmt.Fprintf(&b, `model %s, data %s%s
+(of the data only the lengths matter: name your own with -data)
 
 Peaks in GiB over %d steps, on a card large enough for all. PyTorch's own caching allocator decided, over a stand-in for the CUDA
 runtime: this is the allocator's share of a card.
 
 `, r.model, r.data, r.settings(), r.steps)
 	r.table(&b)
-	fmt.Fprintf(&b, "\nLargest rank that trains for %d steps, tried on a stand-in of the card's size; the next one that is tried runs out of memory\n"+
-		"there. Ranks tried: %s.\n\n", r.steps, rankGrid)
-	answers(&b, "rank", r.ranks)
-	fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps. Batches tried: %s.\n\n",
-		r.options.ranks[0], r.batchSteps, batchGrid)
-	answers(&b, "batch", r.batches)
-	fmt.Fprintf(&b, "\ngraphs: failed where CUDA graphs could not be recorded, on a full card for want of memory: the steps were launched without them.\n"+
+	fmt.Fprintf(&b, "\nLargest rank that trains for %d steps, tried on a stand-in of the card's size; the next one tried runs\n"+
+		"out of memory there. (An allocator's memory fragments, so that beyond it one may fit again: it is not relied on.)\n"+
+		"Ranks tried: %s.\n\n", r.steps, rankGrid)
+	answers(&b, "rank", r.largestRanks)
+	fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps.\n"+
+		"Batches tried: %s.\n\n",
+		r.ranks[0], r.batchSteps, batchGrid)
+	answers(&b, "batch", r.largestBatches)
+	fmt.Fprintf(&b, "\ngraphs: failed where CUDA graphs could not be recorded, on a full card for want of memory: the steps were\n"+
+		"launched without them.\n"+
 		"Assumed, not measured: the driver's context uses %s, which are subtracted from a card. What modules, CUDA graphs and other\n"+
 		"programs use of it besides is not counted. None of this has been compared with a real card yet.\n", mib(fakecuda.ContextBytes))
 	_, err := w.Write(b.Bytes())
@@ -62,7 +66,8 @@ func answers(w io.Writer, what string, all []answer) {
 			if a.checkpoint {
 				how = " with -checkpoint"
 			}
-			not = append(not, fmt.Sprintf("%s, %s%s: not even %s 1 fits; the card is at most %s too small.", gib(a.card), a.dtype, how, what, mib(a.missing)))
+			not = append(not, fmt.Sprintf("%s, %s%s: not even %s 1 fits; the card is at most %s too small.",
+				gib(a.card), a.dtype, how, what, mib(a.missing)))
 			continue
 		}
 		if !fit {
@@ -73,7 +78,8 @@ func answers(w io.Writer, what string, all []answer) {
 		if a.next > 0 {
 			next = fmt.Sprint(a.next)
 		}
-		line(t, gib(a.card), a.dtype, yes(a.checkpoint), fmt.Sprint(a.largest), a.peak.graphs, number(a.peak.allocated), number(a.peak.reserved), next)
+		line(t, gib(a.card), a.dtype, yes(a.checkpoint), fmt.Sprint(a.largest), a.peak.graphs,
+			number(a.peak.allocated), number(a.peak.reserved), next)
 	}
 	_ = t.Flush() // into memory
 	for _, s := range not {
