@@ -105,7 +105,7 @@ func (b *bench) try(ctx context.Context, t trial) ([]peak, error) {
 
 func (b *bench) argv(t trial) []string {
 	argv := []string{b.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(t.steps) + "x",
-		"-test.timeout=0", "-device=cuda", "-eval=0", "-model=" + b.model, "-data=" + b.data, 
+		"-test.timeout=0", "-device=cuda", "-eval=0", "-model=" + b.model, "-data=" + b.data,
 		"-ranks=" + join(t.ranks), "-dtype=" + t.dtype, "-graphs=" + t.graphs}
 	if b.tokenizer != "" {
 		argv = append(argv, "-tokenizer="+b.tokenizer)

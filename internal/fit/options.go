@@ -40,7 +40,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	dtypes := fs.String("dtypes", "float32,bf16", "bench's -dtype, a list")
 	fs.IntVar(&o.steps, "steps", 1000, "optimizer steps of each trial: the more, the longer the longest row of tokens")
 	fs.IntVar(&o.maxRank, "max-rank", 16384, "try no rank above it")
-	fs.IntVar(&o.maxBatch, "max-batch", 1024, "try no batch above it")
+	fs.IntVar(&o.maxBatch, "max-batch", 1024, "try no batch above it; 0 searches none")
 	for _, name := range []string{"recipe", "batch", "accum", "max-length", "targets"} {
 		fs.Func(name, "as bench's", func(v string) error {
 			o.passed = append(o.passed, "-"+name+"="+v)
@@ -70,7 +70,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	for _, f := range []struct {
 		name         string
 		value, least int
-	}{{"-steps", o.steps, 1}, {"-max-rank", o.maxRank, 1}, {"-max-batch", o.maxBatch, 1}} {
+	}{{"-steps", o.steps, 1}, {"-max-rank", o.maxRank, 1}, {"-max-batch", o.maxBatch, 0}} {
 		if f.value < f.least {
 			return o, fmt.Errorf("%s is %d, want at least %d", f.name, f.value, f.least)
 		}

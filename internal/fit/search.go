@@ -67,11 +67,15 @@ func (s *session) ask(ctx context.Context) (result, error) {
 			if err != nil {
 				return r, err
 			}
+			r.largestRanks = append(r.largestRanks, a)
+			if s.maxBatch == 0 {
+				continue
+			}
 			b, err := s.largestBatch(ctx, gpu, r.rows[i].setting)
 			if err != nil {
 				return r, err
 			}
-			r.largestRanks, r.largestBatches = append(r.largestRanks, a), append(r.largestBatches, b)
+			r.largestBatches = append(r.largestBatches, b)
 		}
 	}
 	return r, nil

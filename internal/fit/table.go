@@ -25,10 +25,11 @@ runtime: this is the allocator's share of a card.
 		"out of memory there. (An allocator's memory fragments, so that beyond it one may fit again: it is not relied on.)\n"+
 		"Ranks tried: %s.\n\n", r.steps, rankGrid)
 	answers(&b, "rank", r.largestRanks)
-	fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps.\n"+
-		"Batches tried: %s.\n\n",
-		r.ranks[0], r.batchSteps, batchGrid)
-	answers(&b, "batch", r.largestBatches)
+	if r.maxBatch > 0 {
+		fmt.Fprintf(&b, "\nLargest batch (sequences in a micro-batch) of rank %d, tried likewise for %d steps.\n"+
+			"Batches tried: %s.\n\n", r.ranks[0], r.batchSteps, batchGrid)
+		answers(&b, "batch", r.largestBatches)
+	}
 	fmt.Fprintf(&b, "\ngraphs: failed where CUDA graphs could not be recorded, on a full card for want of memory: the steps were\n"+
 		"launched without them.\n"+
 		"Assumed, not measured: the driver's context uses %s, which are subtracted from a card. What modules, CUDA graphs and other\n"+
