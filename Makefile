@@ -10,9 +10,12 @@ BENCHFLAGS ?=
 PEERFLAGS  ?=
 BASE       ?=
 GATEFLAGS  ?=
+MODEL      ?=
+GPU        ?= 24GiB
+FITFLAGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate baseline peer test race lint fuzz clean
+.PHONY: help setup bench report selftest gate baseline peer fit test race lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +57,9 @@ bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtor
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
 	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
+
+fit: setup ## GPU=24GiB MODEL=FOLDER: which ranks fit a card, asked on a machine without one
+	@$(GO) run ./internal/fit $(if $(MODEL),-model='$(MODEL)') -gpu='$(GPU)' -ranks='$(RANKS)' $(FITFLAGS)
 
 test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...

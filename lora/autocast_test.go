@@ -40,6 +40,9 @@ type autocast struct {
 // bfloat16; how it compares with autocast over float32 weights is logged.
 func TestBFloat16IsAsCloseAsAutocast(t *testing.T) {
 	const within = 1.1
+	was, err := torch.SetThreads(1) // of some 2,000 passes over models of a few thousand weights
+	require.NoError(t, err)
+	defer func() { _, _ = torch.SetThreads(was) }()
 	var fx autocast
 	readJSON(t, "../testdata/parity/autocast.json", &fx)
 	for name, want := range fx.Models {

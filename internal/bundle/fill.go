@@ -54,9 +54,6 @@ func fill(ctx context.Context, top, out string, stderr io.Writer) (m root.Manife
 		}
 	}
 	for name, pkg := range commands {
-		if _, err := os.Stat(filepath.Join(top, pkg)); name == "fit" && err != nil {
-			continue // not written yet
-		}
 		if err := build(ctx, top, stderr, "build", "-o", filepath.Join(out, "bin", name), "./"+pkg); err != nil {
 			return m, err
 		}

@@ -1,6 +1,7 @@
 package fakecuda
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,4 +27,11 @@ func TestKey(t *testing.T) {
 	require.NotEqual(t, s.key("g++ 12"), other.key("g++ 12"))
 	require.NotEqual(t, s.key("g++ 12"), s.key("g++ 13"))
 	require.Equal(t, other.key("g++ 12"), other.key("g++ 12"))
+}
+
+// TestContextBytes: what make fit says of a card is what the stand-in does.
+func TestContextBytes(t *testing.T) {
+	source, err := sources.ReadFile("src/cudart/memory.cpp")
+	require.NoError(t, err)
+	require.Contains(t, string(source), fmt.Sprintf("context_memory = %dull << 20;", ContextBytes>>20))
 }

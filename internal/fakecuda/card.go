@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// ContextBytes is what the stand-in subtracts from a card for the driver's context: an assumption, not a measurement.
+const ContextBytes = 560 << 20 // context_memory of src/cudart/memory.cpp
+
 // Card is the simulated device of one child process.
 type Card struct {
 	Memory     int64  // bytes; 0: 85,017,493,504, an H100's 80 GB

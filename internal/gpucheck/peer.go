@@ -25,11 +25,13 @@ type peerRow struct {
 }
 
 // peerJobs are a process for each rank, peer and precision, by worth: time ends before they do. Stock computes in float32 whatever
-// lorabench does.
+// lorabench does, stock-dtype in lorabench's type.
 func (s *session) peerJobs() ([]job, error) {
 	var jobs []job
 	for _, rank := range strings.Split(s.ranks, ",") {
-		for _, p := range []struct{ peer, dtype string }{{"stock", "float32"}, {"tuned", "bf16"}, {"tuned", "float32"}} {
+		for _, p := range []struct{ peer, dtype string }{
+			{"stock", "float32"}, {"tuned", "bf16"}, {"stock-dtype", "bf16"}, {"tuned", "float32"},
+		} {
 			name := fmt.Sprintf("rank=%s %s %s", rank, p.peer, p.dtype)
 			j := s.peerJob(3, name, rank, p.dtype, p.peer, s.steps, min(s.steps, 3))
 			j.read = s.readPeer(3, name, speedBeside)

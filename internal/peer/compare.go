@@ -105,7 +105,7 @@ func (c *comparison) programs(ctx context.Context) (err error) {
 		return err
 	}
 	c.progress("compiling lorabench")
-	c.binary, err = compile(ctx, top, c.dir)
+	c.binary, err = process.Benchmark(ctx, top, c.dir)
 	return err
 }
 

@@ -25,6 +25,7 @@ type kind struct {
 
 var kinds = []kind{
 	{name: "stock", optim: "adamw_torch"},
+	{name: "stock-dtype", optim: "adamw_torch", follows: true},
 	{name: "tuned", optim: "adamw_torch_fused", grouped: true, follows: true},
 }
 
@@ -56,7 +57,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.dtype, "dtype", "float32", "the frozen weights of lorabench and the tuned peer: float32 or bf16")
 	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
 	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
-	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -standin)")
+	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; stock-dtype: the same with -dtype and -tf32; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -standin)")
 	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
 	fs.BoolVar(&o.standIn, "standin", false, "compare memory alone, on the stand-in card of internal/fakecuda, which needs no GPU; writes "+standInFile)
@@ -114,7 +115,7 @@ func parsePeers(v string) (peers []kind, err error) {
 	for _, name := range strings.Split(v, ",") {
 		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == strings.TrimSpace(name) })
 		if i < 0 {
-			return nil, fmt.Errorf("-peers has %q, want stock, tuned or both", name)
+			return nil, fmt.Errorf("-peers has %q, want stock, stock-dtype or tuned, or several", name)
 		}
 		if slices.Contains(peers, kinds[i]) {
 			return nil, fmt.Errorf("-peers has %s twice", kinds[i].name)

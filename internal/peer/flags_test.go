@@ -18,7 +18,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"-ranks=full", `-ranks has "full"`, "PEFT has adapters only"},
 		{"-ranks=", `-ranks has ""`, "nothing to do"},
 		{"-ranks=8,08", "-ranks has 8 twice", "one row would hide the other"},
-		{"-peers=fast", `-peers has "fast", want stock, tuned or both`, "no such peer"},
+		{"-peers=fast", `-peers has "fast", want stock, stock-dtype or tuned, or several`, "no such peer"},
 		{"-peers=stock,stock", "-peers has stock twice", "the same"},
 		{"-peers=none", `-peers has "none"`, "nothing to compare with, outside -standin"},
 		{"-steps=0", "-steps is 0, want at least 1", "nothing timed"},

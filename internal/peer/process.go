@@ -1,27 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"lorabench/internal/process"
-	"lorabench/internal/root"
 )
-
-// compile builds the benchmark's test binary, so that no run's figures have compiling in them. A bundle brings it.
-func compile(ctx context.Context, top, dir string) (string, error) {
-	if root.Bundled() {
-		return filepath.Join(top, "bench", "bench.test"), nil
-	}
-	path := filepath.Join(dir, "lorabench.test")
-	_, err := process.Command{What: "compiling lorabench", Argv: []string{"go", "test", "-c", "-o", path, "./bench"}, Dir: top,
-		Env: []string{"TMPDIR=" + dir}, Log: filepath.Join(dir, "compile.log")}.Run(ctx)
-	return path, err
-}
 
 // visible is CUDA_VISIBLE_DEVICES for a peer that is to see the one device named: a Trainer that
 // sees several spreads its batches over all of them. now is the variable's value, if it is set.

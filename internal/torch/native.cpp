@@ -64,6 +64,9 @@ void lb_seed(int64_t seed, char **err) {
   guard(err, [&] { at::manual_seed(seed); });
 }
 int lb_threads(void) { return at::get_num_threads(); }
+void lb_set_threads(int n, char **err) {
+  guard(err, [&] { at::set_num_threads(n); });
+}
 
 void lb_cuda_memory(int device, lb_memory *out, char **err) {
   guard(err, [&] {

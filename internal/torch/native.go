@@ -72,3 +72,13 @@ func Seed(seed int64) error {
 
 // Threads is the number of threads an operation may use on the CPU.
 func Threads() int { return int(C.lb_threads()) }
+
+// SetThreads sets that number, at least 1, and returns what it was. Two threads that share a core with another process
+// compute a tiny model ten times slower than one.
+func SetThreads(n int) (was int, err error) {
+	err = Run(func(*Scope) error {
+		was = Threads()
+		return nativeError("set_num_threads", func(err **C.char) { C.lb_set_threads(C.int(n), err) })
+	})
+	return was, err
+}

@@ -46,6 +46,7 @@ void lb_thread(void); // once for each thread, before any operation
 const char *lb_version(void);
 void lb_seed(int64_t seed, char **err);
 int lb_threads(void);
+void lb_set_threads(int n, char **err);
 // Peaks and present use of one CUDA device's caching allocator, in bytes.
 typedef struct {
   int64_t allocated, allocated_peak, reserved, reserved_peak;
