@@ -31,7 +31,7 @@ type comparison struct {
 	notes    []string
 	losses   phase
 	speed    phase
-	card     []string // with -standin, the environment in which programs find it
+	card     []string // with -stand-in, the environment in which programs find it
 	stderr   io.Writer
 	saying   sync.Mutex // two programs may be at work
 }

@@ -57,10 +57,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.dtype, "dtype", "float32", "the frozen weights of lorabench and the tuned peer: float32 or bf16")
 	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
 	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
-	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; stock-dtype: the same with -dtype and -tf32; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -standin)")
+	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; stock-dtype: the same with -dtype and -tf32; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -stand-in)")
 	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
-	fs.BoolVar(&o.standIn, "standin", false, "compare memory alone, on the stand-in card of internal/fakecuda, which needs no GPU; writes "+standInFile)
+	fs.BoolVar(&o.standIn, "stand-in", false, "compare memory alone, on the stand-in card of internal/fakecuda, which needs no GPU; writes "+standInFile)
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
 	fs.BoolVar(&o.check, "check", false, "only say whether the peer's python has its packages")
 	if err := fs.Parse(args); err != nil {

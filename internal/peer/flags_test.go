@@ -20,7 +20,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"-ranks=8,08", "-ranks has 8 twice", "one row would hide the other"},
 		{"-peers=fast", `-peers has "fast", want stock, stock-dtype or tuned, or several`, "no such peer"},
 		{"-peers=stock,stock", "-peers has stock twice", "the same"},
-		{"-peers=none", `-peers has "none"`, "nothing to compare with, outside -standin"},
+		{"-peers=none", `-peers has "none"`, "nothing to compare with, outside -stand-in"},
 		{"-steps=0", "-steps is 0, want at least 1", "nothing timed"},
 		{"-loss-steps=-3", "-loss-steps is -3", "negative"},
 		{"-threads=0", "-threads is 0", "no thread"},

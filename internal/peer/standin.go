@@ -15,10 +15,10 @@ import (
 	"lorabench/internal/file"
 )
 
-// standInFile is what -standin writes. No program that reads results knows it.
+// standInFile is what -stand-in writes. No program that reads results knows it.
 const standInFile = "standin.json"
 
-// standInMemory is what -standin writes: memory and counts, since nothing else from a stand-in means anything.
+// standInMemory is what -stand-in writes: memory and counts, since nothing else from a stand-in means anything.
 type standInMemory struct {
 	Device   string            `json:"device"`
 	Command  string            `json:"command"`

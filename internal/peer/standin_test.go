@@ -19,7 +19,7 @@ import (
 func TestStandIn(t *testing.T) {
 	fakecudatest.Require(t)
 	t.Setenv(fakeVariable, "")
-	o := tiny(t, "-standin", "-ranks=8,16", "-peers=stock")
+	o := tiny(t, "-stand-in", "-ranks=8,16", "-peers=stock")
 	var out bytes.Buffer
 	require.NoError(t, compareWith(context.Background(), o, &out, io.Discard, withFakes))
 	var m standInMemory
@@ -57,7 +57,7 @@ func TestStandInFails(t *testing.T) {
 	} {
 		t.Run(c.how, func(t *testing.T) {
 			t.Setenv(fakeVariable, c.how)
-			o := tiny(t, "-standin", "-ranks=8", "-peers=stock")
+			o := tiny(t, "-stand-in", "-ranks=8", "-peers=stock")
 			var out bytes.Buffer
 			require.ErrorContains(t, compareWith(context.Background(), o, &out, io.Discard, withFakes), c.err, c.why)
 			assert.Empty(t, out.String())
