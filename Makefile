@@ -15,7 +15,7 @@ GPU        ?= 24GiB
 FITFLAGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate baseline peer fit test race lint fuzz clean
+.PHONY: help setup bench report selftest gate baseline peer bundle fit test race lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ bench: setup ## train each rank COUNT times for STEPS steps and compare the rank
 	@echo "bench: ranks $(RANKS), $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
 	@$(GO) test -run='^$$' -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench -ranks=$(RANKS) -out=$(OUT) $(BENCHFLAGS) | tee $(OUT)/bench.log
 	@echo
-	@$(GO) tool benchstat -col /rank $(OUT)/bench.txt
+	@$(GO) tool benchstat -col /rank -ignore note $(OUT)/bench.txt
 	@echo
 	@$(GO) run ./bench/report/lorareport -out=$(OUT)
 	@echo
@@ -51,7 +51,6 @@ gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, 
 baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
 	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)
 
-.PHONY: bundle
 bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtorch alone, such as one with a GPU
 	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
 

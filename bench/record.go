@@ -3,6 +3,7 @@ package bench
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"lorabench/bench/record"
@@ -30,7 +31,7 @@ func (r *Run) record(log []lora.Step) *record.Record {
 	}
 	g := r.trainer.Graphs()
 	if rec.Graphs, rec.GraphsBytes = g.N, g.Outside; g.Failed != nil {
-		rec.GraphsFailed = g.Failed.Error()
+		rec.GraphsFailed = strings.Join(strings.Fields(g.Failed.Error()), " ") // it stands in a line of results
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate, Tokens: r.tokens[i]})

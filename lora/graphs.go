@@ -20,7 +20,7 @@ type graphs struct {
 	scope   *torch.Scope
 	buckets map[opt.Size]*bucket
 	failed  error // why rows run without graphs from here on
-	outside int64 // bytes of the device that recording took outside the allocator
+	outside int64 // bytes of the device that record took outside the allocator
 }
 
 // bucket holds the fixed tensors of one row size and, once recorded, the graph that reads them.
@@ -56,7 +56,7 @@ func (g *graphs) close() {
 
 // fail frees everything, so that what follows has the memory, and runs without graphs.
 func (g *graphs) fail(why error) {
-	g.failed = why
+	g.failed, g.outside = why, 0
 	g.close()
 	_ = g.device().EmptyCache()
 }
@@ -140,11 +140,12 @@ func (g *graphs) record(loss *torch.Tensor) error {
 		}
 	}
 	after, err := taken(on)
-	g.outside += after - before
+	g.outside = max(0, g.outside+after-before)
 	return err
 }
 
-// taken returns the bytes of the device that the driver has given out besides what the allocator holds; 0 on a CPU.
+// taken returns the bytes of the device that the driver has given out, to any process, besides what the allocator
+// holds; 0 on a CPU.
 func taken(on torch.Device) (int64, error) {
 	if !on.CUDA() {
 		return 0, nil
