@@ -62,55 +62,61 @@ func waitless(t *testing.T, r fakecuda.Run) {
 	require.EqualValues(t, 1, r.Steps.Waits(), "waits for the device: one, after the last step, before the clock stops")
 }
 
-// TestStandInSettings trains the small model on a stand-in card with each setting that changes what a GPU is given.
+// TestStandInSettings trains the small model on a stand-in card with each setting that changes what a GPU is given, with
+// graphs and launch by launch. No result comes of it.
 func TestStandInSettings(t *testing.T) {
 	for _, c := range []struct {
-		why    string
-		args   []string
-		graphs bool
-		waits  bool // the setting itself reads from the device between steps
+		why   string
+		args  []string
+		waits bool // the setting itself reads from the device between steps
 	}{
-		{"the default", nil, true, false},
-		{"launch by launch", []string{"-graphs=off"}, false, false},
-		{"half the weights' memory", []string{"-dtype=bf16"}, true, false},
-		{"the same, launch by launch", []string{"-dtype=bf16", "-graphs=off"}, false, false},
-		{"an adapter in float32 beside them", []string{"-dtype=bf16", "-adapter-dtype=float32"}, true, false},
-		{"other products", []string{"-tf32"}, true, false},
-		{"the same, launch by launch", []string{"-tf32", "-graphs=off"}, false, false},
-		{"norms of rows", []string{"-dora"}, true, false},
-		{"the same, launch by launch", []string{"-dora", "-graphs=off"}, false, false},
-		{"norms beside bfloat16", []string{"-dora", "-dtype=bf16"}, true, false},
-		{"layers computed again", []string{"-checkpoint"}, true, false},
-		{"the same, launch by launch", []string{"-checkpoint", "-graphs=off"}, false, false},
-		{"every weight trains", []string{"-ranks=full"}, true, false},
-		{"the same, launch by launch", []string{"-ranks=full", "-graphs=off"}, false, false},
-		{"a row is a micro-batch", []string{"-row-tokens=0"}, true, false},
-		{"adapters everywhere", []string{"-targets=q_proj,k_proj,v_proj,out_proj,fc1,fc2"}, true, false},
-		{"the same, launch by launch", []string{"-targets=q_proj,k_proj,v_proj,out_proj,fc1,fc2", "-graphs=off"}, false, false},
-		{"the other recipe", []string{"-recipe=assigned"}, true, false},
-		{"the same, launch by launch", []string{"-recipe=assigned", "-graphs=off"}, false, false},
-		{"evaluation in between", []string{"-eval-every=2"}, true, true},
-		{"PyTorch's snapshot", []string{"-memory-snapshot", "-out=" + t.TempDir()}, true, false},
+		{"the default", nil, false},
+		{"half the weights' memory", []string{"-dtype=bf16"}, false},
+		{"an adapter in float32 beside them", []string{"-dtype=bf16", "-adapter-dtype=float32"}, false},
+		{"other products", []string{"-tf32"}, false},
+		{"norms of rows", []string{"-dora"}, false},
+		{"norms beside bfloat16", []string{"-dora", "-dtype=bf16"}, false},
+		{"layers computed again", []string{"-checkpoint"}, false},
+		{"every weight trains", []string{"-ranks=full"}, false},
+		{"a row is a micro-batch", []string{"-row-tokens=0"}, false},
+		{"adapters everywhere", []string{"-targets=q_proj,k_proj,v_proj,out_proj,fc1,fc2"}, false},
+		{"the other recipe", []string{"-recipe=assigned"}, false},
+		{"evaluation in between", []string{"-eval-every=2"}, true},
+		{"PyTorch's snapshot", []string{"-memory-snapshot"}, false},
 	} {
-		t.Run(strings.Join(append([]string{c.why}, c.args...), " "), func(t *testing.T) {
-			args := append(append([]string{"-ranks=4", "-eval=16"}, smallShape...), c.args...)
-			runs, out, err := onStandIn(t, fakecuda.Card{Norms: true}, 5, args...)
-			require.NoError(t, err, out)
-			require.Len(t, runs, 1, out)
-			r := runs[0]
-			require.Empty(t, r.Record.GraphsFailed)
-			require.Equal(t, c.graphs, r.Record.Graphs > 0, "graphs")
-			require.Equal(t, c.graphs, r.Steps.GraphLaunches() > 0, "replays")
-			require.Zero(t, r.Steps.Captures(), "captures while the clock runs")
-			require.NotNil(t, r.Record.PeakMemory.GPUAllocated)
-			for _, m := range r.Record.Memory {
-				require.NotNil(t, m.Measured, m.Name)
-				require.GreaterOrEqual(t, *m.Measured, int64(0), m.Name)
-			}
-			if !c.waits {
-				waitless(t, r)
-			}
-		})
+		for _, graphs := range []string{"on", "off"} {
+			t.Run(strings.Join(append([]string{c.why, "graphs " + graphs}, c.args...), " "), func(t *testing.T) {
+				dir := t.TempDir()
+				args := append(append([]string{"-ranks=4", "-eval=16", "-out=" + dir, "-graphs=" + graphs}, smallShape...), c.args...)
+				runs, out, err := onStandIn(t, fakecuda.Card{Norms: true}, 5, args...)
+				require.NoError(t, err, out)
+				require.Len(t, runs, 1, out)
+				recorded(t, runs[0], graphs == "on")
+				if !c.waits {
+					waitless(t, runs[0])
+				}
+				written, err := os.ReadDir(dir)
+				require.NoError(t, err)
+				for _, f := range written {
+					require.Equal(t, ".pickle", filepath.Ext(f.Name()), "a stand-in's run leaves no record or result")
+				}
+			})
+		}
+	}
+}
+
+// recorded checks that graphs were recorded before the clock, if any, and that every category of memory was measured.
+func recorded(t *testing.T, r fakecuda.Run, graphs bool) {
+	t.Helper()
+	require.Empty(t, r.Record.GraphsFailed)
+	require.Equal(t, graphs, r.Record.Graphs > 0, "graphs")
+	require.Equal(t, graphs, r.All.Captures() > 0, "captures")
+	require.Equal(t, graphs, r.Steps.GraphLaunches() > 0, "replays")
+	require.Zero(t, r.Steps.Captures(), "captures while the clock runs")
+	require.NotNil(t, r.Record.PeakMemory.GPUAllocated)
+	for _, m := range r.Record.Memory {
+		require.NotNil(t, m.Measured, m.Name)
+		require.GreaterOrEqual(t, *m.Measured, int64(0), m.Name)
 	}
 }
 
