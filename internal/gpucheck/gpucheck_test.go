@@ -48,21 +48,6 @@ func TestRatio(t *testing.T) {
 	require.Nil(t, meanOf([]float64{3}).figure("", 1).Low, "one value has no interval")
 }
 
-func TestReadTests(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.WriteFile(log, []byte(`=== RUN   TestA
---- FAIL: TestA (0.10s)
-    --- PASS: TestA/cpu (0.05s)
-    --- FAIL: TestA/cuda:0 (0.05s)
---- SKIP: TestB (0.00s)
---- PASS: TestC (0.00s)
-`), 0o666))
-	rows, err := readTests(log)
-	require.NoError(t, err)
-	require.Equal(t, []row{{Figures: []figure{{Column: "passed", Value: 2}, {Column: "failed", Value: 1}, {Column: "skipped", Value: 1},
-		{Column: "which failed", Text: "TestA/cuda:0"}}}}, rows)
-}
-
 func TestReadParts(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.WriteFile(log, []byte(`BenchmarkRate/rate=product-2 	 10	 1000000 ns/op	 200.0 GFLOP/s
