@@ -23,7 +23,6 @@ type session struct {
 	deadline   time.Time
 	top        string // the bundle's folder
 	commit     string
-	torch      string // that the bundle is built against; "" in a checkout
 	check      string // what check printed
 	deviceName string // as check prints it
 	noPeer     string // the reason why the peer cannot run
@@ -74,13 +73,6 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		if *p, err = s.find(*p); err != nil {
 			return err
 		}
-	}
-	if root.Bundled() {
-		m, err := root.Read(s.top)
-		if err != nil {
-			return err
-		}
-		s.torch = m.Torch
 	}
 	env, err := s.env(s.out)
 	if err != nil {
