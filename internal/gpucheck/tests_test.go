@@ -23,7 +23,8 @@ func TestReadTests(t *testing.T) {
 		want []figure
 		why  string
 	}{
-		{false, "--- PASS: TestA (0s)\n    --- PASS: TestA/cpu (0s)\n    --- FAIL: TestA/other (0s)\n--- SKIP: TestB (0s)\n--- PASS: TestC (0s)\n",
+		{false, "--- PASS: TestA (0s)\n    --- PASS: TestA/cpu (0s)\n    --- FAIL: TestA/other (0s)\n--- SKIP: TestB (0s)\n" +
+			"--- PASS: TestC (0s)\n",
 			[]figure{{Column: "passed", Value: 2}, {Column: "failed", Value: 1}, {Column: "skipped", Value: 1},
 				{Column: "which failed", Text: "TestA/other"}}, "subtests in place of their parent"},
 		{true, "--- PASS: TestA (0s)\n    --- PASS: TestA/cuda:0 (0s)\n        --- PASS: TestA/cuda:0/x (0s)\n--- PASS: TestB (0s)\n" +
@@ -90,15 +91,17 @@ func TestNamesTellWhatUsesACard(t *testing.T) {
 	require.NoError(t, err)
 	slow := regexp.MustCompile(slowOnCPU)
 	for _, p := range tested {
-		onDevices := 0
+		onDevices, onStandIn := 0, false
 		for name, body := range testsOf(t, filepath.Join(top, p.pkg)) {
 			require.Equal(t, strings.Contains(body, "devices.GPU("), strings.HasSuffix(name, "CUDA"), "%s of %s", name, p.pkg)
 			require.False(t, slow.MatchString(name) && strings.Contains(body, "devices."), "%s of %s uses a card", name, p.pkg)
+			onStandIn = onStandIn || strings.Contains(body, "devices.EachWithStandIn(") || strings.Contains(body, "devices.GPU(")
 			if strings.Contains(body, "devices.Each") && regexp.MustCompile(p.run).MatchString(name) {
 				onDevices++
 			}
 		}
 		require.Greater(t, onDevices, 5, p.pkg)
+		require.Equal(t, onStandIn, p.standIn, p.pkg)
 	}
 }
 
