@@ -138,8 +138,8 @@ func (s *session) runStages(ctx context.Context) error {
 		failed += f
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d runs or stages failed or are missing: their errors are in the table and in %s; the same call with this -out does them",
-			failed, s.out)
+		return fmt.Errorf("%d runs or stages failed or are missing: their errors are in the table and in %s; "+
+			"the same call with this -out does them", failed, s.out)
 	}
 	return nil
 }
