@@ -29,12 +29,12 @@ func builtElsewhere(dir string) error {
 	if _, err := os.Stat(filepath.Join(torch, "lib", "libtorch_cuda.so")); err != nil {
 		return fmt.Errorf("%w: %s", ErrNoCUDA, torch)
 	}
-	return suits(dir, torch)
+	return Suits(dir, torch)
 }
 
-// suits fails where libtorch looks for what the stand-in does not have: the dynamic linker would end the process, or a real CUDA
+// Suits fails where libtorch looks for what the stand-in does not have: the dynamic linker would end the process, or a real CUDA
 // library would be loaded beside it.
-func suits(dir, torch string) error {
+func Suits(dir, torch string) error {
 	libs, err := wanted(filepath.Join(torch, "lib"))
 	if err != nil {
 		return err
