@@ -39,11 +39,31 @@ var commands = map[string]string{
 	"fit":        "internal/fit",
 }
 
-// fill makes the folder anew.
-func fill(ctx context.Context, top, out string, stderr io.Writer) (m root.Manifest, err error) {
-	if err := clear(out); err != nil {
+// replace puts a new bundle at out: built beside it and renamed, so that what ends half way leaves what was there.
+func replace(ctx context.Context, top, out string, stderr io.Writer) (m root.Manifest, err error) {
+	if err := mayReplace(out); err != nil {
 		return m, err
 	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o777); err != nil {
+		return m, fmt.Errorf("-out: %w", err)
+	}
+	work, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
+	if err != nil {
+		return m, fmt.Errorf("-out: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	made := filepath.Join(work, "new")
+	if m, err = fill(ctx, top, made, stderr); err != nil {
+		return m, err
+	}
+	if err := os.Rename(out, filepath.Join(work, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m, fmt.Errorf("-out: %w", err)
+	}
+	return m, os.Rename(made, out)
+}
+
+// fill makes a bundle in a folder that is not there yet.
+func fill(ctx context.Context, top, out string, stderr io.Writer) (m root.Manifest, err error) {
 	if _, err := os.Stat(filepath.Join(top, cudaPart)); err != nil {
 		return m, fmt.Errorf("%w: `make setup` builds it where libtorch has a CUDA half, as PyPI's does", err)
 	}
@@ -85,22 +105,33 @@ func fill(ctx context.Context, top, out string, stderr io.Writer) (m root.Manife
 	return m, err
 }
 
-// clear removes an earlier bundle, and nothing else that a mistaken -out may name.
-func clear(out string) error {
+// mayReplace fails where out has any file that no earlier bundle put there: -out may be a mistake, and results are put into bundles.
+func mayReplace(out string) error {
 	entries, err := os.ReadDir(out)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return os.MkdirAll(out, 0o777)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(out, "run")); err != nil {
-		return fmt.Errorf("-out %s has files and is no earlier bundle: name a new folder", out)
+	m, err := root.Read(out)
+	if err != nil {
+		return fmt.Errorf("-out %s has files and is no earlier bundle (%w): name a new folder", out, err)
 	}
-	if err := os.RemoveAll(out); err != nil {
+	listed := map[string]bool{root.ManifestName: true}
+	for _, f := range m.Files {
+		listed[f.Path] = true
+	}
+	return filepath.WalkDir(out, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(out, path)
+		if err == nil && !listed[filepath.ToSlash(rel)] {
+			err = fmt.Errorf("-out %s has %s, which is no part of the bundle there: move it, or name a new folder", out, rel)
+		}
 		return err
-	}
-	return os.MkdirAll(out, 0o777)
+	})
 }
 
 // build runs the go command. Symbol tables and DWARF are left out: half of each binary.

@@ -52,7 +52,7 @@ func bundle(ctx context.Context, out string, stdout, stderr io.Writer) error {
 	if out, err = filepath.Abs(out); err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
-	m, err := fill(ctx, top, out, stderr)
+	m, err := replace(ctx, top, out, stderr)
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,12 @@ print(os.path.dirname(s.origin) if s and s.origin else "")' 2>/dev/null) || torc
 	done
 }
 
-# test_flags turns go test's flags, as people write them, into a test binary's.
+# test_flag turns go test's flags, as people write them, into a test binary's.
 test_flag() {
 	case $1 in
-	-bench=* | -benchtime=* | -count=* | -run=* | -skip=* | -timeout=* | -v | -v=* | -short | -cpu=* | -failfast | -list=*) echo "-test.${1#-}" ;;
+	-bench=* | -benchtime=* | -count=* | -run=* | -skip=* | -timeout=* | -v | -v=* | -short | -cpu=* | -failfast | -list=*)
+		printf '%s\n' "-test.${1#-}"
+		;;
 	*) printf '%s\n' "$1" ;;
 	esac
 }

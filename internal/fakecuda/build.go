@@ -20,7 +20,7 @@ import (
 	"lorabench/internal/cache"
 )
 
-// DirEnv names a folder with the stand-in's libraries, built elsewhere for the same libtorch.
+// DirEnv names a folder with the stand-in's libraries, built elsewhere for the libtorch at hand, which Dir checks.
 const DirEnv = "LORABENCH_FAKECUDA"
 
 // ErrNoCUDA is the error of a libtorch that the stand-in has nothing to stand in for.
@@ -51,10 +51,7 @@ type setup struct {
 // Dir returns the folder of the libraries, which it builds in the user's cache where they are not there yet.
 var Dir = sync.OnceValues(func() (string, error) {
 	if dir := os.Getenv(DirEnv); dir != "" {
-		if libs, err := filepath.Glob(filepath.Join(dir, "libcudart.so*")); err != nil || len(libs) == 0 {
-			return "", fmt.Errorf("%s=%s has no libcudart.so: name the folder of a built stand-in, or leave it unset to build one", DirEnv, dir)
-		}
-		return dir, nil
+		return dir, builtElsewhere(dir)
 	}
 	s, err := readSetup()
 	if err != nil {
@@ -141,6 +138,13 @@ func (s *setup) key(compiler string) string {
 	h := sha256.New()
 	files, _ := json.Marshal(s.Libtorch.Files) // a map of numbers, sorted
 	fmt.Fprintln(h, flags, driverText, compiler, s.Libtorch.Version, string(files))
+	for _, dir := range s.Headers {
+		fmt.Fprintln(h, dir)
+		for _, name := range []string{"cuda.h", "cuda_runtime_api.h", "cublas_api.h"} { // which name their versions
+			data, _ := os.ReadFile(filepath.Join(dir, name)) // each folder has some of them
+			fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
+		}
+	}
 	for _, name := range append(sourceFiles(), "build.go", "libraries.go") {
 		data, _ := sources.ReadFile(name) // embedded
 		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -48,21 +50,6 @@ func TestRatio(t *testing.T) {
 	require.Nil(t, meanOf([]float64{3}).figure("", 1).Low, "one value has no interval")
 }
 
-func TestReadTests(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.WriteFile(log, []byte(`=== RUN   TestA
---- FAIL: TestA (0.10s)
-    --- PASS: TestA/cpu (0.05s)
-    --- FAIL: TestA/cuda:0 (0.05s)
---- SKIP: TestB (0.00s)
---- PASS: TestC (0.00s)
-`), 0o666))
-	rows, err := readTests(log)
-	require.NoError(t, err)
-	require.Equal(t, []row{{Figures: []figure{{Column: "passed", Value: 2}, {Column: "failed", Value: 1}, {Column: "skipped", Value: 1},
-		{Column: "which failed", Text: "TestA/cuda:0"}}}}, rows)
-}
-
 func TestReadParts(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.WriteFile(log, []byte(`BenchmarkRate/rate=product-2 	 10	 1000000 ns/op	 200.0 GFLOP/s
@@ -82,7 +69,7 @@ BenchmarkPart/part=gradient-2	 10	 20000000 ns/op
 
 // made is a session over shell commands.
 func made(t *testing.T) *session {
-	s := &session{options: options{out: t.TempDir()}, log: io.Discard, top: t.TempDir(), commit: "c", deviceName: "d"}
+	s := &session{options: options{out: t.TempDir()}, log: io.Discard, top: t.TempDir(), commit: "c", deviceName: "d", ended: map[int]string{}}
 	s.deadline = time.Now().Add(time.Minute)
 	return s
 }
@@ -131,6 +118,40 @@ func TestStageGoesOnAndALaterCallDoesTheRest(t *testing.T) {
 	var table bytes.Buffer
 	require.NoError(t, s.table(&table))
 	require.Contains(t, table.String(), "hangs: ended at its limit of ")
+}
+
+// TestRerunStartsWithAnEmptyFolder: files of an earlier run would be read as this one's.
+func TestRerunStartsWithAnEmptyFolder(t *testing.T) {
+	s := made(t)
+	s.again = true
+	st := &stage{n: 1, name: "tests", worth: 1, jobs: func(s *session) ([]job, error) {
+		return []job{shell("job", "cd "+s.folder(1, "job")+"; ls | grep -v log; touch left")}, nil
+	}}
+	for range 2 {
+		_, err := s.runStage(t.Context(), st, 5*time.Second)
+		require.NoError(t, err)
+		r, err := s.load(st)
+		require.NoError(t, err)
+		require.Empty(t, r.Items[0].Error)
+		require.Empty(t, r.Items[0].Rows[0].Name, "nothing but its log")
+	}
+}
+
+// TestJobsThatCannotBeMade: the reason is recorded, and goes when they can.
+func TestJobsThatCannotBeMade(t *testing.T) {
+	s := made(t)
+	problem := errors.New("no such thing")
+	st := &stage{n: 1, name: "tests", worth: 1, jobs: func(*session) ([]job, error) { return []job{shell("job", "true")}, problem }}
+	for _, want := range []string{"no such thing", ""} {
+		_, err := s.runStage(t.Context(), st, 5*time.Second)
+		require.ErrorIs(t, err, problem)
+		b, err := os.ReadFile(s.resultPath(st))
+		require.NoError(t, err)
+		var r result
+		require.NoError(t, json.Unmarshal(b, &r))
+		require.Equal(t, want, r.Error)
+		problem = nil
+	}
 }
 
 func TestStagesAreNumberedFromOne(t *testing.T) {

@@ -33,7 +33,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "gpucheck: %v (-help lists the flags)\n", err)
 		return 2
 	}
-	s := &session{options: o, log: stderr, deadline: time.Now().Add(time.Duration(o.minutes * float64(time.Minute)))}
+	s := &session{options: o, log: stderr, deadline: time.Now().Add(time.Duration(o.minutes * float64(time.Minute))), ended: map[int]string{}}
 	if err := s.prepare(ctx); err != nil {
 		fmt.Fprintf(stderr, "gpucheck: %v\n", err)
 		return 1

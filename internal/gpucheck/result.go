@@ -20,6 +20,7 @@ type result struct {
 	Commit string `json:"commit"` // of lorabench
 	Device string `json:"device"`
 	Items  []item `json:"items"`
+	Error  string `json:"error,omitempty"` // of a stage that could not run
 }
 
 // item is one child process: what it was and what came of it.
@@ -65,6 +66,9 @@ func (s *session) load(st *stage) (*result, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w: remove it, or name another -out", s.resultPath(st), err)
 	}
+	if len(r.Items) == 0 {
+		return fresh, nil
+	}
 	if r.Commit != s.commit || r.Device != s.deviceName && !st.anywhere {
 		return nil, fmt.Errorf("%s is of commit %s on %s, and this is %s on %s: name another -out", s.resultPath(st),
 			r.Commit, r.Device, s.commit, s.deviceName)
@@ -79,6 +83,16 @@ func (s *session) put(st *stage, r *result, it item) error {
 	} else {
 		r.Items = append(r.Items, it)
 	}
+	return s.write(st, r)
+}
+
+// end records why a stage cannot run, or that it can.
+func (s *session) end(st *stage, r *result, why string) error {
+	r.Error = why
+	return s.write(st, r)
+}
+
+func (s *session) write(st *stage, r *result) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("stage %d: %w", st.n, err)

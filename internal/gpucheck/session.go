@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +22,11 @@ type session struct {
 	deadline   time.Time
 	top        string // the bundle's folder
 	commit     string
-	torch      string // that the bundle is built against; "" in a checkout
-	check      string // what check printed
-	deviceName string // as check prints it
-	noPeer     string // the reason why the peer cannot run
+	check      string         // what check printed
+	deviceName string         // as check prints it
+	noDevice   string         // the reason why stages that need the device cannot run
+	noPeer     string         // the reason why the peer cannot run
+	ended      map[int]string // stages that could not run, and why
 }
 
 // stage is a group of child processes with one question.
@@ -75,42 +75,13 @@ func (s *session) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if root.Bundled() {
-		m, err := root.Read(s.top)
-		if err != nil {
-			return err
-		}
-		s.torch = m.Torch
-	}
-	env, err := s.env(s.out)
-	if err != nil {
+	if err := s.look(ctx); err != nil {
 		return err
 	}
-	log := filepath.Join(s.out, "check.txt")
-	_, err = process.Command{What: "check", Argv: []string{s.path("bin/check")}, Dir: s.out, Env: env, Log: log}.Run(ctx)
-	b, readErr := os.ReadFile(log)
-	if err = errors.Join(err, readErr); err != nil && s.device != "cpu" {
-		return err
-	}
-	s.check = string(b)
-	if slices.Contains(s.stages, 3) || slices.Contains(s.stages, 5) {
+	if s.noDevice == "" && (slices.Contains(s.stages, 3) || slices.Contains(s.stages, 5)) {
 		s.noPeer = s.lookForPeer(ctx)
 	}
-	return s.chooseDevice()
-}
-
-// lookForPeer returns the reason why there is no peer to compare with, or "".
-func (s *session) lookForPeer(ctx context.Context) string {
-	if s.standIn {
-		return "the stand-in computes nothing that could be compared with the peer"
-	}
-	log := filepath.Join(s.out, "peer.txt")
-	_, err := process.Command{What: "peer", Argv: []string{s.path("bin/peer"), "-check"}, Dir: s.out, Log: log}.Run(ctx)
-	if err == nil {
-		return ""
-	}
-	b, _ := os.ReadFile(log)
-	return strings.TrimSpace(cmp.Or(string(b), err.Error()))
+	return ctx.Err()
 }
 
 // env is of a child whose files lie in dir.
@@ -119,25 +90,6 @@ func (s *session) env(dir string) ([]string, error) {
 		return nil, nil
 	}
 	return standInEnv(dir)
-}
-
-// chooseDevice reads check's line "device    cuda:0, NAME".
-func (s *session) chooseDevice() error {
-	for line := range strings.Lines(s.check) {
-		if rest, ok := strings.CutPrefix(line, "device "); ok && s.device != "cpu" {
-			name, model, _ := strings.Cut(strings.TrimSpace(rest), ", ")
-			if s.device == "auto" || s.device == "cuda" {
-				s.device = name
-			}
-			s.deviceName = strings.TrimSpace(model)
-			return nil
-		}
-	}
-	if s.device != "cpu" && s.device != "auto" {
-		return fmt.Errorf("-device is %s, and this machine has none that works:\n%s", s.device, s.check)
-	}
-	s.device, s.deviceName = "cpu", "cpu"
-	return nil
 }
 
 func (s *session) cuda() bool { return s.device != "cpu" }
@@ -176,27 +128,43 @@ func (s *session) runStages(ctx context.Context) error {
 		st := &all[n-1]
 		limit := time.Duration(float64(time.Until(s.deadline)) * st.worth / worth)
 		f, err := s.runStage(ctx, st, limit)
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
 		if err != nil {
-			return err
+			fmt.Fprintf(s.log, "gpucheck: stage %d: %v\n", st.n, err)
+			s.ended[st.n], f = err.Error(), f+1
 		}
 		failed += f
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d runs failed or are missing: their errors are in the table and in %s; the same call with this -out does them",
-			failed, s.out)
+		return fmt.Errorf("%d runs or stages failed or are missing: their errors are in the table and in %s; "+
+			"the same call with this -out does them", failed, s.out)
 	}
 	return nil
 }
 
 func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) (failed int, err error) {
 	fmt.Fprintf(s.log, "gpucheck: stage %d, %s: at most %s\n", st.n, st.title, limit.Round(time.Second))
+	if s.noDevice != "" && !st.anywhere {
+		err = fmt.Errorf("skipped: %s", s.noDevice)
+		if r, loadErr := s.load(st); loadErr == nil { // else what is there stays as it is
+			err = errors.Join(err, s.end(st, r, err.Error()))
+		}
+		return 0, err
+	}
 	r, err := s.load(st)
 	if err != nil {
 		return 0, err
 	}
 	jobs, err := st.jobs(s)
 	if err != nil {
-		return 0, fmt.Errorf("stage %d: %w", st.n, err)
+		return 0, errors.Join(err, s.end(st, r, err.Error()))
+	}
+	if r.Error != "" {
+		if err := s.end(st, r, ""); err != nil {
+			return 0, err
+		}
 	}
 	jobs = slices.DeleteFunc(jobs, func(j job) bool { return r.done(j.name) && !s.again })
 	end := time.Now().Add(limit)
@@ -232,7 +200,8 @@ func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Durat
 	}
 	fmt.Fprintf(s.log, "gpucheck:   %s\n", j.name)
 	log := filepath.Join(s.folder(st.n, j.name), "log.txt")
-	if err := os.MkdirAll(filepath.Dir(log), 0o777); err != nil {
+	err := os.RemoveAll(filepath.Dir(log)) // an earlier run's files would be read as this one's
+	if err = errors.Join(err, os.MkdirAll(filepath.Dir(log), 0o777)); err != nil {
 		it.Error = err.Error()
 		return it
 	}

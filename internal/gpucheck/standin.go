@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 
@@ -30,10 +31,11 @@ func (s *session) standInJobs() ([]job, error) {
 	for i := range jobs {
 		j := &jobs[i]
 		card, out := s.folder(2, j.name), s.folder(4, j.name)
-		if j.skip = s.otherCUDA(); j.skip != "" {
+		env, err := standInEnv(out)
+		if errors.Is(err, fakecuda.ErrOtherTorch) || errors.Is(err, fakecuda.ErrNoCUDA) {
+			j.skip = err.Error()
 			continue
 		}
-		env, err := standInEnv(out)
 		if err != nil {
 			return nil, err
 		}
@@ -53,14 +55,6 @@ func (s *session) standInJobs() ([]job, error) {
 		}
 	}
 	return jobs, nil
-}
-
-// otherCUDA is the reason why the stand-in cannot run: its libraries have the names of one CUDA version's.
-func (s *session) otherCUDA() string {
-	if s.torch == "" || strings.HasPrefix(s.check, "libtorch  "+s.torch+" ") || strings.Contains(s.check, "\nlibtorch  "+s.torch+" ") {
-		return ""
-	}
-	return "the stand-in is built for torch " + s.torch + ", and this machine has another build"
 }
 
 // peakOf is the memory of the run of that name; none where the card did not have it.

@@ -21,18 +21,7 @@ import (
 func (s *session) table(w io.Writer) error {
 	var all strings.Builder
 	for _, st := range stages() {
-		b, err := os.ReadFile(s.resultPath(&st))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		var r result
-		if err := json.Unmarshal(b, &r); err != nil {
-			return fmt.Errorf("%s: %w", s.resultPath(&st), err)
-		}
-		if err := r.print(&all); err != nil {
+		if err := s.tableOf(&st, &all); err != nil {
 			return err
 		}
 	}
@@ -40,6 +29,29 @@ func (s *session) table(w io.Writer) error {
 		return err
 	}
 	_, err := io.WriteString(w, all.String())
+	return err
+}
+
+// tableOf prints a stage's file, if it has one, and why the stage could not run now.
+func (s *session) tableOf(st *stage, w io.Writer) error {
+	ended := s.ended[st.n]
+	b, err := os.ReadFile(s.resultPath(st))
+	var r result
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	switch {
+	case err == nil:
+		if ended != "" {
+			r.Error = ended
+		}
+		return r.print(w)
+	case ended == "" && errors.Is(err, fs.ErrNotExist):
+		return nil
+	case ended == "":
+		ended = err.Error()
+	}
+	_, err = fmt.Fprintf(w, "\n%d. %s\n   %s\n", st.n, st.title, brief(ended))
 	return err
 }
 
@@ -80,6 +92,9 @@ func (r *result) print(w io.Writer) error {
 		}
 	}
 	r.errors(w)
+	if r.Error != "" {
+		fmt.Fprintf(w, "   %s\n", brief(r.Error))
+	}
 	return nil
 }
 

@@ -104,6 +104,11 @@ func (c *comparison) programs(ctx context.Context) (err error) {
 	if c.versions, c.notes, err = versionsOf(ctx, c.python, c.dir); err != nil {
 		return err
 	}
+	if c.options.standIn {
+		if err := suitsPeer(ctx, c.python, c.dir); err != nil {
+			return err
+		}
+	}
 	c.progress("compiling lorabench")
 	c.binary, err = process.Benchmark(ctx, top, c.dir)
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/fakecuda"
 	"lorabench/internal/file"
+	"lorabench/internal/process"
 )
 
 // standInFile is what -stand-in writes. No program that reads results knows it.
@@ -98,6 +100,33 @@ func (c *comparison) standIn(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	return m.print(stdout)
+}
+
+// askTorch prints the folder of torch, without importing it.
+const askTorch = `
+import importlib.util, os
+print(os.path.dirname(importlib.util.find_spec("torch").origin), end="")
+`
+
+// suitsPeer fails where the peer's torch, which may be another than lorabench's libtorch, looks for what the stand-in does not have.
+func suitsPeer(ctx context.Context, python, logs string) error {
+	libs, err := fakecuda.Dir()
+	if err != nil {
+		return err
+	}
+	log := filepath.Join(logs, "torch.log")
+	if _, err := (process.Command{What: python, Argv: []string{python, "-c", askTorch}, Dir: logs, Log: log}).Run(ctx); err != nil {
+		return err
+	}
+	torch, err := os.ReadFile(log)
+	if err == nil {
+		err = fakecuda.Suits(libs, string(torch))
+	}
+	if err != nil {
+		return fmt.Errorf("the peer's torch, of %s: %w: or set %s to a python whose torch is the build of lorabench's libtorch", python, err,
+			pythonVariable)
+	}
+	return nil
 }
 
 func (c *comparison) standInPeer(ctx context.Context, rank int, k kind, p phase) (standInRow, error) {

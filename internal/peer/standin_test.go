@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/fakecuda"
 	"lorabench/internal/fakecuda/fakecudatest"
 )
 
@@ -64,5 +66,32 @@ func TestStandInFails(t *testing.T) {
 			_, err := os.Stat(filepath.Join(o.out, standInFile))
 			assert.ErrorIs(t, err, os.ErrNotExist)
 		})
+	}
+}
+
+// TestPeersOwnTorch: the peer's torch may be another build than the libtorch that the stand-in suits.
+func TestPeersOwnTorch(t *testing.T) {
+	fakecudatest.Require(t)
+	torch, err := filepath.EvalSymlinks("../torch/link/libtorch")
+	require.NoError(t, err)
+	other := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(other, "lib"), 0o777))
+	source := filepath.Join(other, "other.cpp")
+	require.NoError(t, os.WriteFile(source, []byte("void f() {}"), 0o666))
+	for _, args := range [][]string{{"-Wl,-soname,libcudart.so.9", "-o", filepath.Join(other, "libcudart.so")},
+		{"-Wl,--no-as-needed", filepath.Join(other, "libcudart.so"), "-o", filepath.Join(other, "lib", "libtorch_cuda.so")}} {
+		out, err := exec.Command("g++", append([]string{"-shared", source}, args...)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	for _, c := range []struct{ torch, want string }{{torch, ""}, {other, "wants libcudart.so.9"}} {
+		python := filepath.Join(t.TempDir(), "python")
+		require.NoError(t, os.WriteFile(python, []byte("#!/bin/sh\nprintf %s '"+c.torch+"'\n"), 0o777))
+		err := suitsPeer(t.Context(), python, t.TempDir())
+		if c.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, fakecuda.ErrOtherTorch)
+		require.ErrorContains(t, err, c.want)
 	}
 }

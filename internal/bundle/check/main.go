@@ -4,6 +4,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,14 +20,20 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
 
 // run exits with 0 where training works, on a GPU or on the CPU, and 1 where it does not.
 func run(args []string, stdout io.Writer) int {
-	if len(args) > 0 {
-		fmt.Fprintf(stdout, "check takes no arguments, and got %q\n", args[0])
+	fs := flag.NewFlagSet("check", flag.ContinueOnError)
+	fs.SetOutput(stdout)
+	device := fs.String("device", "cuda", "the card to look at: cuda or cuda:N")
+	if err := fs.Parse(args); err != nil {
+		return 2
+	}
+	if fs.NArg() > 0 {
+		fmt.Fprintf(stdout, "check takes flags only, and got %q\n", fs.Arg(0))
 		return 2
 	}
 	c := &check{w: stdout}
 	c.bundle()
 	c.libtorch(os.Getenv("LIBTORCH"))
-	c.device()
+	c.device(*device)
 	for _, m := range c.missing {
 		c.say("missing", "%s", m)
 	}
@@ -101,23 +108,23 @@ func (c *check) libtorch(dir string) {
 	c.say("CUDA", "%s", strings.TrimSpace(cuda))
 }
 
-func (c *check) device() {
+func (c *check) device(name string) {
 	if !torch.DriverPresent() {
 		c.say("driver", "none: training runs on the CPU")
 		return
 	}
 	c.say("driver", "%s", torch.DriverVersion())
-	d, err := torch.OpenDevice("cuda")
+	d, err := torch.OpenDevice(name)
 	if err != nil {
 		c.lacks("a CUDA device that works: %v", err)
 		return
 	}
-	name, err := d.Name()
+	model, err := d.Name()
 	if err != nil {
 		c.lacks("a device that can be asked for its name: %v", err)
 		return
 	}
-	c.say("device", "%s, %s", d, name)
+	c.say("device", "%s, %s", d, model)
 	free, total, err := d.Free()
 	if err != nil {
 		c.lacks("a device that tells its memory: %v", err)
