@@ -9,14 +9,14 @@ import (
 )
 
 // tested are the packages of stage 1, parts of the names of the tests whose outcome depends on the device, and whether any of them
-// compares no values, so that the stand-in can run it.
+// compares no values, so that the stand-in can run it. In opt nearly all do, and the rest takes seconds.
 var tested = []struct {
 	pkg, run string
 	standIn  bool
 }{
 	{"internal/torch", "CUDA|Graph|Device|Derivative|Dropout|Snapshot|Peak|Usage|Attention|Product|Formula|Chunks|Rows|Seed|BFloat16", true},
-	{"lora", "Agree|Derivative|Rows|Graph|Repeat|Dropout|Seed|Autocast|Restore|Merged|Starts|Trains|Tensors|Save|Sequence|BFloat16", false},
-	{"opt", "Agree|Derivative|Dropout|Gradient|Formula|Neighbours|BFloat16", false},
+	{"lora", "Agree|Derivative|Rows|Graph|Repeat|Dropout|Seed|Autocast|Restore|Merged|Starts|Trains|Tensors|Save|Sequence|BFloat16|Half|Prepare", false},
+	{"opt", "Test", false},
 }
 
 // slowOnCPU are tests that never use a card and would take its time.
