@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"lorabench/internal/torch"
 )
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 var children = map[string]func(d torch.Device) error{
-	"device": device, "graph": graph, "synchronise in a graph": synchronise, "fill": fill, "norms": norms,
+	"device": device, "graph": graph, "synchronise in a graph": synchronise, "fill": fill, "norms": norms, "elapsed": elapsed,
 }
 
 func child(name string) error {
@@ -37,6 +38,20 @@ func child(name string) error {
 		return fmt.Errorf("%v is no stand-in, or the CPU is one", d)
 	}
 	return children[name](d)
+}
+
+// elapsed times work by events, which the stand-in gives the host's time.
+func elapsed(d torch.Device) error {
+	return torch.Run(func(s *torch.Scope) error {
+		took, err := d.Elapsed(func() error {
+			time.Sleep(20 * time.Millisecond)
+			x := s.Zeros(torch.Float32, d, 64, 64)
+			s.MatMul(x, x)
+			return nil
+		})
+		fmt.Println(took >= 20*time.Millisecond && took < time.Minute)
+		return err
+	})
 }
 
 // device multiplies and waits, once before and once after the parent says so.

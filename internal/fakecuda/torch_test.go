@@ -37,6 +37,13 @@ func output(t *testing.T, name string, card fakecuda.Card) (string, fakecuda.Cou
 	return string(out), counters
 }
 
+func TestElapsed(t *testing.T) {
+	out, counters := output(t, "elapsed", fakecuda.Card{})
+	require.Equal(t, "true\n", out)
+	require.EqualValues(t, 2, counters.Waits(), "when the device is opened, and for the second event")
+	require.Empty(t, counters.Errors())
+}
+
 // TestDevice looks at the counters while the child runs, between two products.
 func TestDevice(t *testing.T) {
 	cmd, path := command(t, "device", fakecuda.Card{})

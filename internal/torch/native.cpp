@@ -7,11 +7,14 @@
 #include <c10/core/InferenceMode.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <malloc.h>
 #include <torch/version.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -105,6 +108,26 @@ void lb_cuda_memory_info(int device, int64_t *free, int64_t *total, char **err) 
     *free = f;
     *total = t;
   });
+}
+
+void *lb_event(int device, char **err) {
+  std::unique_ptr<c10::Event> e;
+  guard(err, [&] {
+    c10::impl::VirtualGuardImpl cuda(c10::DeviceType::CUDA);
+    e = std::make_unique<c10::Event>(c10::DeviceType::CUDA, c10::EventFlag::BACKEND_DEFAULT); // PyTorch's default has no time
+    e->record(cuda.getStream(c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device))));
+  });
+  return *err ? nullptr : e.release();
+}
+
+double lb_elapsed(void *from_, void *to_, char **err) {
+  std::unique_ptr<c10::Event> from(static_cast<c10::Event *>(from_)), to(static_cast<c10::Event *>(to_));
+  double ms = 0;
+  guard(err, [&] {
+    to->synchronize();
+    ms = from->elapsedTime(*to);
+  });
+  return ms;
 }
 
 void *lb_host_memory(int64_t bytes, int pinned, char **err) {

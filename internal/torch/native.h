@@ -59,6 +59,11 @@ int lb_cuda_devices(char **err);
 // What the driver says of the device's memory, in bytes.
 void lb_cuda_memory_info(int device, int64_t *free, int64_t *total, char **err);
 
+// An event of the device's current stream, with a time; elapsed waits for the second, frees both and returns the
+// milliseconds between them. See event.go.
+void *lb_event(int device, char **err);
+double lb_elapsed(void *from, void *to, char **err);
+
 // See upload.go. A [bytes] uint8 tensor on the CPU, and a copy that does not wait for the device.
 void *lb_host_memory(int64_t bytes, int pinned, char **err);
 void lb_copy_async(void *dst, void *src, char **err);

@@ -1,0 +1,38 @@
+package torch
+
+// #include "native.h"
+import "C"
+
+import (
+	"time"
+	"unsafe"
+)
+
+// Elapsed runs f inside [Run] and returns the time that its work took, when that is done: on a CUDA device between two
+// events of its stream, so that what the host does before and after does not count; on a CPU by the clock.
+func (d Device) Elapsed(f func() error) (time.Duration, error) {
+	if !d.CUDA() {
+		began := time.Now()
+		err := f()
+		return time.Since(began), err
+	}
+	event := func() (p unsafe.Pointer, err error) {
+		err = nativeError("event", func(e **C.char) { p = C.lb_event(C.int(d), e) })
+		return p, err
+	}
+	from, err := event()
+	if err != nil {
+		return 0, err
+	}
+	failed := f()
+	to, err := event()
+	if err != nil {
+		return 0, err
+	}
+	var ms C.double
+	err = nativeError("event", func(e **C.char) { ms = C.lb_elapsed(from, to, e) })
+	if failed != nil {
+		err = failed
+	}
+	return time.Duration(float64(ms) * float64(time.Millisecond)), err
+}
