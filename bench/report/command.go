@@ -66,10 +66,6 @@ func combined(arms []*arm) (command string, ok bool) {
 	if s.Steps != r.GlobalStep { // -benchtime was a duration: the schedule was the recipe's
 		benchtime = strconv.Itoa(int(r.Runtime+0.5)) + "s"
 	}
-	graphs := s.Graphs
-	if graphs == "on" && strings.HasPrefix(s.Device, "cuda") {
-		graphs = "auto" // on by name would fail where these runs went on without
-	}
 	line := []string{"go test -run='^$' -bench=Rank -benchtime=" + benchtime, "-count=" + strconv.Itoa(n), "-timeout=0 ./bench"}
 	for _, f := range []struct{ flag, value string }{
 		{"model", s.Model}, {"tokenizer", s.Tokenizer}, {"data", s.Data}, {"recipe", s.Recipe}, {"ranks", strings.Join(ranks, ",")},
@@ -78,7 +74,7 @@ func combined(arms []*arm) (command string, ok bool) {
 		{"batch", strconv.Itoa(s.Batch)}, {"accum", strconv.Itoa(s.Accum)}, {"max-length", strconv.Itoa(s.MaxLength)},
 		{"order", s.Order}, {"adapter", s.Adapter}, {"device", s.Device}, {"dtype", strings.Replace(s.DType, "bfloat16", "bf16", 1)},
 		{"adapter-dtype", strings.Replace(s.AdapterDType, "bfloat16", "bf16", 1)},
-		{"tf32", set(s.TF32)}, {"graphs", graphs}, {"checkpoint", set(s.Checkpoint)}, {"row-tokens", strconv.Itoa(s.RowTokens)},
+		{"tf32", set(s.TF32)}, {"graphs", graphsOf(s)}, {"checkpoint", set(s.Checkpoint)}, {"row-tokens", strconv.Itoa(s.RowTokens)},
 		{"seed", strconv.FormatInt(first, 10)}, {"limit", nonZero(float64(s.Limit))}, {"eval", strconv.Itoa(s.Eval)},
 		{"eval-every", nonZero(float64(s.EvalEvery))}, {"target-loss", nonZero(s.TargetLoss)},
 	} {
@@ -165,4 +161,12 @@ func quoted(v string) string {
 		return v
 	}
 	return "'" + strings.ReplaceAll(v, "'", `'\''`) + "'"
+}
+
+// graphsOf returns -graphs: auto for CUDA's on, which by name would fail where these runs went on without.
+func graphsOf(s record.Settings) string {
+	if s.Graphs == "on" && strings.HasPrefix(s.Device, "cuda") {
+		return "auto"
+	}
+	return s.Graphs
 }
