@@ -165,3 +165,29 @@ func TestNoTimeIsSaid(t *testing.T) {
 	it := s.runJob(context.Background(), &stages()[0], shell("late", "true"), time.Second)
 	require.Equal(t, "not started: no time was left", it.Error)
 }
+
+// TestWhatCannotRunAgainStays: a good result is not replaced by the reason for not repeating it.
+func TestWhatCannotRunAgainStays(t *testing.T) {
+	s := made(t)
+	s.again = true
+	j := shell("job", "true")
+	st := &stage{n: 1, name: "tests", worth: 1, jobs: func(*session) ([]job, error) { return []job{j}, nil }}
+	for _, c := range []struct {
+		why, skip string
+		limit     time.Duration
+		failed    int
+	}{
+		{"the first time", "", 5 * time.Second, 0},
+		{"no time", "", time.Second, 1},
+		{"no peer", "no peer here", 5 * time.Second, 1},
+	} {
+		j.skip = c.skip
+		failed, err := s.runStage(t.Context(), st, c.limit)
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.failed, failed, c.why)
+		r, err := s.load(st)
+		require.NoError(t, err)
+		require.Len(t, r.Items, 1, c.why)
+		require.Empty(t, r.Items[0].Error, c.why)
+	}
+}

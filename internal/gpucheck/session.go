@@ -173,6 +173,11 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 		if !j.all { // one that hangs has at most twice its share: the others are to have theirs
 			limit = min(limit, 2*limit/time.Duration(len(jobs)-i))
 		}
+		if (j.skip != "" || limit < least) && r.done(j.name) {
+			fmt.Fprintf(s.log, "gpucheck:   %s: not run again, for want of time or because it cannot; what is there stays\n", j.name)
+			failed++
+			continue
+		}
 		it := s.runJob(ctx, st, j, limit)
 		if ctx.Err() != nil {
 			return 0, errors.New("interrupted")
@@ -187,6 +192,9 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 	return failed, nil
 }
 
+// least is the time without which a child is not started: it could do nothing.
+const least = 2 * time.Second
+
 // runJob runs one child within its limit.
 func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Duration) item {
 	it := item{Name: j.name, Command: s.shown(j.argv), Started: time.Now().UTC().Truncate(time.Second)}
@@ -194,7 +202,7 @@ func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Durat
 	case j.skip != "":
 		it.Error = "skipped: " + j.skip
 		return it
-	case limit < 2*time.Second:
+	case limit < least:
 		it.Error = "not started: no time was left"
 		return it
 	}
