@@ -25,11 +25,15 @@ func report(w io.Writer, rows []row, notes []string) error {
 func table(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
-	line("rank", "peer", "samples/s", "peer's", "ratio", "tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff")
+	line("rank", "computes in", "peer", "samples/s", "peer's", "ratio", "tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff")
 	for _, r := range rows {
-		line(strconv.Itoa(r.Rank), r.Peer, digits(r.Samples), digits(r.PeerSamples), fmt.Sprintf("%.2fx", r.SpeedRatio),
+		difference := "-"
+		if r.LossSteps > 0 {
+			difference = fmt.Sprintf("%.1e", r.LossDifference)
+		}
+		line(strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, digits(r.Samples), digits(r.PeerSamples), fmt.Sprintf("%.2fx", r.SpeedRatio),
 			fmt.Sprintf("%.0f", r.Tokens), fmt.Sprintf("%.0f", r.PeerTokens),
-			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), fmt.Sprintf("%.1e", r.LossDifference))
+			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference)
 	}
 	return t.Flush()
 }
@@ -56,7 +60,8 @@ func explain(rows []row) []string {
 			r.Model, r.Recipe, r.Batch, r.Accum, r.MaxLength, r.LR, r.Alpha, r.Dropout),
 		fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench trains %d and goes back to the start; the peer is given the same\n"+
 			"sequences first and those steps are left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
-			r.Steps, map[string]string{"step": "the programs taking one each in turn", "run": "one program after the other"}[r.Turns],
+			r.Steps, map[string]string{"step": "the programs taking one each in turn", "round": "all programs of a rank taking one each in turn",
+				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)),
 		memoryNote(r),
 		fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
@@ -66,7 +71,7 @@ func explain(rows []row) []string {
 	for _, r := range rows {
 		if !slices.Contains(seen, r.Peer) {
 			seen = append(seen, r.Peer)
-			notes = append(notes, peerNote(r))
+			notes = append(notes, peerNote(rows, r.Peer))
 		}
 	}
 	on := r.On + ", " + r.Machine.CPU + ", " + plural(r.Machine.Threads, "thread")
@@ -74,8 +79,8 @@ func explain(rows []row) []string {
 		on = r.GPU + ", driver " + r.Machine.Driver
 	}
 	v := r.Versions
-	return append(notes, fmt.Sprintf("%s. lorabench %s, torch %s, %s. Peer: torch %s, transformers %s, peft %s, accelerate %s, Python %s.",
-		on, r.Machine.Commit, r.Machine.Torch, numbers(r.DType, r.TF32), v["torch"], v["transformers"], v["peft"], v["accelerate"], v["python"]))
+	return append(notes, fmt.Sprintf("%s. lorabench %s, torch %s. Peer: torch %s, transformers %s, peft %s, accelerate %s, Python %s.",
+		on, r.Machine.Commit, r.Machine.Torch, v["torch"], v["transformers"], v["peft"], v["accelerate"], v["python"]))
 }
 
 // padded lists the peers' padded tokens, which grouping by length makes fewer.
@@ -99,13 +104,26 @@ func memoryNote(r row) string {
 	return "peak GiB is the most resident memory of the whole process, loading included: this kernel does not reset the peak."
 }
 
-func peerNote(r row) string {
-	note := fmt.Sprintf("%s: %s, %s attention, %s, right padding to the longest of a micro-batch", r.Peer, r.PeerOptim, r.PeerAttention, numbers(r.PeerDType, r.PeerTF32))
+// peerNote explains one peer.
+func peerNote(rows []row, peer string) string {
+	var r row
+	var in, unlike []string
+	for _, r = range slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.Peer != peer }) {
+		ours, theirs := numbers(r.DType, r.TF32), numbers(r.PeerDType, r.PeerTF32)
+		if !slices.Contains(in, theirs) {
+			in = append(in, theirs)
+		}
+		if ours != theirs && !slices.Contains(unlike, ours) {
+			unlike = append(unlike, ours)
+		}
+	}
+	note := fmt.Sprintf("%s: %s, %s attention, %s, right padding to the longest of a micro-batch", peer, r.PeerOptim, r.PeerAttention,
+		strings.Join(in, " or "))
 	if r.PeerGrouped {
 		note += "; grouped by length where speed is measured"
 	}
-	if r.PeerDType != r.DType || r.PeerTF32 != r.TF32 {
-		note += fmt.Sprintf(". lorabench computes in %s: not like for like", numbers(r.DType, r.TF32))
+	if len(unlike) > 0 {
+		note += fmt.Sprintf(". lorabench computes in %s: not like for like", strings.Join(unlike, " or "))
 	}
 	return note + "."
 }
