@@ -64,8 +64,10 @@ func explain(rows []row) []string {
 				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)),
 		memoryNote(r),
-		fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
-			"micro-batches' means; the Trainer left alone would weigh micro-batches by their labels, so that is switched off in it.", r.LossSteps),
+	}
+	if r.LossSteps > 0 {
+		notes = append(notes, fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
+			"micro-batches' means; the Trainer left alone would weigh micro-batches by their labels, so that is switched off in it.", r.LossSteps))
 	}
 	var seen []string
 	for _, r := range rows {
