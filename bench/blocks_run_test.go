@@ -52,8 +52,8 @@ func commitKnown(t *testing.T) {
 func child(t *testing.T, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	require.NoError(t, err)
-	return exec.Command(self, append([]string{"-test.bench=Rank", "-test.benchtime=1x", "-device=cpu", "-model=" + smallModel, "-data=" + smallData,
-		"-limit=20", "-eval=1", "-batch=1", "-accum=1", "-max-length=16"}, args...)...)
+	return exec.Command(self, append([]string{"-test.bench=Rank", "-test.benchtime=1x", "-device=cpu", "-model=" + smallModel,
+		"-data=" + smallData, "-limit=20", "-eval=1", "-batch=1", "-accum=1", "-max-length=16"}, args...)...)
 }
 
 // ended runs a child to its end and returns what it printed and its exit status.
@@ -129,14 +129,16 @@ func TestFlagsOfGoTest(t *testing.T) {
 		code int
 		text string
 	}{
-		{"a profile of one seed would pass for all", []string{"-test.count=2", "-test.cpuprofile=cpu.prof"}, 1, "-cpuprofile is given with -count=2"},
+		{"a profile of one seed would pass for all", []string{"-test.count=2", "-test.cpuprofile=cpu.prof"}, 1,
+			"-cpuprofile is given with -count=2"},
 		{"so would a trace", []string{"-test.count=2", "-test.trace=trace.out"}, 1, "-trace is given with -count=2"},
 		{"and what was covered", []string{"-test.count=2", "-test.coverprofile=c.out"}, 1, "-coverprofile is given with -count=2"},
 		{"b.Loop ignores the first of a list", []string{"-test.cpu=1,2"}, 1, `-cpu is "1,2", want one number of at least 1`},
 		{"no processor", []string{"-test.cpu=0"}, 1, `-cpu is "0", want one number of at least 1`},
 		{"no seed", []string{"-test.count=0"}, 0, "commit: abc\n"},
 		{"a list trains nothing", []string{"-test.list=^Benchmark"}, 0, "BenchmarkRank\n"},
-		{"-run asks for tests", []string{"-test.bench=none", "-test.run=^TestRotate$", "-test.v", "-test.count=2"}, 0, "--- PASS: TestRotate"},
+		{"-run asks for tests", []string{"-test.bench=none", "-test.run=^TestRotate$", "-test.v", "-test.count=2"}, 0,
+			"--- PASS: TestRotate"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			out, code := ended(t, c.args...)

@@ -26,7 +26,7 @@ var (
 )
 
 // firstOnly are flags whose files the testing package writes when its first m.Run ends.
-var firstOnly = []string{"cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace", "coverprofile", "gocoverdir"}
+var firstOnly = []string{"cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace", "coverprofile"}
 
 func testFlag(name string) string { return flag.Lookup("test." + name).Value.String() }
 

@@ -89,7 +89,7 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 	return nil, note, file.Write(path, now)
 }
 
-// lock refuses a folder that another process writes to: it would find the study of that one in it, and move it aside.
+// lock refuses a folder that another process writes to, whose study would be moved aside. File systems without locks do without.
 func (s *Study) lock(dir string) (err error) {
 	if err = os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -97,10 +97,10 @@ func (s *Study) lock(dir string) (err error) {
 	if s.dir, err = os.Open(dir); err != nil {
 		return err
 	}
-	if err = syscall.Flock(int(s.dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("-out %s: another process is writing to it: wait until it has ended, or give another folder", dir)
+	if err := syscall.Flock(int(s.dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("-out %s: another process is writing to it: wait until it has ended, or give another folder", dir)
 	}
-	return err
+	return nil
 }
 
 // whole returns the records in dir that can be read. A file that cannot is of no whole run.

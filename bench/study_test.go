@@ -29,9 +29,11 @@ func TestOpen(t *testing.T) {
 		{"an empty folder", nil, nil, "", 0, nil, nil},
 		{"what no study wrote", nil, []string{"bench.log", "notes.json"}, "", 0, nil, []string{"bench.log", "notes.json"}},
 		{"a study that has ended, and one before it", nil, []string{"rank=8,seed=42.json", "bench.txt", "report.html", "bench.log", "old-1"},
-			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0, []string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
+			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0,
+			[]string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
 		{"the same, unfinished", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt"},
-			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1, nil, []string{"bench.txt", "rank=8,seed=42.json", "rank=8,seed=43.json", unfinished}},
+			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1,
+			nil, []string{"bench.txt", "rank=8,seed=42.json", "rank=8,seed=43.json"}},
 		{"of another commit", madeStudy("abd"), []string{"rank=8,seed=42.json", ".rank=8,seed=43.json.TEMP"},
 			`An unfinished study with other settings lay in DIR ("commit": "abd", now "commit": "abc"): it is in DIR/old-1 now.`, 0,
 			[]string{".rank=8,seed=43.json.TEMP", "rank=8,seed=42.json", unfinished}, nil},
@@ -70,4 +72,12 @@ func TestOpen(t *testing.T) {
 			require.NoFileExists(t, filepath.Join(dir, unfinished))
 		})
 	}
+}
+
+// TestADirtyTreeIsItsProgram: of a tree that no commit holds, the program itself says whether two are equal.
+func TestADirtyTreeIsItsProgram(t *testing.T) {
+	s, err := small(t, 1).Study(nil)
+	require.NoError(t, err)
+	held := s.Machine.Commit != "unknown" && !strings.HasSuffix(s.Machine.Commit, "+")
+	require.Len(t, s.Code, map[bool]int{true: 0, false: 64}[held])
 }
