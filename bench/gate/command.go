@@ -44,11 +44,8 @@ type command struct {
 	options   judge.Options
 	rules     *judge.Rules
 
-	output      output
-	base        base
-	history     string
-	baselines   string
-	baselineOut string
+	output output
+	base   base
 }
 
 func (c *command) flags() *flag.FlagSet {
@@ -61,9 +58,6 @@ func (c *command) flags() *flag.FlagSet {
 	fs.StringVar(&c.explain, "explain", "", "`regexp` of benchmarks that explain and are not judged (default ^Part(/|$))")
 	c.output.flags(fs)
 	c.base.flags(fs)
-	fs.StringVar(&c.history, "history", "", "`folder` of a history: add NEW's results by commit and draw the trend")
-	fs.StringVar(&c.baselines, "baselines", "", "`folder` of stored baselines: judge NEW against that of its class of machine")
-	fs.StringVar(&c.baselineOut, "baseline-out", "", "`folder` of stored baselines: make NEW that of its class of machine")
 	fs.Usage = func() {
 		fmt.Fprint(c.stderr, usage)
 		fs.PrintDefaults()
@@ -73,9 +67,6 @@ func (c *command) flags() *flag.FlagSet {
 
 const usage = `usage: gate [flags] BASELINE NEW            judge two sets of results
        gate -base=REV [flags] [-- FLAGS]    measure revision REV and the working tree in turns, and judge
-       gate -baselines=DIR [flags] NEW      judge NEW against the baseline stored for its class of machine
-       gate -baseline-out=DIR NEW           store NEW, a folder of results, as that baseline
-       gate -history=DIR [flags] [NEW]      add NEW to a history and draw its trend
 
 BASELINE and NEW: a file, a quoted glob, a folder with a bench.txt, several with commas, or label= before them.
 Exit status: 0 as good or better, 1 worse, 2 unusable input or arguments, 3 cannot tell.
@@ -89,41 +80,20 @@ func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 		return 0, err
 	}
 	args := fs.Args()
-	switch {
-	case c.baselineOut != "":
-		return c.storeBaseline(args)
-	case c.base.rev != "":
+	if c.base.rev != "" {
 		return c.judgeBase(args)
-	case c.baselines != "":
-		return c.judgeStored(args)
-	case c.history != "" && len(args) < 2:
-		return c.keepHistory(args)
 	}
 	if err := two(args); err != nil {
 		return 0, err
 	}
-	return c.judge(args[0], args[1])
+	v := c.compare(args[0], args[1])
+	return v.Status, c.output.write(c.stdout, c.stderr, v)
 }
 
 // complete checks the flags and reads the rules.
 func (c *command) complete(fs *flag.FlagSet) error {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	var modes []string
-	for _, m := range []string{"base", "baselines", "baseline-out"} {
-		if given[m] {
-			modes = append(modes, "-"+m)
-		}
-		if given[m] && fs.Lookup(m).Value.String() == "" {
-			return fmt.Errorf("-%s is empty", m)
-		}
-	}
-	if given["history"] && c.history == "" {
-		return errors.New("-history is empty, want a folder")
-	}
-	if len(modes) > 1 {
-		return fmt.Errorf("%s are different things to do: give one", strings.Join(modes, " and "))
-	}
 	if c.options.MinSamples < 2 {
 		return fmt.Errorf("-min-samples is %d, want at least 2: one value has no spread to judge by", c.options.MinSamples)
 	}
@@ -191,28 +161,11 @@ func two(args []string) error {
 	}
 }
 
-// judge reads both sides, judges them, and writes the verdict wherever it was asked for.
-func (c *command) judge(baseline, next string) (judge.Status, error) {
-	v, in := c.compare(baseline, next)
-	return c.finish(v, in)
-}
-
-// compare reads both sides and judges them; in is the new one.
-func (c *command) compare(baseline, next string) (v *judge.Verdict, in *judge.Input) {
+// compare reads both sides and judges them.
+func (c *command) compare(baseline, next string) *judge.Verdict {
 	old, _ := judge.Read(baseline) // the problems are in the inputs too
-	in, _ = judge.Read(next)
-	return judge.Judge(old, in, c.rules, c.options), in
-}
-
-// finish writes the verdict and, where a history is kept, adds what was judged to it.
-func (c *command) finish(v *judge.Verdict, in *judge.Input) (judge.Status, error) {
-	if err := c.output.write(c.stdout, c.stderr, v); err != nil {
-		return 0, err
-	}
-	if c.history != "" && in != nil && v.Status != judge.Unusable {
-		return v.Status, c.remember(c.stderr, in)
-	}
-	return v.Status, nil
+	in, _ := judge.Read(next)
+	return judge.Judge(old, in, c.rules, c.options)
 }
 
 // words are a flag that can be given several times.
