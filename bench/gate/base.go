@@ -23,8 +23,6 @@ func (b *base) flags(fs *flag.FlagSet) {
 	fs.IntVar(&b.Seeds, "seeds", 0, "with -base: runs of each benchmark and side (default 10)")
 	fs.StringVar(&b.Ranks, "ranks", "", "with -base: the `ranks` to train (default the benchmark's own)")
 	fs.StringVar(&b.Out, "out", "", "with -base: `folder` for both sides' results (default out/gate)")
-	fs.StringVar(&b.Package, "package", "", "with -base: `package` of the benchmarks (default ./bench)")
-	fs.StringVar(&b.Bench, "bench", "", "with -base: `regexp` of the benchmarks, where they are not lorabench's BenchmarkRank")
 }
 
 // check refuses flags of -base without it, which would be ignored without a word.
@@ -35,7 +33,7 @@ func (b *base) check(given map[string]bool) error {
 	if given["base"] {
 		return errors.New("-base is empty, want a revision")
 	}
-	for _, name := range []string{"steps", "seeds", "ranks", "out", "package", "bench"} {
+	for _, name := range []string{"steps", "seeds", "ranks", "out"} {
 		if given[name] {
 			return fmt.Errorf("-%s is for -base, which is not given", name)
 		}
@@ -70,7 +68,7 @@ func (c *command) measureBase(benchFlags []string) (*judge.Verdict, error) {
 	}
 	v := c.compare("base="+base, "head="+head)
 	slower := func(r judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
-	if v.Status == judge.Worse && o.Bench == "" && slices.ContainsFunc(v.Results, slower) {
+	if v.Status == judge.Worse && slices.ContainsFunc(v.Results, slower) {
 		if err := turns.Parts(context.Background(), o); err != nil {
 			v.Notes = append(v.Notes, fmt.Sprintf("which part of a step slowed is not known: %v", err))
 		} else {

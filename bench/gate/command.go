@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -40,7 +39,6 @@ type command struct {
 	rulesFile string
 	ruleLines words
 	ignore    words
-	explain   string
 	options   judge.Options
 	rules     *judge.Rules
 
@@ -55,7 +53,6 @@ func (c *command) flags() *flag.FlagSet {
 	fs.Var(&c.ruleLines, "rule", "one `line` of rules, such as 'samples/sec floor=5%'; repeatable, over the file's")
 	fs.IntVar(&c.options.MinSamples, "min-samples", 4, "fewest values that a side must have of what is tested")
 	fs.Var(&c.ignore, "ignore", "configuration `keys` that may differ between the sides, with commas; repeatable")
-	fs.StringVar(&c.explain, "explain", "", "`regexp` of benchmarks that explain and are not judged (default ^Part(/|$))")
 	c.output.flags(fs)
 	c.base.flags(fs)
 	fs.Usage = func() {
@@ -103,13 +100,6 @@ func (c *command) complete(fs *flag.FlagSet) error {
 				c.options.Ignore = append(c.options.Ignore, key)
 			}
 		}
-	}
-	if c.explain != "" {
-		re, err := regexp.Compile(c.explain)
-		if err != nil {
-			return fmt.Errorf("-explain: %w", err)
-		}
-		c.options.Explain = re
 	}
 	if err := c.base.check(given); err != nil {
 		return err
