@@ -120,6 +120,9 @@ func (t *table) summary(i, of int) Summary {
 	return s
 }
 
+// comparison is of arm i with arm j.
+type comparison struct{ i, j int }
+
 // pairs judges the differences of one family.
 func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 	ps, family := make([]float64, len(es)), 0
@@ -128,7 +131,7 @@ func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 			family++
 		}
 	}
-	corrected := t.correct(cs, ps)
+	corrected := Holm(ps)
 	out := make([]Pair, len(es))
 	for i, e := range es {
 		nan := math.NaN()
@@ -139,7 +142,7 @@ func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 		case !math.IsNaN(e.se):
 			q := quantile(alpha/2, e.df)
 			p.Low, p.High = e.relative(e.mean-q*e.se), e.relative(e.mean+q*e.se)
-			p.Detectable = e.relative((quantile(alpha/2/float64(family), e.df) + quantile(1-power, e.df)) * e.se)
+			p.Detectable = e.relative(findable(alpha/2/float64(family), e.df) * e.se)
 		}
 		p.Call = e.call(corrected[i], alpha)
 		out[i] = p
