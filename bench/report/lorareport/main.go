@@ -30,7 +30,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
 	var o compare.Options
 	fs.Float64Var(&o.Margin, "margin", 0.01, "how much higher a held-out loss may be, relative to the best, and still be as good")
-	fs.Float64Var(&o.Alpha, "alpha", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - alpha")
+	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
 	width := fs.Int("width", table.Width, "columns of the terminal")
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
@@ -44,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		ok         bool
 	}{
 		{"margin", "more than 0 and below 1", o.Margin, o.Margin > 0 && o.Margin < 1},
-		{"alpha", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
+		{"level", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
 		{"width", "at least 40", *width, *width >= 40},
 	} {
 		if !f.ok {
