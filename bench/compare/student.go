@@ -7,8 +7,8 @@ import (
 	"github.com/aclements/go-moremath/mathx"
 )
 
-// normalAbove is the degrees of freedom from which Student's t is taken as normal, and F's denominator
-// has no more: p differs in the fourth digit, and mathx.BetaInc does not converge for much larger ones.
+// normalAbove is the degrees of freedom from which Student's t is taken as normal: p differs in the fourth
+// digit, and mathx.BetaInc does not converge for much larger ones.
 const normalAbove = 2000
 
 // tail is P(|T| > |t|) of Student's t distribution.
@@ -20,15 +20,6 @@ func tail(t, df float64) float64 {
 		return math.Erfc(math.Abs(t) / math.Sqrt2)
 	}
 	return mathx.BetaInc(df/(df+t*t), df/2, 0.5)
-}
-
-// fTail is P(F > f) of Fisher's F distribution.
-func fTail(f, above, below float64) float64 {
-	if math.IsNaN(f) || math.IsNaN(above) {
-		return math.NaN()
-	}
-	below = min(below, normalAbove) // asks a little more of f than it need
-	return mathx.BetaInc(below/(below+above*f), below/2, above/2)
 }
 
 // above is P(T > t).
@@ -62,4 +53,12 @@ func quantile(p, df float64) float64 {
 	}
 	quantiles.Store(key, high)
 	return high
+}
+
+// findable is how many standard errors a true difference has that a one-sided test at level p finds with
+// probability power: the noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it
+// (Biometrika 31, 1940).
+func findable(p, df float64) float64 {
+	q := quantile(p, df)
+	return q*(1-1/(4*df)) + quantile(1-power, math.Inf(1))*math.Sqrt(1+q*q/(2*df))
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,14 +40,24 @@ func TestTailIsContinuousWhereItBecomesNormal(t *testing.T) {
 	assert.Equal(t, 1.0, tail(0, 3))
 }
 
-// F with one degree of freedom is the square of t; the others are from printed tables.
-func TestFTail(t *testing.T) {
-	assert.InDelta(t, tail(2.5, 9), fTail(6.25, 1, 9), 1e-12)
-	assert.InDelta(t, 0.05, fTail(3.555, 2, 18), 1e-4, "three ranks, ten seeds")
-	assert.InDelta(t, 0.05, fTail(4.103, 2, 10), 1e-4, "three ranks, six seeds")
-	assert.InDelta(t, 0.05, fTail(2.996, 2, 1e7), 1e-3, "as many seeds as anyone has, without a panic")
-	assert.Zero(t, fTail(math.Inf(1), 2, 18))
-	assert.True(t, math.IsNaN(fTail(math.NaN(), 2, 18)))
+// A difference of so many standard errors is found so often: drawn, since no table of the noncentral t is at hand.
+func TestFindable(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 1))
+	for _, df := range []int{1, 3, 5, 9, 30} {
+		const draws, p = 40000, 0.0125
+		at, q, hits := findable(p, float64(df)), quantile(p, float64(df)), 0
+		for range draws {
+			chi := 0.0
+			for range df {
+				z := r.NormFloat64()
+				chi += z * z
+			}
+			if (r.NormFloat64()+at)/math.Sqrt(chi/float64(df)) > q {
+				hits++
+			}
+		}
+		assert.InDelta(t, power, float64(hits)/draws, 0.02, "%d degrees of freedom", df)
+	}
 }
 
 func TestHolm(t *testing.T) {

@@ -45,7 +45,7 @@ func (t *table) rank(o Options) *ranking {
 			}
 		}
 	}
-	for k, p := range t.correct(cs, ps) {
+	for k, p := range Holm(ps) {
 		c := cs[k]
 		r.p[c.i][c.j], r.p[c.j][c.i] = p, p
 	}
@@ -179,7 +179,7 @@ const tooMany = 1000
 func (e estimate) needed(gap, p float64) int {
 	enough := func(n int) bool {
 		df := e.df * float64(n-1) / float64(e.n-1)
-		return (quantile(p, df)+quantile(1-power, df))*e.se*math.Sqrt(float64(e.n)/float64(n)) <= gap
+		return findable(p, df)*e.se*math.Sqrt(float64(e.n)/float64(n)) <= gap
 	}
 	if gap <= 0 || !enough(tooMany) {
 		return tooMany

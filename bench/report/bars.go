@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // pattern is how a category looks: a colour, and lines over it for those who do not see the colour.
@@ -32,7 +33,7 @@ var patterns = map[string]pattern{
 
 // barsFigure is measured memory at the peak, a bar for each arm, a part for each category; nil where
 // nothing was measured.
-func barsFigure(arms []*arm) *figure {
+func barsFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	all := categories(arms)
 	unit, f := memoryUnit(arms)
@@ -44,7 +45,7 @@ func barsFigure(arms []*arm) *figure {
 		bar := bar{label: labels[i]}
 		sum, parts := 0.0, []string{}
 		for _, n := range all {
-			if v := a.bytesOf(n, measured); finite(v) && v > 0 {
+			if v := bytesOf(a, n, measured); table.Finite(v) && v > 0 {
 				bar.parts = append(bar.parts, part{n, v * scale})
 				parts = append(parts, n+" "+f(v))
 				used[n] = true

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // speed is what a larger rank costs in time, measured and by arithmetic.
@@ -14,19 +15,19 @@ func (s study) speed() []string {
 	var out []string
 	if parts := s.compared("samples/sec"); len(parts) > 0 {
 		out = append(out, fmt.Sprintf("Samples per second against %s (%s): %s.", s.arms[0].Label,
-			significant(4)(s.arms[0].over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median), strings.Join(parts, "; ")))
+			table.Significant(4)(s.arms[0].Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median), strings.Join(parts, "; ")))
 	}
-	flops := func(a *arm) float64 {
-		return a.over(func(r *record.Record) float64 { return positive(r.TotalFLOPs) }).Median
+	flops := func(a *table.Arm) float64 {
+		return a.Over(func(r *record.Record) float64 { return table.Positive(r.TotalFLOPs) }).Median
 	}
 	var parts []string
 	for _, a := range s.arms[1:] {
-		if d := flops(a)/flops(s.arms[0]) - 1; finite(d) && !a.full() {
-			parts = append(parts, signed(percent)(d)+" at "+a.Label)
+		if d := flops(a)/flops(s.arms[0]) - 1; table.Finite(d) && !a.Full() {
+			parts = append(parts, table.Signed(table.Percent)(d)+" at "+a.Label)
 		}
 	}
 	if len(parts) > 0 && len(out) > 0 {
-		out = append(out, fmt.Sprintf("By arithmetic alone (total_flos) a step takes longer: %s.", list(parts)))
+		out = append(out, fmt.Sprintf("By arithmetic alone (total_flos) a step takes longer: %s.", table.List(parts)))
 	}
 	return out
 }
@@ -37,10 +38,11 @@ func (s study) memory() []string {
 	first := s.arms[0]
 	var out []string
 	if parts := s.compared(unit); len(parts) > 0 {
-		out = append(out, fmt.Sprintf("%s against %s (%s): %s.", strings.ToUpper(name[:1])+name[1:], first.Label, size(first.over(peak).Median), strings.Join(parts, "; ")))
+		out = append(out, fmt.Sprintf("%s against %s (%s): %s.",
+			strings.ToUpper(name[:1])+name[1:], first.Label, table.Size(first.Over(peak).Median), strings.Join(parts, "; ")))
 	}
 	for _, a := range s.arms[1:] {
-		if a.full() {
+		if a.Full() {
 			continue
 		}
 		type change struct {
@@ -50,7 +52,7 @@ func (s study) memory() []string {
 		var cs []change
 		sum := 0.0
 		for _, n := range categories(s.arms) {
-			if d := a.bytesOf(n, measured) - first.bytesOf(n, measured); finite(d) && d != 0 {
+			if d := bytesOf(a, n, measured) - bytesOf(first, n, measured); table.Finite(d) && d != 0 {
 				cs = append(cs, change{n, d})
 				sum += d
 			}
@@ -58,14 +60,15 @@ func (s study) memory() []string {
 		slices.SortStableFunc(cs, func(x, y change) int { return int(min(max(math.Abs(y.bytes)-math.Abs(x.bytes), -1), 1)) })
 		var parts []string
 		for _, c := range cs[:min(4, len(cs))] {
-			parts = append(parts, c.name+" "+signed(size)(c.bytes))
+			parts = append(parts, c.name+" "+table.Signed(table.Size)(c.bytes))
 		}
 		if len(parts) > 0 {
 			more := "more"
 			if sum < 0 {
 				more = "less"
 			}
-			out = append(out, fmt.Sprintf("%s holds %s %s than %s, most of the difference being %s.", sentence(a.Label), size(math.Abs(sum)), more, first.Label, list(parts)))
+			out = append(out, fmt.Sprintf("%s holds %s %s than %s, most of the difference being %s.",
+				sentence(a.Label), table.Size(math.Abs(sum)), more, first.Label, table.List(parts)))
 		}
 	}
 	return out
@@ -79,35 +82,36 @@ func (s study) full() []string {
 	}
 	to := s.adapters()[0]
 	for _, a := range s.arms {
-		if a.Key == s.a.Verdict.Smallest && !a.full() {
+		if a.Key == s.a.Verdict.Smallest && !a.Full() {
 			to = a
 		}
 	}
 	var parts []string
-	say := func(what string, ours, theirs float64, f format) {
-		if finite(ours) && finite(theirs) && theirs > 0 {
+	say := func(what string, ours, theirs float64, f table.Format) {
+		if table.Finite(ours) && table.Finite(theirs) && theirs > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", what, f(ours), f(theirs), relative(ours/theirs-1)))
 		}
 	}
-	say("held-out loss", f.over(evalLoss).Median, to.over(evalLoss).Median, fixed(4))
-	say("samples per second", speedOf(f), speedOf(to), significant(4))
+	say("held-out loss", f.Over(table.EvalLoss).Median, to.Over(table.EvalLoss).Median, table.Fixed(4))
+	say("samples per second", speedOf(f), speedOf(to), table.Significant(4))
 	name, _ := peakName(s.arms)
-	say(name, f.over(peak).Median, to.over(peak).Median, size)
-	say("file", positive(float64(f.Runs[0].AdapterBytes)), positive(float64(to.Runs[0].AdapterBytes)), size)
+	say(name, f.Over(peak).Median, to.Over(peak).Median, table.Size)
+	say("file", table.Positive(float64(f.Runs[0].AdapterBytes)), table.Positive(float64(to.Runs[0].AdapterBytes)), table.Size)
 	if len(parts) == 0 {
 		return nil
 	}
-	out := []string{fmt.Sprintf("Rank full against %s: %s. Medians.", to.Label, list(parts))}
+	out := []string{fmt.Sprintf("Rank full against %s: %s. Medians.", to.Label, table.List(parts))}
 	for _, st := range s.a.Verdict.Standing {
-		if st.Arm == f.Key && finite(st.Diff) {
-			out = append(out, fmt.Sprintf("Its held-out loss against the best, %s: %s, %s.", clean(s.a.Verdict.Best), signed(percent)(st.Diff), st.Call))
+		if st.Arm == f.Key && table.Finite(st.Diff) {
+			out = append(out, fmt.Sprintf("Its held-out loss against the best, %s: %s, %s.",
+				table.Clean(s.a.Verdict.Best), table.Signed(table.Percent)(st.Diff), st.Call))
 		}
 	}
 	return out
 }
 
-func speedOf(a *arm) float64 {
-	return a.over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median
+func speedOf(a *table.Arm) float64 {
+	return a.Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median
 }
 
 // sentence begins with a capital.

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // curve is a quantity over steps or time: the mean over seeds and the range.
@@ -48,7 +49,7 @@ func stepsOf(r *record.Record, f func(record.Step) float64) []float64 {
 	var vs []float64
 	for _, s := range r.Steps {
 		v := f(s)
-		if !finite(v) {
+		if !table.Finite(v) {
 			return nil
 		}
 		vs = append(vs, v)
@@ -87,7 +88,7 @@ func combine(label string, m mark, runs [][]float64) *curve {
 			at = append(at, k[i])
 			sum += k[i]
 		}
-		s := spreadOf(at)
+		s := table.SpreadOf(at)
 		c.X = append(c.X, float64(i+1)+float64(window-1)/2) // the window's middle
 		c.Mean = append(c.Mean, sum/float64(len(kept)))
 		c.Low = append(c.Low, s.Min)
@@ -171,7 +172,7 @@ func (ns names) Plot(c draw.Canvas, p *plot.Plot) {
 
 // short are labels for inside a figure: the arms' own where there is room for them, and their numbers,
 // which the key below the drawing explains, where there is not.
-func short(arms []*arm) (labels []string, key []keyed) {
+func short(arms []*table.Arm) (labels []string, key []keyed) {
 	const room = 14
 	fit := true
 	for _, a := range arms {
@@ -182,7 +183,7 @@ func short(arms []*arm) (labels []string, key []keyed) {
 			labels = append(labels, a.Label)
 			continue
 		}
-		labels = append(labels, "#"+count(i+1))
+		labels = append(labels, "#"+table.Count(i+1))
 		key = append(key, keyed{labels[i] + " " + a.Label, markOf(i).swatch})
 	}
 	return labels, key

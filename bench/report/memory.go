@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // configured are the categories that the configuration alone fixes, whatever the data and the
@@ -13,11 +14,11 @@ import (
 var configured = []string{record.Weights, record.Adapter, record.Gradients, record.Optimizer}
 
 // bytesOf is the median over seeds of a category's bytes; NaN where there is none.
-func (a *arm) bytesOf(name string, of func(record.Category) *int64) float64 {
-	return a.over(func(r *record.Record) float64 {
+func bytesOf(a *table.Arm, name string, of func(record.Category) *int64) float64 {
+	return a.Over(func(r *record.Record) float64 {
 		for _, c := range r.Memory {
 			if c.Name == name {
-				return number(of(c))
+				return table.Number(of(c))
 			}
 		}
 		return math.NaN()
@@ -28,7 +29,7 @@ func predicted(c record.Category) *int64 { return c.Predicted }
 func measured(c record.Category) *int64  { return c.Measured }
 
 // categories are those that any arm has, in their order; unknown ones last.
-func categories(arms []*arm) []string {
+func categories(arms []*table.Arm) []string {
 	names := slices.Clone(record.Categories)
 	has := map[string]bool{}
 	for _, a := range arms {
@@ -47,10 +48,10 @@ func categories(arms []*arm) []string {
 var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
 
 // memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*arm) (unit string, f format) {
+func memoryUnit(arms []*table.Arm) (unit string, f table.Format) {
 	most := 0.0
 	for _, a := range arms {
-		if v := a.over(peak).Max; finite(v) {
+		if v := a.Over(peak).Max; table.Finite(v) {
 			most = max(most, v)
 		}
 	}
@@ -59,83 +60,83 @@ func memoryUnit(arms []*arm) (unit string, f format) {
 		decimals int
 	}{{record.GiB, 2}, {8 * record.GiB, 1}} {
 		if most < small.below {
-			return "MiB", func(v float64) string { return fixed(small.decimals)(v / (1 << 20)) }
+			return "MiB", func(v float64) string { return table.Fixed(small.decimals)(v / (1 << 20)) }
 		}
 	}
-	return "GiB", gib
+	return "GiB", table.GiB
 }
 
 // memoryTable is memory at the peak told apart: for each arm predicted, measured, and measured more
 // than the first arm. nil where no record tells it apart.
-func memoryTable(arms []*arm) *table {
+func memoryTable(arms []*table.Arm) *table.Table {
 	names := categories(arms)
 	if len(names) == 0 {
 		return nil
 	}
 	unit, f := memoryUnit(arms)
-	t := &table{ID: "memory", Head: []column{{Name: "category"}},
+	t := &table.Table{ID: "memory", Head: []table.Column{{Name: "category"}},
 		Caption: fmt.Sprintf("Memory at the peak in %s, told apart: predicted from the configuration, measured, and how much more than %s. Medians over seeds.", unit, arms[0].Name)}
 	for i, a := range arms {
-		t.Head = append(t.Head, column{a.Name, "predicted"}, column{a.Name, "measured"})
+		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
 		if i > 0 {
-			t.Head = append(t.Head, column{a.Name, "difference"})
+			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
 		}
 	}
-	line := func(label string, of func(a *arm, which func(record.Category) *int64) float64) {
-		var cells []cell
+	line := func(label string, of func(a *table.Arm, which func(record.Category) *int64) float64) {
+		var cells []table.Cell
 		for i, a := range arms {
 			p, m := of(a, predicted), of(a, measured)
-			cells = append(cells, t.bytes(f, p, "not predicted"), t.bytes(f, m, "not measured"))
+			cells = append(cells, bytesCell(t, f, p, "not predicted"), bytesCell(t, f, m, "not measured"))
 			if i > 0 {
-				cells = append(cells, cell{Text: signed(f)(m - of(arms[0], measured))})
+				cells = append(cells, table.Cell{Text: table.Signed(f)(m - of(arms[0], measured))})
 			}
 		}
-		t.add(label, cells...)
+		t.Add(label, cells...)
 	}
 	for _, n := range names {
-		line(n, func(a *arm, which func(record.Category) *int64) float64 { return a.bytesOf(n, which) })
+		line(n, func(a *table.Arm, which func(record.Category) *int64) float64 { return bytesOf(a, n, which) })
 	}
-	sum := func(names []string) func(*arm, func(record.Category) *int64) float64 {
-		return func(a *arm, which func(record.Category) *int64) (s float64) {
+	sum := func(names []string) func(*table.Arm, func(record.Category) *int64) float64 {
+		return func(a *table.Arm, which func(record.Category) *int64) (s float64) {
 			for _, n := range names {
-				s += a.bytesOf(n, which) // NaN if one is missing: a part is no sum
+				s += bytesOf(a, n, which) // NaN if one is missing: a part is no sum
 			}
 			return s
 		}
 	}
-	t.Rows = append(t.Rows, row{Group: "Together"})
+	t.Rows = append(t.Rows, table.Row{Group: "Together"})
 	if !slices.ContainsFunc(configured, func(n string) bool { return !slices.Contains(names, n) }) {
 		line("weights, adapter, gradients, optimizer", sum(configured))
 	}
 	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *arm) bool { return !finite(a.bytesOf(n, predicted)) })
+		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !table.Finite(bytesOf(a, n, predicted)) })
 	})
 	if len(known) > 0 && len(known) < len(names) {
 		line("all that is predicted", sum(known))
 	}
 	line("all categories", sum(names))
 	name, _ := peakName(arms)
-	line(name, func(a *arm, which func(record.Category) *int64) float64 {
+	line(name, func(a *table.Arm, which func(record.Category) *int64) float64 {
 		if which(record.Category{Measured: new(int64)}) == nil {
 			return math.NaN()
 		}
-		return a.over(peak).Median
+		return a.Over(peak).Median
 	})
 	t.Remarks = holders(arms)
 	return t
 }
 
-// bytes is a cell of bytes, a dash with a footnote where there are none.
-func (t *table) bytes(f format, v float64, why string) cell {
-	c := cell{Text: f(v)}
-	if !finite(v) {
-		c.Note = t.note(why)
+// bytesCell is a cell of bytes, a dash with a footnote where there are none.
+func bytesCell(t *table.Table, f table.Format, v float64, why string) table.Cell {
+	c := table.Cell{Text: f(v)}
+	if !table.Finite(v) {
+		c.Note = t.Note(why)
 	}
 	return c
 }
 
 // holders says who else held memory of the GPU, and during how many of the runs.
-func holders(arms []*arm) []string {
+func holders(arms []*table.Arm) []string {
 	type process struct {
 		pid  int
 		name string
@@ -147,7 +148,7 @@ func holders(arms []*arm) []string {
 		for _, r := range a.Runs {
 			runs++
 			for _, h := range r.Others {
-				p := process{h.PID, clean(h.Name)}
+				p := process{h.PID, table.Clean(h.Name)}
 				if during[p]++; during[p] == 1 {
 					order = append(order, p)
 				}
@@ -162,9 +163,25 @@ func holders(arms []*arm) []string {
 			s += " (" + p.name + ")"
 		}
 		if most[p] > 0 {
-			s += ", up to " + size(float64(most[p]))
+			s += ", up to " + table.Size(float64(most[p]))
 		}
 		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
 	}
 	return said
+}
+
+// peak is the run's peak memory in bytes: the GPU's where there is one, the process's otherwise.
+func peak(r *record.Record) float64 {
+	if r.PeakMemory.GPUAllocated != nil {
+		return table.Number(r.PeakMemory.GPUAllocated)
+	}
+	return table.Number(r.PeakMemory.RSS)
+}
+
+// peakName says what peak is of these arms, and in which unit compare has it.
+func peakName(arms []*table.Arm) (name, unit string) {
+	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+		return "peak GPU memory", "peak-GPU-GB"
+	}
+	return "peak memory of the process", "peak-RSS-GB"
 }

@@ -14,51 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot/vg"
 
+	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
-func TestFormats(t *testing.T) {
-	nan, inf := math.NaN(), math.Inf(1)
-	for _, c := range []struct {
-		why  string
-		f    format
-		v    float64
-		want string
-	}{
-		{"four digits", significant(4), 36.6583, "36.66"},
-		{"rounding up keeps four", significant(4), 9.99961, "10.00"},
-		{"below 1 they follow the zeros", significant(4), 0.0183456, "0.01835"},
-		{"thousands are grouped", significant(4), 7164.007, "7,164"},
-		{"a large count is a power", significant(4), 6.358e15, "6.358e15"},
-		{"a small one too", significant(3), 0.00001234, "1.23e-5"},
-		{"nothing is nothing", significant(4), 0, "0"},
-		{"not a number is a dash", significant(4), nan, dash},
-		{"nor is infinity one", fixed(2), inf, dash},
-		{"a minus is as wide as a plus", fixed(1), -1.25, "−1.2"},
-		{"no minus before zero", fixed(1), -0.01, "0.0"},
-		{"commas with a sign", fixed(0), -1234567, "−1,234,567"},
-		{"no comma after a sign", fixed(0), -123, "−123"},
-		{"never four digits before the point", size, 1023, "0.999 KiB"},
-		{"few bytes", size, 12, "12 B"},
-		{"mebibytes", size, 12.6 * (1 << 20), "12.6 MiB"},
-		{"fewer bytes", signed(size), -960 * 1024, "−960 KiB"},
-		{"no bytes known", size, nan, dash},
-		{"per cent", percent, 0.0124, "1.2 %"},
-		{"small per cent", percent, 0.000123, "0.012 %"},
-		{"many per cent", percent, 12.5, "1,250 %"},
-		{"grown", signed(percent), 0.05, "+5.0 %"},
-		{"not grown", signed(percent), 0, "0.0 %"},
-		{"unknown growth has no sign", signed(percent), inf, dash},
-		{"a factor", relative, 14.6, "15.6×"},
-		{"p", pValue, 0.0312, "0.031"},
-		{"a small p is a bound", pValue, 1e-9, "<0.001"},
-		{"no p", pValue, nan, dash},
-		{"a setting", plain, 2e-4, "0.0002"},
-	} {
-		assert.Equal(t, c.want, c.f(c.v), c.why)
-	}
-	assert.Equal(t, "a, b and c", list([]string{"a", "b", "c"}))
-	assert.Equal(t, dash, interval(nan, 1))
+func TestWordsAndIntervals(t *testing.T) {
+	assert.Equal(t, "15.6×", relative(14.6), "a factor")
+	assert.Equal(t, table.Dash, interval(math.NaN(), 1))
 	assert.Equal(t, "a b\nccc", wrap("a b ccc", 4))
 }
 
@@ -87,7 +50,7 @@ func TestApartProperties(t *testing.T) {
 }
 
 func TestPareto(t *testing.T) {
-	at := func(x, y float64) *place { return &place{x: spread{Median: x}, y: spread{Median: y}} }
+	at := func(x, y float64) *place { return &place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
 	for _, c := range []struct {
 		why    string
 		places []*place
@@ -141,7 +104,7 @@ func TestTicks(t *testing.T) {
 // Every drawing is well-formed XML with its words, and the page's follows the page's colours.
 func TestDrawings(t *testing.T) {
 	for name, rs := range studies(t) {
-		arms, err := group(rs)
+		arms, err := table.Arms(rs)
 		require.NoError(t, err)
 		for _, f := range (study{arms: arms}).figures() {
 			var b strings.Builder
@@ -170,7 +133,7 @@ func TestDrawings(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	of := func(rs []*record.Record) []string {
-		arms, err := group(rs)
+		arms, err := table.Arms(rs)
 		require.NoError(t, err)
 		return commands(arms)
 	}
@@ -209,12 +172,12 @@ func TestCommands(t *testing.T) {
 }
 
 func TestShortNames(t *testing.T) {
-	arms, err := group(madeArms(t))
+	arms, err := table.Arms(madeArms(t))
 	require.NoError(t, err)
 	labels, key := short(arms)
 	require.Equal(t, []string{"#1", "#2", "#3", "#4"}, labels)
 	require.Len(t, key, 4)
-	arms, err = group(usual.records())
+	arms, err = table.Arms(usual.records())
 	require.NoError(t, err)
 	labels, key = short(arms)
 	require.Equal(t, []string{"rank 8", "rank 128", "rank 256"}, labels)
@@ -224,7 +187,7 @@ func TestShortNames(t *testing.T) {
 // What the words say is computed: other figures, other words; no figures, no words.
 func TestWords(t *testing.T) {
 	said := func(rs []*record.Record) string {
-		s, err := analyzed(rs, Options{})
+		s, err := analyzed(rs, compare.Options{})
 		require.NoError(t, err)
 		var b strings.Builder
 		for _, p := range s.words() {
@@ -251,7 +214,7 @@ func TestWords(t *testing.T) {
 
 func TestOtherProcesses(t *testing.T) {
 	rs := madeUp{ranks: []string{"8"}, seeds: 2, steps: 2, cuda: true}.records()
-	arms, err := group(rs)
+	arms, err := table.Arms(rs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"During 2 of 2 runs another process held memory of the same GPU: 4711 (Xorg), up to 12.0 MiB. Speed, and whether a run fits, are then not the run's alone."},
 		memoryTable(arms).Remarks)

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"lorabench/bench/table"
 )
 
 // within is how far a prediction may be off and still be called right: what the project promises.
@@ -17,7 +19,7 @@ const within = 0.10
 
 // predictedFigure is measured memory against the predicted, category by category, as a difference in
 // per cent: on a scale of bytes a tenth could not be seen. nil where nothing has both.
-func predictedFigure(arms []*arm) *figure {
+func predictedFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	o := &offs{}
 	var said []string
@@ -25,12 +27,12 @@ func predictedFigure(arms []*arm) *figure {
 		line := off{category: n}
 		var here []string
 		for i, a := range arms {
-			p, m := a.bytesOf(n, predicted), a.bytesOf(n, measured)
-			if !(p > 0) || !finite(m) {
+			p, m := bytesOf(a, n, predicted), bytesOf(a, n, measured)
+			if !(p > 0) || !table.Finite(m) {
 				continue
 			}
 			line.at = append(line.at, dot{markOf(i), m/p - 1})
-			here = append(here, labels[i]+" "+signed(percent)(m/p-1))
+			here = append(here, labels[i]+" "+table.Signed(table.Percent)(m/p-1))
 		}
 		if len(line.at) > 0 {
 			o.lines = append(o.lines, line)
@@ -127,7 +129,7 @@ func (o *offs) Plot(c draw.Canvas, plt *plot.Plot) {
 			if len(outside.fractions) == 0 {
 				continue
 			}
-			lo, hi := signed(percent)(slices.Min(outside.fractions)), signed(percent)(slices.Max(outside.fractions))
+			lo, hi := table.Signed(table.Percent)(slices.Min(outside.fractions)), table.Signed(table.Percent)(slices.Max(outside.fractions))
 			if hi != lo {
 				lo += " to " + hi
 			}

@@ -8,25 +8,13 @@ import (
 
 	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 	"lorabench/internal/file"
 )
 
-// Options are what a report is judged and drawn by. The zero value means the defaults.
-type Options struct {
-	compare.Options
-	Width int // columns of the terminal; 0 means 120
-}
-
-func (o Options) width() int {
-	if o.Width <= 0 {
-		return 120
-	}
-	return o.Width
-}
-
 // analyzed is what every output is made from.
-func analyzed(rs []*record.Record, o Options) (study, error) {
-	arms, err := group(rs)
+func analyzed(rs []*record.Record, o compare.Options) (study, error) {
+	arms, err := table.Arms(rs)
 	if err != nil {
 		return study{}, err
 	}
@@ -34,7 +22,7 @@ func analyzed(rs []*record.Record, o Options) (study, error) {
 	if err != nil {
 		return study{}, err
 	}
-	a, err := compare.Analyze(set, o.Options)
+	a, err := compare.Analyze(set, o)
 	if err != nil {
 		return study{}, err
 	}
@@ -43,7 +31,7 @@ func analyzed(rs []*record.Record, o Options) (study, error) {
 
 // Write writes report.html, summary.md and figures/*.svg and *.png into dir and returns the analysis
 // that they show. Each file is whole or as it was before.
-func Write(dir string, rs []*record.Record, o Options) (*compare.Analysis, error) {
+func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysis, error) {
 	s, err := analyzed(rs, o)
 	if err != nil {
 		return nil, err
@@ -79,28 +67,10 @@ func (s study) figures() []*figure {
 	return fs
 }
 
-// WriteHTML writes the page: one file that needs no other.
-func WriteHTML(w io.Writer, rs []*record.Record, o Options) error {
-	s, err := analyzed(rs, o)
-	if err != nil {
-		return err
-	}
-	return s.page(w, s.figures())
-}
-
-// WriteMarkdown writes the verdict and every table as Markdown.
-func WriteMarkdown(w io.Writer, rs []*record.Record, o Options) error {
-	s, err := analyzed(rs, o)
-	if err != nil {
-		return err
-	}
-	return s.markdown(w)
-}
-
-// WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal.
-func WriteVerdict(w io.Writer, a *compare.Analysis, o Options) error {
+// WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal that is so many columns wide.
+func WriteVerdict(w io.Writer, a *compare.Analysis, width int) error {
 	for _, s := range append(a.Verdict.Text[:len(a.Verdict.Text):len(a.Verdict.Text)], a.Notes...) {
-		if _, err := fmt.Fprintln(w, wrap(clean(s), o.width())); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(table.Clean(s), width)); err != nil {
 			return err
 		}
 	}
@@ -131,16 +101,16 @@ func wrap(s string, width int) string {
 // markdown is summary.md.
 func (s study) markdown(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("# %s", escaped(s.title()))
-	p.line("%s", escaped(s.subtitle()))
+	p.line("# %s", table.Escaped(s.title()))
+	p.line("%s", table.Escaped(s.subtitle()))
 	p.line("## Verdict")
 	for _, t := range s.a.Verdict.Text {
-		p.line("%s", escaped(clean(t)))
+		p.line("%s", table.Escaped(table.Clean(t)))
 	}
 	p.table(standingTable(s.a))
 	p.table(costTable(s.a))
 	p.line("## Run summary")
-	p.table(byArm(s.arms))
+	p.table(table.ByArm(s.arms))
 	if m := memoryTable(s.arms); m != nil {
 		p.line("## Memory")
 		p.table(m)
@@ -150,24 +120,24 @@ func (s study) markdown(w io.Writer) error {
 		for _, pt := range points {
 			p.line("### %s", pt.Head)
 			for _, sentence := range pt.Sentences {
-				p.line("%s", escaped(sentence))
+				p.line("%s", table.Escaped(sentence))
 			}
 		}
 	}
 	p.line("## Comparison")
 	p.table(metricsTable(s.a))
 	for _, n := range s.a.Notes {
-		p.line("%s", escaped(clean(n)))
+		p.line("%s", table.Escaped(table.Clean(n)))
 	}
-	if seeds(s.arms) > 1 {
+	if table.Seeds(s.arms) > 1 {
 		p.line("## Every run")
 		for i, a := range s.arms {
-			p.table(bySeed(a, fmt.Sprintf("arm-%d", i+1)))
+			p.table(table.BySeed(a, fmt.Sprintf("arm-%d", i+1)))
 		}
 	}
 	p.line("## To repeat it")
 	for _, c := range commands(s.arms) {
-		p.line("    %s", clean(c))
+		p.line("    %s", table.Clean(c))
 	}
 	t, err := settingsTable(s.arms)
 	if err != nil {
@@ -190,12 +160,12 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-func (p *printer) table(t *table) {
+func (p *printer) table(t *table.Table) {
 	if t == nil || p.err != nil {
 		return
 	}
 	if _, p.err = io.WriteString(p.w, p.gap()); p.err == nil {
-		p.err = t.writeMarkdown(p.w)
+		p.err = t.WriteMarkdown(p.w)
 	}
 }
 
@@ -208,7 +178,7 @@ func (p *printer) gap() string {
 
 // title and subtitle say what was run.
 func (s study) title() string {
-	return "LoRA rank report: " + clean(s.arms[0].Runs[0].Model.Name)
+	return "LoRA rank report: " + table.Clean(s.arms[0].Runs[0].Model.Name)
 }
 
 func (s study) subtitle() string {
@@ -225,13 +195,14 @@ func (s study) subtitle() string {
 	if runs == 1 {
 		noun = "run"
 	}
-	return clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, count(r.GlobalStep), count(runs), noun, armCount(len(s.arms)), on, r.Settings.DType, r.Machine.Torch))
+	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, table.Count(r.GlobalStep), table.Count(runs), noun, armCount(len(s.arms)), on,
+		r.Settings.DType, r.Machine.Torch))
 }
 
 func armCount(n int) string {
 	if n == 1 {
 		return "one arm"
 	}
-	return count(n) + " arms"
+	return table.Count(n) + " arms"
 }

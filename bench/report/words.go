@@ -7,6 +7,7 @@ import (
 
 	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // point is a finding in words, under a heading of its own.
@@ -17,7 +18,7 @@ type point struct {
 
 // study is what is written about: the runs and what was concluded from them.
 type study struct {
-	arms []*arm
+	arms []*table.Arm
 	a    *compare.Analysis
 }
 
@@ -34,11 +35,11 @@ func (s study) words() []point {
 }
 
 // adapters are the arms with an adapter, one for each number of trained parameters.
-func (s study) adapters() []*arm {
-	var out []*arm
+func (s study) adapters() []*table.Arm {
+	var out []*table.Arm
 	seen := map[int64]bool{}
 	for _, a := range s.arms {
-		if n := a.Runs[0].Trainable; !a.full() && n > 0 && !seen[n] {
+		if n := a.Runs[0].Trainable; !a.Full() && n > 0 && !seen[n] {
 			seen[n] = true
 			out = append(out, a)
 		}
@@ -46,9 +47,9 @@ func (s study) adapters() []*arm {
 	return out
 }
 
-func (s study) fullArm() *arm {
+func (s study) fullArm() *table.Arm {
 	for _, a := range s.arms {
-		if a.full() {
+		if a.Full() {
 			return a
 		}
 	}
@@ -60,12 +61,12 @@ func (s study) share() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		n := a.Runs[0].Trainable
-		parts = append(parts, fmt.Sprintf("%s (%s) at %s", count(n), percent(float64(n)/float64(total)), a.Label))
+		parts = append(parts, fmt.Sprintf("%s (%s) at %s", table.Count(n), table.Percent(float64(n)/float64(total)), a.Label))
 	}
 	if total <= 0 || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", count(total), list(parts))}
+	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", table.Count(total), table.List(parts))}
 }
 
 // modelBytes is the whole model as a file: as rank full saved it, or in float32.
@@ -81,13 +82,13 @@ func (s study) file() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if b := float64(a.Runs[0].AdapterBytes); b > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", size(b), a.Label, percent(b/whole)))
+			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", table.Size(b), a.Label, table.Percent(b/whole)))
 		}
 	}
 	if !(whole > 0) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", list(parts), said, size(whole))}
+	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", table.List(parts), said, table.Size(whole))}
 }
 
 // state is what training holds besides activations: weights, and for each trained parameter a
@@ -107,48 +108,50 @@ func (s study) state() []string {
 	var parts []string
 	for _, a := range adapters {
 		lora := weight*n + 16*float64(a.Runs[0].Trainable)
-		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", size(lora), a.Label, percent(lora/full)))
+		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", table.Size(lora), a.Label, table.Percent(lora/full)))
 	}
 	out := []string{fmt.Sprintf("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): %s by arithmetic. "+
-		"LoRA holds the last three only for the adapter: %s.", size(full), list(parts))}
+		"LoRA holds the last three only for the adapter: %s.", table.Size(full), table.List(parts))}
 	var moments []string
 	for _, a := range adapters {
-		if m := a.bytesOf(record.Optimizer, measured); m > 0 {
-			moments = append(moments, size(m)+" at "+a.Label)
+		if m := bytesOf(a, record.Optimizer, measured); m > 0 {
+			moments = append(moments, table.Size(m)+" at "+a.Label)
 		}
 	}
 	if len(moments) > 0 {
-		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.", list(moments), size(8*n)))
+		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.",
+			table.List(moments), table.Size(8*n)))
 	}
 	return out
 }
 
 // learned is how far the held-out loss fell.
 func (s study) learned() []string {
-	base := s.arms[0].over(func(r *record.Record) float64 { return number(r.Data.EvalLossBase) }).Median
+	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
 	var parts []string
 	for _, a := range s.arms {
-		if v := a.over(evalLoss).Median; finite(v) {
-			parts = append(parts, fmt.Sprintf("%s with %s", fixed(4)(v), a.Label))
+		if v := a.Over(table.EvalLoss).Median; table.Finite(v) {
+			parts = append(parts, fmt.Sprintf("%s with %s", table.Fixed(4)(v), a.Label))
 		}
 	}
-	if !finite(base) || len(parts) == 0 {
+	if !table.Finite(base) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", fixed(4)(base), list(parts))}
+	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", table.Fixed(4)(base), table.List(parts))}
 }
 
 // against says an arm's difference with how sure it is, without its unit.
-func against(at *arm, p compare.Pair, a *compare.Analysis) string {
-	d := signed(percent)(p.Diff) + " at " + at.Label
+func against(at *table.Arm, p compare.Pair, a *compare.Analysis) string {
+	d := table.Signed(table.Percent)(p.Diff) + " at " + at.Label
 	switch {
 	case p.Exact:
 		return d + ", exactly"
 	case p.Call == compare.CannotTell:
 		return d + ", which so few runs cannot tell from noise"
-	case p.Call == compare.NoDifference && finite(p.Detectable):
-		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)", d, level(a), interval(p.Low, p.High), percent(p.Detectable))
-	case finite(p.Low) && finite(p.Corrected):
+	case p.Call == compare.NoDifference && table.Finite(p.Detectable):
+		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)",
+			d, level(a), interval(p.Low, p.High), table.Percent(p.Detectable))
+	case table.Finite(p.Low) && table.Finite(p.Corrected):
 		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), pSaid(p.Corrected))
 	}
 	return d
@@ -158,14 +161,14 @@ func pSaid(p float64) string {
 	if p < 0.001 {
 		return "below 0.001"
 	}
-	return pValue(p)
+	return table.PValue(p)
 }
 
 // compared is a unit of every adapter's arm against the first arm.
 func (s study) compared(unit string) []string {
 	var parts []string
 	for _, a := range s.arms[1:] {
-		if p, ok := pairOf(s.a, unit, a.Key); ok && !a.full() {
+		if p, ok := pairOf(s.a, unit, a.Key); ok && !a.Full() {
 			parts = append(parts, against(a, p, s.a))
 		}
 	}
@@ -184,12 +187,12 @@ func (s study) target() []string {
 	target := s.arms[0].Runs[0].Settings.TargetLoss
 	var parts []string
 	for _, a := range s.arms {
-		at := a.over(func(r *record.Record) float64 { return number(r.SecondsToTarget) })
+		at := a.Over(func(r *record.Record) float64 { return table.Number(r.SecondsToTarget) })
 		switch {
 		case at.N == len(a.Runs):
-			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, significant(3)(at.Median)))
+			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, table.Significant(3)(at.Median)))
 		case at.N > 0:
-			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, significant(3)(at.Median), at.N, len(a.Runs)))
+			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, table.Significant(3)(at.Median), at.N, len(a.Runs)))
 		default:
 			parts = append(parts, a.Label+" not at all")
 		}
@@ -197,7 +200,7 @@ func (s study) target() []string {
 	if !(target > 0) {
 		return nil
 	}
-	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", plain(target), list(parts))}
+	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", table.Plain(target), table.List(parts))}
 }
 
 // scalings says why ranks may look alike: with one alpha a larger rank is held back.
@@ -208,12 +211,13 @@ func (s study) scalings() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if v := a.Runs[0].Scaling; v > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s", significant(3)(v), a.Label))
+			parts = append(parts, fmt.Sprintf("%s at %s", table.Significant(3)(v), a.Label))
 		}
 	}
 	if len(parts) == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near each other. "+
-		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.", plain(s.adapters()[0].Runs[0].Settings.Alpha), list(parts))}
+		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
+		table.Plain(s.adapters()[0].Runs[0].Settings.Alpha), table.List(parts))}
 }

@@ -1,4 +1,4 @@
-package report
+package table
 
 import (
 	"math"
@@ -8,27 +8,27 @@ import (
 	"lorabench/bench/record"
 )
 
-// dash stands for a figure that does not exist.
-const dash = "–"
+// Dash stands for a figure that does not exist.
+const Dash = "–"
 
-// format turns a figure into text; not finite ones into a dash.
-type format func(float64) string
+// Format turns a figure into text; not finite ones into a dash.
+type Format func(float64) string
 
-// fixed has a fixed number of decimals, so that a column's points stand below each other.
-func fixed(decimals int) format {
+// Fixed has a fixed number of decimals, so that a column's points stand below each other.
+func Fixed(decimals int) Format {
 	return func(v float64) string {
-		if !finite(v) {
-			return dash
+		if !Finite(v) {
+			return Dash
 		}
 		return grouped(minus(strconv.FormatFloat(v, 'f', decimals, 64)))
 	}
 }
 
-// significant has so many digits: 0.1834, 36.66, 7,164, 6.358e15.
-func significant(digits int) format {
+// Significant has so many digits: 0.1834, 36.66, 7,164, 6.358e15.
+func Significant(digits int) Format {
 	return func(v float64) string {
-		if !finite(v) {
-			return dash
+		if !Finite(v) {
+			return Dash
 		}
 		if v == 0 {
 			return "0"
@@ -40,27 +40,28 @@ func significant(digits int) format {
 		if err != nil || n < -4 || n >= 9 {
 			return minus(mantissa) + "e" + strings.TrimPrefix(strconv.Itoa(n), "+")
 		}
-		return fixed(max(0, digits-1-n))(v)
+		return Fixed(max(0, digits-1-n))(v)
 	}
 }
 
-// plain is the shortest text that is the number: settings, not measurements.
-func plain(v float64) string {
-	if !finite(v) {
-		return dash
+// Plain is the shortest text that is the number: settings, not measurements.
+func Plain(v float64) string {
+	if !Finite(v) {
+		return Dash
 	}
 	return minus(strconv.FormatFloat(v, 'g', -1, 64))
 }
 
-func count[T int | int64](n T) string { return grouped(strconv.FormatInt(int64(n), 10)) }
+// Count is a whole number with its thousands grouped.
+func Count[T int | int64](n T) string { return grouped(strconv.FormatInt(int64(n), 10)) }
 
-// gib are bytes as GiB.
-func gib(v float64) string { return fixed(3)(v / record.GiB) }
+// GiB are bytes as GiB.
+func GiB(v float64) string { return Fixed(3)(v / record.GiB) }
 
-// size is bytes in the unit that suits them.
-func size(v float64) string {
-	if !finite(v) {
-		return dash
+// Size is bytes in the unit that suits them.
+func Size(v float64) string {
+	if !Finite(v) {
+		return Dash
 	}
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	i := 0
@@ -69,43 +70,43 @@ func size(v float64) string {
 		i++
 	}
 	if i == 0 {
-		return fixed(0)(v) + " B"
+		return Fixed(0)(v) + " B"
 	}
-	return significant(3)(v) + " " + units[i]
+	return Significant(3)(v) + " " + units[i]
 }
 
-// percent is a fraction as a percentage.
-func percent(v float64) string {
+// Percent is a fraction as a percentage.
+func Percent(v float64) string {
 	p := math.Abs(v) * 100
 	switch {
-	case !finite(v):
-		return dash
+	case !Finite(v):
+		return Dash
 	case p >= 99.95:
-		return fixed(0)(v*100) + " %"
+		return Fixed(0)(v*100) + " %"
 	case p >= 0.95 || p == 0:
-		return fixed(1)(v*100) + " %"
+		return Fixed(1)(v*100) + " %"
 	default:
-		return significant(2)(v*100) + " %"
+		return Significant(2)(v*100) + " %"
 	}
 }
 
-// signed puts a plus before what grew.
-func signed(f format) format {
+// Signed puts a plus before what grew.
+func Signed(f Format) Format {
 	return func(v float64) string {
 		s := f(v)
-		if v > 0 && finite(v) && strings.Trim(s, "0.,% ") != "" {
+		if v > 0 && Finite(v) && strings.Trim(s, "0.,% ") != "" {
 			return "+" + s
 		}
 		return s
 	}
 }
 
-// pValue is a probability; small ones are a bound.
-func pValue(p float64) string {
-	if finite(p) && p < 0.001 {
+// PValue is a probability; small ones are a bound.
+func PValue(p float64) string {
+	if Finite(p) && p < 0.001 {
 		return "<0.001"
 	}
-	return fixed(3)(p)
+	return Fixed(3)(p)
 }
 
 // minus is the sign that is as wide as a plus, and never one before a zero.
@@ -135,8 +136,8 @@ func grouped(s string) string {
 	return sign + whole + frac
 }
 
-// list joins words as a sentence does.
-func list(words []string) string {
+// List joins words as a sentence does.
+func List(words []string) string {
 	if n := len(words); n > 1 {
 		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
 	}
