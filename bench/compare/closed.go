@@ -3,6 +3,8 @@ package compare
 import (
 	"math"
 	"slices"
+
+	"lorabench/bench/stats"
 )
 
 // comparison is of arm i with arm j.
@@ -37,7 +39,7 @@ func (t *table) correct(cs []comparison, ps []float64) []float64 {
 	case tested < 2:
 		return out
 	case len(arms) > most:
-		return Holm(ps)
+		return stats.Holm(ps)
 	}
 	for set := range 1 << len(arms) {
 		in := map[int]bool{}
@@ -114,7 +116,7 @@ func (t *table) anova(arms []int) float64 {
 	for i := range e {
 		between += n * (rows[i] - mean) * (rows[i] - mean)
 		for k := range e[i] {
-			if e[i][k] += mean - rows[i] - cols[k]; math.Abs(e[i][k]) <= t.tiny {
+			if e[i][k] += mean - rows[i] - cols[k]; math.Abs(e[i][k]) <= tiny {
 				e[i][k] = 0
 			}
 		}

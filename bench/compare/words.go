@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"lorabench/bench/stats"
 )
 
 // writer makes the verdict's sentences. A sentence whose figure does not exist is not made.
@@ -146,8 +148,8 @@ func (w *writer) standings() []string {
 			s += fmt.Sprintf(": worse (%s after correction).", pvalue(st.Corrected))
 		case e.n == 2:
 			s += ": undecided, and two seeds are too few to say how many would decide it."
-		case st.Seeds >= tooMany:
-			s += fmt.Sprintf(": undecided, and more than %s would be needed to decide it.", count(tooMany, "seed"))
+		case st.Seeds >= stats.TooMany:
+			s += fmt.Sprintf(": undecided, and more than %s would be needed to decide it.", count(stats.TooMany, "seed"))
 		case st.Seeds > 0:
 			s += fmt.Sprintf(": undecided; with differences and noise as they are here, about %s would decide it.", count(st.Seeds, "seed"))
 		default:

@@ -4,7 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
+
+	"lorabench/bench/stats"
 )
 
 // mean is an estimate with its standard error and degrees of freedom.
@@ -19,7 +20,7 @@ func meanOf(v []float64) mean {
 }
 
 // half is half the width of the 95 % interval of Student's t.
-func (m mean) half() float64 { return m.err * distuv.StudentsT{Sigma: 1, Nu: m.df}.Quantile(0.975) }
+func (m mean) half() float64 { return m.err * stats.Quantile(0.025, m.df) }
 
 // figure is the estimate times scale, with its interval where two values or more give one.
 func (m mean) figure(column string, scale float64) figure {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"lorabench/bench/stats"
 )
 
 // call says what a tested metric's difference amounts to.
@@ -43,7 +45,7 @@ func (j *judging) call(t *test) {
 		t.Call, t.Why = CallWorse, how+beyond
 	case significant && t.beyond(better):
 		t.Call, t.Why = CallBetter, how+beyond
-	case t.Rule.Detect > 0 && !t.ruledOut(1, func(e estimate) float64 { return e.diff }, 0.5):
+	case t.Rule.Detect > 0 && !t.ruledOut():
 		t.Call, t.Why = CallCannotTell, j.tooNoisy(t)
 	case t.beyond(t.worse) || t.beyond(better):
 		t.Call, t.Why = CallSame, fmt.Sprintf("%s, not significant (corrected p %s)", how, pvalue(t.Corrected))
@@ -74,7 +76,7 @@ func higher(change float64) string {
 // tooNoisy says what noise there is, what it hides and how many samples would do.
 func (j *judging) tooNoisy(t *test) string {
 	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(), level(t.Rule.Detect), percent(t.Old.Variation), count(t.Old.N(), "sample"), percent(t.New.Variation), t.New.N())
-	if n := t.needed(); n > 0 {
+	if n := t.needed(); n < stats.TooMany {
 		return fmt.Sprintf("%s; about %d of each side would do", text, n)
 	}
 	return text + "; more samples do not help, a quieter machine does"

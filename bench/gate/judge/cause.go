@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // minor is the share of a growth below which a category or part is not named.
@@ -229,6 +230,6 @@ func slowerThan(old, new values) bool {
 	if a.N() < 3 || b.N() < 3 {
 		return b.Median/a.Median-1 > slower
 	}
-	s := newScale(old.x, new.x)
-	return welch(s.on(old.x), s.on(new.x)).p(1) < 0.05
+	s := stats.NewScale(old.x, new.x)
+	return stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // Options are what a comparison depends on besides its rules. The zero value means the defaults.
@@ -174,7 +174,7 @@ func (j *judging) correct() {
 			j.Compared++
 		}
 	}
-	worse, better := compare.Holm(up), compare.Holm(down)
+	worse, better := stats.Holm(up), stats.Holm(down)
 	for i, t := range j.tests {
 		t.P, t.Corrected = up[i], worse[i]
 		if t.worse*(t.New.Center-t.Old.Center) < 0 {
