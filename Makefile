@@ -15,7 +15,7 @@ GPU        ?= 24GiB
 FITFLAGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate baseline peer bundle fit test race lint fuzz clean
+.PHONY: help setup bench report selftest gate peer bundle fit test race lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +48,6 @@ gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, 
 	@$(GO) build -o '$(OUT)/lorabench-gate' ./bench/gate
 	@'$(OUT)/lorabench-gate' -base='$(BASE)' -out='$(OUT)/gate' $(GATEFLAGS)
 
-baseline: bench ## make bench, and keep its results in testdata/baseline for this class of machine
-	@$(GO) tool gate -baseline-out=testdata/baseline $(OUT)
-
 bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtorch alone, such as one with a GPU
 	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
 
@@ -66,7 +63,7 @@ test: setup lint race ## run every test, with gofmt, vet, staticcheck and the ra
 # The packages that start goroutines and do without libtorch. With -race, gotch's C++ and internal/torch's would be compiled
 # once more, for minutes, and their goroutine is internal/torch/thread's. Of internal/setup, two set-ups at once and an
 # installation are enough: its other tests start processes, one after the other, for a minute and more.
-RACE := ./data/... ./internal/progress ./internal/relay ./internal/torch/thread ./internal/watchdog ./bench/gate/history ./bench/gate/turns
+RACE := ./data/... ./internal/progress ./internal/relay ./internal/torch/thread ./internal/watchdog ./bench/gate/turns
 
 race: setup ## run the tests of packages with goroutines under the race detector
 	@$(GO) test -race -count=1 $(RACE)

@@ -123,6 +123,9 @@ func (t *table) summary(i, of int) Summary {
 	return s
 }
 
+// comparison is of arm i with arm j.
+type comparison struct{ i, j int }
+
 // pairs judges the differences of one family.
 func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 	ps, family := make([]float64, len(es)), 0
@@ -131,7 +134,7 @@ func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 			family++
 		}
 	}
-	corrected := t.correct(cs, ps)
+	corrected := stats.Holm(ps)
 	out := make([]Pair, len(es))
 	for i, e := range es {
 		nan := math.NaN()

@@ -174,14 +174,13 @@ func TestAllPairsWithTwoTiedGroups(t *testing.T) {
 		s := newSet(4)
 		s.add("u", truth{noise: []float64{0.01, 0.01, 0.01, 0.01}, diff: []float64{0, 0, 0.5, 0.5}}.draw(r, 6, 1))
 		tb := newTable(s, s.slots(), "u")
-		var cs []comparison
 		var ps []float64
 		for i := range 4 {
 			for j := i + 1; j < 4; j++ {
-				cs, ps = append(cs, comparison{i, j}), append(ps, tb.diff(i, j).P())
+				ps = append(ps, tb.diff(i, j).P())
 			}
 		}
-		out := tb.correct(cs, ps)
+		out := stats.Holm(ps)
 		if out[0] <= 0.05 || out[5] <= 0.05 {
 			wrong++
 		}
@@ -191,7 +190,7 @@ func TestAllPairsWithTwoTiedGroups(t *testing.T) {
 	assert.LessOrEqual(t, float64(wrong)/draws, 0.05)
 }
 
-// Above eight arms there are too many groups: Holm's correction.
+// The comparisons of one metric are a family, corrected by Holm, however many they are.
 func TestManyArms(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	var noise []float64

@@ -111,7 +111,7 @@ func found(m Metric) bool {
 // Where nothing differs, at most 5 % of families (the comparisons of one metric) show a difference, and
 // the verdict calls a rank worse in at most 5 % of files.
 func TestUnchangedRunsAreNotCalledDifferent(t *testing.T) {
-	const draws = 1000
+	const draws = 4000
 	for _, seeds := range []int{6, 10} {
 		for _, noise := range []float64{0.01, 0.03} {
 			t.Run(fmt.Sprintf("seeds=%d/noise=%v", seeds, noise), func(t *testing.T) {
@@ -141,8 +141,8 @@ func TestUnchangedRunsAreNotCalledDifferent(t *testing.T) {
 				assert.LessOrEqual(t, float64(worse)/draws, 0.05)
 				assert.Zero(t, by[adapterBytes], "what is equal is not different")
 				for unit, n := range by {
-					// Three standard errors of 5 % in 1,000 draws.
-					assert.LessOrEqual(t, float64(n)/draws, 0.071, unit)
+					// Three standard errors of 5 % in 4,000 draws.
+					assert.LessOrEqual(t, float64(n)/draws, 0.0604, unit)
 				}
 			})
 		}
@@ -215,7 +215,8 @@ func TestUnequalNoiseIsNotCalledADifference(t *testing.T) {
 	}
 }
 
-// A true difference of 2 % in samples/s at 1 % noise and 10 seeds is found at least 95 % of the time.
+// A true difference of 2 % in samples/s at 1 % noise and 10 seeds is found at least 95 % of the time where it
+// is all there is to compare or other ranks differ too, and 90 % where others do not.
 func TestPower(t *testing.T) {
 	for _, c := range []struct {
 		diff  []float64
@@ -224,11 +225,11 @@ func TestPower(t *testing.T) {
 		why   string
 	}{
 		{[]float64{0, 0.02}, []float64{1, 1}, 0.95, "two ranks"},
-		{[]float64{0, 0.02, 0}, []float64{1, 1, 1}, 0.95, "only one of two differs: Holm's correction of the paired t alone finds 94 %"},
+		{[]float64{0, 0.02, 0}, []float64{1, 1, 1}, 0.92, "only one of two differs"},
 		{[]float64{0, 0.02, 0.02}, []float64{1, 1, 1}, 0.95, "both differ"},
 		{[]float64{0, -0.02, -0.04}, []float64{1, 1, 1}, 0.95, "time grows with rank"},
-		{[]float64{0, 0.02, 0, 0}, []float64{1, 1, 1, 1}, 0.93, "one of three"},
-		{[]float64{0, 0.02, 0}, []float64{1, 1, 10}, 0.84, "a noisy third rank does not hide it: the analysis of variance alone would find 7 %"},
+		{[]float64{0, 0.02, 0, 0}, []float64{1, 1, 1, 1}, 0.90, "one of three"},
+		{[]float64{0, 0.02, 0}, []float64{1, 1, 10}, 0.92, "a noisy third rank does not hide it: each pair has its own variance"},
 	} {
 		tr := truth{diff: c.diff}
 		for _, x := range c.noise {
@@ -248,7 +249,7 @@ func TestDetectableIsFound(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, uint64(seeds)))
 		tr := truth{noise: []float64{0.01, 0.01, 0.01}, diff: []float64{0, 0, 0}}
 		sum := 0.0
-		const draws = 1000
+		const draws = 4000
 		for range draws {
 			s := newSet(3)
 			s.add(samples, tr.draw(r, seeds, 36))

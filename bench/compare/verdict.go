@@ -47,7 +47,7 @@ func (t *table) rank(o Options) *ranking {
 			}
 		}
 	}
-	for k, p := range t.correct(cs, ps) {
+	for k, p := range stats.Holm(ps) {
 		c := cs[k]
 		r.p[c.i][c.j], r.p[c.j][c.i] = p, p
 	}
@@ -176,7 +176,7 @@ func (r *ranking) seeds(i int, o Options) int {
 // needed is the number of seeds of which a difference of gap is found at one-sided level p in 80 % of
 // all cases.
 func (e estimate) needed(gap, p float64) int {
-	return stats.Needed(e.n, func(k int) bool { return e.Resampled(e.n, k).Finds(gap, p, stats.Power) })
+	return stats.Needed(e.n, func(k int) bool { return e.Resampled(e.n, k).Detectable(p, 0) <= gap })
 }
 
 // costs compares every arm that is larger than base with it, in speed, memory and size.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -40,15 +39,11 @@ type command struct {
 	rulesFile string
 	ruleLines words
 	ignore    words
-	explain   string
 	options   judge.Options
 	rules     *judge.Rules
 
-	output      output
-	base        base
-	history     string
-	baselines   string
-	baselineOut string
+	output output
+	base   base
 }
 
 func (c *command) flags() *flag.FlagSet {
@@ -58,12 +53,8 @@ func (c *command) flags() *flag.FlagSet {
 	fs.Var(&c.ruleLines, "rule", "one `line` of rules, such as 'samples/sec floor=5%'; repeatable, over the file's")
 	fs.IntVar(&c.options.MinSamples, "min-samples", 4, "fewest values that a side must have of what is tested")
 	fs.Var(&c.ignore, "ignore", "configuration `keys` that may differ between the sides, with commas; repeatable")
-	fs.StringVar(&c.explain, "explain", "", "`regexp` of benchmarks that explain and are not judged (default ^Part(/|$))")
 	c.output.flags(fs)
 	c.base.flags(fs)
-	fs.StringVar(&c.history, "history", "", "`folder` of a history: add NEW's results by commit and draw the trend")
-	fs.StringVar(&c.baselines, "baselines", "", "`folder` of stored baselines: judge NEW against that of its class of machine")
-	fs.StringVar(&c.baselineOut, "baseline-out", "", "`folder` of stored baselines: make NEW that of its class of machine")
 	fs.Usage = func() {
 		fmt.Fprint(c.stderr, usage)
 		fs.PrintDefaults()
@@ -73,9 +64,6 @@ func (c *command) flags() *flag.FlagSet {
 
 const usage = `usage: gate [flags] BASELINE NEW            judge two sets of results
        gate -base=REV [flags] [-- FLAGS]    measure revision REV and the working tree in turns, and judge
-       gate -baselines=DIR [flags] NEW      judge NEW against the baseline stored for its class of machine
-       gate -baseline-out=DIR NEW           store NEW, a folder of results, as that baseline
-       gate -history=DIR [flags] [NEW]      add NEW to a history and draw its trend
 
 BASELINE and NEW: a file, a quoted glob, a folder with a bench.txt, several with commas, or label= before them.
 Exit status: 0 as good or better, 1 worse, 2 unusable input or arguments, 3 cannot tell.
@@ -89,41 +77,20 @@ func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 		return 0, err
 	}
 	args := fs.Args()
-	switch {
-	case c.baselineOut != "":
-		return c.storeBaseline(args)
-	case c.base.rev != "":
+	if c.base.rev != "" {
 		return c.judgeBase(args)
-	case c.baselines != "":
-		return c.judgeStored(args)
-	case c.history != "" && len(args) < 2:
-		return c.keepHistory(args)
 	}
 	if err := two(args); err != nil {
 		return 0, err
 	}
-	return c.judge(args[0], args[1])
+	v := c.compare(args[0], args[1])
+	return v.Status, c.output.write(c.stdout, c.stderr, v)
 }
 
 // complete checks the flags and reads the rules.
 func (c *command) complete(fs *flag.FlagSet) error {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	var modes []string
-	for _, m := range []string{"base", "baselines", "baseline-out"} {
-		if given[m] {
-			modes = append(modes, "-"+m)
-		}
-		if given[m] && fs.Lookup(m).Value.String() == "" {
-			return fmt.Errorf("-%s is empty", m)
-		}
-	}
-	if given["history"] && c.history == "" {
-		return errors.New("-history is empty, want a folder")
-	}
-	if len(modes) > 1 {
-		return fmt.Errorf("%s are different things to do: give one", strings.Join(modes, " and "))
-	}
 	if c.options.MinSamples < 2 {
 		return fmt.Errorf("-min-samples is %d, want at least 2: one value has no spread to judge by", c.options.MinSamples)
 	}
@@ -133,13 +100,6 @@ func (c *command) complete(fs *flag.FlagSet) error {
 				c.options.Ignore = append(c.options.Ignore, key)
 			}
 		}
-	}
-	if c.explain != "" {
-		re, err := regexp.Compile(c.explain)
-		if err != nil {
-			return fmt.Errorf("-explain: %w", err)
-		}
-		c.options.Explain = re
 	}
 	if err := c.base.check(given); err != nil {
 		return err
@@ -191,28 +151,11 @@ func two(args []string) error {
 	}
 }
 
-// judge reads both sides, judges them, and writes the verdict wherever it was asked for.
-func (c *command) judge(baseline, next string) (judge.Status, error) {
-	v, in := c.compare(baseline, next)
-	return c.finish(v, in)
-}
-
-// compare reads both sides and judges them; in is the new one.
-func (c *command) compare(baseline, next string) (v *judge.Verdict, in *judge.Input) {
+// compare reads both sides and judges them.
+func (c *command) compare(baseline, next string) *judge.Verdict {
 	old, _ := judge.Read(baseline) // the problems are in the inputs too
-	in, _ = judge.Read(next)
-	return judge.Judge(old, in, c.rules, c.options), in
-}
-
-// finish writes the verdict and, where a history is kept, adds what was judged to it.
-func (c *command) finish(v *judge.Verdict, in *judge.Input) (judge.Status, error) {
-	if err := c.output.write(c.stdout, c.stderr, v); err != nil {
-		return 0, err
-	}
-	if c.history != "" && in != nil && v.Status != judge.Unusable {
-		return v.Status, c.remember(c.stderr, in)
-	}
-	return v.Status, nil
+	in, _ := judge.Read(next)
+	return judge.Judge(old, in, c.rules, c.options)
 }
 
 // words are a flag that can be given several times.

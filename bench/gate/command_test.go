@@ -92,7 +92,7 @@ func FuzzCommand(f *testing.F) {
 		var v show.JSON
 		require.NoError(t, json.Unmarshal(out.Bytes(), &v))
 		require.Equal(t, status, v.Exit)
-		require.Contains(t, []int{0, 1, 2, 3}, run([]string{"-rules=" + paths[2], "-format=junit", paths[0], paths[1]}, &out, &stderr))
+		require.Contains(t, []int{0, 1, 2, 3}, run([]string{"-rules=" + paths[2], "-format=github", paths[0], paths[1]}, &out, &stderr))
 		out.Reset()
 		require.Contains(t, []int{0, 2, 3}, run([]string{"-rules=", "-format=markdown", paths[0], paths[0]}, &out, &stderr), "a file is never worse than itself")
 	})

@@ -2,9 +2,6 @@
 //
 //	go tool gate [flags] BASELINE NEW             judge two sets of results
 //	go tool gate -base=REV [flags] [-- FLAGS]     measure revision REV and the working tree in turns, and judge
-//	go tool gate -baselines=DIR [flags] NEW       judge NEW against the baseline stored for its class of machine
-//	go tool gate -baseline-out=DIR NEW            store NEW, a folder of results, as that baseline
-//	go tool gate -history=DIR [flags] [NEW]       add NEW to a history and draw its trend
 //
 // BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, a quoted glob, a
 // folder with a bench.txt, several of them with commas, or label= before any of these.

@@ -17,22 +17,21 @@ import (
 
 // output is where the verdict goes and in which form.
 type output struct {
-	format                string
-	markdown, json, junit string // files
-	github, verbose       bool
-	summary               string // GitHub's file for a job's summary
+	format          string
+	markdown, json  string // files
+	github, verbose bool
+	summary         string // GitHub's file for a job's summary
 }
 
 type writer = func(io.Writer, *judge.Verdict) error
 
 var formats = map[string]writer{"text": show.WriteText, "markdown": show.WriteMarkdown, "json": show.WriteJSON,
-	"junit": show.WriteJUnit, "github": show.WriteAnnotations}
+	"github": show.WriteAnnotations}
 
 func (o *output) flags(fs *flag.FlagSet) {
-	fs.StringVar(&o.format, "format", "text", "what is printed: text, markdown, json, junit or github (annotations)")
+	fs.StringVar(&o.format, "format", "text", "what is printed: text, markdown, json or github (annotations)")
 	fs.StringVar(&o.markdown, "markdown", "", "write the Markdown to `file` too")
 	fs.StringVar(&o.json, "json", "", "write the JSON to `file` too")
-	fs.StringVar(&o.junit, "junit", "", "write the JUnit XML to `file` too")
 	fs.BoolVar(&o.github, "github", false, "print GitHub annotations too, and append the Markdown to $GITHUB_STEP_SUMMARY; the default where GITHUB_ACTIONS is true")
 	fs.BoolVar(&o.verbose, "v", false, "print all results, what is not judged included, and cut no list")
 }
@@ -42,7 +41,7 @@ func (o *output) complete(given map[string]bool) error {
 		return fmt.Errorf("-format is %q, want one of %s", o.format, strings.Join(slices.Sorted(maps.Keys(formats)), ", "))
 	}
 	seen := map[string]string{}
-	for _, f := range []struct{ name, path string }{{"markdown", o.markdown}, {"json", o.json}, {"junit", o.junit}} {
+	for _, f := range []struct{ name, path string }{{"markdown", o.markdown}, {"json", o.json}} {
 		if given[f.name] && f.path == "" {
 			return fmt.Errorf("-%s is empty, want a file; -format=%s prints it", f.name, f.name)
 		}
@@ -77,7 +76,7 @@ func (o *output) write(stdout, stderr io.Writer, v *judge.Verdict) error {
 	for _, f := range []struct {
 		path  string
 		write writer
-	}{{o.markdown, show.WriteMarkdown}, {o.json, show.WriteJSON}, {o.junit, show.WriteJUnit}} {
+	}{{o.markdown, show.WriteMarkdown}, {o.json, show.WriteJSON}} {
 		if f.path != "" {
 			errs = append(errs, put(f.path, func(w io.Writer) error { return f.write(w, v) }))
 		}

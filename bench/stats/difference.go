@@ -72,22 +72,20 @@ func (d Difference) Interval(level float64) (low, high float64) {
 // Power is how often a difference of the size of Detectable is found.
 const Power = 0.8
 
+// findable returns how many standard errors a true difference has that a one-sided test at a level finds with Power: the
+// noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
+func findable(level, df float64) float64 {
+	q := Quantile(level, df)
+	return q*(1-1/(4*df)) + Quantile(1-Power, math.Inf(1))*math.Sqrt(1+q*q/(2*df))
+}
+
 // Detectable returns the smallest difference that a test at a one-sided level finds with Power, where it must also be
 // seen to exceed floor.
 func (d Difference) Detectable(level, floor float64) float64 {
 	if d.SE <= Rounding {
 		return floor
 	}
-	q := Quantile(1-Power, d.DF)
-	return max((Quantile(level, d.DF)+q)*d.SE, floor+q*d.SE)
-}
-
-// Finds reports whether a test at a one-sided level finds a difference of size gap with so much power.
-func (d Difference) Finds(gap, level, power float64) bool {
-	if d.SE <= Rounding {
-		return gap > 0
-	}
-	return (Quantile(level, d.DF)+Quantile(1-power, d.DF))*d.SE < gap
+	return max(findable(level, d.DF)*d.SE, floor+Quantile(1-Power, d.DF)*d.SE)
 }
 
 // Resampled returns what k samples would estimate of the noise where n did.

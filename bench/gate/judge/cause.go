@@ -18,7 +18,7 @@ const minor = 0.05
 func (j *judging) explain() {
 	explaining := map[string]*Benchmark{}
 	for _, b := range j.new.Benchmarks {
-		if j.Explain.MatchString(b.bare) {
+		if parts.MatchString(b.bare) {
 			explaining[b.bare] = b
 		}
 	}
@@ -134,7 +134,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 	gradient := Cause{Old: math.NaN(), New: math.NaN()}
 	for _, b := range j.old.Benchmarks {
 		other := explaining[b.bare]
-		if other == nil || !j.Explain.MatchString(b.bare) {
+		if other == nil || !parts.MatchString(b.bare) {
 			continue
 		}
 		part, ok := partOf(b.bare, m.old.bare)
@@ -159,7 +159,10 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		}
 	}
 	if timed == 0 {
-		j.note("Which part of %s slowed cannot be told: no benchmark of its parts is on both sides. %s", m.name, j.howToTime(m))
+		if strings.HasPrefix(m.old.bare, "Rank/") {
+			j.note("Which part of %s slowed cannot be told: no benchmark of its parts is on both sides. "+
+				"Run go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt.", m.name)
+		}
 		return
 	}
 	// What slowed outside the parts that are timed: LoRA's own products, what is done element by element.
@@ -184,14 +187,6 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		}
 		return text
 	}, "of what the parts slowed by")
-}
-
-// howToTime says how to get benchmarks of the parts.
-func (j *judging) howToTime(m *matched) string {
-	if strings.HasPrefix(m.old.bare, "Rank/") {
-		return "Run go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt."
-	}
-	return fmt.Sprintf("They are benchmarks whose names match -explain (now %s).", j.Explain)
 }
 
 // partOf is what an explaining benchmark times of a judged one: Part/rank=8/part=head is part=head of

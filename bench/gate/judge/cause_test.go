@@ -3,7 +3,6 @@ package judge
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -132,11 +131,4 @@ func TestWhichPartSlowed(t *testing.T) {
 	assert.Equal(t, Pass, v.Status)
 	assert.Empty(t, v.Added)
 	assert.Empty(t, v.Causes, "nothing is worse")
-
-	stage := func(parse float64) string {
-		return lines("BenchmarkStage/parse 1 %v ns/op", parse, parse+1, parse+2, parse+1) + lines("BenchmarkAll 1 %v ns/op", 10*parse, 10*parse+1, 10*parse+2, 10*parse+3)
-	}
-	v = judged(t, stage(100), stage(120), "", Options{Explain: regexp.MustCompile("^Stage/")})
-	require.Len(t, v.Causes, 1)
-	assert.Contains(t, v.Causes[0].Text, "All: parse takes 121 ns instead of 101 ns")
 }

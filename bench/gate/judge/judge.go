@@ -14,11 +14,11 @@ import (
 
 // Options are what a comparison depends on besides its rules. The zero value means the defaults.
 type Options struct {
-	MinSamples int            // fewest values a side must have of what is tested; 0 means 4
-	Ignore     []string       // configuration keys that may differ
-	Explain    *regexp.Regexp // benchmarks that explain and are never judged, by name; nil means ^Part(/|$)
+	MinSamples int      // fewest values a side must have of what is tested; 0 means 4
+	Ignore     []string // configuration keys that may differ
 }
 
+// parts are the benchmarks that explain and are never judged.
 var parts = regexp.MustCompile(`^Part(/|$)`)
 
 // judging is a comparison that is under way.
@@ -42,9 +42,6 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 	}
 	if o.MinSamples <= 0 {
 		o.MinSamples = 4
-	}
-	if o.Explain == nil {
-		o.Explain = parts
 	}
 	j := &judging{Verdict: &Verdict{Rules: rules}, Options: o, old: old, new: new, rules: rules, said: map[string]bool{}}
 	j.Problems = slices.Concat(old.Problems, new.Problems)

@@ -17,7 +17,7 @@ type matched struct {
 func (j *judging) judged(in *Input) []*Benchmark {
 	var out []*Benchmark
 	for _, b := range in.Benchmarks {
-		if !j.Explain.MatchString(b.bare) {
+		if !parts.MatchString(b.bare) {
 			out = append(out, b)
 		}
 	}
@@ -36,7 +36,7 @@ func (j *judging) match() {
 		switch {
 		case len(s.bs) > 0 || len(s.in.Problems) > 0:
 		case len(s.in.Benchmarks) > 0:
-			j.problem(Empty, "", "", "%s (%s) has only benchmarks that explain (%s), and none to judge: give the results of the others too", s.side.Label, strings.Join(s.in.Files, ", "), j.Explain)
+			j.problem(Empty, "", "", "%s (%s) has only benchmarks that explain (%s), and none to judge: give the results of the others too", s.side.Label, strings.Join(s.in.Files, ", "), parts)
 		default:
 			j.problem(Empty, "", "", "%s (%s) has no benchmark result: give the output of go test -bench, or the folder of -out", s.side.Label, strings.Join(s.in.Files, ", "))
 		}

@@ -103,9 +103,12 @@ func (t *test) detectable(family int) float64 {
 // ruledOut says whether a worsening by Rule.Detect can be ruled out: at Rule.Alpha, one-sided. With a
 // baseline of 0 no fraction of it means anything.
 func (t *test) ruledOut() bool {
-	limit := t.onScale(t.Rule.Detect)
+	limit := t.worse * t.onScale(t.Rule.Detect)
 	return limit == 0 || slices.ContainsFunc(t.by, func(d stats.Difference) bool {
-		return d.Finds(limit-t.worse*d.Mean, t.share(t.Rule.Alpha), 0.5)
+		if t.worse < 0 {
+			return d.Above(limit) < t.share(t.Rule.Alpha)
+		}
+		return d.Below(limit) < t.share(t.Rule.Alpha)
 	})
 }
 
@@ -115,7 +118,7 @@ func (t *test) needed() int {
 	n, limit := min(t.Old.N(), t.New.N()), t.onScale(t.Rule.Detect)
 	return stats.Needed(n, func(k int) bool {
 		return slices.ContainsFunc(t.by, func(d stats.Difference) bool {
-			return d.Resampled(n, k).Finds(limit, t.share(t.Rule.Alpha), stats.Power)
+			return d.Resampled(n, k).Detectable(t.share(t.Rule.Alpha), 0) <= limit
 		})
 	})
 }

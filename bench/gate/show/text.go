@@ -1,5 +1,5 @@
 // Package show writes a verdict of package judge for those who read it: people at a terminal and on a
-// pull request, programs (JSON), and CI systems (JUnit, GitHub's annotations). Every writer begins with
+// pull request, programs (JSON), and CI systems (GitHub's annotations). Every writer begins with
 // what was decided and says "–" where a figure does not exist; none prints NaN.
 package show
 

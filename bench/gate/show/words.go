@@ -143,11 +143,6 @@ func reason(r *judge.Result) string {
 // subject is whose result it is.
 func subject(r *judge.Result) string { return cell(r.Benchmark) + " " + cell(r.Unit) }
 
-// finding is a result in a sentence.
-func finding(r *judge.Result) string {
-	return subject(r) + ": " + reason(r)
-}
-
 var classes = []judge.Class{judge.Loss, judge.Speed, judge.Memory, judge.Count, judge.Other}
 
 // side is where a side's results are from: its files and commits.

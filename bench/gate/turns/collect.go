@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"lorabench/internal/file"
 )
@@ -17,11 +18,7 @@ import (
 func (m *measurement) collect(s *side) error {
 	var blocks []block
 	for k := range m.Seeds {
-		b := block{path: filepath.Join(s.turnDir(k), "bench.txt")}
-		if m.own() {
-			b.seed = fmt.Sprint(firstSeed + k)
-		}
-		blocks = append(blocks, b)
+		blocks = append(blocks, block{path: filepath.Join(s.turnDir(k), "bench.txt"), seed: strconv.Itoa(firstSeed + k)})
 		records, err := filepath.Glob(filepath.Join(escape(s.turnDir(k)), "*.json"))
 		if err != nil {
 			return err

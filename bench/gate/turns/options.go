@@ -6,8 +6,8 @@
 // Of a pair both sides train each rank once with the same seed, so that package judge can compare them in
 // pairs, and losses digit by digit. Both processes of a pair live at once and pass a baton, so that they take
 // turns of a twentieth of a second or a step, whichever is longer; only the one that has it works, and the other
-// one's clock stands still. Where a side does not know the flag -relay, and for other projects' benchmarks,
-// a turn is a whole process: A B B A A B B A.
+// one's clock stands still. Where a side does not know the flag -relay, a turn is a
+// whole process: A B B A A B B A.
 //
 // Why so fine: on a rented two-core machine, otherwise idle, the speed of one and the same program drifted by
 // a third within two minutes. Turns of processes of 15 seconds left a difference uncertain by 15 %.
@@ -24,7 +24,7 @@ import (
 // Options is what to measure and how long. The zero value of a field is its default.
 type Options struct {
 	Base  string // revision to compare with: a branch, tag or commit; there is no default
-	Steps int    // optimizer steps of each run; 40, and Go's own second where Bench is set
+	Steps int    // optimizer steps of each run; 40
 	Seeds int    // runs of each benchmark and side, with the seeds 42, 43, ...; 10
 	Ranks string // the harness's -ranks; "" leaves each side its own default
 	Out   string // folder for results; out/gate below the module's root
@@ -32,11 +32,6 @@ type Options struct {
 	// BenchFlags are further flags, as one would write them for go test: build flags go to the compiler,
 	// test flags to the testing package, the others to the benchmark itself. The same for both sides.
 	BenchFlags []string
-
-	// Package and Bench serve programs other than lorabench: benchmarks that match Bench, of the test
-	// binary of Package, are then run without -ranks, -seed and -out, and what they print is the result.
-	Package string // "./bench"
-	Bench   string // "" is lorabench's BenchmarkRank
 
 	Dir    string    // any folder of the checkout; "" is the working folder
 	Go     string    // the go command; "go"
@@ -49,6 +44,7 @@ type Options struct {
 const firstSeed = 42
 
 const (
+	benchFolder = "bench" // of the module, the package of the benchmarks
 	harness     = "^BenchmarkRank$"
 	partsBench  = "^BenchmarkPart$"
 	partsRounds = 3
@@ -64,14 +60,11 @@ func (o Options) complete() (Options, error) {
 	case o.Seeds < 0:
 		return o, fmt.Errorf("%d seeds, want at least 1", o.Seeds)
 	}
-	if o.Steps == 0 && o.own() {
+	if o.Steps == 0 {
 		o.Steps = 40
 	}
 	if o.Seeds == 0 {
 		o.Seeds = 10
-	}
-	if o.Package == "" {
-		o.Package = "./bench"
 	}
 	if o.Go == "" {
 		o.Go = "go"
@@ -96,9 +89,6 @@ func (o Options) complete() (Options, error) {
 	}
 	return o, nil
 }
-
-// own says whether the benchmarks are lorabench's.
-func (o Options) own() bool { return o.Bench == "" }
 
 func (o Options) say(format string, args ...any) {
 	fmt.Fprintf(o.Stderr, "gate: "+format+"\n", args...)

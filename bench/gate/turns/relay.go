@@ -12,15 +12,11 @@ import (
 	"lorabench/internal/relay"
 )
 
-// relays tells whether both benchmarks can take turns step by step: those of before the flag -relay cannot,
-// nor can other projects'.
+// relays returns whether both benchmarks can take turns step by step: those of before the flag -relay cannot.
 func (m *measurement) relays(ctx context.Context) bool {
-	if !m.own() {
-		return false
-	}
 	for _, s := range m.sides {
 		cmd := exec.CommandContext(ctx, s.binary, "-help")
-		cmd.Dir, cmd.Env = s.dir(m.Package), environment()
+		cmd.Dir, cmd.Env = s.dir(), environment()
 		if usage, _ := cmd.CombinedOutput(); !hasRelay.Match(usage) {
 			return false
 		}
@@ -65,7 +61,7 @@ func (m *measurement) together(ctx context.Context, k int) error {
 func (m *measurement) pairs(ctx context.Context) error {
 	start := time.Now()
 	for k := range m.Seeds {
-		m.say("pair %d of %d: %s, %s and %s step by step%s", k+1, m.Seeds, m.pair(k), m.sides[k%2].name, m.sides[1-k%2].name, left(time.Since(start), k, m.Seeds))
+		m.say("pair %d of %d: %s, %s and %s step by step%s", k+1, m.Seeds, pairName(k), m.sides[k%2].name, m.sides[1-k%2].name, left(time.Since(start), k, m.Seeds))
 		if err := m.together(ctx, k); err != nil {
 			return err
 		}
@@ -79,7 +75,7 @@ func (m *measurement) alternate(ctx context.Context) error {
 	start := time.Now()
 	for i, t := range plan {
 		s := m.sides[t.side]
-		m.say("turn %d of %d: %s, %s%s", i+1, len(plan), s.name, m.pair(t.k), left(time.Since(start), i, len(plan)))
+		m.say("turn %d of %d: %s, %s%s", i+1, len(plan), s.name, pairName(t.k), left(time.Since(start), i, len(plan)))
 		if err := m.turn(ctx, s, t.k); err != nil {
 			return err
 		}

@@ -150,16 +150,6 @@ func TestBaseTakesTheHeadsLibtorch(t *testing.T) {
 	}
 }
 
-func TestAnotherProjectsSetupIsLeftAlone(t *testing.T) {
-	w := newWorld(t)
-	w.write("go.mod", "module example\n")
-	w.o.Base, w.o.Seeds = "HEAD", 1
-	w.commit("it needs no gotch")
-	_, _, err := w.run()
-	require.NoError(t, err)
-	assert.NotContains(t, w.read(w.calls), "internal/setup")
-}
-
 func TestWorktreeIsFixed(t *testing.T) {
 	a, b := worktreeDir("c", "/x"), worktreeDir("c", "/y")
 	assert.Equal(t, a, worktreeDir("c", "/x"))

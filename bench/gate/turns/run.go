@@ -125,7 +125,7 @@ type side struct {
 }
 
 // dir is the folder that a turn runs in: the package's, as go test has it.
-func (s *side) dir(pkg string) string { return filepath.Join(s.root, filepath.FromSlash(pkg)) }
+func (s *side) dir() string { return filepath.Join(s.root, benchFolder) }
 
 func open(ctx context.Context, o Options) (*measurement, error) {
 	o, err := o.complete()
@@ -174,9 +174,9 @@ func open(ctx context.Context, o Options) (*measurement, error) {
 		s.bench = shared(m.bench, head.root, base.root)
 		m.sides[i] = s
 	}
-	if !exists(base.dir(o.Package)) {
+	if !exists(base.dir()) {
 		m.close()
-		return nil, fmt.Errorf("the base, %s, has no folder %s to measure", o.Base, o.Package)
+		return nil, fmt.Errorf("the base, %s, has no folder %s to measure", o.Base, benchFolder)
 	}
 	return m, nil
 }

@@ -88,7 +88,7 @@ func TestRunFails(t *testing.T) {
 		{"one that git would take as a flag", func(w *world) { w.o.Base = "--all" }, []string{`no commit "--all"`}},
 		{"none", func(w *world) { w.o.Base = "" }, []string{"no base revision"}},
 		{"a flag that the gate sets", func(w *world) { w.o.BenchFlags = []string{"-seed=7"} }, []string{"-seed=7", "leave it out"}},
-		{"a base without the package", func(w *world) { w.o.Package = "./new"; w.write("new/x.go", "package x") }, []string{"HEAD~1", "./new"}},
+		{"a base without the package", func(w *world) { w.git("rm", "-qr", "bench"); w.commit("none"); w.o.Base = "HEAD" }, []string{"HEAD", "no folder bench"}},
 		{"no module", func(w *world) { require.NoError(w.t, os.Remove(filepath.Join(w.root, "go.mod"))) }, []string{"no go.mod"}},
 		{"no repository", func(w *world) { w.o.Dir = w.t.TempDir() }, []string{"in no checkout of a git repository"}},
 		{"no folder", func(w *world) { w.o.Dir = filepath.Join(w.root, "gone") }, []string{"gone"}},
@@ -125,28 +125,16 @@ func TestShallowClone(t *testing.T) {
 
 func TestModuleBelowTheRoot(t *testing.T) {
 	w := newWorld(t)
-	w.git("mv", "go.mod", "bench/go.mod")
-	w.write("bench/deep/program.sh", "")
+	w.write("below/go.mod", "module example\n")
+	w.write("below/bench/deep/program.sh", "")
 	w.commit("moved")
-	w.o.Base, w.o.Package, w.o.Dir = "HEAD", ".", filepath.Join(w.root, "bench", "deep")
+	w.o.Base, w.o.Dir = "HEAD", filepath.Join(w.root, "below", "bench", "deep")
 	m, err := open(context.Background(), w.o)
 	require.NoError(t, err)
 	defer m.close()
-	assert.Equal(t, filepath.Join(w.worktree(), "bench"), m.sides[0].root)
-	assert.Equal(t, filepath.Join(w.root, "bench"), m.sides[1].root)
-	assert.Equal(t, filepath.Join(w.root, "bench", "out", "gate", "head"), m.sides[1].out)
-}
-
-func TestOtherPrograms(t *testing.T) {
-	w := newWorld(t)
-	w.o.Bench, w.o.Ranks, w.o.Seeds = "^Plain", "8", 2
-	base, _, err := w.run()
-	require.NoError(t, err)
-	assert.NotContains(t, w.read(w.calls), "-seed=")
-	assert.NotContains(t, w.read(w.calls), "-ranks=")
-	assert.Equal(t, []string{"old none", "new none", "new none", "old none"}, w.turns())
-	block := "goos: linux\nBenchmarkPlain 100 10 ns/op\nPASS\n\n"
-	assert.Equal(t, block+block, w.read(filepath.Join(base, "bench.txt")), "what it prints is the result, what it says beside is not")
+	assert.Equal(t, filepath.Join(w.worktree(), "below"), m.sides[0].root)
+	assert.Equal(t, filepath.Join(w.root, "below"), m.sides[1].root)
+	assert.Equal(t, filepath.Join(w.root, "below", "out", "gate", "head"), m.sides[1].out)
 }
 
 func TestParts(t *testing.T) {

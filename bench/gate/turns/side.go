@@ -1,7 +1,6 @@
 package turns
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -9,34 +8,22 @@ import (
 	"strconv"
 )
 
-// compile sets a side up, where the project has a set-up, and builds its benchmark.
+// compile sets a side up and builds its benchmark.
 func (m *measurement) compile(ctx context.Context, s *side) error {
 	log := filepath.Join(s.out, "build.log")
-	env := environment()
-	if hasSetup(s.root) {
-		m.say("setting up and compiling %s (the first time takes minutes)", s.name)
-		if err := m.setUp(ctx, s, log); err != nil {
-			return fmt.Errorf("%s (%s): setting it up: %w", s.name, s.commit, err)
-		}
-		env = environment("GOWORK=") // the set-up has written one
-	} else {
-		m.say("compiling %s", s.name)
+	m.say("setting up and compiling %s (the first time takes minutes)", s.name)
+	if err := m.setUp(ctx, s, log); err != nil {
+		return fmt.Errorf("%s (%s): setting it up: %w", s.name, s.commit, err)
 	}
+	env := environment("GOWORK=") // the set-up has written one
 	argv := append([]string{m.Go, "test", "-c", "-o", s.binary}, m.build...)
-	if err := (command{argv: append(argv, m.Package), dir: s.root, env: env, log: log}).run(ctx); err != nil {
-		return fmt.Errorf("%s (%s): compiling %s: %w", s.name, s.commit, m.Package, err)
+	if err := (command{argv: append(argv, "./"+benchFolder), dir: s.root, env: env, log: log}).run(ctx); err != nil {
+		return fmt.Errorf("%s (%s): compiling its benchmark: %w", s.name, s.commit, err)
 	}
 	if !exists(s.binary) {
-		return fmt.Errorf("%s (%s): %s has no test files, so no benchmark", s.name, s.commit, m.Package)
+		return fmt.Errorf("%s (%s): ./%s has no test files, so no benchmark", s.name, s.commit, benchFolder)
 	}
 	return nil
-}
-
-// hasSetup says whether a checkout is lorabench's or a fork of it: another project's internal/setup is none
-// of the gate's business.
-func hasSetup(root string) bool {
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	return err == nil && bytes.Contains(mod, []byte("github.com/sugarme/gotch ")) && exists(filepath.Join(root, "internal", "setup", "main.go"))
 }
 
 // setUp runs a side's set-up. The base gets the head's libtorch, where nothing else is asked for and its
@@ -57,11 +44,8 @@ func (m *measurement) setUp(ctx context.Context, s *side, log string) error {
 
 // args are the arguments of a benchmark's process. The caller's come last, where they win.
 func (m *measurement) args(s *side, bench, benchtime string, more ...string) []string {
-	args := []string{s.binary, "-test.run=^$", "-test.bench=" + bench, "-test.count=1", "-test.timeout=0"}
-	if benchtime != "" {
-		args = append(args, "-test.benchtime="+benchtime)
-	}
-	if m.own() && m.Ranks != "" {
+	args := []string{s.binary, "-test.run=^$", "-test.bench=" + bench, "-test.count=1", "-test.timeout=0", "-test.benchtime=" + benchtime}
+	if m.Ranks != "" {
 		args = append(args, "-ranks="+m.Ranks)
 	}
 	return append(append(args, more...), s.bench...)
@@ -69,11 +53,7 @@ func (m *measurement) args(s *side, bench, benchtime string, more ...string) []s
 
 // process runs a side's benchmark in its package's folder; its figures are in out.
 func (m *measurement) process(ctx context.Context, s *side, args []string, out string, baton ...*os.File) error {
-	c := command{argv: args, dir: s.dir(m.Package), env: environment(), log: out + ".log", extra: baton}
-	if !m.own() {
-		c.stdout = filepath.Join(out, "bench.txt")
-	}
-	return c.run(ctx)
+	return command{argv: args, dir: s.dir(), env: environment(), log: out + ".log", extra: baton}.run(ctx)
 }
 
 // warmUp brings weights and data into the system's caches, and shows at once what cannot run at all.
@@ -82,10 +62,7 @@ func (m *measurement) warmUp(ctx context.Context, s *side) error {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	args := m.args(s, m.Bench, "1x")
-	if m.own() {
-		args = m.args(s, harness, steps(min(m.Steps, warmSteps)), "-seed="+strconv.Itoa(firstSeed), "-out="+out)
-	}
+	args := m.args(s, harness, steps(min(m.Steps, warmSteps)), "-seed="+strconv.Itoa(firstSeed), "-out="+out)
 	if err := m.process(ctx, s, args, out); err != nil {
 		return fmt.Errorf("%s (%s), warming up: %w", s.name, s.commit, err)
 	}
@@ -101,38 +78,25 @@ func (m *measurement) turn(ctx context.Context, s *side, k int, baton ...*os.Fil
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	args := m.args(s, m.Bench, steps(m.Steps))
-	if m.own() {
-		args = m.args(s, harness, steps(m.Steps), append(relayFlag(baton), "-seed="+strconv.Itoa(firstSeed+k), "-out="+out)...)
-	}
+	args := m.args(s, harness, steps(m.Steps), append(relayFlag(baton), "-seed="+strconv.Itoa(firstSeed+k), "-out="+out)...)
 	if err := m.process(ctx, s, args, out, baton...); err != nil {
-		return fmt.Errorf("%s (%s), %s: %w", s.name, s.commit, m.pair(k), err)
+		return fmt.Errorf("%s (%s), %s: %w", s.name, s.commit, pairName(k), err)
 	}
 	n, err := countResults(filepath.Join(out, "bench.txt"))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("%s has no result", filepath.Join(out, "bench.txt"))
 	}
 	if err != nil {
-		return fmt.Errorf("%s (%s), %s: the benchmark ended well and left no result: %w; its log is %s.log%s", s.name, s.commit, m.pair(k), err, out, tail(out+".log"))
+		return fmt.Errorf("%s (%s), %s: the benchmark ended well and left no result: %w; its log is %s.log%s", s.name, s.commit, pairName(k), err, out, tail(out+".log"))
 	}
 	return nil
 }
 
-// pair is how pair k is called.
-func (m *measurement) pair(k int) string {
-	if m.own() {
-		return "seed " + strconv.Itoa(firstSeed+k)
-	}
-	return "run " + strconv.Itoa(k+1)
-}
+// pairName names pair k by its seed.
+func pairName(k int) string { return "seed " + strconv.Itoa(firstSeed+k) }
 
-// steps is -benchtime's way to say a number; 0 leaves it alone.
-func steps(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n) + "x"
-}
+// steps is a number of steps as -benchtime has it.
+func steps(n int) string { return strconv.Itoa(n) + "x" }
 
 // parts runs the part benchmarks of both sides in turns.
 func (m *measurement) parts(ctx context.Context) error {
@@ -142,7 +106,7 @@ func (m *measurement) parts(ctx context.Context) error {
 		s := m.sides[t.side]
 		m.say("parts, turn %d of %d: %s", i+1, len(plan), s.name)
 		path := filepath.Join(s.out, "parts-"+strconv.Itoa(t.k))
-		c := command{argv: m.args(s, partsBench, "3x"), dir: s.dir(m.Package), env: environment(), log: path + ".log", stdout: path + ".txt"}
+		c := command{argv: m.args(s, partsBench, "3x"), dir: s.dir(), env: environment(), log: path + ".log", stdout: path + ".txt"}
 		if err := c.run(ctx); err != nil {
 			return fmt.Errorf("%s (%s), the parts of a step: %w", s.name, s.commit, err)
 		}
