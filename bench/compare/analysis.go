@@ -6,10 +6,6 @@ import "lorabench/bench/record"
 type Options struct {
 	Alpha  float64 // how often a metric on which nothing differs may be called different; 0 means 0.05
 	Margin float64 // how much higher a loss may be, relative to the best, and still be as good; 0 means 0.01
-
-	// AcrossMetrics corrects Metric.Pairs over all metrics together instead of each metric on its own:
-	// then Alpha holds for the whole file. The verdict rests on one metric and is not affected.
-	AcrossMetrics bool
 }
 
 // Analysis is everything that is said about a Set. A figure that does not exist is NaN; it must not be
@@ -59,8 +55,7 @@ type Pair struct {
 	Detectable float64
 	Call       Call
 
-	Exact  bool    // the same difference in every seed, without any spread: no test is needed
-	Across float64 // P corrected for all comparisons of all metrics; NaN unless Options.AcrossMetrics
+	Exact bool // the same difference in every seed, without any spread: no test is needed
 }
 
 // Call is what may be said about a difference.

@@ -43,9 +43,6 @@ func Analyze(s *Set, o Options) (*Analysis, error) {
 	if len(a.Metrics) == 0 {
 		return nil, errors.New("compare: the runs have no metric that is in Set.Units")
 	}
-	if o.AcrossMetrics {
-		across(a.Metrics, o.Alpha)
-	}
 	a.Verdict = s.verdict(tables, a, o)
 	if carried != "" {
 		a.Verdict.Text = append(a.Verdict.Text, carried)
@@ -138,7 +135,7 @@ func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 	out := make([]Pair, len(es))
 	for i, e := range es {
 		nan := math.NaN()
-		p := Pair{Arm: t.arms[cs[i].i], To: t.arms[cs[i].j], N: e.n, Diff: e.relative(e.Mean), Low: nan, High: nan, P: ps[i], Corrected: corrected[i], Detectable: nan, Across: nan, Exact: e.exact}
+		p := Pair{Arm: t.arms[cs[i].i], To: t.arms[cs[i].j], N: e.n, Diff: e.relative(e.Mean), Low: nan, High: nan, P: ps[i], Corrected: corrected[i], Detectable: nan, Exact: e.exact}
 		switch {
 		case e.exact:
 			p.Low, p.High = p.Diff, p.Diff
@@ -167,44 +164,4 @@ func (e estimate) call(corrected, alpha float64) Call {
 		return CannotTell
 	}
 	return NoDifference
-}
-
-// across corrects all pairs of all metrics as one family. Metrics that are one measurement count once:
-// they would be corrected for themselves.
-func across(ms []Metric, alpha float64) {
-	var ps []float64
-	at := map[[2]string]int{}
-	for _, m := range ms {
-		for _, p := range m.Pairs {
-			if m.SameAs == "" {
-				at[[2]string{m.Name, p.Arm}] = len(ps)
-				ps = append(ps, p.P)
-			}
-		}
-	}
-	ps = stats.Holm(ps)
-	for i := range ms {
-		m := &ms[i]
-		unit := m.Name
-		if m.SameAs != "" {
-			unit = m.SameAs
-		}
-		for j := range m.Pairs {
-			p := &m.Pairs[j]
-			k, ok := at[[2]string{unit, p.Arm}]
-			if !ok || math.IsNaN(p.P) {
-				continue
-			}
-			// Rounding may make an alias' own p the larger.
-			p.Across = max(ps[k], p.Corrected)
-			if math.IsNaN(ps[k]) {
-				p.Across = p.Corrected
-			}
-			if p.Across > alpha && (p.Call == Higher || p.Call == Lower) {
-				if p.Call = NoDifference; p.N < few {
-					p.Call = CannotTell
-				}
-			}
-		}
-	}
 }

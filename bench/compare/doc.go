@@ -8,8 +8,7 @@
 // test on the logarithms, so that a difference is a fraction of the reference (on the values themselves,
 // as a fraction of the reference's mean, where one of them is not positive). Each pair of arms has its
 // own variance: a rank may be noisier than others. The comparisons of one metric are a family and are
-// corrected for each other by Holm's method; metrics are not corrected for each other unless
-// Options.AcrossMetrics asks for it; a note says so.
+// corrected for each other by Holm's method; metrics are not corrected for each other, as a note says.
 //
 // Rates measured with this package's own simulations (TestUnchanged..., TestUnequalNoise..., TestPower;
 // 1,000 to 4,000 draws each, fixed seeds), at 5 %:

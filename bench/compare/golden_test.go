@@ -26,13 +26,12 @@ func golden(t *testing.T, name string, got []byte) {
 	assert.Equal(t, string(want), string(got), "%s: look at the change, then run go test -update", path)
 }
 
-// written is an analysis as text and as Markdown.
-func written(t *testing.T, a *Analysis) (text, markdown []byte) {
+// written is an analysis as text.
+func written(t *testing.T, a *Analysis) []byte {
 	t.Helper()
-	var b, m bytes.Buffer
+	var b bytes.Buffer
 	require.NoError(t, a.WriteText(&b))
-	require.NoError(t, a.WriteMarkdown(&m))
-	return b.Bytes(), m.Bytes()
+	return b.Bytes()
 }
 
 const study = "../../testdata/study/bench.txt"
@@ -50,9 +49,7 @@ func TestGoldenFiles(t *testing.T) {
 			require.NoError(t, err, c.why)
 			a, err := Analyze(s, Options{})
 			require.NoError(t, err, c.why)
-			text, markdown := written(t, a)
-			golden(t, c.name+".txt.golden", text)
-			golden(t, c.name+".md.golden", markdown)
+			golden(t, c.name+".txt.golden", written(t, a))
 		})
 	}
 }

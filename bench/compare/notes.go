@@ -105,9 +105,6 @@ func correction(a *Analysis) []string {
 	switch {
 	case comparisons == 0:
 		return nil
-	case a.AcrossMetrics:
-		return []string{fmt.Sprintf("p is corrected for all %s of %s together: were nothing different, at most %s of such files would show a difference.",
-			count(comparisons, "comparison"), count(metrics, "metric"), level(a.Alpha))}
 	case metrics == 1:
 		return []string{fmt.Sprintf("p is corrected for %s.", count(comparisons, "comparison"))}
 	}

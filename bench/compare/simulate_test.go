@@ -149,25 +149,6 @@ func TestUnchangedRunsAreNotCalledDifferent(t *testing.T) {
 	}
 }
 
-// Corrected across metrics, at most 5 % of whole files show any difference.
-func TestUnchangedFilesAcrossMetrics(t *testing.T) {
-	const draws = 1000
-	r := rand.New(rand.NewPCG(7, 7))
-	files := 0
-	for range draws {
-		a, err := Analyze(unchanged(r, 6, 0.01), Options{AcrossMetrics: true})
-		require.NoError(t, err)
-		for _, m := range a.Metrics {
-			if found(m) {
-				files++
-				break
-			}
-		}
-	}
-	t.Logf("%.3f of files", float64(files)/draws)
-	assert.LessOrEqual(t, float64(files)/draws, 0.05)
-}
-
 // rate is how often arm's samples/sec is called different.
 func (tr truth) rate(t *testing.T, r *rand.Rand, draws, seeds int, arm string) float64 {
 	n := 0

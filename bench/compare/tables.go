@@ -9,50 +9,29 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
 // WriteText writes the analysis for a terminal: the verdict's sentences, a table for each metric, notes.
-func (a *Analysis) WriteText(w io.Writer) error { return a.write(w, false) }
-
-// WriteMarkdown writes the same for a page that renders GitHub's Markdown.
-func (a *Analysis) WriteMarkdown(w io.Writer) error { return a.write(w, true) }
-
-func (a *Analysis) write(w io.Writer, markdown bool) error {
+func (a *Analysis) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	heading, item, escape := "%s\n", "- %s\n", func(s string) string { return s }
-	if markdown {
-		heading, escape = "### %s\n\n", escapeMarkdown
-	}
-	for i, s := range a.Verdict.Text {
-		if s = escape(s); i == 0 && markdown {
-			s = "**" + s + "**"
-		}
+	for _, s := range a.Verdict.Text {
 		fmt.Fprintln(&b, s)
-		if markdown {
-			fmt.Fprintln(&b)
-		}
 	}
-	if !markdown {
-		fmt.Fprintln(&b)
-	}
+	fmt.Fprintln(&b)
 	for i := range a.Metrics {
 		m := &a.Metrics[i]
-		fmt.Fprintf(&b, heading, escape(m.title()))
-		if err := render(&b, m.rows(a.Alpha), markdown); err != nil {
+		fmt.Fprintln(&b, m.title())
+		if err := render(&b, m.rows(a.Alpha)); err != nil {
 			return fmt.Errorf("compare: table of %s: %w", m.Name, err)
 		}
-		if markdown && len(m.Notes) > 0 {
-			fmt.Fprintln(&b)
-		}
 		for _, n := range m.Notes {
-			fmt.Fprintf(&b, item, escape(n))
+			fmt.Fprintf(&b, "- %s\n", n)
 		}
 		fmt.Fprintln(&b)
 	}
 	for _, n := range a.Notes {
-		fmt.Fprintf(&b, item, escape(n))
+		fmt.Fprintf(&b, "- %s\n", n)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -118,12 +97,8 @@ func (p *Pair) cells(row []string) {
 	if !math.IsNaN(p.Low) && !p.Exact {
 		row[1] = fmt.Sprintf("%s to %s %%", signed(p.Low), signed(p.High))
 	}
-	corrected := p.Corrected
-	if !math.IsNaN(p.Across) {
-		corrected = p.Across
-	}
-	if !math.IsNaN(corrected) {
-		row[2] = strings.TrimPrefix(pvalue(corrected), "p = ")
+	if !math.IsNaN(p.Corrected) {
+		row[2] = strings.TrimPrefix(pvalue(p.Corrected), "p = ")
 		row[2] = strings.TrimPrefix(row[2], "p ")
 	}
 	if !math.IsNaN(p.Detectable) {
@@ -138,27 +113,20 @@ func (p *Pair) cells(row []string) {
 }
 
 // render draws a table: the first column and calls to the left, figures to the right.
-func render(w io.Writer, rows [][]string, markdown bool) error {
+func render(w io.Writer, rows [][]string) error {
 	align := make([]tw.Align, len(rows[0]))
 	for c, name := range rows[0] {
 		if align[c] = tw.AlignRight; name == "arm" || name == "call" {
 			align[c] = tw.AlignLeft
 		}
 	}
-	options := []tablewriter.Option{
+	t := tablewriter.NewTable(w,
 		tablewriter.WithHeaderAutoFormat(tw.Off), tablewriter.WithHeaderAutoWrap(tw.WrapNone), tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}), tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}),
-	}
-	if markdown {
-		options = append(options, tablewriter.WithRenderer(renderer.NewMarkdown()))
-	}
-	t := tablewriter.NewTable(w, options...)
+		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}), tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}))
 	for i, row := range rows {
 		cells := make([]any, len(row))
 		for c, v := range row {
-			if cells[c] = v; markdown {
-				cells[c] = escapeMarkdown(v)
-			}
+			cells[c] = v
 		}
 		if i == 0 {
 			t.Header(cells...)
@@ -168,8 +136,3 @@ func render(w io.Writer, rows [][]string, markdown bool) error {
 	}
 	return t.Render()
 }
-
-// escapeMarkdown keeps names from being markup. tablewriter leaves a cell's | as it is.
-var markup = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "<", "&lt;", "`", "\\`")
-
-func escapeMarkdown(s string) string { return markup.Replace(s) }

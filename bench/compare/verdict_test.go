@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"testing"
@@ -266,20 +265,6 @@ func TestAnalyzeRefuses(t *testing.T) {
 		_, err := Analyze(c.s, c.o)
 		assert.ErrorContains(t, err, c.want)
 	}
-}
-
-// Names come from files: they must not become markup, and tables need every bar.
-func TestMarkdownEscapesNames(t *testing.T) {
-	s := lossSet(4, []string{"rank=8/targets=q|v", "rank=8/targets=*_<b>`"}, []float64{3, 3.1}, []float64{1, 1})
-	a, err := Analyze(s, Options{})
-	require.NoError(t, err)
-	var b bytes.Buffer
-	require.NoError(t, a.WriteMarkdown(&b))
-	assert.Contains(t, b.String(), `| rank=8/targets=q\|v`)
-	assert.Contains(t, b.String(), "targets=\\*\\_&lt;b>\\`")
-	b.Reset()
-	require.NoError(t, a.WriteText(&b))
-	assert.Contains(t, b.String(), "rank=8/targets=q|v")
 }
 
 func TestNumbers(t *testing.T) {

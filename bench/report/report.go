@@ -79,24 +79,6 @@ func (s study) figures() []*figure {
 	return fs
 }
 
-// WriteHTML writes the page: one file that needs no other.
-func WriteHTML(w io.Writer, rs []*record.Record, o Options) error {
-	s, err := analyzed(rs, o)
-	if err != nil {
-		return err
-	}
-	return s.page(w, s.figures())
-}
-
-// WriteMarkdown writes the verdict and every table as Markdown.
-func WriteMarkdown(w io.Writer, rs []*record.Record, o Options) error {
-	s, err := analyzed(rs, o)
-	if err != nil {
-		return err
-	}
-	return s.markdown(w)
-}
-
 // WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal.
 func WriteVerdict(w io.Writer, a *compare.Analysis, o Options) error {
 	for _, s := range append(a.Verdict.Text[:len(a.Verdict.Text):len(a.Verdict.Text)], a.Notes...) {

@@ -96,13 +96,21 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// whole is what every output of records is made from.
+func whole(t *testing.T, rs []*record.Record) study {
+	t.Helper()
+	s, err := analyzed(rs, Options{})
+	require.NoError(t, err)
+	return s
+}
+
 func TestMarkdown(t *testing.T) {
 	for name, rs := range studies(t) {
 		if name == "strange" || name == "short" {
 			continue
 		}
 		var b bytes.Buffer
-		require.NoError(t, WriteMarkdown(&b, rs, Options{}))
+		require.NoError(t, whole(t, rs).markdown(&b))
 		golden(t, name+".md", b.String())
 		columns := 0
 		for _, line := range strings.Split(b.String(), "\n") {
@@ -129,7 +137,8 @@ func TestPage(t *testing.T) {
 			continue
 		}
 		var b bytes.Buffer
-		require.NoError(t, WriteHTML(&b, rs, Options{}))
+		s := whole(t, rs)
+		require.NoError(t, s.page(&b, s.figures()))
 		golden(t, name+".html", strings.Replace(drawing.ReplaceAllString(b.String(), "</desc></svg>"), pageCSS, "", 1))
 	}
 }
@@ -239,8 +248,9 @@ func TestRefused(t *testing.T) {
 	}
 	require.Error(t, WriteSummary(&bytes.Buffer{}, nil, Options{}))
 	require.ErrorContains(t, WriteSummary(failing{}, usual.records(), Options{}), "full")
-	require.ErrorContains(t, WriteMarkdown(failing{}, usual.records(), Options{}), "full")
-	require.ErrorContains(t, WriteHTML(failing{}, usual.records(), Options{}), "full")
+	s := whole(t, usual.records())
+	require.ErrorContains(t, s.markdown(failing{}), "full")
+	require.ErrorContains(t, s.page(failing{}, s.figures()), "full")
 }
 
 // failing is a disk without room.

@@ -159,31 +159,6 @@ func fraction(text string) (float64, error) {
 	return v, nil
 }
 
-// String is the line as gate.txt has it.
-func (l *line) String() string {
-	f := []string{l.Unit}
-	number := func(key string, v float64) {
-		if l.has[key] {
-			f = append(f, key+"="+significant(100*v, 6)+"%")
-		}
-	}
-	word := func(key, v string) {
-		if l.has[key] {
-			f = append(f, key+"="+v)
-		}
-	}
-	number("floor", l.Floor)
-	number("alpha", l.Alpha)
-	number("detect", l.Detect)
-	word("better", l.Better)
-	word("class", string(l.Class))
-	word("mode", string(l.Mode))
-	if l.has["need"] {
-		f = append(f, string(l.Need))
-	}
-	return strings.Join(f, " ")
-}
-
 // oneOf lists what is allowed.
 func oneOf[S ~string](all []S) string {
 	var names []string

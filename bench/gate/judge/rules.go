@@ -164,15 +164,6 @@ func (r *Rules) required() []string {
 	return out
 }
 
-// Given are the lines over the defaults, in their order, in gate.txt's format.
-func (r *Rules) Given() []string {
-	var out []string
-	for i := range r.lines {
-		out = append(out, r.lines[i].String())
-	}
-	return out
-}
-
 // asked says whether a unit's own lines ask for it to be judged.
 func (r *Rules) asked(tidied string) bool {
 	asked := false
