@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"lorabench/bench/format"
+
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchunit"
 
@@ -260,7 +262,7 @@ func (r *reader) set() (*Set, error) {
 		for _, c := range r.aside {
 			n += c
 		}
-		s.Notes = append(s.Notes, fmt.Sprintf("%s of other benchmarks left aside: %s.", count(n, "result"), strings.Join(slices.Sorted(maps.Keys(r.aside)), ", ")))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s of other benchmarks left aside: %s.", format.Count(n, "result"), strings.Join(slices.Sorted(maps.Keys(r.aside)), ", ")))
 	}
 	return s, nil
 }

@@ -74,3 +74,20 @@ func shown(units []string) []string {
 	slices.SortStableFunc(units, func(a, b string) int { return rank(a) - rank(b) })
 	return units
 }
+
+// plain is what a unit is called in a sentence.
+func plain(unit string) string {
+	switch unit {
+	case evalLoss:
+		return "held-out loss"
+	case "train-loss":
+		return "training loss"
+	case "loss":
+		return "last logged loss"
+	case peakGPU:
+		return "peak GPU memory"
+	case peakRSS:
+		return "peak memory"
+	}
+	return unit
+}

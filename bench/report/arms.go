@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -77,7 +78,7 @@ type spread struct {
 func spreadOf(vs []float64) spread {
 	var ok []float64
 	for _, v := range vs {
-		if finite(v) {
+		if format.Finite(v) {
 			ok = append(ok, v)
 		}
 	}
@@ -97,8 +98,6 @@ func (a *arm) over(f func(*record.Record) float64) spread {
 	}
 	return spreadOf(vs)
 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // number is *p, and NaN where there is none.
 func number[T int64 | float64](p *T) float64 {

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -44,7 +45,7 @@ func barsFigure(arms []*arm) *figure {
 		bar := bar{label: labels[i]}
 		sum, parts := 0.0, []string{}
 		for _, n := range all {
-			if v := a.bytesOf(n, measured); finite(v) && v > 0 {
+			if v := a.bytesOf(n, measured); format.Finite(v) && v > 0 {
 				bar.parts = append(bar.parts, part{n, v * scale})
 				parts = append(parts, n+" "+f(v))
 				used[n] = true

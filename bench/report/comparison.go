@@ -2,41 +2,12 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
-
-// interval is an interval of fractions in per cent.
-func interval(low, high float64) string {
-	if !finite(low) || !finite(high) {
-		return dash
-	}
-	return strings.TrimSuffix(signed(percent)(low), " %") + " to " + signed(percent)(high)
-}
-
-// ofUnit is how values of a unit are written.
-func ofUnit(unit string) format {
-	switch unit {
-	case "loss", "train-loss", "eval-loss":
-		return fixed(4)
-	case "adapter-bytes":
-		return size
-	case "trainable-parameters":
-		return fixed(0)
-	case "ns/op":
-		return func(v float64) string {
-			if !finite(v) {
-				return dash
-			}
-			return significant(4)(v/1e6) + " ms"
-		}
-	}
-	return significant(4)
-}
 
 // standingTable is each arm's loss against the best one's; nil where there is nothing to compare.
 func standingTable(a *compare.Analysis) *table {
@@ -46,18 +17,18 @@ func standingTable(a *compare.Analysis) *table {
 		return nil
 	}
 	t := &table{ID: "standing",
-		Caption: fmt.Sprintf("%s against the best, %s. As good means: shown to be at most %s above.", v.Unit, clean(v.Best), percent(a.Margin)),
+		Caption: fmt.Sprintf("%s against the best, %s. As good means: shown to be at most %s above.", v.Unit, clean(v.Best), format.Percent(a.Margin)),
 		Head:    []column{{Name: "arm"}, {Name: "median"}, {Name: "against the best"}, {Name: level(a)}, {Name: "corrected p"}, {Name: "standing"}}}
 	for _, s := range a.Metrics[i].Arms {
-		median := cell{Text: ofUnit(v.Unit)(s.Median)}
+		median := cell{Text: format.Value(v.Unit, s.Median)}
 		if s.Arm == v.Best {
-			t.add(clean(s.Arm), median, cell{Text: dash}, cell{Text: dash}, cell{Text: dash}, cell{Text: "best", Words: true})
+			t.add(clean(s.Arm), median, cell{Text: format.None}, cell{Text: format.None}, cell{Text: format.None}, cell{Text: "best", Words: true})
 			continue
 		}
 		for _, st := range v.Standing {
 			if st.Arm == s.Arm {
-				t.add(clean(s.Arm), median, cell{Text: signed(percent)(st.Diff)}, cell{Text: interval(st.Low, st.High)},
-					cell{Text: pValue(st.Corrected)}, cell{Text: st.Call, Words: true})
+				t.add(clean(s.Arm), median, cell{Text: format.Change(st.Diff)}, cell{Text: interval(st.Low, st.High)},
+					cell{Text: format.P(st.Corrected)}, cell{Text: st.Call, Words: true})
 			}
 		}
 	}
@@ -65,9 +36,7 @@ func standingTable(a *compare.Analysis) *table {
 }
 
 // level names the intervals.
-func level(a *compare.Analysis) string {
-	return plain(math.Round(1e4*(1-a.Alpha))/100) + " % interval"
-}
+func level(a *compare.Analysis) string { return format.Level(1-a.Alpha) + " interval" }
 
 // costTable is what every larger arm costs, a column for each unit; nil where there is none.
 func costTable(a *compare.Analysis) *table {
@@ -90,13 +59,13 @@ func costTable(a *compare.Analysis) *table {
 	for _, arm := range arms {
 		cells := make([]cell, len(units))
 		for i, u := range units {
-			cells[i] = cell{Text: dash}
+			cells[i] = cell{Text: format.None}
 			for _, c := range costs {
-				if c.Arm != arm || c.Unit != u || !finite(c.Diff) {
+				if c.Arm != arm || c.Unit != u || !format.Finite(c.Diff) {
 					continue
 				}
-				cells[i].Text = relative(c.Diff)
-				if !c.Exact && finite(c.Low) {
+				cells[i].Text = format.Change(c.Diff)
+				if !c.Exact && format.Finite(c.Low) {
 					cells[i].Range = interval(c.Low, c.High)
 				}
 				if !c.Exact && (c.Call == compare.CannotTell || c.Call == compare.NoDifference) {
@@ -109,22 +78,6 @@ func costTable(a *compare.Analysis) *table {
 	return t
 }
 
-// relative is a difference: in per cent, or as a factor where it is many times.
-func relative(d float64) string {
-	if d >= 2 {
-		return times(1 + d)
-	}
-	return signed(percent)(d)
-}
-
-// times is a factor.
-func times(f float64) string {
-	if !finite(f) {
-		return dash
-	}
-	return significant(3)(f) + "×"
-}
-
 // metricsTable is every metric of every arm against the first one.
 func metricsTable(a *compare.Analysis) *table {
 	t := &table{ID: "metrics",
@@ -132,26 +85,25 @@ func metricsTable(a *compare.Analysis) *table {
 		Head: []column{{Name: "arm"}, {Name: "n"}, {Name: "median"}, {Name: "95 % interval"}, {Name: "difference"}, {Name: level(a)},
 			{Name: "corrected p"}, {Name: "detectable"}, {Name: "call"}}}
 	for _, m := range a.Metrics {
-		f := ofUnit(m.Name)
 		t.Rows = append(t.Rows, row{Group: clean(title(m.Unit))})
 		for _, s := range m.Arms {
-			within := dash
-			if finite(s.Low) && finite(s.High) && s.Low != s.High {
-				within = f(s.Low) + "–" + f(s.High)
+			within := format.None
+			if format.Finite(s.Low) && format.Finite(s.High) && s.Low != s.High {
+				within = format.Value(m.Name, s.Low) + " to " + format.Value(m.Name, s.High)
 			}
-			cells := []cell{{Text: count(s.N)}, {Text: f(s.Median)}, {Text: within}}
+			cells := []cell{{Text: format.Whole(s.N)}, {Text: format.Value(m.Name, s.Median)}, {Text: within}}
 			for _, p := range m.Pairs {
 				if p.Arm != s.Arm {
 					continue
 				}
-				detectable := dash
+				detectable := format.None
 				if !p.Exact {
-					detectable = percent(p.Detectable)
+					detectable = format.Percent(p.Detectable)
 				}
-				cells = append(cells, cell{Text: relative(p.Diff)}, cell{Text: interval(p.Low, p.High)},
-					cell{Text: pValue(p.Corrected)}, cell{Text: detectable}, cell{Text: string(p.Call), Words: true})
+				cells = append(cells, cell{Text: format.Change(p.Diff)}, cell{Text: interval(p.Low, p.High)},
+					cell{Text: format.P(p.Corrected)}, cell{Text: detectable}, cell{Text: string(p.Call), Words: true})
 				if p.Exact { // without chance there is no interval and no test
-					cells[4].Text, cells[5].Text = dash, dash
+					cells[4].Text, cells[5].Text = format.None, format.None
 				}
 			}
 			t.add(clean(s.Arm), cells...)
@@ -178,7 +130,7 @@ func pairOf(a *compare.Analysis, unit, arm string) (compare.Pair, bool) {
 		}
 		for _, p := range m.Pairs {
 			if p.Arm == arm {
-				return p, finite(p.Diff)
+				return p, format.Finite(p.Diff)
 			}
 		}
 	}

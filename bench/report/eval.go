@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -56,7 +57,7 @@ func evalFigure(arms []*arm) *figure {
 	}
 	var level []plot.Plotter
 	if target := arms[0].Runs[0].Settings.TargetLoss; target > 0 {
-		caption += " The thin dotted line is the target, " + plain(target) + "."
+		caption += " The thin dotted line is the target, " + format.All(target) + "."
 		last := 0.0
 		for _, c := range cs {
 			last = max(last, c.X[len(c.X)-1])

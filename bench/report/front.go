@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -61,7 +62,7 @@ func frontFigure(arms []*arm, id, title, xname string, moreIsBetter bool, of fun
 	for i, a := range arms {
 		p := &place{label: labels[i], x: a.over(of), y: a.over(evalLoss), mark: markOf(i)}
 		for _, r := range a.Runs {
-			if x, y := of(r), evalLoss(r); finite(x) && finite(y) {
+			if x, y := of(r), evalLoss(r); format.Finite(x) && format.Finite(y) {
 				p.seeds = append(p.seeds, plotter.XY{X: x, Y: y})
 			}
 		}
@@ -86,7 +87,7 @@ func frontFigure(arms []*arm, id, title, xname string, moreIsBetter bool, of fun
 	}
 	var said []string
 	for _, p := range ps {
-		s := fmt.Sprintf("%s: held-out loss %s, %s %s", p.label, fixed(4)(p.y.Median), xname, significant(4)(p.x.Median))
+		s := fmt.Sprintf("%s: held-out loss %s, %s %s", p.label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
 		if p.front {
 			s += ", on the front"
 		}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -112,11 +113,11 @@ func curveFigure(arms []*arm, cs []*curve, key []keyed, id, title, x, y string, 
 		for i := range c.X {
 			lo, hi = min(lo, c.Low[i]), max(hi, c.Top[i])
 		}
-		said = append(said, fmt.Sprintf("%s from %s to %s", c.Label, significant(4)(c.Mean[0]), significant(4)(c.last())))
+		said = append(said, fmt.Sprintf("%s from %s to %s", c.Label, format.Number(c.Mean[0], 4), format.Number(c.last(), 4)))
 	}
 	if lo > 0 && hi > 20*lo {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	}
-	f.Desc = fmt.Sprintf("Lines over %s %s to %s: %s.", x, significant(4)(cs[0].X[0]), significant(4)(cs[0].X[len(cs[0].X)-1]), strings.Join(said, "; "))
+	f.Desc = fmt.Sprintf("Lines over %s %s to %s: %s.", x, format.Number(cs[0].X[0], 4), format.Number(cs[0].X[len(cs[0].X)-1], 4), strings.Join(said, "; "))
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -47,10 +48,10 @@ func categories(arms []*arm) []string {
 var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
 
 // memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*arm) (unit string, f format) {
+func memoryUnit(arms []*arm) (unit string, f shown) {
 	most := 0.0
 	for _, a := range arms {
-		if v := a.over(peak).Max; finite(v) {
+		if v := a.over(peak).Max; format.Finite(v) {
 			most = max(most, v)
 		}
 	}
@@ -87,7 +88,8 @@ func memoryTable(arms []*arm) *table {
 			p, m := of(a, predicted), of(a, measured)
 			cells = append(cells, t.bytes(f, p, "not predicted"), t.bytes(f, m, "not measured"))
 			if i > 0 {
-				cells = append(cells, cell{Text: signed(f)(m - of(arms[0], measured))})
+				d := m - of(arms[0], measured)
+				cells = append(cells, cell{Text: format.Plus(d, f(d))})
 			}
 		}
 		t.add(label, cells...)
@@ -108,7 +110,7 @@ func memoryTable(arms []*arm) *table {
 		line("weights, adapter, gradients, optimizer", sum(configured))
 	}
 	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *arm) bool { return !finite(a.bytesOf(n, predicted)) })
+		return slices.ContainsFunc(arms, func(a *arm) bool { return !format.Finite(a.bytesOf(n, predicted)) })
 	})
 	if len(known) > 0 && len(known) < len(names) {
 		line("all that is predicted", sum(known))
@@ -126,9 +128,9 @@ func memoryTable(arms []*arm) *table {
 }
 
 // bytes is a cell of bytes, a dash with a footnote where there are none.
-func (t *table) bytes(f format, v float64, why string) cell {
+func (t *table) bytes(f shown, v float64, why string) cell {
 	c := cell{Text: f(v)}
-	if !finite(v) {
+	if !format.Finite(v) {
 		c.Note = t.note(why)
 	}
 	return c
@@ -162,7 +164,7 @@ func holders(arms []*arm) []string {
 			s += " (" + p.name + ")"
 		}
 		if most[p] > 0 {
-			s += ", up to " + size(float64(most[p]))
+			s += ", up to " + format.Bytes(float64(most[p]))
 		}
 		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
 	}

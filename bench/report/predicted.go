@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -26,11 +28,11 @@ func predictedFigure(arms []*arm) *figure {
 		var here []string
 		for i, a := range arms {
 			p, m := a.bytesOf(n, predicted), a.bytesOf(n, measured)
-			if !(p > 0) || !finite(m) {
+			if !(p > 0) || !format.Finite(m) {
 				continue
 			}
 			line.at = append(line.at, dot{markOf(i), m/p - 1})
-			here = append(here, labels[i]+" "+signed(percent)(m/p-1))
+			here = append(here, labels[i]+" "+format.Change(m/p-1))
 		}
 		if len(line.at) > 0 {
 			o.lines = append(o.lines, line)
@@ -127,7 +129,7 @@ func (o *offs) Plot(c draw.Canvas, plt *plot.Plot) {
 			if len(outside.fractions) == 0 {
 				continue
 			}
-			lo, hi := signed(percent)(slices.Min(outside.fractions)), signed(percent)(slices.Max(outside.fractions))
+			lo, hi := format.Change(slices.Min(outside.fractions)), format.Change(slices.Max(outside.fractions))
 			if hi != lo {
 				lo += " to " + hi
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/internal/file"
 )
@@ -113,11 +114,11 @@ func wrap(s string, width int) string {
 // markdown is summary.md.
 func (s study) markdown(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("# %s", escaped(s.title()))
-	p.line("%s", escaped(s.subtitle()))
+	p.line("# %s", format.Escape(s.title()))
+	p.line("%s", format.Escape(s.subtitle()))
 	p.line("## Verdict")
 	for _, t := range s.a.Verdict.Text {
-		p.line("%s", escaped(clean(t)))
+		p.line("%s", format.Escape(clean(t)))
 	}
 	p.table(standingTable(s.a))
 	p.table(costTable(s.a))
@@ -132,14 +133,14 @@ func (s study) markdown(w io.Writer) error {
 		for _, pt := range points {
 			p.line("### %s", pt.Head)
 			for _, sentence := range pt.Sentences {
-				p.line("%s", escaped(sentence))
+				p.line("%s", format.Escape(sentence))
 			}
 		}
 	}
 	p.line("## Comparison")
 	p.table(metricsTable(s.a))
 	for _, n := range s.a.Notes {
-		p.line("%s", escaped(clean(n)))
+		p.line("%s", format.Escape(clean(n)))
 	}
 	if seeds(s.arms) > 1 {
 		p.line("## Every run")
@@ -208,12 +209,12 @@ func (s study) subtitle() string {
 		noun = "run"
 	}
 	return clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, count(r.GlobalStep), count(runs), noun, armCount(len(s.arms)), on, r.Settings.DType, r.Machine.Torch))
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Whole(runs), noun, armCount(len(s.arms)), on, r.Settings.DType, r.Machine.Torch))
 }
 
 func armCount(n int) string {
 	if n == 1 {
 		return "one arm"
 	}
-	return count(n) + " arms"
+	return format.Whole(n) + " arms"
 }

@@ -168,7 +168,7 @@ func TestEveryOutput(t *testing.T) {
 				b, err := os.ReadFile(path)
 				require.NoError(t, err)
 				s := string(b)
-				assert.Empty(t, notNumber.FindAllString(s, 3), "%s: what was not measured is a dash", path)
+				assert.Empty(t, notNumber.FindAllString(s, 3), "%s: what was not measured is a format.None", path)
 				assert.NotContains(t, s, "\x1b", "%s: no escape sequence from a name", path)
 				assert.NotContains(t, s, "%!", "%s: no verb without its value", path)
 			}

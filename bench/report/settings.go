@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -158,7 +159,7 @@ func walk(d *json.Decoder, path string, out *[][2]string) error {
 			text = clean(fmt.Sprint(t))
 		}
 		if text == "" {
-			text = dash
+			text = format.None
 		}
 		*out = append(*out, [2]string{clean(path), text})
 	}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 
+	"lorabench/bench/format"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
@@ -100,7 +102,7 @@ func newPlot(x, y string) *plot.Plot {
 func painted(p *plot.Plot) func(draw.Canvas) {
 	return func(c draw.Canvas) {
 		for _, a := range []*plot.Axis{&p.X, &p.Y} {
-			if most := max(math.Abs(a.Min), math.Abs(a.Max)); finite(most) && a.Max-a.Min < 1e-9*most {
+			if most := max(math.Abs(a.Min), math.Abs(a.Max)); format.Finite(most) && a.Max-a.Min < 1e-9*most {
 				a.Min, a.Max = a.Min-1e-3*most, a.Max+1e-3*most
 			}
 		}
@@ -113,7 +115,7 @@ func painted(p *plot.Plot) func(draw.Canvas) {
 type ticks struct{}
 
 func (ticks) Ticks(lo, hi float64) []plot.Tick {
-	if !(hi > lo) || !finite(hi-lo) {
+	if !(hi > lo) || !format.Finite(hi-lo) {
 		return nil
 	}
 	raw := (hi - lo) / 5
@@ -130,7 +132,7 @@ func (ticks) Ticks(lo, hi float64) []plot.Tick {
 	}
 	var ts []plot.Tick
 	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+step*1e-9; k++ {
-		ts = append(ts, plot.Tick{Value: k * step, Label: fixed(decimals)(k * step)})
+		ts = append(ts, plot.Tick{Value: k * step, Label: format.Fixed(k*step, decimals)})
 	}
 	return ts
 }

@@ -5,19 +5,20 @@ import (
 	"io"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
 // line is a figure of the run summary: how it is read from a record and why it may be missing.
 type line struct {
 	group, label string
-	format       format
+	figure       shown
 	value        func(*record.Record) float64 // NaN is missing
 	why          func(*record.Record) string
 }
 
 // gib4 keeps four digits: a small model is all behind the point.
-func gib4(v float64) string { return significant(4)(v / record.GiB) }
+func gib4(v float64) string { return format.Number(v/record.GiB, 4) }
 
 // summary are the run summary's lines: the reference run's, all of them, under its names, and then
 // what it did not report.
@@ -28,28 +29,28 @@ var summary = []line{
 	{"", "CPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return number(r.InitialMemory.RSS) }, noRSS},
 	{"", "CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return number(r.PeakMemory.RSS) }, noRSS},
 
-	{"Training", "total_flos", significant(4), func(r *record.Record) float64 { return positive(r.TotalFLOPs) }, because("not counted")},
-	{"", "epoch", significant(5), func(r *record.Record) float64 { return r.Epoch }, notFinite},
+	{"Training", "total_flos", digits(4), func(r *record.Record) float64 { return positive(r.TotalFLOPs) }, because("not counted")},
+	{"", "epoch", digits(5), func(r *record.Record) float64 { return r.Epoch }, notFinite},
 	{"", "global_step", fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, notFinite},
-	{"", "grad_norm", significant(4), func(r *record.Record) float64 { return r.GradNorm }, notFinite},
-	{"", "learning_rate", significant(4), func(r *record.Record) float64 { return r.LearningRate }, notFinite},
+	{"", "grad_norm", digits(4), func(r *record.Record) float64 { return r.GradNorm }, notFinite},
+	{"", "learning_rate", digits(4), func(r *record.Record) float64 { return r.LearningRate }, notFinite},
 	{"", "loss", fixed(4), func(r *record.Record) float64 { return r.Loss }, notFinite},
 	{"", "train_loss", fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, notFinite},
 	{"", "eval_loss", fixed(4), evalLoss, noEval},
 	{"", "eval_loss before training", fixed(4), func(r *record.Record) float64 { return number(r.Data.EvalLossBase) }, noEval},
 
-	{"Speed", "runtime (s)", significant(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
-	{"", "samples per second", significant(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
-	{"", "steps per second", significant(4), func(r *record.Record) float64 { return r.StepsPerSecond }, notFinite},
-	{"", "real tokens per second", significant(4), func(r *record.Record) float64 { return r.TokensPerSecond }, notFinite},
-	{"", "processed tokens per second", significant(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, notFinite},
-	{"", "seconds to the target loss", significant(4), func(r *record.Record) float64 { return number(r.SecondsToTarget) }, notReached},
+	{"Speed", "runtime (s)", digits(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
+	{"", "samples per second", digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
+	{"", "steps per second", digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, notFinite},
+	{"", "real tokens per second", digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, notFinite},
+	{"", "processed tokens per second", digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, notFinite},
+	{"", "seconds to the target loss", digits(4), func(r *record.Record) float64 { return number(r.SecondsToTarget) }, notReached},
 
 	{"Adapter", "trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, notFinite},
-	{"", "share of the model's parameters (%)", significant(3), trainedShare, because("the model's parameters were not counted")},
-	{"", "adapter on disk (MiB)", significant(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, because("not saved")},
-	{"", "lora_alpha", plain, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
-	{"", "scaling of BA", significant(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
+	{"", "share of the model's parameters (%)", digits(3), trainedShare, because("the model's parameters were not counted")},
+	{"", "adapter on disk (MiB)", digits(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, because("not saved")},
+	{"", "lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
+	{"", "scaling of BA", digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
 
 func because(why string) func(*record.Record) string {
@@ -77,7 +78,7 @@ func noEval(r *record.Record) string {
 }
 
 func notReached(r *record.Record) string {
-	return "held-out loss " + plain(r.Settings.TargetLoss) + " was not reached"
+	return "held-out loss " + format.All(r.Settings.TargetLoss) + " was not reached"
 }
 
 func noAdapter(*record.Record) string { return "rank full has no adapter" }
@@ -120,13 +121,13 @@ func (l line) cell(t *table, runs []*record.Record) cell {
 	why := ""
 	for _, r := range runs {
 		v := l.value(r)
-		if vs = append(vs, v); !finite(v) {
+		if vs = append(vs, v); !format.Finite(v) {
 			why = l.why(r)
 		}
 	}
 	s := spreadOf(vs)
-	c := cell{Text: l.format(s.Median)}
-	if lo, hi := l.format(s.Min), l.format(s.Max); lo != hi {
+	c := cell{Text: l.figure(s.Median)}
+	if lo, hi := l.figure(s.Min), l.figure(s.Max); lo != hi {
 		c.Range = lo + "–" + hi
 	}
 	switch {

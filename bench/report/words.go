@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -60,12 +61,12 @@ func (s study) share() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		n := a.Runs[0].Trainable
-		parts = append(parts, fmt.Sprintf("%s (%s) at %s", count(n), percent(float64(n)/float64(total)), a.Label))
+		parts = append(parts, fmt.Sprintf("%s (%s) at %s", format.Whole(n), format.Percent(float64(n)/float64(total)), a.Label))
 	}
 	if total <= 0 || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", count(total), list(parts))}
+	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", format.Whole(total), format.List(parts))}
 }
 
 // modelBytes is the whole model as a file: as rank full saved it, or in float32.
@@ -81,13 +82,13 @@ func (s study) file() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if b := float64(a.Runs[0].AdapterBytes); b > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", size(b), a.Label, percent(b/whole)))
+			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", format.Bytes(b), a.Label, format.Percent(b/whole)))
 		}
 	}
 	if !(whole > 0) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", list(parts), said, size(whole))}
+	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", format.List(parts), said, format.Bytes(whole))}
 }
 
 // state is what training holds besides activations: weights, and for each trained parameter a
@@ -107,18 +108,18 @@ func (s study) state() []string {
 	var parts []string
 	for _, a := range adapters {
 		lora := weight*n + 16*float64(a.Runs[0].Trainable)
-		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", size(lora), a.Label, percent(lora/full)))
+		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", format.Bytes(lora), a.Label, format.Percent(lora/full)))
 	}
 	out := []string{fmt.Sprintf("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): %s by arithmetic. "+
-		"LoRA holds the last three only for the adapter: %s.", size(full), list(parts))}
+		"LoRA holds the last three only for the adapter: %s.", format.Bytes(full), format.List(parts))}
 	var moments []string
 	for _, a := range adapters {
 		if m := a.bytesOf(record.Optimizer, measured); m > 0 {
-			moments = append(moments, size(m)+" at "+a.Label)
+			moments = append(moments, format.Bytes(m)+" at "+a.Label)
 		}
 	}
 	if len(moments) > 0 {
-		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.", list(moments), size(8*n)))
+		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.", format.List(moments), format.Bytes(8*n)))
 	}
 	return out
 }
@@ -128,37 +129,30 @@ func (s study) learned() []string {
 	base := s.arms[0].over(func(r *record.Record) float64 { return number(r.Data.EvalLossBase) }).Median
 	var parts []string
 	for _, a := range s.arms {
-		if v := a.over(evalLoss).Median; finite(v) {
-			parts = append(parts, fmt.Sprintf("%s with %s", fixed(4)(v), a.Label))
+		if v := a.over(evalLoss).Median; format.Finite(v) {
+			parts = append(parts, fmt.Sprintf("%s with %s", format.Fixed(v, 4), a.Label))
 		}
 	}
-	if !finite(base) || len(parts) == 0 {
+	if !format.Finite(base) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", fixed(4)(base), list(parts))}
+	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", format.Fixed(base, 4), format.List(parts))}
 }
 
 // against says an arm's difference with how sure it is, without its unit.
 func against(at *arm, p compare.Pair, a *compare.Analysis) string {
-	d := signed(percent)(p.Diff) + " at " + at.Label
+	d := format.Change(p.Diff) + " at " + at.Label
 	switch {
 	case p.Exact:
 		return d + ", exactly"
 	case p.Call == compare.CannotTell:
 		return d + ", which so few runs cannot tell from noise"
-	case p.Call == compare.NoDifference && finite(p.Detectable):
-		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)", d, level(a), interval(p.Low, p.High), percent(p.Detectable))
-	case finite(p.Low) && finite(p.Corrected):
-		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), pSaid(p.Corrected))
+	case p.Call == compare.NoDifference && format.Finite(p.Detectable):
+		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)", d, level(a), interval(p.Low, p.High), format.Percent(p.Detectable))
+	case format.Finite(p.Low) && format.Finite(p.Corrected):
+		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), format.P(p.Corrected))
 	}
 	return d
-}
-
-func pSaid(p float64) string {
-	if p < 0.001 {
-		return "below 0.001"
-	}
-	return pValue(p)
 }
 
 // compared is a unit of every adapter's arm against the first arm.
@@ -187,9 +181,9 @@ func (s study) target() []string {
 		at := a.over(func(r *record.Record) float64 { return number(r.SecondsToTarget) })
 		switch {
 		case at.N == len(a.Runs):
-			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, significant(3)(at.Median)))
+			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, format.Number(at.Median, 3)))
 		case at.N > 0:
-			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, significant(3)(at.Median), at.N, len(a.Runs)))
+			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, format.Number(at.Median, 3), at.N, len(a.Runs)))
 		default:
 			parts = append(parts, a.Label+" not at all")
 		}
@@ -197,7 +191,7 @@ func (s study) target() []string {
 	if !(target > 0) {
 		return nil
 	}
-	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", plain(target), list(parts))}
+	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", format.All(target), format.List(parts))}
 }
 
 // scalings says why ranks may look alike: with one alpha a larger rank is held back.
@@ -208,12 +202,12 @@ func (s study) scalings() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if v := a.Runs[0].Scaling; v > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s", significant(3)(v), a.Label))
+			parts = append(parts, fmt.Sprintf("%s at %s", format.Number(v, 3), a.Label))
 		}
 	}
 	if len(parts) == 0 {
 		return nil
 	}
 	return []string{fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near each other. "+
-		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.", plain(s.adapters()[0].Runs[0].Settings.Alpha), list(parts))}
+		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.", format.All(s.adapters()[0].Runs[0].Settings.Alpha), format.List(parts))}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
+
 	"lorabench/bench/record"
 	"lorabench/bench/stats"
 )
@@ -67,7 +69,7 @@ func (j *judging) grew(m *matched) {
 		return
 	}
 	j.name(found, whole, func(c Cause) string {
-		return fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, amount(c.New), amount(c.Old))
+		return fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Bytes(c.New), format.Bytes(c.Old))
 	}, "of what the categories grew by")
 }
 
@@ -113,9 +115,9 @@ func (j *judging) name(found []Cause, whole float64, say func(Cause) string, of 
 		}
 		c.Text = say(c)
 		if c.Old > 0 {
-			c.Text += " (+" + percent(c.New/c.Old-1) + ")"
+			c.Text += " (+" + format.Percent(c.New/c.Old-1) + ")"
 		}
-		c.Text += fmt.Sprintf(", %s %s.", percent(c.Share), of)
+		c.Text += fmt.Sprintf(", %s %s.", format.Percent(c.Share), of)
 		j.Causes = append(j.Causes, c)
 	}
 }
@@ -170,7 +172,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		found = append(found, gradient)
 	}
 	if len(found) == 0 {
-		j.note("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.", m.name, count(timed, "part"))
+		j.note("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.", m.name, format.Count(timed, "part"))
 		return
 	}
 	whole := 0.0
@@ -181,7 +183,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		whole -= inside // it holds the others
 	}
 	j.name(found, whole, func(c Cause) string {
-		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, seconds(c.New), seconds(c.Old))
+		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Value("sec/op", c.New), format.Value("sec/op", c.Old))
 		if c.Name == containers[0] {
 			text += ", most of it outside the parts timed within it"
 		}

@@ -68,7 +68,7 @@ func TestCountsOfRecords(t *testing.T) {
 	old, new := folder(t, text, "", map[string]int64{}, 8), folder(t, text, "", map[string]int64{}, 9)
 	v := compared(t, old, new)
 	assert.Equal(t, Worse, v.Status)
-	assert.Contains(t, of(t, v, adapterBytes).Why, "12 % higher: seed 42 gives 36 instead of 32, 2 of 2 seeds differ")
+	assert.Contains(t, of(t, v, adapterBytes).Why, "12.5 % higher: seed 42 gives 36 instead of 32, 2 of 2 seeds differ")
 	assert.Contains(t, of(t, v, parameters).Why, "it must not change: seed 42 gives 9 instead of 8")
 	v = compared(t, old, folder(t, text, "", nil, 0))
 	assert.Equal(t, Pass, v.Status, "what records only one side has says nothing")

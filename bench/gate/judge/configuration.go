@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // free are the keys of the configuration that may differ: they do not change what is measured, or not
@@ -23,7 +25,7 @@ func (s said) String() string {
 	for i, v := range s.values {
 		parts = append(parts, fmt.Sprintf("%s (%s)", strconv.Quote(v), s.where[i]))
 	}
-	return list(parts)
+	return format.List(parts)
 }
 
 // settings are those of a benchmark's runs, each once.
@@ -103,7 +105,7 @@ func (j *judging) configuration() {
 		for _, d := range *found[key] {
 			name, where := "", ""
 			if len(d.names) < len(j.matched) {
-				name, where = d.names[0], " for "+few(d.names)
+				name, where = d.names[0], " for "+format.Few(d.names, 4)
 			}
 			if key == "torch" {
 				j.note("%s%s: losses are tested, not compared value by value.", d.text, where)
@@ -129,15 +131,6 @@ func (d *differences) add(name, text string) {
 		return
 	}
 	*d = append(*d, difference{text, []string{name}})
-}
-
-// few is an enumeration of at most some names.
-func few(names []string) string {
-	const most = 4
-	if len(names) > most {
-		names = append(slices.Clone(names[:most-1]), fmt.Sprintf("%d more", len(names)-most+1))
-	}
-	return list(names)
 }
 
 // sameMachine says whether the same seed must give the same loss: on a CPU, with everything known.
@@ -176,7 +169,7 @@ func (j *judging) steps(m *matched) {
 	if len(a) == 1 && len(b) == 1 && a[0] == b[0] {
 		return
 	}
-	j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, few(a), j.Baseline.Label, few(b), j.New.Label)
+	j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
 }
 
 // oneSided notes keys that one side does not say.
@@ -197,9 +190,9 @@ func (j *judging) oneSided(keys []string) {
 		}
 	}
 	if len(old) > 0 {
-		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.Baseline.Label, list(old), j.New.Label)
+		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.Baseline.Label, format.List(old), j.New.Label)
 	}
 	if len(new) > 0 {
-		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.New.Label, list(new), j.Baseline.Label)
+		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.New.Label, format.List(new), j.Baseline.Label)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
+
 	"lorabench/bench/record"
 	"lorabench/bench/stats"
 )
@@ -126,7 +128,7 @@ func (j *judging) sameRecords() {
 	}
 	old, new := without(j.old), without(j.new)
 	if n := len(j.old.Records) - len(old.Records); n > 0 {
-		j.note("%s beside the files of both sides left aside: they can be of one side only; keep each side in a folder of its own.", count(n, "run record"))
+		j.note("%s beside the files of both sides left aside: they can be of one side only; keep each side in a folder of its own.", format.Count(n, "run record"))
 		j.old, j.new = old, new
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // matched is a benchmark that both sides have.
@@ -94,7 +96,7 @@ func (j *judging) match() {
 		j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew where it was removed on purpose", a.Name, j.New.Label)
 	}
 	for _, d := range procs {
-		j.problem(Mismatch, d.names[0], "", "%s for %s: compare runs of one -cpu", d.text, few(d.names))
+		j.problem(Mismatch, d.names[0], "", "%s for %s: compare runs of one -cpu", d.text, format.Few(d.names, 4))
 	}
 	for _, b := range news {
 		if !taken[b] {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // metrics makes the results of a benchmark that both sides have.
@@ -77,10 +79,10 @@ func (j *judging) metrics(m *matched) {
 			}
 		}
 		if t.Rule.Need == Required && lackOld > 0 {
-			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", lackOld, count(len(m.old.Runs), "run"), m.name, a.Unit)
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", lackOld, format.Count(len(m.old.Runs), "run"), m.name, a.Unit)
 		}
 		if lackNew > 0 && lackOld == 0 {
-			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", lackNew, count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", lackNew, format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
 		}
 		switch {
 		case t.SameAs != "":

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
+
 	"lorabench/bench/record"
 )
 
@@ -42,7 +44,7 @@ func (in *Input) readRecords() {
 			in.Records, in.recordFiles = append(in.Records, r), append(in.recordFiles, path)
 		}
 		if unread > 0 {
-			in.Notes = append(in.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.", count(unread, "run record"), dir, first))
+			in.Notes = append(in.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.", format.Count(unread, "run record"), dir, first))
 		}
 	}
 }

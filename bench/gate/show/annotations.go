@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -52,7 +53,7 @@ func WriteAnnotations(to io.Writer, v *judge.Verdict) error {
 	}{{"error", errs}, {"warning", warnings}, {"notice", notices}} {
 		if n := len(l.list); n > fewAnnotations {
 			l.list = append(l.list[:fewAnnotations-1], annotation{title: "Gate: and more",
-				text: rounded(float64(n-fewAnnotations+1), 15) + " more are in the log: " + verdict(v)})
+				text: format.Whole(n-fewAnnotations+1) + " more are in the log: " + verdict(v)})
 		}
 		for _, a := range l.list {
 			a.write(w, l.level)
