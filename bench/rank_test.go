@@ -15,7 +15,7 @@ import (
 
 	"lorabench/bench/events"
 	"lorabench/bench/record"
-	"lorabench/bench/report"
+	"lorabench/bench/table"
 	"lorabench/internal/progress"
 	"lorabench/internal/relay"
 	"lorabench/internal/watchdog"
@@ -72,7 +72,7 @@ func summarize() {
 		return
 	}
 	defer tty.Close()
-	if err := report.WriteSummary(tty, records, report.Options{}); err != nil {
+	if err := table.WriteSummary(tty, records, table.Width); err != nil {
 		fmt.Fprintf(os.Stderr, "lorabench: summary: %v\n", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // pattern is how a category looks: a colour, and lines over it for those who do not see the colour.
@@ -33,7 +34,7 @@ var patterns = map[string]pattern{
 
 // barsFigure is measured memory at the peak, a bar for each arm, a part for each category; nil where
 // nothing was measured.
-func barsFigure(arms []*arm) *figure {
+func barsFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	all := categories(arms)
 	unit, f := memoryUnit(arms)
@@ -45,7 +46,7 @@ func barsFigure(arms []*arm) *figure {
 		bar := bar{label: labels[i]}
 		sum, parts := 0.0, []string{}
 		for _, n := range all {
-			if v := a.bytesOf(n, measured); format.Finite(v) && v > 0 {
+			if v := bytesOf(a, n, measured); format.Finite(v) && v > 0 {
 				bar.parts = append(bar.parts, part{n, v * scale})
 				parts = append(parts, n+" "+f(v))
 				used[n] = true

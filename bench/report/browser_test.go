@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/compare"
 )
 
 // browser finds Chromium: in CHROME, or by its usual names.
@@ -72,7 +74,7 @@ func TestInABrowser(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := Write(dir, all[c.study], Options{})
+			_, err := Write(dir, all[c.study], compare.Options{})
 			require.NoError(t, err)
 			path := filepath.Join(dir, "report.html")
 			b, err := os.ReadFile(path)

@@ -8,24 +8,25 @@ import (
 	"strings"
 
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // commands are the command lines that make these runs again: one, where the arms are every
 // combination of some ranks, alphas, rates and targets, and one for each arm where they are not.
-func commands(arms []*arm) []string {
+func commands(arms []*table.Arm) []string {
 	if c, ok := combined(arms); ok {
 		return []string{c}
 	}
 	var cs []string
 	for _, a := range arms {
-		c, _ := combined([]*arm{a})
+		c, _ := combined([]*table.Arm{a})
 		cs = append(cs, c)
 	}
 	return cs
 }
 
 // combined is the command line for all arms at once; ok is false if it would run others too.
-func combined(arms []*arm) (command string, ok bool) {
+func combined(arms []*table.Arm) (command string, ok bool) {
 	var ranks, alphas, rates, targets []string
 	add := func(to *[]string, v string) {
 		if v != "" && !slices.Contains(*to, v) {
@@ -37,7 +38,7 @@ func combined(arms []*arm) (command string, ok bool) {
 		r := a.Runs[0]
 		add(&ranks, r.Rank)
 		add(&rates, setting(r.Settings.LR))
-		if a.full() {
+		if a.Full() {
 			full++
 			continue
 		}
@@ -86,7 +87,7 @@ func combined(arms []*arm) (command string, ok bool) {
 }
 
 // alphaOf is an arm's -alpha: as its name has it, where alphas vary, else as its settings have it.
-func alphaOf(a *arm) string {
+func alphaOf(a *table.Arm) string {
 	for _, part := range strings.Split(a.Name, "/") {
 		if v, ok := strings.CutPrefix(part, "alpha="); ok {
 			return v
@@ -99,10 +100,10 @@ func alphaOf(a *arm) string {
 }
 
 // multiple is kr where every rank has k times itself as its alpha and nothing else explains that.
-func multiple(arms []*arm) (spec string, ok bool) {
+func multiple(arms []*table.Arm) (spec string, ok bool) {
 	k, n := 0.0, 0
 	for _, a := range arms {
-		if a.full() {
+		if a.Full() {
 			continue
 		}
 		rank, err := strconv.ParseFloat(a.Runs[0].Rank, 64)
@@ -117,12 +118,12 @@ func multiple(arms []*arm) (spec string, ok bool) {
 }
 
 // oneAlpha says whether several ranks share one lora_alpha, so that their scalings of BA differ.
-func oneAlpha(arms []*arm) bool {
+func oneAlpha(arms []*table.Arm) bool {
 	var first *record.Record
 	ranks := map[string]bool{}
 	for _, a := range arms {
 		r := a.Runs[0]
-		if a.full() {
+		if a.Full() {
 			continue
 		}
 		if first == nil {

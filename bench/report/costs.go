@@ -8,6 +8,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // speed is what a larger rank costs in time, measured and by arithmetic.
@@ -15,14 +16,14 @@ func (s study) speed() []string {
 	var out []string
 	if parts := s.compared("samples/sec"); len(parts) > 0 {
 		out = append(out, fmt.Sprintf("Samples per second against %s (%s): %s.", s.arms[0].Label,
-			format.Number(speedOf(s.arms[0]), 4), strings.Join(parts, "; ")))
+			format.Number(s.arms[0].Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median, 4), strings.Join(parts, "; ")))
 	}
-	flops := func(a *arm) float64 {
-		return a.over(func(r *record.Record) float64 { return positive(r.TotalFLOPs) }).Median
+	flops := func(a *table.Arm) float64 {
+		return a.Over(func(r *record.Record) float64 { return table.Positive(r.TotalFLOPs) }).Median
 	}
 	var parts []string
 	for _, a := range s.arms[1:] {
-		if d := flops(a)/flops(s.arms[0]) - 1; format.Finite(d) && !a.full() {
+		if d := flops(a)/flops(s.arms[0]) - 1; format.Finite(d) && !a.Full() {
 			parts = append(parts, format.Change(d)+" at "+a.Label)
 		}
 	}
@@ -38,10 +39,11 @@ func (s study) memory() []string {
 	first := s.arms[0]
 	var out []string
 	if parts := s.compared(unit); len(parts) > 0 {
-		out = append(out, fmt.Sprintf("%s against %s (%s): %s.", strings.ToUpper(name[:1])+name[1:], first.Label, format.Bytes(first.over(peak).Median), strings.Join(parts, "; ")))
+		out = append(out, fmt.Sprintf("%s against %s (%s): %s.",
+			strings.ToUpper(name[:1])+name[1:], first.Label, format.Bytes(first.Over(peak).Median), strings.Join(parts, "; ")))
 	}
 	for _, a := range s.arms[1:] {
-		if a.full() {
+		if a.Full() {
 			continue
 		}
 		type change struct {
@@ -51,7 +53,7 @@ func (s study) memory() []string {
 		var cs []change
 		sum := 0.0
 		for _, n := range categories(s.arms) {
-			if d := a.bytesOf(n, measured) - first.bytesOf(n, measured); format.Finite(d) && d != 0 {
+			if d := bytesOf(a, n, measured) - bytesOf(first, n, measured); format.Finite(d) && d != 0 {
 				cs = append(cs, change{n, d})
 				sum += d
 			}
@@ -66,7 +68,8 @@ func (s study) memory() []string {
 			if sum < 0 {
 				more = "less"
 			}
-			out = append(out, fmt.Sprintf("%s holds %s %s than %s, most of the difference being %s.", sentence(a.Label), format.Bytes(math.Abs(sum)), more, first.Label, format.List(parts)))
+			out = append(out, fmt.Sprintf("%s holds %s %s than %s, most of the difference being %s.",
+				sentence(a.Label), format.Bytes(math.Abs(sum)), more, first.Label, format.List(parts)))
 		}
 	}
 	return out
@@ -80,35 +83,36 @@ func (s study) full() []string {
 	}
 	to := s.adapters()[0]
 	for _, a := range s.arms {
-		if a.Key == s.a.Verdict.Smallest && !a.full() {
+		if a.Key == s.a.Verdict.Smallest && !a.Full() {
 			to = a
 		}
 	}
 	var parts []string
-	say := func(what string, ours, theirs float64, f shown) {
+	say := func(what string, ours, theirs float64, f table.Shown) {
 		if format.Finite(ours) && format.Finite(theirs) && theirs > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", what, f(ours), f(theirs), format.Change(ours/theirs-1)))
 		}
 	}
-	say("held-out loss", f.over(evalLoss).Median, to.over(evalLoss).Median, fixed(4))
-	say("samples per second", speedOf(f), speedOf(to), digits(4))
+	say("held-out loss", f.Over(table.EvalLoss).Median, to.Over(table.EvalLoss).Median, table.Fixed(4))
+	say("samples per second", speedOf(f), speedOf(to), table.Digits(4))
 	name, _ := peakName(s.arms)
-	say(name, f.over(peak).Median, to.over(peak).Median, format.Bytes)
-	say("file", positive(float64(f.Runs[0].AdapterBytes)), positive(float64(to.Runs[0].AdapterBytes)), format.Bytes)
+	say(name, f.Over(peak).Median, to.Over(peak).Median, format.Bytes)
+	say("file", table.Positive(float64(f.Runs[0].AdapterBytes)), table.Positive(float64(to.Runs[0].AdapterBytes)), format.Bytes)
 	if len(parts) == 0 {
 		return nil
 	}
 	out := []string{fmt.Sprintf("Rank full against %s: %s. Medians.", to.Label, format.List(parts))}
 	for _, st := range s.a.Verdict.Standing {
 		if st.Arm == f.Key && format.Finite(st.Diff) {
-			out = append(out, fmt.Sprintf("Its held-out loss against the best, %s: %s, %s.", clean(s.a.Verdict.Best), format.Change(st.Diff), st.Call))
+			out = append(out, fmt.Sprintf("Its held-out loss against the best, %s: %s, %s.",
+				table.Clean(s.a.Verdict.Best), format.Change(st.Diff), st.Call))
 		}
 	}
 	return out
 }
 
-func speedOf(a *arm) float64 {
-	return a.over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median
+func speedOf(a *table.Arm) float64 {
+	return a.Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median
 }
 
 // sentence begins with a capital.

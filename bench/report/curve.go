@@ -10,6 +10,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // curve is a quantity over steps or time: the mean over seeds and the range.
@@ -88,7 +89,7 @@ func combine(label string, m mark, runs [][]float64) *curve {
 			at = append(at, k[i])
 			sum += k[i]
 		}
-		s := spreadOf(at)
+		s := table.SpreadOf(at)
 		c.X = append(c.X, float64(i+1)+float64(window-1)/2) // the window's middle
 		c.Mean = append(c.Mean, sum/float64(len(kept)))
 		c.Low = append(c.Low, s.Min)
@@ -172,7 +173,7 @@ func (ns names) Plot(c draw.Canvas, p *plot.Plot) {
 
 // short are labels for inside a figure: the arms' own where there is room for them, and their numbers,
 // which the key below the drawing explains, where there is not.
-func short(arms []*arm) (labels []string, key []keyed) {
+func short(arms []*table.Arm) (labels []string, key []keyed) {
 	const room = 14
 	fit := true
 	for _, a := range arms {

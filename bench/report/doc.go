@@ -1,4 +1,4 @@
-// Package report is what a person looks at after a benchmark: the run summary on the terminal and as
+// Package report is what a person looks at after a benchmark: the run summary as
 // Markdown, the figures as SVG and PNG, and one self-contained page with the verdict, the tables, the
 // figures and what they say in words. The command is lorareport.
 //

@@ -10,11 +10,12 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // evalFigure is the held-out loss while training, against training time: which rank is where first.
 // nil where it was only computed at the end.
-func evalFigure(arms []*arm) *figure {
+func evalFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	var cs []*curve
 	for i, a := range arms {
@@ -26,14 +27,14 @@ func evalFigure(arms []*arm) *figure {
 		}
 		c := &curve{Label: labels[i], mark: markOf(i)}
 		for j := range n {
-			at := func(f func(record.Eval) float64) spread {
+			at := func(f func(record.Eval) float64) table.Spread {
 				var vs []float64
 				for _, r := range a.Runs {
 					if len(r.Evals) >= n {
 						vs = append(vs, f(r.Evals[j]))
 					}
 				}
-				return spreadOf(vs)
+				return table.SpreadOf(vs)
 			}
 			x, y := at(func(e record.Eval) float64 { return e.Seconds }), at(func(e record.Eval) float64 { return e.Loss })
 			if x.N == 0 || y.N == 0 {
@@ -52,7 +53,7 @@ func evalFigure(arms []*arm) *figure {
 		return nil
 	}
 	caption := "One run for each line."
-	if n := seeds(arms); n > 1 {
+	if n := table.Seeds(arms); n > 1 {
 		caption = fmt.Sprintf("Median over %d seeds, at the median time of each evaluation; the band goes from the lowest seed to the highest.", n)
 	}
 	var level []plot.Plotter

@@ -14,16 +14,17 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // speedFront is held-out loss against speed, memoryFront against peak memory, each with its Pareto
 // front; nil where fewer than two arms have both figures.
-func speedFront(arms []*arm) *figure {
+func speedFront(arms []*table.Arm) *figure {
 	return frontFigure(arms, "front-speed", "Held-out loss against speed", "samples per second", true,
 		func(r *record.Record) float64 { return r.SamplesPerSecond })
 }
 
-func memoryFront(arms []*arm) *figure {
+func memoryFront(arms []*table.Arm) *figure {
 	name, _ := peakName(arms)
 	unit, _ := memoryUnit(arms)
 	return frontFigure(arms, "front-memory", "Held-out loss against "+name, name+" ("+unit+")", false,
@@ -33,7 +34,7 @@ func memoryFront(arms []*arm) *figure {
 // place is an arm in a front's figure: x is what it costs or gives, y its held-out loss.
 type place struct {
 	label string
-	x, y  spread
+	x, y  table.Spread
 	seeds plotter.XYs
 	mark  mark
 	front bool
@@ -56,13 +57,13 @@ func pareto(ps []*place, moreIsBetter bool) {
 	}
 }
 
-func frontFigure(arms []*arm, id, title, xname string, moreIsBetter bool, of func(*record.Record) float64) *figure {
+func frontFigure(arms []*table.Arm, id, title, xname string, moreIsBetter bool, of func(*record.Record) float64) *figure {
 	labels, key := short(arms)
 	var ps []*place
 	for i, a := range arms {
-		p := &place{label: labels[i], x: a.over(of), y: a.over(evalLoss), mark: markOf(i)}
+		p := &place{label: labels[i], x: a.Over(of), y: a.Over(table.EvalLoss), mark: markOf(i)}
 		for _, r := range a.Runs {
-			if x, y := of(r), evalLoss(r); format.Finite(x) && format.Finite(y) {
+			if x, y := of(r), table.EvalLoss(r); format.Finite(x) && format.Finite(y) {
 				p.seeds = append(p.seeds, plotter.XY{X: x, Y: y})
 			}
 		}
@@ -80,7 +81,7 @@ func frontFigure(arms []*arm, id, title, xname string, moreIsBetter bool, of fun
 		better = "Down and right is better"
 	}
 	f.Caption = better + ". A ring marks the Pareto front: no other arm is better in one and as good in the other."
-	if seeds(arms) > 1 {
+	if table.Seeds(arms) > 1 {
 		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
 	} else {
 		f.Caption += " One run for each point: its noise is not shown."

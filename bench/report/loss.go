@@ -9,16 +9,17 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // lossFigure is the training loss by step, a line for each arm.
-func lossFigure(arms []*arm) *figure {
+func lossFigure(arms []*table.Arm) *figure {
 	return stepFigure(arms, "loss", "Training loss", "training loss",
 		func(s record.Step) float64 { return s.Loss })
 }
 
 // normFigure is the gradient's norm by step.
-func normFigure(arms []*arm) *figure {
+func normFigure(arms []*table.Arm) *figure {
 	f := stepFigure(arms, "grad-norm", "Norm of the gradient before clipping", "norm of the gradient",
 		func(s record.Step) float64 { return s.GradNorm })
 	if f != nil && oneAlpha(arms) {
@@ -28,7 +29,7 @@ func normFigure(arms []*arm) *figure {
 }
 
 // stepFigure draws a step's quantity; nil where no run has it.
-func stepFigure(arms []*arm, id, title, what string, of func(record.Step) float64) *figure {
+func stepFigure(arms []*table.Arm, id, title, what string, of func(record.Step) float64) *figure {
 	labels, key := short(arms)
 	var cs []*curve
 	for i, a := range arms {
@@ -46,7 +47,7 @@ func stepFigure(arms []*arm, id, title, what string, of func(record.Step) float6
 // differenceFigure is the loss of each step less the first arm's at the same step with the same
 // seed. All arms see the same records in the same order, so what the records do to the loss falls
 // out, and what is left is the arm's.
-func differenceFigure(arms []*arm) *figure {
+func differenceFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	first := map[int64][]float64{}
 	loss := func(s record.Step) float64 { return s.Loss }
@@ -87,7 +88,7 @@ func (zero) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // curveFigure draws curves, and whatever else; nil without a curve.
-func curveFigure(arms []*arm, cs []*curve, key []keyed, id, title, x, y string, more ...plot.Plotter) *figure {
+func curveFigure(arms []*table.Arm, cs []*curve, key []keyed, id, title, x, y string, more ...plot.Plotter) *figure {
 	if len(cs) == 0 {
 		return nil
 	}
@@ -96,7 +97,7 @@ func curveFigure(arms []*arm, cs []*curve, key []keyed, id, title, x, y string, 
 	p.Add(more...)
 	window := smoothing(arms[0].Runs[0].GlobalStep)
 	f := &figure{ID: id, Title: title, key: key, paint: painted(p)}
-	switch n := seeds(arms); {
+	switch n := table.Seeds(arms); {
 	case n > 1 && window > 1:
 		f.Caption = fmt.Sprintf("Mean over %d steps (drawn at their middle) and %d seeds; the band goes from the lowest seed to the highest.", window, n)
 	case n > 1:
@@ -118,6 +119,7 @@ func curveFigure(arms []*arm, cs []*curve, key []keyed, id, title, x, y string, 
 	if lo > 0 && hi > 20*lo {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	}
-	f.Desc = fmt.Sprintf("Lines over %s %s to %s: %s.", x, format.Number(cs[0].X[0], 4), format.Number(cs[0].X[len(cs[0].X)-1], 4), strings.Join(said, "; "))
+	f.Desc = fmt.Sprintf("Lines over %s %s to %s: %s.",
+		x, format.Number(cs[0].X[0], 4), format.Number(cs[0].X[len(cs[0].X)-1], 4), strings.Join(said, "; "))
 	return f
 }

@@ -7,6 +7,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // configured are the categories that the configuration alone fixes, whatever the data and the
@@ -14,11 +15,11 @@ import (
 var configured = []string{record.Weights, record.Adapter, record.Gradients, record.Optimizer}
 
 // bytesOf is the median over seeds of a category's bytes; NaN where there is none.
-func (a *arm) bytesOf(name string, of func(record.Category) *int64) float64 {
-	return a.over(func(r *record.Record) float64 {
+func bytesOf(a *table.Arm, name string, of func(record.Category) *int64) float64 {
+	return a.Over(func(r *record.Record) float64 {
 		for _, c := range r.Memory {
 			if c.Name == name {
-				return number(of(c))
+				return table.Number(of(c))
 			}
 		}
 		return math.NaN()
@@ -29,7 +30,7 @@ func predicted(c record.Category) *int64 { return c.Predicted }
 func measured(c record.Category) *int64  { return c.Measured }
 
 // categories are those that any arm has, in their order; unknown ones last.
-func categories(arms []*arm) []string {
+func categories(arms []*table.Arm) []string {
 	names := slices.Clone(record.Categories)
 	has := map[string]bool{}
 	for _, a := range arms {
@@ -48,10 +49,10 @@ func categories(arms []*arm) []string {
 var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
 
 // memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*arm) (unit string, f shown) {
+func memoryUnit(arms []*table.Arm) (unit string, f table.Shown) {
 	most := 0.0
 	for _, a := range arms {
-		if v := a.over(peak).Max; format.Finite(v) {
+		if v := a.Over(peak).Max; format.Finite(v) {
 			most = max(most, v)
 		}
 	}
@@ -60,84 +61,84 @@ func memoryUnit(arms []*arm) (unit string, f shown) {
 		decimals int
 	}{{record.GiB, 2}, {8 * record.GiB, 1}} {
 		if most < small.below {
-			return "MiB", func(v float64) string { return fixed(small.decimals)(v / (1 << 20)) }
+			return "MiB", func(v float64) string { return format.Fixed(v/(1<<20), small.decimals) }
 		}
 	}
-	return "GiB", gib
+	return "GiB", table.GiB
 }
 
 // memoryTable is memory at the peak told apart: for each arm predicted, measured, and measured more
 // than the first arm. nil where no record tells it apart.
-func memoryTable(arms []*arm) *table {
+func memoryTable(arms []*table.Arm) *table.Table {
 	names := categories(arms)
 	if len(names) == 0 {
 		return nil
 	}
 	unit, f := memoryUnit(arms)
-	t := &table{ID: "memory", Head: []column{{Name: "category"}},
+	t := &table.Table{ID: "memory", Head: []table.Column{{Name: "category"}},
 		Caption: fmt.Sprintf("Memory at the peak in %s, told apart: predicted from the configuration, measured, and how much more than %s. Medians over seeds.", unit, arms[0].Name)}
 	for i, a := range arms {
-		t.Head = append(t.Head, column{a.Name, "predicted"}, column{a.Name, "measured"})
+		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
 		if i > 0 {
-			t.Head = append(t.Head, column{a.Name, "difference"})
+			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
 		}
 	}
-	line := func(label string, of func(a *arm, which func(record.Category) *int64) float64) {
-		var cells []cell
+	line := func(label string, of func(a *table.Arm, which func(record.Category) *int64) float64) {
+		var cells []table.Cell
 		for i, a := range arms {
 			p, m := of(a, predicted), of(a, measured)
-			cells = append(cells, t.bytes(f, p, "not predicted"), t.bytes(f, m, "not measured"))
+			cells = append(cells, bytesCell(t, f, p, "not predicted"), bytesCell(t, f, m, "not measured"))
 			if i > 0 {
 				d := m - of(arms[0], measured)
-				cells = append(cells, cell{Text: format.Plus(d, f(d))})
+				cells = append(cells, table.Cell{Text: format.Plus(d, f(d))})
 			}
 		}
-		t.add(label, cells...)
+		t.Add(label, cells...)
 	}
 	for _, n := range names {
-		line(n, func(a *arm, which func(record.Category) *int64) float64 { return a.bytesOf(n, which) })
+		line(n, func(a *table.Arm, which func(record.Category) *int64) float64 { return bytesOf(a, n, which) })
 	}
-	sum := func(names []string) func(*arm, func(record.Category) *int64) float64 {
-		return func(a *arm, which func(record.Category) *int64) (s float64) {
+	sum := func(names []string) func(*table.Arm, func(record.Category) *int64) float64 {
+		return func(a *table.Arm, which func(record.Category) *int64) (s float64) {
 			for _, n := range names {
-				s += a.bytesOf(n, which) // NaN if one is missing: a part is no sum
+				s += bytesOf(a, n, which) // NaN if one is missing: a part is no sum
 			}
 			return s
 		}
 	}
-	t.Rows = append(t.Rows, row{Group: "Together"})
+	t.Rows = append(t.Rows, table.Row{Group: "Together"})
 	if !slices.ContainsFunc(configured, func(n string) bool { return !slices.Contains(names, n) }) {
 		line("weights, adapter, gradients, optimizer", sum(configured))
 	}
 	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *arm) bool { return !format.Finite(a.bytesOf(n, predicted)) })
+		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !format.Finite(bytesOf(a, n, predicted)) })
 	})
 	if len(known) > 0 && len(known) < len(names) {
 		line("all that is predicted", sum(known))
 	}
 	line("all categories", sum(names))
 	name, _ := peakName(arms)
-	line(name, func(a *arm, which func(record.Category) *int64) float64 {
+	line(name, func(a *table.Arm, which func(record.Category) *int64) float64 {
 		if which(record.Category{Measured: new(int64)}) == nil {
 			return math.NaN()
 		}
-		return a.over(peak).Median
+		return a.Over(peak).Median
 	})
 	t.Remarks = holders(arms)
 	return t
 }
 
-// bytes is a cell of bytes, a dash with a footnote where there are none.
-func (t *table) bytes(f shown, v float64, why string) cell {
-	c := cell{Text: f(v)}
+// bytesCell is a cell of bytes, a dash with a footnote where there are none.
+func bytesCell(t *table.Table, f table.Shown, v float64, why string) table.Cell {
+	c := table.Cell{Text: f(v)}
 	if !format.Finite(v) {
-		c.Note = t.note(why)
+		c.Note = t.Note(why)
 	}
 	return c
 }
 
 // holders says who else held memory of the GPU, and during how many of the runs.
-func holders(arms []*arm) []string {
+func holders(arms []*table.Arm) []string {
 	type process struct {
 		pid  int
 		name string
@@ -149,7 +150,7 @@ func holders(arms []*arm) []string {
 		for _, r := range a.Runs {
 			runs++
 			for _, h := range r.Others {
-				p := process{h.PID, clean(h.Name)}
+				p := process{h.PID, table.Clean(h.Name)}
 				if during[p]++; during[p] == 1 {
 					order = append(order, p)
 				}
@@ -169,4 +170,20 @@ func holders(arms []*arm) []string {
 		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
 	}
 	return said
+}
+
+// peak is the run's peak memory in bytes: the GPU's where there is one, the process's otherwise.
+func peak(r *record.Record) float64 {
+	if r.PeakMemory.GPUAllocated != nil {
+		return table.Number(r.PeakMemory.GPUAllocated)
+	}
+	return table.Number(r.PeakMemory.RSS)
+}
+
+// peakName says what peak is of these arms, and in which unit compare has it.
+func peakName(arms []*table.Arm) (name, unit string) {
+	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+		return "peak GPU memory", "peak-GPU-GB"
+	}
+	return "peak memory of the process", "peak-RSS-GB"
 }

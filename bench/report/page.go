@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/table"
 )
 
 //go:embed page.html
@@ -21,7 +22,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"inc":   func(i int) int { return i + 1 },
 	"brk":   breakable,
 	"kept":  kept,
-	"clean": clean,
+	"clean": table.Clean,
 }).Parse(pageHTML))
 
 // breakable lets a name as long as rank=8/alpha=16/lr=2e-4 break at its slashes.
@@ -38,11 +39,11 @@ func kept(s string) string {
 type view struct {
 	Title, Subtitle  string
 	Verdict          compare.Verdict
-	Standing, Costs  *table
-	Summary, Memory  *table
-	Metrics          *table
-	Each             []*table
-	Settings         *table
+	Standing, Costs  *table.Table
+	Summary, Memory  *table.Table
+	Metrics          *table.Table
+	Each             []*table.Table
+	Settings         *table.Table
 	Commands         []string
 	Words            []point
 	Notes            []string
@@ -54,7 +55,7 @@ func (s study) page(w io.Writer, figures []*figure) error {
 	v := view{
 		Title: s.title(), Subtitle: s.subtitle(), Verdict: s.a.Verdict,
 		Standing: standingTable(s.a), Costs: costTable(s.a),
-		Summary: byArm(s.arms), Memory: memoryTable(s.arms), Metrics: metricsTable(s.a),
+		Summary: table.ByArm(s.arms), Memory: memoryTable(s.arms), Metrics: metricsTable(s.a),
 		Words: s.words(), Commands: commands(s.arms), Notes: s.a.Notes,
 	}
 	for _, f := range figures {
@@ -67,9 +68,9 @@ func (s study) page(w io.Writer, figures []*figure) error {
 			v.Training = append(v.Training, f)
 		}
 	}
-	if seeds(s.arms) > 1 {
+	if table.Seeds(s.arms) > 1 {
 		for i, a := range s.arms {
-			v.Each = append(v.Each, bySeed(a, fmt.Sprintf("arm-%d", i+1)))
+			v.Each = append(v.Each, table.BySeed(a, fmt.Sprintf("arm-%d", i+1)))
 		}
 	}
 	var err error

@@ -14,10 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot/vg"
 
+	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
-func TestWrap(t *testing.T) {
+func TestWordsAndIntervals(t *testing.T) {
+	assert.Equal(t, format.None, interval(math.NaN(), 1))
 	assert.Equal(t, "a b\nccc", wrap("a b ccc", 4))
 }
 
@@ -46,7 +50,7 @@ func TestApartProperties(t *testing.T) {
 }
 
 func TestPareto(t *testing.T) {
-	at := func(x, y float64) *place { return &place{x: spread{Median: x}, y: spread{Median: y}} }
+	at := func(x, y float64) *place { return &place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
 	for _, c := range []struct {
 		why    string
 		places []*place
@@ -100,7 +104,7 @@ func TestTicks(t *testing.T) {
 // Every drawing is well-formed XML with its words, and the page's follows the page's colours.
 func TestDrawings(t *testing.T) {
 	for name, rs := range studies(t) {
-		arms, err := group(rs)
+		arms, err := table.Arms(rs)
 		require.NoError(t, err)
 		for _, f := range (study{arms: arms}).figures() {
 			var b strings.Builder
@@ -129,7 +133,7 @@ func TestDrawings(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	of := func(rs []*record.Record) []string {
-		arms, err := group(rs)
+		arms, err := table.Arms(rs)
 		require.NoError(t, err)
 		return commands(arms)
 	}
@@ -168,12 +172,12 @@ func TestCommands(t *testing.T) {
 }
 
 func TestShortNames(t *testing.T) {
-	arms, err := group(madeArms(t))
+	arms, err := table.Arms(madeArms(t))
 	require.NoError(t, err)
 	labels, key := short(arms)
 	require.Equal(t, []string{"#1", "#2", "#3", "#4"}, labels)
 	require.Len(t, key, 4)
-	arms, err = group(usual.records())
+	arms, err = table.Arms(usual.records())
 	require.NoError(t, err)
 	labels, key = short(arms)
 	require.Equal(t, []string{"rank 8", "rank 128", "rank 256"}, labels)
@@ -183,7 +187,7 @@ func TestShortNames(t *testing.T) {
 // What the words say is computed: other figures, other words; no figures, no words.
 func TestWords(t *testing.T) {
 	said := func(rs []*record.Record) string {
-		s, err := analyzed(rs, Options{})
+		s, err := analyzed(rs, compare.Options{})
 		require.NoError(t, err)
 		var b strings.Builder
 		for _, p := range s.words() {
@@ -210,7 +214,7 @@ func TestWords(t *testing.T) {
 
 func TestOtherProcesses(t *testing.T) {
 	rs := madeUp{ranks: []string{"8"}, seeds: 2, steps: 2, cuda: true}.records()
-	arms, err := group(rs)
+	arms, err := table.Arms(rs)
 	require.NoError(t, err)
 	require.Equal(t, []string{"During 2 of 2 runs another process held memory of the same GPU: 4711 (Xorg), up to 12 MiB. Speed, and whether a run fits, are then not the run's alone."},
 		memoryTable(arms).Remarks)

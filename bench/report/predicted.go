@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"lorabench/bench/format"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"lorabench/bench/format"
+	"lorabench/bench/table"
 )
 
 // within is how far a prediction may be off and still be called right: what the project promises.
@@ -19,7 +20,7 @@ const within = 0.10
 
 // predictedFigure is measured memory against the predicted, category by category, as a difference in
 // per cent: on a scale of bytes a tenth could not be seen. nil where nothing has both.
-func predictedFigure(arms []*arm) *figure {
+func predictedFigure(arms []*table.Arm) *figure {
 	labels, key := short(arms)
 	o := &offs{}
 	var said []string
@@ -27,7 +28,7 @@ func predictedFigure(arms []*arm) *figure {
 		line := off{category: n}
 		var here []string
 		for i, a := range arms {
-			p, m := a.bytesOf(n, predicted), a.bytesOf(n, measured)
+			p, m := bytesOf(a, n, predicted), bytesOf(a, n, measured)
 			if !(p > 0) || !format.Finite(m) {
 				continue
 			}

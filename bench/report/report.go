@@ -9,25 +9,13 @@ import (
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 	"lorabench/internal/file"
 )
 
-// Options are what a report is judged and drawn by. The zero value means the defaults.
-type Options struct {
-	compare.Options
-	Width int // columns of the terminal; 0 means 120
-}
-
-func (o Options) width() int {
-	if o.Width <= 0 {
-		return 120
-	}
-	return o.Width
-}
-
 // analyzed is what every output is made from.
-func analyzed(rs []*record.Record, o Options) (study, error) {
-	arms, err := group(rs)
+func analyzed(rs []*record.Record, o compare.Options) (study, error) {
+	arms, err := table.Arms(rs)
 	if err != nil {
 		return study{}, err
 	}
@@ -35,7 +23,7 @@ func analyzed(rs []*record.Record, o Options) (study, error) {
 	if err != nil {
 		return study{}, err
 	}
-	a, err := compare.Analyze(set, o.Options)
+	a, err := compare.Analyze(set, o)
 	if err != nil {
 		return study{}, err
 	}
@@ -44,7 +32,7 @@ func analyzed(rs []*record.Record, o Options) (study, error) {
 
 // Write writes report.html, summary.md and figures/*.svg and *.png into dir and returns the analysis
 // that they show. Each file is whole or as it was before.
-func Write(dir string, rs []*record.Record, o Options) (*compare.Analysis, error) {
+func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysis, error) {
 	s, err := analyzed(rs, o)
 	if err != nil {
 		return nil, err
@@ -80,10 +68,10 @@ func (s study) figures() []*figure {
 	return fs
 }
 
-// WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal.
-func WriteVerdict(w io.Writer, a *compare.Analysis, o Options) error {
+// WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal that is so many columns wide.
+func WriteVerdict(w io.Writer, a *compare.Analysis, width int) error {
 	for _, s := range append(a.Verdict.Text[:len(a.Verdict.Text):len(a.Verdict.Text)], a.Notes...) {
-		if _, err := fmt.Fprintln(w, wrap(clean(s), o.width())); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(table.Clean(s), width)); err != nil {
 			return err
 		}
 	}
@@ -118,12 +106,12 @@ func (s study) markdown(w io.Writer) error {
 	p.line("%s", format.Escape(s.subtitle()))
 	p.line("## Verdict")
 	for _, t := range s.a.Verdict.Text {
-		p.line("%s", format.Escape(clean(t)))
+		p.line("%s", format.Escape(table.Clean(t)))
 	}
 	p.table(standingTable(s.a))
 	p.table(costTable(s.a))
 	p.line("## Run summary")
-	p.table(byArm(s.arms))
+	p.table(table.ByArm(s.arms))
 	if m := memoryTable(s.arms); m != nil {
 		p.line("## Memory")
 		p.table(m)
@@ -140,17 +128,17 @@ func (s study) markdown(w io.Writer) error {
 	p.line("## Comparison")
 	p.table(metricsTable(s.a))
 	for _, n := range s.a.Notes {
-		p.line("%s", format.Escape(clean(n)))
+		p.line("%s", format.Escape(table.Clean(n)))
 	}
-	if seeds(s.arms) > 1 {
+	if table.Seeds(s.arms) > 1 {
 		p.line("## Every run")
 		for i, a := range s.arms {
-			p.table(bySeed(a, fmt.Sprintf("arm-%d", i+1)))
+			p.table(table.BySeed(a, fmt.Sprintf("arm-%d", i+1)))
 		}
 	}
 	p.line("## To repeat it")
 	for _, c := range commands(s.arms) {
-		p.line("    %s", clean(c))
+		p.line("    %s", table.Clean(c))
 	}
 	t, err := settingsTable(s.arms)
 	if err != nil {
@@ -173,12 +161,12 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-func (p *printer) table(t *table) {
+func (p *printer) table(t *table.Table) {
 	if t == nil || p.err != nil {
 		return
 	}
 	if _, p.err = io.WriteString(p.w, p.gap()); p.err == nil {
-		p.err = t.writeMarkdown(p.w)
+		p.err = t.WriteMarkdown(p.w)
 	}
 }
 
@@ -191,7 +179,7 @@ func (p *printer) gap() string {
 
 // title and subtitle say what was run.
 func (s study) title() string {
-	return "LoRA rank report: " + clean(s.arms[0].Runs[0].Model.Name)
+	return "LoRA rank report: " + table.Clean(s.arms[0].Runs[0].Model.Name)
 }
 
 func (s study) subtitle() string {
@@ -208,8 +196,9 @@ func (s study) subtitle() string {
 	if runs == 1 {
 		noun = "run"
 	}
-	return clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Whole(runs), noun, armCount(len(s.arms)), on, r.Settings.DType, r.Machine.Torch))
+	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Whole(runs), noun, armCount(len(s.arms)), on,
+		r.Settings.DType, r.Machine.Torch))
 }
 
 func armCount(n int) string {

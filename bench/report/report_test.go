@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -86,7 +88,7 @@ func TestSummary(t *testing.T) {
 			continue
 		}
 		var b bytes.Buffer
-		require.NoError(t, WriteSummary(&b, rs, Options{Width: 100}))
+		require.NoError(t, table.WriteSummary(&b, rs, 100))
 		golden(t, name+".txt", b.String())
 		for _, line := range strings.Split(b.String(), "\n") {
 			if !strings.HasPrefix(line, "[") {
@@ -99,7 +101,7 @@ func TestSummary(t *testing.T) {
 // whole is what every output of records is made from.
 func whole(t *testing.T, rs []*record.Record) study {
 	t.Helper()
-	s, err := analyzed(rs, Options{})
+	s, err := analyzed(rs, compare.Options{})
 	require.NoError(t, err)
 	return s
 }
@@ -150,12 +152,12 @@ func TestEveryOutput(t *testing.T) {
 	for name, rs := range studies(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			a, err := Write(dir, rs, Options{})
+			a, err := Write(dir, rs, compare.Options{})
 			require.NoError(t, err)
 			require.NotEmpty(t, a.Verdict.Text)
 			var summary bytes.Buffer
-			require.NoError(t, WriteSummary(&summary, rs, Options{}))
-			require.NoError(t, WriteVerdict(&summary, a, Options{}))
+			require.NoError(t, table.WriteSummary(&summary, rs, table.Width))
+			require.NoError(t, WriteVerdict(&summary, a, table.Width))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "summary.txt"), summary.Bytes(), 0o666))
 			files, err := filepath.Glob(filepath.Join(dir, "*.*"))
 			require.NoError(t, err)
@@ -168,7 +170,7 @@ func TestEveryOutput(t *testing.T) {
 				b, err := os.ReadFile(path)
 				require.NoError(t, err)
 				s := string(b)
-				assert.Empty(t, notNumber.FindAllString(s, 3), "%s: what was not measured is a format.None", path)
+				assert.Empty(t, notNumber.FindAllString(s, 3), "%s: what was not measured is a dash", path)
 				assert.NotContains(t, s, "\x1b", "%s: no escape sequence from a name", path)
 				assert.NotContains(t, s, "%!", "%s: no verb without its value", path)
 			}
@@ -204,7 +206,7 @@ func TestEveryOutput(t *testing.T) {
 func TestWriteTwiceIsTheSame(t *testing.T) {
 	read := func() map[string]string {
 		dir := t.TempDir()
-		_, err := Write(dir, usual.records(), Options{})
+		_, err := Write(dir, usual.records(), compare.Options{})
 		require.NoError(t, err)
 		out := map[string]string{}
 		require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -232,12 +234,12 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		why  string
 		rs   []*record.Record
-		o    Options
+		o    compare.Options
 		want string
 	}{
-		{"nothing to report", nil, Options{}, "no run records"},
-		{"two studies in one folder", mixed, Options{}, "recipe"},
-		{"a run counted twice", twice, Options{}, "seed 42"},
+		{"nothing to report", nil, compare.Options{}, "no run records"},
+		{"two studies in one folder", mixed, compare.Options{}, "recipe"},
+		{"a run counted twice", twice, compare.Options{}, "seed 42"},
 	} {
 		dir := t.TempDir()
 		_, err := Write(dir, c.rs, c.o)
@@ -246,8 +248,8 @@ func TestRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left, "%s: nothing is written", c.why)
 	}
-	require.Error(t, WriteSummary(&bytes.Buffer{}, nil, Options{}))
-	require.ErrorContains(t, WriteSummary(failing{}, usual.records(), Options{}), "full")
+	require.Error(t, table.WriteSummary(&bytes.Buffer{}, nil, table.Width))
+	require.ErrorContains(t, table.WriteSummary(failing{}, usual.records(), table.Width), "full")
 	s := whole(t, usual.records())
 	require.ErrorContains(t, s.markdown(failing{}), "full")
 	require.ErrorContains(t, s.page(failing{}, s.figures()), "full")

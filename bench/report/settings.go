@@ -10,14 +10,15 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // settingsTable is everything that a run depends on, as the records have it: a setting that is added
 // to them later is in the table without a change here.
-func settingsTable(arms []*arm) (*table, error) {
-	t := &table{ID: "settings", Caption: "What the runs were made of and with. A value that differs names its arms.",
-		Head: []column{{Name: "setting"}, {Name: "value"}}}
-	t.Rows = append(t.Rows, row{Group: "Runs"})
+func settingsTable(arms []*table.Arm) (*table.Table, error) {
+	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with. A value that differs names its arms.",
+		Head: []table.Column{{Name: "setting"}, {Name: "value"}}}
+	t.Rows = append(t.Rows, table.Row{Group: "Runs"})
 	var names []string
 	seeds := map[string]bool{}
 	var all []string
@@ -30,8 +31,8 @@ func settingsTable(arms []*arm) (*table, error) {
 			}
 		}
 	}
-	t.add("sub-benchmarks", cell{Text: strings.Join(names, "; "), Words: true})
-	t.add("seeds", cell{Text: strings.Join(all, ", "), Words: true})
+	t.Add("sub-benchmarks", table.Cell{Text: strings.Join(names, "; "), Words: true})
+	t.Add("seeds", table.Cell{Text: strings.Join(all, ", "), Words: true})
 	for _, part := range []struct {
 		name string
 		of   func(*record.Record) any
@@ -53,14 +54,14 @@ func settingsTable(arms []*arm) (*table, error) {
 			return nil, fmt.Errorf("settings of %s: %w", part.name, err)
 		}
 		if len(rows) > 0 {
-			t.Rows = append(append(t.Rows, row{Group: part.name}), rows...)
+			t.Rows = append(append(t.Rows, table.Row{Group: part.name}), rows...)
 		}
 	}
 	return t, nil
 }
 
 // settingRows are a part's settings, with what each arm has where they differ.
-func settingRows(arms []*arm, of func(*record.Record) any) ([]row, error) {
+func settingRows(arms []*table.Arm, of func(*record.Record) any) ([]table.Row, error) {
 	var keys []string
 	values := map[string][]string{}    // of a key, as first seen
 	having := map[[2]string][]string{} // the arms that have a key's value
@@ -87,7 +88,7 @@ func settingRows(arms []*arm, of func(*record.Record) any) ([]row, error) {
 			}
 		}
 	}
-	var rows []row
+	var rows []table.Row
 	for _, k := range keys {
 		// What every arm has, such as the seeds, is one list.
 		everywhere := true
@@ -102,7 +103,7 @@ func settingRows(arms []*arm, of func(*record.Record) any) ([]row, error) {
 			}
 			text = strings.Join(parts, ", ")
 		}
-		rows = append(rows, row{Label: k, Cells: []cell{{Text: text, Words: true}}})
+		rows = append(rows, table.Row{Label: k, Cells: []table.Cell{{Text: text, Words: true}}})
 	}
 	return rows, nil
 }
@@ -151,17 +152,17 @@ func walk(d *json.Decoder, path string, out *[][2]string) error {
 		for _, p := range parts {
 			words = append(words, p[1])
 		}
-		*out = append(*out, [2]string{clean(path), strings.Join(words, ", ")})
+		*out = append(*out, [2]string{table.Clean(path), strings.Join(words, ", ")})
 		_, err = d.Token()
 	default:
 		text := "none"
 		if t != nil {
-			text = clean(fmt.Sprint(t))
+			text = table.Clean(fmt.Sprint(t))
 		}
 		if text == "" {
 			text = format.None
 		}
-		*out = append(*out, [2]string{clean(path), text})
+		*out = append(*out, [2]string{table.Clean(path), text})
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/table"
 )
 
 // point is a finding in words, under a heading of its own.
@@ -18,7 +19,7 @@ type point struct {
 
 // study is what is written about: the runs and what was concluded from them.
 type study struct {
-	arms []*arm
+	arms []*table.Arm
 	a    *compare.Analysis
 }
 
@@ -35,11 +36,11 @@ func (s study) words() []point {
 }
 
 // adapters are the arms with an adapter, one for each number of trained parameters.
-func (s study) adapters() []*arm {
-	var out []*arm
+func (s study) adapters() []*table.Arm {
+	var out []*table.Arm
 	seen := map[int64]bool{}
 	for _, a := range s.arms {
-		if n := a.Runs[0].Trainable; !a.full() && n > 0 && !seen[n] {
+		if n := a.Runs[0].Trainable; !a.Full() && n > 0 && !seen[n] {
 			seen[n] = true
 			out = append(out, a)
 		}
@@ -47,9 +48,9 @@ func (s study) adapters() []*arm {
 	return out
 }
 
-func (s study) fullArm() *arm {
+func (s study) fullArm() *table.Arm {
 	for _, a := range s.arms {
-		if a.full() {
+		if a.Full() {
 			return a
 		}
 	}
@@ -114,22 +115,23 @@ func (s study) state() []string {
 		"LoRA holds the last three only for the adapter: %s.", format.Bytes(full), format.List(parts))}
 	var moments []string
 	for _, a := range adapters {
-		if m := a.bytesOf(record.Optimizer, measured); m > 0 {
+		if m := bytesOf(a, record.Optimizer, measured); m > 0 {
 			moments = append(moments, format.Bytes(m)+" at "+a.Label)
 		}
 	}
 	if len(moments) > 0 {
-		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.", format.List(moments), format.Bytes(8*n)))
+		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.",
+			format.List(moments), format.Bytes(8*n)))
 	}
 	return out
 }
 
 // learned is how far the held-out loss fell.
 func (s study) learned() []string {
-	base := s.arms[0].over(func(r *record.Record) float64 { return number(r.Data.EvalLossBase) }).Median
+	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
 	var parts []string
 	for _, a := range s.arms {
-		if v := a.over(evalLoss).Median; format.Finite(v) {
+		if v := a.Over(table.EvalLoss).Median; format.Finite(v) {
 			parts = append(parts, fmt.Sprintf("%s with %s", format.Fixed(v, 4), a.Label))
 		}
 	}
@@ -140,7 +142,7 @@ func (s study) learned() []string {
 }
 
 // against says an arm's difference with how sure it is, without its unit.
-func against(at *arm, p compare.Pair, a *compare.Analysis) string {
+func against(at *table.Arm, p compare.Pair, a *compare.Analysis) string {
 	d := format.Change(p.Diff) + " at " + at.Label
 	switch {
 	case p.Exact:
@@ -148,7 +150,8 @@ func against(at *arm, p compare.Pair, a *compare.Analysis) string {
 	case p.Call == compare.CannotTell:
 		return d + ", which so few runs cannot tell from noise"
 	case p.Call == compare.NoDifference && format.Finite(p.Detectable):
-		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)", d, level(a), interval(p.Low, p.High), format.Percent(p.Detectable))
+		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)",
+			d, level(a), interval(p.Low, p.High), format.Percent(p.Detectable))
 	case format.Finite(p.Low) && format.Finite(p.Corrected):
 		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), format.P(p.Corrected))
 	}
@@ -159,7 +162,7 @@ func against(at *arm, p compare.Pair, a *compare.Analysis) string {
 func (s study) compared(unit string) []string {
 	var parts []string
 	for _, a := range s.arms[1:] {
-		if p, ok := pairOf(s.a, unit, a.Key); ok && !a.full() {
+		if p, ok := pairOf(s.a, unit, a.Key); ok && !a.Full() {
 			parts = append(parts, against(a, p, s.a))
 		}
 	}
@@ -178,7 +181,7 @@ func (s study) target() []string {
 	target := s.arms[0].Runs[0].Settings.TargetLoss
 	var parts []string
 	for _, a := range s.arms {
-		at := a.over(func(r *record.Record) float64 { return number(r.SecondsToTarget) })
+		at := a.Over(func(r *record.Record) float64 { return table.Number(r.SecondsToTarget) })
 		switch {
 		case at.N == len(a.Runs):
 			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, format.Number(at.Median, 3)))
@@ -209,5 +212,6 @@ func (s study) scalings() []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near each other. "+
-		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.", format.All(s.adapters()[0].Runs[0].Settings.Alpha), format.List(parts))}
+		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
+		format.All(s.adapters()[0].Runs[0].Settings.Alpha), format.List(parts))}
 }

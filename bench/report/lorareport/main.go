@@ -18,6 +18,7 @@ import (
 	"lorabench/bench/compare"
 	"lorabench/bench/record"
 	"lorabench/bench/report"
+	"lorabench/bench/table"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -27,10 +28,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("lorareport", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
-	var o report.Options
+	var o compare.Options
 	fs.Float64Var(&o.Margin, "margin", 0.01, "how much higher a held-out loss may be, relative to the best, and still be as good")
-	fs.Float64Var(&o.Alpha, "alpha", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - alpha")
-	fs.IntVar(&o.Width, "width", 120, "columns of the terminal")
+	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
+	width := fs.Int("width", table.Width, "columns of the terminal")
 	if err := fs.Parse(args); err != nil {
 		if err == flag.ErrHelp {
 			return 0
@@ -43,8 +44,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		ok         bool
 	}{
 		{"margin", "more than 0 and below 1", o.Margin, o.Margin > 0 && o.Margin < 1},
-		{"alpha", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
-		{"width", "at least 40", o.Width, o.Width >= 40},
+		{"level", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
+		{"width", "at least 40", *width, *width >= 40},
 	} {
 		if !f.ok {
 			fmt.Fprintf(stderr, "lorareport: -%s is %v, want %s\n", f.name, f.value, f.want)
@@ -55,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if fs.NArg() > 0 {
 		err = results(fs.Args(), o, stdout)
 	} else {
-		err = write(*out, o, stdout)
+		err = write(*out, o, *width, stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "lorareport:", err)
@@ -65,7 +66,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // results is for files of result lines, which have no seeds, steps or memory told apart.
-func results(paths []string, o report.Options, stdout io.Writer) error {
+func results(paths []string, o compare.Options, stdout io.Writer) error {
 	for _, p := range paths {
 		if i, err := os.Stat(p); err == nil && i.IsDir() {
 			return fmt.Errorf("%s is a folder: the folder of records is named by -out, and files of results by themselves", p)
@@ -75,14 +76,14 @@ func results(paths []string, o report.Options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, err := compare.Analyze(set, o.Options)
+	a, err := compare.Analyze(set, o)
 	if err != nil {
 		return err
 	}
 	return a.WriteText(stdout)
 }
 
-func write(dir string, o report.Options, stdout io.Writer) error {
+func write(dir string, o compare.Options, width int, stdout io.Writer) error {
 	rs, err := record.ReadDir(dir)
 	if err != nil {
 		return err
@@ -91,13 +92,13 @@ func write(dir string, o report.Options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := report.WriteSummary(stdout, rs, o); err != nil {
+	if err := table.WriteSummary(stdout, rs, width); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(stdout); err != nil {
 		return err
 	}
-	if err := report.WriteVerdict(stdout, a, o); err != nil {
+	if err := report.WriteVerdict(stdout, a, width); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "\nThe report is %s.\n", filepath.Join(dir, "report.html"))

@@ -1,4 +1,7 @@
-package report
+// Package table prints the figures of run records as tables, for a terminal and as Markdown: the run summary, and
+// the formats of numbers that all tables share. What was not measured is a dash with a footnote, never 0.
+// It draws nothing, so that the benchmark, which prints the summary too, links no plotting.
+package table
 
 import (
 	"fmt"
@@ -10,33 +13,33 @@ import (
 	"lorabench/bench/format"
 )
 
-// table is figures in rows and runs or arms in columns, before it is text, Markdown or HTML.
-type table struct {
+// Table is figures in rows and runs or arms in columns, before it is text, Markdown or HTML.
+type Table struct {
 	ID, Caption string
-	Head        []column // the first is the row labels'
-	Rows        []row
+	Head        []Column // the first is the row labels'
+	Rows        []Row
 	Notes       []string // footnotes; cell.Note counts from 1
 	Remarks     []string // below the footnotes
 }
 
-// column has a name, and a group that neighbouring columns share.
-type column struct{ Group, Name string }
+// Column has a name, and a group that neighbouring columns share.
+type Column struct{ Group, Name string }
 
-// row with only a Group is a heading above the rows that follow.
-type row struct {
+// Row with only a Group is a heading above the rows that follow.
+type Row struct {
 	Group, Label string
-	Cells        []cell
+	Cells        []Cell
 }
 
-// cell is a figure, its range over seeds and its footnote. Words are set left, figures right.
-type cell struct {
+// Cell is a figure, its range over seeds and its footnote. Words are set left, figures right.
+type Cell struct {
 	Text, Range string
 	Note        int
 	Words       bool
 }
 
-// note returns the footnote's number; the same text has one number.
-func (t *table) note(text string) int {
+// Note returns the footnote's number; the same text has one number.
+func (t *Table) Note(text string) int {
 	for i, n := range t.Notes {
 		if n == text {
 			return i + 1
@@ -46,13 +49,13 @@ func (t *table) note(text string) int {
 	return len(t.Notes)
 }
 
-// add appends a row of cells of words or figures without ranges.
-func (t *table) add(label string, cells ...cell) {
-	t.Rows = append(t.Rows, row{Label: label, Cells: cells})
+// Add appends a row of cells of words or figures without ranges.
+func (t *Table) Add(label string, cells ...Cell) {
+	t.Rows = append(t.Rows, Row{Label: label, Cells: cells})
 }
 
 // Spans are the groups of the column heads with how many columns each has.
-func (t *table) Spans() []span {
+func (t *Table) Spans() []span {
 	var ss []span
 	any := false
 	for _, c := range t.Head {
@@ -74,7 +77,7 @@ type span struct {
 	Columns int
 }
 
-func (c cell) text() string {
+func (c Cell) text() string {
 	s := c.Text
 	if c.Range != "" {
 		s += " (" + c.Range + ")"
@@ -86,7 +89,7 @@ func (c cell) text() string {
 }
 
 // text is the table over the columns from..to besides the labels'. Headings are in capitals.
-func (t *table) text(from, to int) *format.Table {
+func (t *Table) text(from, to int) *format.Table {
 	out := &format.Table{}
 	for i, c := range append(t.Head[:1:1], t.Head[from:to]...) {
 		name := c.Name
@@ -111,13 +114,13 @@ func (t *table) text(from, to int) *format.Table {
 }
 
 // Words says whether column i holds words.
-func (t *table) Words(i int) bool {
-	return slices.ContainsFunc(t.Rows, func(r row) bool { return i >= 1 && i-1 < len(r.Cells) && r.Cells[i-1].Words })
+func (t *Table) Words(i int) bool {
+	return slices.ContainsFunc(t.Rows, func(r Row) bool { return i >= 1 && i-1 < len(r.Cells) && r.Cells[i-1].Words })
 }
 
 // writeText draws the table for a terminal of so many columns: what does not fit follows below, with
 // the labels again, because a line that wraps is no table.
-func (t *table) writeText(w io.Writer, width int) error {
+func (t *Table) writeText(w io.Writer, width int) error {
 	for from := 1; from < len(t.Head); {
 		to := t.fitting(from, width)
 		if err := t.text(from, to).Text(w); err != nil {
@@ -133,7 +136,7 @@ func (t *table) writeText(w io.Writer, width int) error {
 }
 
 // fitting is the end of the columns from `from` on that fit beside the labels; at least one.
-func (t *table) fitting(from, width int) int {
+func (t *Table) fitting(from, width int) int {
 	const padding = 2
 	wide := func(i int) int {
 		column := t.text(i, i+1)
@@ -156,8 +159,8 @@ func (t *table) fitting(from, width int) int {
 	return to
 }
 
-// writeMarkdown writes the table with its caption before it and its footnotes after it.
-func (t *table) writeMarkdown(w io.Writer) error {
+// WriteMarkdown writes the table with its caption before it and its footnotes after it.
+func (t *Table) WriteMarkdown(w io.Writer) error {
 	if t.Caption != "" {
 		if _, err := fmt.Fprintf(w, "%s\n\n", format.Escape(t.Caption)); err != nil {
 			return err
@@ -174,7 +177,7 @@ func (t *table) writeMarkdown(w io.Writer) error {
 	return t.writeNotes(w, "- [%d] %s\n")
 }
 
-func (t *table) writeNotes(w io.Writer, line string) error {
+func (t *Table) writeNotes(w io.Writer, line string) error {
 	for i, n := range t.Notes {
 		if _, err := fmt.Fprintf(w, line, i+1, n); err != nil {
 			return err
