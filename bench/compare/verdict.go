@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
@@ -91,7 +92,7 @@ func (r *ranking) call(i int, alpha float64) string {
 // verdict judges the arms by their loss and says what each costs.
 func (s *Set) verdict(tables map[string]*table, a *Analysis, o Options) Verdict {
 	var v Verdict
-	for _, u := range losses {
+	for _, u := range results.Losses {
 		if t := tables[u]; t != nil && (v.Unit == "" || len(tables[v.Unit].arms) < 2 && len(t.arms) >= 2) {
 			v.Unit = u
 		}
@@ -104,7 +105,7 @@ func (s *Set) verdict(tables map[string]*table, a *Analysis, o Options) Verdict 
 	t := tables[v.Unit]
 	r := t.rank(o)
 	v.Best = t.arms[r.best]
-	shown := true // that the best is within the margin of the others' true losses too
+	shown := true // that the best is within the margin of the others' true results.Losses too
 	for i, arm := range t.arms {
 		if i == r.best {
 			continue

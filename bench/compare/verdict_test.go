@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
 
 // wobble is a noise of some 0.1 % times size that is the same in every run of the tests, and another in
@@ -162,7 +163,7 @@ func TestCosts(t *testing.T) {
 	s.Config = []Config{{"target-loss", "3.3"}}
 	s.Exact = []string{adapterBytes}
 	for _, u := range []string{samples, peakGPU, adapterBytes, secToLoss} {
-		better, _ := Direction(u)
+		better := results.Better(u)
 		s.Units = append(s.Units, record.Unit{Name: u, Better: better})
 	}
 	for i := range s.Arms {

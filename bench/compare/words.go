@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 
 	"lorabench/bench/stats"
 )
@@ -67,7 +68,7 @@ func (w *writer) first() string {
 	case len(w.s.Arms) == 1:
 		return fmt.Sprintf("There is only %s: nothing to compare it with.", w.s.Arms[0].Name)
 	case w.r == nil:
-		return fmt.Sprintf("Cannot tell which %s is enough: the runs have no loss (%s).", w.noun, strings.Join(losses, ", "))
+		return fmt.Sprintf("Cannot tell which %s is enough: the runs have no loss (%s).", w.noun, strings.Join(results.Losses, ", "))
 	case len(w.r.t.arms) == 1:
 		return fmt.Sprintf("Cannot tell which %s is enough: only %s has a %s.", w.noun, w.r.t.arms[0], plain(v.Unit))
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 
 	"lorabench/bench/record"
 	"lorabench/bench/stats"
@@ -18,10 +19,10 @@ const minor = 0.05
 
 // explain looks for where regressions sit.
 func (j *judging) explain() {
-	explaining := map[string]*Benchmark{}
+	explaining := map[string]*results.Benchmark{}
 	for _, b := range j.new.Benchmarks {
-		if parts.MatchString(b.bare) {
-			explaining[b.bare] = b
+		if parts.MatchString(b.Bare) {
+			explaining[b.Bare] = b
 		}
 	}
 	worse := map[string]map[Class]bool{}
@@ -46,9 +47,9 @@ func (j *judging) explain() {
 
 // grew names the categories of memory that grew, from the records.
 func (j *judging) grew(m *matched) {
-	old, new := categories(j.old.recordsOf(m.old)), categories(j.new.recordsOf(m.new))
+	old, new := categories(j.old.RecordsOf(m.old)), categories(j.new.RecordsOf(m.new))
 	if len(old) == 0 || len(new) == 0 {
-		if strings.HasPrefix(m.old.bare, "Rank/") {
+		if strings.HasPrefix(m.old.Bare, "Rank/") {
 			j.note("Which memory of %s grew cannot be told: both sides need run records that tell it apart; run with -out=DIR and give the folders.", m.name)
 		}
 		return
@@ -130,22 +131,22 @@ var containers = []string{"part=gradient", "part=forward"}
 const slower = 0.03
 
 // slowed names the parts that slowed most in time, from the benchmarks that explain.
-func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
+func (j *judging) slowed(m *matched, explaining map[string]*results.Benchmark) {
 	var found []Cause
 	timed, inside := 0, 0.0
 	gradient := Cause{Old: math.NaN(), New: math.NaN()}
 	for _, b := range j.old.Benchmarks {
-		other := explaining[b.bare]
-		if other == nil || !parts.MatchString(b.bare) {
+		other := explaining[b.Bare]
+		if other == nil || !parts.MatchString(b.Bare) {
 			continue
 		}
-		part, ok := partOf(b.bare, m.old.bare)
-		x, y := b.metric("sec/op"), other.metric("sec/op")
+		part, ok := partOf(b.Bare, m.old.Bare)
+		x, y := b.Metric("sec/op"), other.Metric("sec/op")
 		if !ok || x == nil || y == nil {
 			continue
 		}
 		timed++
-		a, c := valuesOf(x, nil, x.factor), valuesOf(y, nil, y.factor)
+		a, c := valuesOf(x, nil, x.Factor), valuesOf(y, nil, y.Factor)
 		if !slowerThan(a, c) {
 			continue
 		}
@@ -161,7 +162,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		}
 	}
 	if timed == 0 {
-		if strings.HasPrefix(m.old.bare, "Rank/") {
+		if strings.HasPrefix(m.old.Bare, "Rank/") {
 			j.note("Which part of %s slowed cannot be told: no benchmark of its parts is on both sides. "+
 				"Run go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt.", m.name)
 		}

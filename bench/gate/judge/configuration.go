@@ -8,11 +8,8 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
-
-// free are the keys of the configuration that may differ: they do not change what is measured, or not
-// without another key that does.
-var free = []string{"commit", "note", "date", "time", "go", "driver", "os", "goos", "pkg", "seed"}
 
 // computed are the keys on which a loss depends besides the seed.
 var computed = []string{"device", "torch", "cpu", "threads", "dtype", "goarch", "gpu", "model", "model-sha256", "data", "data-sha256", "recipe", "settings"}
@@ -28,29 +25,25 @@ func (s said) String() string {
 	return format.List(parts)
 }
 
-// settings are those of a benchmark's runs, each once.
-func (b *Benchmark) settings() []*Settings {
-	var out []*Settings
-	seen := map[*Settings]bool{}
-	var last *Settings
+// settingsOf are those of a benchmark's runs, each once.
+func settingsOf(b *results.Benchmark) (out []*results.Settings) {
+	seen := map[*results.Settings]bool{}
 	for i := range b.Runs {
-		if s := b.Runs[i].Config; s != last {
-			if last = s; !seen[s] {
-				seen[s] = true
-				out = append(out, s)
-			}
+		if s := b.Runs[i].Config; !seen[s] {
+			seen[s] = true
+			out = append(out, s)
 		}
 	}
 	return out
 }
 
 // saidOf are a key's values among settings.
-func saidOf(sets []*Settings, key string) said {
+func saidOf(sets []*results.Settings, key string) said {
 	var s said
 	for _, set := range sets {
 		if v := set.Get(key); v != "" && !slices.Contains(s.values, v) {
 			s.values = append(s.values, v)
-			s.where = append(s.where, filepath.Base(set.file)+":"+strconv.Itoa(set.line))
+			s.where = append(s.where, filepath.Base(set.Where))
 		}
 	}
 	return s
@@ -61,7 +54,7 @@ func (j *judging) configuration() {
 	all := map[string][]string{} // values of each key over both sides
 	var keys []string
 	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
-		if slices.Contains(free, c.Key) {
+		if results.MayDiffer(c.Key) {
 			continue
 		}
 		if all[c.Key] == nil {
@@ -76,7 +69,7 @@ func (j *judging) configuration() {
 	found := map[string]*differences{}
 	for i := range j.matched {
 		m := &j.matched[i]
-		olds, news := m.old.settings(), m.new.settings()
+		olds, news := settingsOf(m.old), settingsOf(m.new)
 		m.deterministic = sameMachine(olds, news)
 		for _, key := range keys {
 			if len(all[key]) < 2 {
@@ -134,7 +127,7 @@ func (d *differences) add(name, text string) {
 }
 
 // sameMachine says whether the same seed must give the same loss: on a CPU, with everything known.
-func sameMachine(olds, news []*Settings) bool {
+func sameMachine(olds, news []*results.Settings) bool {
 	for _, s := range slices.Concat(olds, news) {
 		if s.Get("device") != "cpu" {
 			return false
@@ -150,10 +143,10 @@ func sameMachine(olds, news []*Settings) bool {
 
 // steps finds trainings of different lengths: their losses and schedules are not the same thing.
 func (j *judging) steps(m *matched) {
-	if !strings.HasPrefix(m.old.bare, "Rank/") {
+	if !strings.HasPrefix(m.old.Bare, "Rank/") {
 		return
 	}
-	of := func(b *Benchmark) (out []string) {
+	of := func(b *results.Benchmark) (out []string) {
 		last := -1
 		for i := range b.Runs {
 			if n := b.Runs[i].Iters; n != last {

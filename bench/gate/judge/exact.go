@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
 
 // valueByValue is what is found where the same seed must give the same value.
@@ -26,7 +27,7 @@ func byValue(old, new values) valueByValue {
 	add := func(i, j int) {
 		a, b := old.x[i], new.x[j]
 		if old.rounded[i] || new.rounded[j] {
-			a, b = printed(a), printed(b)
+			a, b = results.Printed(a), results.Printed(b)
 		}
 		v.pairs++
 		if a != b {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"lorabench/bench/results"
 )
 
 // values are one side's of a metric, by seed.
@@ -13,14 +15,14 @@ type values struct {
 	rounded []bool // has the digits that go test prints
 }
 
-// valuesOf are a metric's values by seed, times factor. b is nil for what is not of result lines.
-func valuesOf(m *Metric, b *Benchmark, factor float64) values {
+// valuesOf are a metric's values by seed, times factor; runs are nil for what is not of result lines.
+func valuesOf(m *results.Metric, runs []results.Run, factor float64) values {
 	v := values{slices.Clone(m.Values), slices.Clone(m.Seeds), make([]bool, len(m.Values))}
 	for i := range v.x {
 		if factor != 1 {
 			v.x[i] *= factor
 		}
-		v.rounded[i] = b != nil && b.Runs[m.Runs[i]].Rounded
+		v.rounded[i] = runs != nil && runs[m.Runs[i]].Rounded
 	}
 	if slices.IsSorted(v.seeds) {
 		return v
