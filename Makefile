@@ -25,9 +25,8 @@ setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test
 	@GOWORK=off $(GO) run ./internal/setup
 
 bench: setup ## train each rank COUNT times for STEPS steps and compare the ranks with benchstat
-	@mkdir -p $(OUT)
 	@echo "bench: ranks $(RANKS), $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
-	@$(GO) test -run='^$$' -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench -ranks=$(RANKS) -out=$(OUT) $(BENCHFLAGS) | tee $(OUT)/bench.log
+	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench -ranks=$(RANKS) -out=$(OUT) $(BENCHFLAGS)
 	@echo
 	@$(GO) tool benchstat -col /rank -ignore note $(OUT)/bench.txt
 	@echo

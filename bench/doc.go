@@ -7,6 +7,16 @@
 // -count=N trains N times, each time with the next seed: run k of every rank has the same seed and
 // the same data in the same order, so that ranks are compared in pairs.
 //
+// # The order of runs
+//
+// A block is one seed: every rank trains with it before any trains with the next, and each block begins one rank later than the one
+// before, so that a machine that drifts falls on all ranks alike (docs/order.md). Block k is a call of its own of testing.M's Run,
+// with -count=1. A failure in any block is the exit status. The package's tests run under -bench only if -run asks for them; profiles
+// and coverage are of one seed, so they need -count=1; -cpu takes one number.
+//
+// With -out an interrupted or failed study is unfinished: the same command at the same commit keeps its whole runs and trains the
+// others. A study that has ended, and one with other settings, moves to a folder old-N of -out first.
+//
 // # The protocol of a run
 //
 // Base weights, data and token ids are loaded once for the process. Then for each rank and seed:

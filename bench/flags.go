@@ -66,7 +66,8 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps too, outside the clock (default only at the end; with -target-loss a twentieth of the steps)")
 	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the training time until the held-out loss is at most this (default none)")
 	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write PyTorch's snapshot of the CUDA allocator beside each run's record, for its memory viewer (pytorch.org/memory_viz); slower")
-	fs.StringVar(&s.Out, "out", "", "`folder` for the run records and exact results (default none are written)")
+	fs.StringVar(&s.Out, "out", "", "`folder` for the run records and exact results (default none are written); the same command goes on with an unfinished study\n"+
+		"there, and moves any other to a folder old-N in it")
 	return f
 }
 

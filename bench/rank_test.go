@@ -28,15 +28,15 @@ var (
 	batonAt = flag.String("relay", "", "`descriptors` of the pipes over which this takes turns, step by step, with the process that it is compared with")
 
 	// Set by TestMain where benchmarks are asked for.
-	work    *Workload
-	results *Results
-	baton   *relay.Baton
-	ctx     = context.Background()
+	work   *Workload
+	config [][2]string // lines before the results
+	baton  *relay.Baton
+	ctx    = context.Background()
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if flag.Lookup("test.bench").Value.String() == "" {
+	if testFlag("bench") == "" || testFlag("list") != "" {
 		os.Exit(m.Run())
 	}
 	os.Exit(benchmarks(m))
@@ -48,19 +48,26 @@ func benchmarks(m *testing.M) int {
 	var stop context.CancelFunc
 	ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var err error
-	if baton, err = relay.Open(*batonAt); err == nil {
-		err = baton.Take()
+	context.AfterFunc(ctx, stop) // the second interruption ends the process
+	err := onePerRun()
+	if err == nil {
+		baton, err = relay.Open(*batonAt)
 	}
 	if err == nil {
 		err = load()
+	}
+	if err == nil && baton != nil {
+		if work.Device != "cpu" {
+			baton.Leg = 0 // a step, with nothing to wake up but one thread
+		}
+		err = baton.Take()
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
 		return 1
 	}
 	defer work.Close()
-	code := m.Run()
+	code := runBlocks(m.Run)
 	summarize()
 	return code
 }
@@ -78,7 +85,7 @@ func summarize() {
 }
 
 func load() error {
-	steps, err := StepsOf(flag.Lookup("test.benchtime").Value.String())
+	steps, err := StepsOf(testFlag("benchtime"))
 	if err != nil {
 		return err
 	}
@@ -89,58 +96,80 @@ func load() error {
 	if work, err = LoadWorkload(ctx, s, downloads()); err != nil {
 		return err
 	}
-	lines := work.ConfigLines()
+	config = work.ConfigLines()
 	if note != "" {
-		lines = append(lines, [2]string{"note", note})
+		config = append(config, [2]string{"note", note})
 	}
-	if s.Out != "" {
-		results = NewResults(s.Out, lines)
-	}
-	return Preamble(os.Stdout, lines)
+	return Preamble(os.Stdout, config)
 }
 
 // records are those of the runs that have ended.
 var records []*record.Record
 
-// runs counts the runs of each arm: the testing package calls a benchmark once for each -count.
-var runs = map[string]int64{}
-
-// BenchmarkRank trains; see the package's comment.
+// BenchmarkRank trains every arm with the seed of the block; see the package's comment.
 func BenchmarkRank(b *testing.B) {
-	for _, arm := range work.Arms() {
+	arms := chosen
+	if block == 0 {
+		arms = work.Arms()
+		if err := openStudy(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	position := 0
+	for _, arm := range rotate(arms, block) {
 		b.Run(arm.Name, func(b *testing.B) {
-			seed := work.Seed + runs[arm.Name]
-			runs[arm.Name]++
-			rec, err := train(b, arm, seed)
-			if err != nil {
-				b.Fatal(err)
+			if block == 0 {
+				chosen = append(chosen, arm)
 			}
-			if rec.GraphsFailed != "" {
-				b.Logf("ran without CUDA graphs: %s", rec.GraphsFailed)
-			}
-			for _, o := range rec.Others {
-				b.Logf("process %d (%s) held %d MiB of the GPU too: figures of speed are not this run's alone", o.PID, o.Name, o.Bytes>>20)
-			}
-			if work.StandIn() {
-				b.Skip("no result: a stand-in device computes nothing")
-			}
-			for _, m := range rec.Metrics() {
-				b.ReportMetric(m.Value, m.Unit)
-			}
-			records = append(records, rec)
-			if results == nil {
-				return
-			}
-			if err := rec.Save(work.Out); err != nil {
-				b.Fatal(err)
-			}
-			if err := events.Save(work.Out, rec); err != nil {
-				b.Fatal(err)
-			}
-			if err := results.Add(Name(arm.Name, runtime.GOMAXPROCS(0)), rec); err != nil {
-				b.Fatal(err)
-			}
+			position++
+			benchmarkArm(b, arm, position-1)
 		})
+	}
+}
+
+// benchmarkArm trains an arm, or takes its record where the run was whole in an unfinished study, and reports the result.
+func benchmarkArm(b *testing.B, arm Arm, position int) {
+	seed := work.Seed + int64(block)
+	if rec := kept[(&record.Record{Name: arm.Name, Seed: seed}).FileName()]; rec != nil {
+		keep(b, rec)
+		b.Skip("kept: its record is whole")
+	}
+	rec, err := train(b, arm, seed)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rec.Block, rec.Position = block, position
+	if rec.GraphsFailed != "" {
+		b.Logf("ran without CUDA graphs: %s", rec.GraphsFailed)
+	}
+	for _, o := range rec.Others {
+		b.Logf("process %d (%s) held %d MiB of the GPU too: figures of speed are not this run's alone", o.PID, o.Name, o.Bytes>>20)
+	}
+	if work.StandIn() {
+		b.Skip("no result: a stand-in device computes nothing")
+	}
+	for _, m := range rec.Metrics() {
+		b.ReportMetric(m.Value, m.Unit)
+	}
+	if results != nil { // the record comes last: a run that has one is whole
+		if err = events.Save(work.Out, rec); err == nil {
+			err = rec.Save(work.Out)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	keep(b, rec)
+}
+
+// keep adds a run's record to what is summarized and to the exact results.
+func keep(b *testing.B, rec *record.Record) {
+	records = append(records, rec)
+	if results == nil {
+		return
+	}
+	if err := results.Add(Name(rec.Name, runtime.GOMAXPROCS(0)), rec); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -155,6 +184,9 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		return nil, err
 	}
 	defer r.Close()
+	if err := errors.Join(baton.Pass(), baton.Take()); err != nil { // the others load and warm up too before a clock starts
+		return nil, err
+	}
 	alive := watchdog.Watch(*stepTime, stuck)
 	defer alive.Stop()
 	bar := progress.Open(arm.Name, seed, work.Steps)

@@ -1,5 +1,7 @@
 package opt
 
+import "lorabench/internal/torch"
+
 // Stage is how far Gradient has come with a row of tokens.
 type Stage int
 
@@ -118,7 +120,7 @@ func (m *Model) layerKeeps(i int, row Row, lowest bool) int64 {
 // logSumExp is the number of elements that attention keeps for its backward pass. The memory-efficient kernel on CUDA
 // pads every sequence to the longest, and that to a multiple of 32.
 func (m *Model) logSumExp(row Row) int64 {
-	if m.Device().CUDA() {
+	if torch.AttentionPads(m.embed, m.HeadDim()) {
 		return int64(row.Sequences) * m.NumAttentionHeads * int64((row.Longest+31)/32*32)
 	}
 	return int64(row.Tokens) * m.NumAttentionHeads

@@ -17,6 +17,10 @@ func Read(path string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	var version struct{ Schema int }
+	if err := json.Unmarshal(b, &version); err == nil && version.Schema > Schema {
+		return nil, fmt.Errorf(`%s: "schema" is %d, this lorabench reads up to %d: use the one that wrote it`, path, version.Schema, Schema)
+	}
 	r := &Record{}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -34,6 +38,10 @@ func Read(path string) (*Record, error) {
 
 func (r *Record) check() error {
 	switch {
+	case r.Schema < 0:
+		return fmt.Errorf(`"schema" is %d, want at least 0`, r.Schema)
+	case r.Block < 0 || r.Position < 0:
+		return fmt.Errorf(`"block" is %d and "position" %d, want at least 0`, r.Block, r.Position)
 	case r.Name == "":
 		return fmt.Errorf(`"name" is missing: want the sub-benchmark's, such as rank=8`)
 	case r.Rank == "":

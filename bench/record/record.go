@@ -10,14 +10,20 @@ import (
 	"lorabench/internal/file"
 )
 
+// Schema is the version of records that this program writes.
+const Schema = 1
+
 // Record is everything about one run, with exact values: what a result line rounds to four digits,
 // and what it leaves out. Keys are the Trainer's where it has the figure. A pointer that is nil is a
 // figure that was not measured.
 type Record struct {
-	Name     string    `json:"name"` // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
+	Schema   int       `json:"schema"` // 0 in records from before there was a version
+	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
 	Rank     string    `json:"rank"`
 	Seed     int64     `json:"seed"`
-	Started  time.Time `json:"started"` // when its clock was started
+	Block    int       `json:"block"`    // counts the study's seeds from 0: all arms train with one before any with the next
+	Position int       `json:"position"` // within the block, from 0; arms take turns at it
+	Started  time.Time `json:"started"`  // when its clock was started
 	Settings Settings  `json:"settings"`
 	Scaling  float64   `json:"scaling,omitempty"` // of B A
 	Model    ModelInfo `json:"model"`
@@ -90,6 +96,9 @@ type Eval struct {
 // Window is the number of steps between two of the Trainer's logs in the reference run, over which
 // the logged loss is a mean.
 const Window = 10
+
+// InBlock reports whether the run's place is known: before schema 1 all runs of an arm came before the next arm's.
+func (r *Record) InBlock() bool { return r.Schema >= 1 }
 
 // FileName is the record's file name without its ending: the sub-benchmark's name and the seed.
 func (r *Record) FileName() string {

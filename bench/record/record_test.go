@@ -59,6 +59,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"no JSON", "rank 8", "it is no run record"},
 		{"another version's field", `{"name": "rank=8", "rank": "8", "ranks": ["8"]}`, `unknown field "ranks"`},
 		{"two records", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1} {}`, "something follows the record"},
+		{"a later version", `{"schema": 2, "name": "rank=8", "steps_skipped": 3}`, `"schema" is 2, this lorabench reads up to 1`},
+		{"a version below the first", `{"schema": -1, "name": "rank=8"}`, `"schema" is -1`},
+		{"a place before the first", `{"schema": 1, "block": 1, "position": -1}`, `"block" is 1 and "position" -1`},
 		{"no name", `{"rank": "8"}`, `"name" is missing`},
 		{"no rank", `{"name": "x"}`, `"rank" is missing`},
 		{"a stand-in device", `{"name": "x", "rank": "8", "machine": {"gpu": "H100 (stand-in) (9.0)"}}`, "a stand-in device, whose kernels compute nothing"},
@@ -71,6 +74,22 @@ func TestFilesThatAreRefused(t *testing.T) {
 		_, err := record.Read(path)
 		require.ErrorContains(t, err, c.text, c.why)
 		require.ErrorContains(t, err, path, c.why)
+	}
+}
+
+func TestRecordsFromBeforeThereWasASchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rank=8,seed=1.json")
+	for _, c := range []struct {
+		content string
+		inBlock bool
+	}{
+		{`{"name": "rank=8", "rank": "8", "seed": 1, "global_step": 1, "train_runtime": 1}`, false},
+		{`{"schema": 1, "name": "rank=8", "rank": "8", "seed": 1, "block": 0, "position": 2, "global_step": 1, "train_runtime": 1}`, true},
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
+		r, err := record.Read(path)
+		require.NoError(t, err, c.content)
+		require.Equal(t, c.inBlock, r.InBlock(), c.content)
 	}
 }
 

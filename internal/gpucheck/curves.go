@@ -24,16 +24,14 @@ func (s *session) curveJobs() ([]job, error) {
 		}, p.flags...))
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
-	for _, dtype := range []string{"bf16", "float32"} {
-		name := fmt.Sprintf("peer rank=%s %s", rank, dtype)
-		j := s.peerJob(5, name, rank, dtype, "tuned", 1, s.peerSteps)
-		j.read = s.readPeer(5, name, func(r peerRow) []row {
-			ours := s.curveRow("lorabench, no dropout", r.Loss)
-			ours.add("largest difference", r.LossDifference)
-			return []row{ours, s.curveRow("peer, no dropout", r.PeerLoss)}
-		})
-		jobs = append(jobs, j)
-	}
+	name := "peer rank=" + rank
+	j := s.peerJob(5, name, rank, "bf16,float32", "tuned", "run", 1, s.peerSteps)
+	j.read = s.readPeer(5, name, func(r peerRow) []row {
+		ours := s.curveRow(r.computes()+", no dropout", r.Loss)
+		ours.add("largest difference", r.LossDifference)
+		return []row{ours, s.curveRow(r.computes()+" peer, no dropout", r.PeerLoss)}
+	})
+	jobs = append(jobs, j)
 	return jobs, nil
 }
 

@@ -67,6 +67,13 @@ func (s *session) lookForPeer(ctx context.Context) string {
 // chooseDevice reads check's line "device    cuda:0, NAME".
 func (s *session) chooseDevice() error {
 	for line := range strings.Lines(s.check) {
+		if rest, ok := strings.CutPrefix(line, "memory "); ok {
+			if _, err := fmt.Sscanf(rest, "%f GiB", &s.memory); err != nil {
+				return fmt.Errorf("check printed %q: %w", line, err)
+			}
+		}
+	}
+	for line := range strings.Lines(s.check) {
 		if rest, ok := strings.CutPrefix(line, "device "); ok && s.device != "cpu" {
 			name, model, _ := strings.Cut(strings.TrimSpace(rest), ", ")
 			if s.device == "auto" || s.device == "cuda" {

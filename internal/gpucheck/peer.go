@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 type peerRow struct {
 	Rank           int       `json:"rank"`
 	Peer           string    `json:"peer"`
+	DType          string    `json:"dtype"`
+	TF32           bool      `json:"tf32"`
 	Samples        float64   `json:"samples_per_second"`
 	PeerSamples    float64   `json:"peer_samples_per_second"`
 	Memory         int64     `json:"peak_memory_bytes"`
@@ -24,27 +25,46 @@ type peerRow struct {
 	PeerLoss       []float64 `json:"peer_step_loss"`
 }
 
-// peerJobs are a process for each rank, peer and precision, by worth: time ends before they do. Stock computes in float32 whatever
-// lorabench does, stock-dtype in lorabench's type.
+// computes names what lorabench computed in, as -dtype of the peer program does.
+func (r peerRow) computes() string {
+	switch {
+	case r.TF32:
+		return "tf32"
+	case r.DType == "bfloat16":
+		return "bf16"
+	}
+	return r.DType
+}
+
+// roundMemory is the memory in GiB of a card on which seven programs are loaded at once: the peer's hold up to 9.4 each, and
+// each has a context.
+const roundMemory = 64
+
+// peerJobs are one for each rank, in which lorabench and the peers take their steps in turn, in every precision: all at once
+// where the card has the memory.
 func (s *session) peerJobs() ([]job, error) {
+	var names []string
+	for _, p := range s.precisions() {
+		names = append(names, p.name)
+	}
+	turns := "step"
+	if s.memory >= roundMemory {
+		turns = "round"
+	}
 	var jobs []job
 	for _, rank := range strings.Split(s.ranks, ",") {
-		for _, p := range []struct{ peer, dtype string }{
-			{"stock", "float32"}, {"tuned", "bf16"}, {"stock-dtype", "bf16"}, {"tuned", "float32"},
-		} {
-			name := fmt.Sprintf("rank=%s %s %s", rank, p.peer, p.dtype)
-			j := s.peerJob(3, name, rank, p.dtype, p.peer, s.steps, min(s.steps, 3))
-			j.read = s.readPeer(3, name, speedBeside)
-			jobs = append(jobs, j)
-		}
+		name := "rank=" + rank
+		j := s.peerJob(3, name, rank, strings.Join(names, ","), "stock,tuned", turns, s.steps, 0)
+		j.read = s.readPeer(3, name, speedBeside)
+		jobs = append(jobs, j)
 	}
 	return jobs, nil
 }
 
-func (s *session) peerJob(stage int, name, rank, dtype, peers string, steps, lossSteps int) job {
+func (s *session) peerJob(stage int, name, rank, dtypes, peers, turns string, steps, lossSteps int) job {
 	argv := []string{s.path("bin/peer"), "-model=" + s.config(), "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-recipe=reported",
-		"-ranks=" + rank, "-dtype=" + dtype, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
-		"-turns=step", "-device=" + s.device, "-bench=" + s.extra, "-out=" + s.folder(stage, name)}
+		"-ranks=" + rank, "-dtype=" + dtypes, "-peers=" + peers, "-steps=" + strconv.Itoa(steps), "-loss-steps=" + strconv.Itoa(lossSteps),
+		"-turns=" + turns, "-device=" + s.device, "-bench=" + s.extra, "-out=" + s.folder(stage, name)}
 	return job{name: name, skip: s.noPeer, all: true, argv: append(argv, s.length()...)}
 }
 
@@ -76,13 +96,13 @@ func (s *session) readPeer(stage int, name string, read func(peerRow) []row) fun
 
 // speedBeside compares the speeds with intervals over steps, which the programs took in turn.
 func speedBeside(r peerRow) []row {
-	out := row{Name: r.Peer}
+	out := row{Name: r.computes() + " beside " + r.Peer}
 	ours, theirs := meanOf(r.Seconds), meanOf(r.PeerSeconds)
 	out.add("samples/s", r.Samples)
 	out.add("peer's", r.PeerSamples)
 	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), ratio("times as fast", theirs, ours))
 	out.add("peak GiB", gib(r.Memory))
 	out.add("peer's peak", gib(r.PeerMemory))
-	out.add("loss difference", r.LossDifference)
+	out.add("of it", float64(r.Memory)/float64(r.PeerMemory))
 	return []row{out}
 }

@@ -24,6 +24,7 @@ type session struct {
 	commit     string
 	check      string         // what check printed
 	deviceName string         // as check prints it
+	memory     float64        // of the card, in GiB
 	noDevice   string         // the reason why stages that need the device cannot run
 	noPeer     string         // the reason why the peer cannot run
 	ended      map[int]string // stages that could not run, and why

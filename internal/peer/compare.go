@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,7 +15,6 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/file"
 	"lorabench/internal/process"
-	"lorabench/internal/relay"
 	"lorabench/internal/root"
 )
 
@@ -120,6 +120,7 @@ func (c *comparison) inputs(ctx context.Context, phases ...*phase) (err error) {
 	if c.visible, err = visible(c.recipe.Device, now, set); err != nil {
 		return err
 	}
+	phases = slices.DeleteFunc(phases, func(p *phase) bool { return p.steps == 0 })
 	for _, p := range phases {
 		step := c.recipe.Batch * c.recipe.Accum
 		all, err := sequences(ctx, c.recipe, step*max(p.steps, p.warmup))
@@ -147,15 +148,18 @@ func (c *comparison) inputs(ctx context.Context, phases ...*phase) (err error) {
 		}
 	}
 	c.progress("making the adapters")
-	_, err = c.runPython(ctx, "adapters", "making the adapters", job)
+	_, err = c.runPython(ctx, "adapters", "making the adapters", "adapters", filepath.Join(c.dir, "adapters.log"), job)
 	return err
 }
 
 // measure runs everything, the programs in turn.
 func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
 	for _, rank := range c.ranks {
-		ofRank := make([]row, len(c.peers))
+		ofRank := make([]row, len(c.pairs()))
 		for _, p := range []phase{c.losses, c.speed} {
+			if p.steps == 0 {
+				continue
+			}
 			if err := c.measurePhase(ctx, rank, p, ofRank); err != nil {
 				return nil, err
 			}
@@ -165,66 +169,34 @@ func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-// measurePhase fills in what a phase says of one rank, a row for each peer.
+// measurePhase fills in what a phase says of one rank. Losses do not depend on what ran beside them.
 func (c *comparison) measurePhase(ctx context.Context, rank int, p phase, rows []row) (err error) {
-	together := !p.still && c.turns == "step"
-	var ours measured
-	if !together {
-		if ours, err = c.runOurs(ctx, rank, p, nil); err != nil {
-			return err
-		}
-	}
-	for i, k := range c.peers {
-		var theirs measured
-		if together {
-			ours, theirs, err = c.runBoth(ctx, rank, k, p)
-		} else {
-			theirs, err = c.runPeer(ctx, rank, k, p, nil)
+	pairs := c.pairs()
+	var got map[string]measured
+	for i, x := range pairs {
+		switch {
+		case !p.still && c.turns == "step":
+			got, err = c.round(ctx, rank, p, []pair{x})
+		case i == 0 && !p.still && c.turns == "round":
+			got, err = c.round(ctx, rank, p, pairs)
+		case i == 0:
+			got, err = c.oneByOne(ctx, rank, p, pairs)
 		}
 		if err != nil {
 			return err
 		}
+		ours, theirs := got[c.what(rank, x.ours, p)], got[c.what(rank, x.theirs, p)]
+		what := fmt.Sprintf("rank %d, %s, %s", rank, x.theirs.kind.name, p.name)
 		if err := c.same(p, ours, theirs); err != nil {
-			return fmt.Errorf("rank %d, %s, %s: lorabench and the peer did not do the same: %w", rank, k.name, p.name, err)
+			return fmt.Errorf("%s: lorabench and the peer did not do the same: %w", what, err)
 		}
 		if p.still {
 			rows[i].compareLosses(ours, theirs)
-		} else if err := rows[i].compareSpeed(c, k, ours, theirs); err != nil {
-			return fmt.Errorf("rank %d, %s, %s: %w", rank, k.name, p.name, err)
+		} else if err := rows[i].compareSpeed(c, x, ours, theirs); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 	return nil
-}
-
-// runBoth has the two programs take their steps in turn. One run after the other, a shared machine's
-// drift is in the ratio: the peer's own speed differed by a tenth between runs of the same steps. The peer
-// is first, so that it has loaded and warmed up before lorabench starts, and its clock starts after lorabench's
-// first step. When one fails the other is ended.
-func (c *comparison) runBoth(ctx context.Context, rank int, k kind, p phase) (ours, theirs measured, err error) {
-	first, second, err := relay.Pipes()
-	if err != nil {
-		return ours, theirs, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error, 2)
-	go func() {
-		var err error
-		theirs, err = c.runPeer(ctx, rank, k, p, first[:])
-		ended <- err
-	}()
-	go func() {
-		var err error
-		ours, err = c.runOurs(ctx, rank, p, second[:])
-		ended <- err
-	}()
-	for range 2 {
-		if e := <-ended; e != nil && err == nil {
-			err = e // the other's is that it was ended
-			cancel()
-		}
-	}
-	return ours, theirs, err
 }
 
 // relayed is what a program is told that gets descriptors from 3 on.
@@ -237,54 +209,57 @@ type measured struct {
 	maxRSS int64 // of the process, whatever it did
 }
 
-func (c *comparison) runOurs(ctx context.Context, rank int, p phase, pipes []*os.File) (measured, error) {
-	rss, err := c.startOurs(ctx, rank, p, pipes)
+func (c *comparison) runOurs(ctx context.Context, rank int, q training, p phase, pipes []*os.File) (measured, error) {
+	rss, err := c.startOurs(ctx, rank, q, p, pipes)
 	if err != nil {
 		return measured{}, err
 	}
-	rec, err := readRecord(filepath.Join(c.records(rank, p), fmt.Sprintf("rank=%d,seed=%d.json", rank, c.recipe.Seed)), p.steps)
+	rec, err := readRecord(filepath.Join(c.records(rank, q, p), fmt.Sprintf("rank=%d,seed=%d.json", rank, c.recipe.Seed)), p.steps)
 	return measured{record: rec, maxRSS: rss}, err
 }
 
 // startOurs runs lorabench and returns the process's most memory.
-func (c *comparison) startOurs(ctx context.Context, rank int, p phase, pipes []*os.File) (int64, error) {
-	what := fmt.Sprintf("rank %d, lorabench, %s", rank, p.name)
+func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phase, pipes []*os.File) (int64, error) {
+	what := c.what(rank, q, p)
 	c.progress(what)
 	s := c.recipe
-	argv := append([]string{c.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(p.steps) + "x", "-test.timeout=0",
-		"-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data, "-recipe=" + s.Recipe,
-		"-max-length=" + strconv.Itoa(s.MaxLength), "-order=" + s.Order, "-eval=0", "-adapter=" + c.adapter(rank, p),
-		"-device=" + s.Device, "-dtype=" + c.dtype, "-out=" + c.records(rank, p)}, c.extra...)
-	if c.tf32 {
-		argv = append(argv, "-tf32")
-	}
+	argv := slices.Concat([]string{c.binary, "-test.run=^$", "-test.bench=Rank", "-test.benchtime=" + strconv.Itoa(p.steps) + "x",
+		"-test.timeout=0", "-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data,
+		"-recipe=" + s.Recipe, "-max-length=" + strconv.Itoa(s.MaxLength), "-order=" + s.Order, "-eval=0", "-adapter=" + c.adapter(rank, p),
+		"-device=" + s.Device, "-out=" + c.records(rank, q, p)}, q.flags, c.extra)
 	if p.still {
 		argv = append(argv, "-model-dropout=0")
 	}
 	if pipes != nil {
 		argv = append(argv, "-relay="+relayed)
 	}
-	return process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: filepath.Join(c.dir, "lorabench.log"), Pass: pipes}.Run(ctx)
+	return process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: c.log(q), Pass: pipes}.Run(ctx)
+}
+
+// log is the file of what a program prints: several may be at work.
+func (c *comparison) log(q training) string {
+	name := "lorabench"
+	if q.kind != nil {
+		name = q.kind.name
+	}
+	return filepath.Join(c.dir, name+"-"+q.precision.name+".log")
 }
 
 // records is the folder of lorabench's record.
-func (c *comparison) records(rank int, p phase) string {
-	return filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s", rank, p.name))
+func (c *comparison) records(rank int, q training, p phase) string {
+	return filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s-%s", rank, q.precision.name, p.name))
 }
 
-func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pipes []*os.File) (measured, error) {
-	what := fmt.Sprintf("rank %d, %s peer, %s", rank, k.name, p.name)
-	c.progress(what)
+func (c *comparison) runPeer(ctx context.Context, rank int, q training, p phase, pipes []*os.File) (measured, error) {
+	c.progress(c.what(rank, q, p))
 	s := c.recipe
-	job := trainJob{Model: c.model, HashSeed: 1, DType: "float32", Adapter: c.adapter(rank, p), Samples: p.samples,
+	name := fmt.Sprintf("r%d-%s-%s-%s", rank, q.kind.name, q.precision.name, p.name)
+	job := trainJob{Model: c.model, HashSeed: 1, DType: q.torch, TF32: q.tf32, Adapter: c.adapter(rank, p), Samples: p.samples,
 		Device: strings.SplitN(s.Device, ":", 2)[0], Warmup: p.warmup, Steps: p.steps, Batch: s.Batch, Accum: s.Accum, LR: s.LR,
-		Optim: k.optim, Grouped: k.grouped && !p.still, LoggingSteps: 10, Seed: s.Seed,
-		Scratch: filepath.Join(c.dir, "scratch"), Result: filepath.Join(c.dir, fmt.Sprintf("r%d-%s-%s.json", rank, k.name, p.name))}
+		Optim: q.optim, Grouped: q.grouped && !p.still, LoggingSteps: 10, Seed: s.Seed,
+		Scratch: filepath.Join(c.dir, "scratch-"+name), Result: filepath.Join(c.dir, name+".json")}
 	if c.threads != bench.Unset {
 		job.Threads = c.threads
-	}
-	if k.follows {
-		job.DType, job.TF32 = s.DType, c.tf32
 	}
 	if p.still {
 		job.ModelDropout, job.LoggingSteps = new(float64), 1 // logging waits for the device: not where speed is measured
@@ -292,7 +267,7 @@ func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pip
 	if pipes != nil {
 		job.Relay = relayed
 	}
-	rss, err := c.runPython(ctx, "train", what, job, pipes...)
+	rss, err := c.runPython(ctx, "train", c.what(rank, q, p), name, c.log(q), job, pipes...)
 	if err != nil {
 		return measured{}, err
 	}
@@ -304,9 +279,9 @@ func (c *comparison) runPeer(ctx context.Context, rank int, k kind, p phase, pip
 	return measured{result: res, maxRSS: rss}, err
 }
 
-// runPython runs peer.py with a job and returns the process's most memory.
-func (c *comparison) runPython(ctx context.Context, subcommand, what string, job any, pipes ...*os.File) (int64, error) {
-	path := filepath.Join(c.dir, subcommand+"-job.json")
+// runPython runs peer.py with a job, written under the name, and returns the process's most memory.
+func (c *comparison) runPython(ctx context.Context, subcommand, what, name, log string, job any, pipes ...*os.File) (int64, error) {
+	path := filepath.Join(c.dir, name+"-job.json")
 	if err := writeJSON(path, job); err != nil {
 		return 0, err
 	}
@@ -317,7 +292,7 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what string, job
 		env = append(env, "LD_LIBRARY_PATH="+os.Getenv(root.LibraryPathVariable))
 	}
 	return process.Command{What: what, Argv: []string{c.python, filepath.Join(c.dir, "peer.py"), subcommand, path}, Dir: c.dir, Env: env,
-		Log: filepath.Join(c.dir, "peer.log"), Pass: pipes}.Run(ctx)
+		Log: log, Pass: pipes}.Run(ctx)
 }
 
 // env is for both programs: what they leave behind goes when this ends.

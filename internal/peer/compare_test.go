@@ -16,12 +16,38 @@ import (
 )
 
 func TestCompare(t *testing.T) {
+	losses := "our float32,adamw_torch_fused float32,adamw_torch float32,"
 	for _, c := range []struct{ turns, want, why string }{
-		{"step", strings.Repeat("ours,peer,peer,"+strings.Repeat("our step,peer's step,", 4), 2), "losses run by run; speed step by step, with lorabench once for each peer"},
-		{"run", strings.Repeat("ours,peer,peer,", 4), "one program after the other"},
+		{"step", losses + strings.Repeat("adamw_torch float32 step,our float32 step,", 2) +
+			strings.Repeat("adamw_torch_fused float32 step,our float32 step,", 2), "losses run by run; speed step by step, with lorabench once for each peer"},
+		{"round", losses + strings.Repeat("adamw_torch float32 step,adamw_torch_fused float32 step,our float32 step,", 2), "all in one ring"},
+		{"run", losses + losses, "one program after the other"},
 	} {
-		t.Run(c.turns, func(t *testing.T) { testCompare(t, c.turns, c.want, c.why) })
+		t.Run(c.turns, func(t *testing.T) { testCompare(t, c.turns, strings.Repeat(c.want, 2), c.why) })
 	}
+}
+
+func TestPrecisions(t *testing.T) {
+	calls := filepath.Join(t.TempDir(), "calls")
+	t.Setenv(fakeVariable, "")
+	t.Setenv("FAKE_CALLS", calls)
+	o := tiny(t, "-ranks=8", "-turns=round", "-dtype=float32,bf16", "-loss-steps=0")
+	var out bytes.Buffer
+	require.NoError(t, compareWith(t.Context(), o, &out, io.Discard, withFakes))
+	b, err := os.ReadFile(calls)
+	require.NoError(t, err)
+	assert.Equal(t, strings.Repeat("adamw_torch float32 step,adamw_torch_fused float32 step,adamw_torch_fused bfloat16 step,"+
+		"our float32 step,our bfloat16 step,", 2), strings.ReplaceAll(string(b), "\n", ","), "what ignores -dtype runs once, and no losses were asked for")
+	var rows []row
+	b, err = os.ReadFile(filepath.Join(o.out, "peer.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &rows))
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.DType+" "+r.Peer+" "+r.PeerDType)
+	}
+	assert.Equal(t, []string{"float32 stock float32", "float32 tuned float32", "bfloat16 stock float32", "bfloat16 tuned bfloat16"}, got)
+	assert.Contains(t, out.String(), "lorabench computes in bfloat16: not like for like")
 }
 
 func testCompare(t *testing.T, inTurns, want, why string) {

@@ -146,7 +146,7 @@ func fakeLorabench(how string, args []string) error {
 	}
 	baton, err := relay.Open(pipes)
 	if err == nil {
-		err = baton.Take()
+		err = errors.Join(baton.Take(), baton.Pass(), baton.Take())
 	}
 	for i := range steps {
 		if err == nil && i == 1 && baton != nil && how == "lorabench fails while the peer waits" {
@@ -155,9 +155,9 @@ func fakeLorabench(how string, args []string) error {
 		switch {
 		case err != nil:
 		case baton != nil:
-			err = called("our step")
+			err = called("our " + s.DType + " step")
 		case i == 0:
-			err = called("ours")
+			err = called("our " + s.DType)
 		}
 		if err == nil && i < steps-1 {
 			err = errors.Join(baton.Pass(), baton.Take())
@@ -225,9 +225,9 @@ func fakePeer(how string, job trainJob) error {
 		switch {
 		case err != nil:
 		case baton != nil:
-			err = called("peer's step")
+			err = called(job.Optim + " " + job.DType + " step")
 		case i == 0:
-			err = called("peer")
+			err = called(job.Optim + " " + job.DType)
 		}
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ type kind struct {
 	name    string
 	optim   string // TrainingArguments' name
 	grouped bool   // by length, where speed is measured
-	follows bool   // lorabench's -dtype and -tf32; else float32 as PyTorch computes it unasked
+	follows bool   // lorabench's precision; else float32 as PyTorch computes it unasked
 }
 
 var kinds = []kind{
@@ -29,20 +29,35 @@ var kinds = []kind{
 	{name: "tuned", optim: "adamw_torch_fused", grouped: true, follows: true},
 }
 
+// precision is what frozen weights are kept in and what matrix products compute in.
+type precision struct {
+	name  string // as -dtype has it
+	flags []string
+	torch string // torch's name of the weights' type
+	tf32  bool
+}
+
+var precisions = []precision{
+	{name: "float32", flags: []string{"-dtype=float32"}, torch: "float32"},
+	{name: "tf32", flags: []string{"-dtype=float32", "-tf32"}, torch: "float32", tf32: true},
+	{name: "bf16", flags: []string{"-dtype=bf16"}, torch: "bfloat16"},
+}
+
 // options are the command line.
 type options struct {
-	model, data, tokenizer, recipe, device, dtype, out, turns string
-	steps, lossSteps, maxLength, threads                      int
-	tf32, check, standIn                                      bool
-	ranks                                                     []int
-	peers                                                     []kind
-	extra                                                     []string // lorabench's own flags
-	args                                                      []string // as given
+	model, data, tokenizer, recipe, device, out, turns string
+	steps, lossSteps, maxLength, threads               int
+	check, standIn                                     bool
+	ranks                                              []int
+	precisions                                         []precision
+	peers                                              []kind
+	extra                                              []string // lorabench's own flags
+	args                                               []string // as given
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{args: args}
-	var ranks, peers, extra string
+	var ranks, dtypes, peers, extra string
 	fs := flag.NewFlagSet("peer", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.model, "model", "testdata/opt-350m/config.json", "the model's `CONFIG.json`; both programs make its weights by hash")
@@ -52,13 +67,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.maxLength, "max-length", bench.Unset, "tokens a record is cut at (default the recipe's; on a CPU at most 256)")
 	fs.StringVar(&ranks, "ranks", "8,128,256", "LoRA ranks")
 	fs.IntVar(&o.steps, "steps", bench.Unset, "optimizer steps timed (default 3 on a CPU, 100 on CUDA)")
-	fs.IntVar(&o.lossSteps, "loss-steps", bench.Unset, "optimizer steps whose losses are compared (default 3 on a CPU, 10 on CUDA)")
+	fs.IntVar(&o.lossSteps, "loss-steps", bench.Unset, "optimizer steps whose losses are compared, 0 for none (default 3 on a CPU, 10 on CUDA)")
 	fs.StringVar(&o.device, "device", "auto", "auto, cpu, cuda or cuda:N")
-	fs.StringVar(&o.dtype, "dtype", "float32", "the frozen weights of lorabench and the tuned peer: float32 or bf16")
-	fs.BoolVar(&o.tf32, "tf32", false, "TF32 matrix products in lorabench and the tuned peer (CUDA)")
+	fs.StringVar(&dtypes, "dtype", "float32", "what lorabench and the tuned peer compute in: float32, bf16, tf32 (float32 with TF32 products, CUDA), or several")
 	fs.IntVar(&o.threads, "threads", bench.Unset, "threads of each program (default all that torch would use, OMP_NUM_THREADS obeyed)")
-	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; stock-dtype: the same with -dtype and -tf32; tuned: fused AdamW, grouped by length, -dtype and -tf32; none (with -stand-in)")
-	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, both programs take their steps in turn and share the memory, or run, one after the other (default step on a CPU, run on CUDA)")
+	fs.StringVar(&peers, "peers", "stock,tuned", "stock: Trainer as the reference run used it; stock-dtype: the same with -dtype; "+
+		"tuned: fused AdamW, grouped by length, -dtype; none (with -stand-in)")
+	fs.StringVar(&o.turns, "turns", "", "while speed is measured: step, lorabench and a peer take their steps in turn and share the memory; "+
+		"round, all programs of a rank do; run, one after the other (default step on a CPU, run on CUDA)")
 	fs.StringVar(&o.out, "out", "out", "`folder` for peer.json")
 	fs.BoolVar(&o.standIn, "stand-in", false, "compare memory alone, on the stand-in card of internal/fakecuda, which needs no GPU; writes "+standInFile)
 	fs.StringVar(&extra, "bench", "", "further `flags` for lorabench, as -name=value; a recipe's -batch, -accum, -lr, -alpha, -dropout hold for both programs")
@@ -78,17 +94,20 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		name  string
 		value int
 	}{{"-steps", o.steps}, {"-loss-steps", o.lossSteps}, {"-threads", o.threads}, {"-max-length", o.maxLength}} {
-		if f.value < 1 && f.value != bench.Unset {
+		if f.value < 1 && f.value != bench.Unset && (f.value < 0 || f.name != "-loss-steps") {
 			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
 		}
 	}
-	if o.turns != "" && o.turns != "step" && o.turns != "run" {
-		return o, fmt.Errorf("-turns is %q, want step or run", o.turns)
+	if !slices.Contains([]string{"", "step", "round", "run"}, o.turns) {
+		return o, fmt.Errorf("-turns is %q, want step, round or run", o.turns)
 	}
 	var err error
 	if o.ranks, err = parseRanks(ranks); err == nil {
+		o.precisions, err = choose("-dtype", dtypes, precisions, func(p precision) string { return p.name })
+	}
+	if err == nil {
 		if peers != "none" || !o.standIn {
-			o.peers, err = parsePeers(peers)
+			o.peers, err = choose("-peers", peers, kinds, func(k kind) string { return k.name })
 		}
 	}
 	if err == nil {
@@ -111,18 +130,23 @@ func parseRanks(v string) (ranks []int, err error) {
 	return ranks, nil
 }
 
-func parsePeers(v string) (peers []kind, err error) {
-	for _, name := range strings.Split(v, ",") {
-		i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == strings.TrimSpace(name) })
-		if i < 0 {
-			return nil, fmt.Errorf("-peers has %q, want stock, stock-dtype or tuned, or several", name)
-		}
-		if slices.Contains(peers, kinds[i]) {
-			return nil, fmt.Errorf("-peers has %s twice", kinds[i].name)
-		}
-		peers = append(peers, kinds[i])
+// choose picks those of all that a flag's list names.
+func choose[T any](flag, list string, all []T, name func(T) string) (chosen []T, err error) {
+	var names, seen []string
+	for _, x := range all {
+		names = append(names, name(x))
 	}
-	return peers, nil
+	for _, want := range strings.Split(list, ",") {
+		i := slices.Index(names, strings.TrimSpace(want))
+		if i < 0 {
+			return nil, fmt.Errorf("%s has %q, want %s, or several", flag, want, strings.Join(names, ", "))
+		}
+		if slices.Contains(seen, names[i]) {
+			return nil, fmt.Errorf("%s has %s twice", flag, names[i])
+		}
+		chosen, seen = append(chosen, all[i]), append(seen, names[i])
+	}
+	return chosen, nil
 }
 
 // own are lorabench's flags that the comparison sets itself.
@@ -178,7 +202,7 @@ func (o *options) settings() (bench.Settings, error) {
 		o.device = "cpu"
 	}
 	args := []string{"-ranks=1", "-eval=0", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
-		"-recipe=" + o.recipe, "-device=" + o.device, "-dtype=" + o.dtype, "-max-length=" + strconv.Itoa(o.maxLength)}
+		"-recipe=" + o.recipe, "-device=" + o.device, "-max-length=" + strconv.Itoa(o.maxLength)}
 	for _, f := range o.extra {
 		if fs.Lookup(flagName(f)) != nil { // the others are go test's and say nothing of the recipe
 			args = append(args, f)
@@ -198,8 +222,10 @@ func (o *options) settings() (bench.Settings, error) {
 		s.Device = "cuda:0"
 	}
 	cuda := s.Device != "cpu"
-	if o.tf32 && !cuda {
-		return s, fmt.Errorf("-tf32 is for CUDA, and the device is %s", s.Device)
+	for _, p := range o.precisions {
+		if p.tf32 && !cuda {
+			return s, fmt.Errorf("-dtype=tf32 is for CUDA, and the device is %s", s.Device)
+		}
 	}
 	if o.maxLength == bench.Unset && !cuda {
 		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB of the peer

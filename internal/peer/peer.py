@@ -15,6 +15,7 @@ import os
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 IGNORE = -100
 MASK64 = 2**64 - 1
+PIECE = 1 << 18
 GOLDEN = 0x9E3779B97F4A7C15
 
 
@@ -35,12 +37,26 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 def hash_values(name, n, seed, std):
-    """opt.HashValues: splitmix64 over a counter started from FNV-1a of the tensor's name."""
+    """opt.HashValues: splitmix64 over a counter started from FNV-1a of the tensor's name. In pieces that fit a
+    cache, on all cores: made in one go, OPT-350m's weights take longer than its training on a card."""
     h = 0xCBF29CE484222325
     for b in name.encode():
         h = (h ^ b) * 0x100000001B3 & MASK64
     h ^= seed * GOLDEN & MASK64
-    x = np.arange(1, n + 1, dtype=np.uint64)
+    mean = 1 if name.endswith("layer_norm.weight") else 0
+    out = np.empty(n, dtype=np.float32)
+
+    def fill(start):
+        part = out[start : start + PIECE]
+        part[:] = hashed(h, start, len(part), std) + mean
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(fill, range(0, n, PIECE)))
+    return out
+
+
+def hashed(h, start, n, std):
+    x = np.arange(start + 1, start + n + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
         x *= np.uint64(GOLDEN)
         x += np.uint64(h)
@@ -50,10 +66,7 @@ def hash_values(name, n, seed, std):
         x *= np.uint64(0x94D049BB133111EB)
         x ^= x >> np.uint64(31)
     x >>= np.uint64(11)
-    values = (2 * (x.astype(np.float64) * 2.0**-53) - 1) * (std * math.sqrt(3))
-    if name.endswith("layer_norm.weight"):
-        values += 1
-    return values.astype(np.float32)
+    return (2 * (x.astype(np.float64) * 2.0**-53) - 1) * (std * math.sqrt(3))
 
 
 def build_model(job):

@@ -175,16 +175,16 @@ func pins(requirements string) (names []string, versions map[string]string) {
 	return names, versions
 }
 
-// checkVersions wants every package, torch as lorabench's libtorch, and the others of the pinned
-// major version; any other difference is a note below the table.
+// used are the packages that peer.py calls, and of how many of their version's numbers it depends: torch is lorabench's
+// libtorch, and options have other names in another major version.
+var used = map[string]int{"torch": 2, "transformers": 1, "peft": 1, "accelerate": 1}
+
+// checkVersions wants every package, those that are used in the pinned version; any other difference is a note below the table.
 func checkVersions(have map[string]string, names []string, pinned map[string]string) (notes []string, err error) {
 	for _, name := range names {
 		want := pinned[name]
 		got, _, _ := strings.Cut(have[name], "+") // torch's 2.11.0+cu130
-		parts := 1
-		if name == "torch" {
-			parts = 2
-		}
+		parts := used[name]
 		switch {
 		case got == "":
 			return nil, fmt.Errorf("%s is missing, want %s: install internal/peer/requirements.txt there, or unset %s", name, want, pythonVariable)

@@ -23,6 +23,7 @@ func TestCheckVersions(t *testing.T) {
 		{"torch", "2.12.0", "", "torch is 2.12.0, want 2.11.0", "lorabench's libtorch is 2.11"},
 		{"transformers", "5.17.0", "transformers is 5.17.0; 5.23.0 is what was tried.", "", "near enough, but to be known"},
 		{"transformers", "4.57.0", "", "transformers is 4.57.0, want 5.23.0", "the Trainer's options had other names"},
+		{"huggingface_hub", "1.33.0", "huggingface_hub is 1.33.0; " + pinned["huggingface_hub"] + " is what was tried.", "", "peer.py does not call it"},
 		{"peft", "", "", "peft is missing, want 0.21.2", "not installed"},
 	} {
 		have := maps.Clone(pinned)

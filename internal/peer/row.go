@@ -47,7 +47,7 @@ type row struct {
 	Steps     int     `json:"steps"`
 	LossSteps int     `json:"loss_steps"`
 	Warmup    int     `json:"warmup_steps"`
-	Turns     string  `json:"turns"` // step or run: how the programs took turns where speed was measured
+	Turns     string  `json:"turns"` // step, round or run: how the programs took turns where speed was measured
 	Recipe    string  `json:"recipe"`
 	MaxLength int     `json:"max_length"`
 	Batch     int     `json:"per_device_train_batch_size"`
@@ -112,14 +112,15 @@ func (r *row) compareLosses(ours, theirs measured) {
 	r.LossSteps = len(r.Loss)
 }
 
-func (r *row) compareSpeed(c *comparison, k kind, ours, theirs measured) error {
+func (r *row) compareSpeed(c *comparison, x pair, ours, theirs measured) error {
 	rec, res, s := ours.record, theirs.result, c.recipe
 	rank, err := parseRanks(rec.Rank)
 	if err != nil {
 		return fmt.Errorf("lorabench's record: rank %q", rec.Rank)
 	}
 	samples := float64(len(res.Steps) * s.Batch * s.Accum)
-	r.Rank, r.Peer, r.On, r.DType, r.TF32, r.GPU = rank[0], k.name, rec.Machine.Device, rec.Settings.DType, c.tf32, rec.Machine.GPU
+	k := x.theirs.kind
+	r.Rank, r.Peer, r.On, r.DType, r.TF32, r.GPU = rank[0], k.name, rec.Machine.Device, rec.Settings.DType, x.ours.tf32, rec.Machine.GPU
 	r.Samples, r.PeerSamples = rec.SamplesPerSecond, samples/res.Seconds
 	r.Tokens, r.PeerTokens = rec.TokensPerSecond, float64(res.RealTokens)/res.Seconds
 	if r.Memory, r.PeerMemory, r.MemoryKind, err = memory(c.cuda(), ours, theirs); err != nil {
@@ -138,10 +139,7 @@ func (r *row) compareSpeed(c *comparison, k kind, ours, theirs measured) error {
 	r.Steps, r.Warmup, r.Turns, r.Recipe, r.MaxLength = len(rec.Steps), c.speed.warmup, c.turns, s.Recipe, s.MaxLength
 	r.Batch, r.Accum, r.LR, r.Alpha, r.Dropout, r.Seed = s.Batch, s.Accum, s.LR, rec.Settings.Alpha, rec.Settings.Dropout, s.Seed
 	r.Trainable = rec.Trainable
-	r.PeerDType = "float32"
-	if k.follows {
-		r.PeerDType, r.PeerTF32 = s.DType, c.tf32
-	}
+	r.PeerDType, r.PeerTF32 = x.theirs.torch, x.theirs.tf32
 	r.PeerOptim, r.PeerGrouped, r.PeerAttention = k.optim, k.grouped, res.Attention
 	r.Model, r.Data, r.Machine, r.Versions = rec.Model.Name, rec.Data.Name, rec.Machine, c.versions
 	r.Command = c.command()

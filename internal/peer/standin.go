@@ -78,19 +78,24 @@ func (c *comparison) standIn(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	m := standInMemory{Device: "stand-in: memory only", Command: c.command(), Steps: c.steps, Versions: c.versions}
+	pairs := c.pairs()
+	for _, x := range c.precisions {
+		if len(c.peers) == 0 {
+			pairs = append(pairs, pair{ours: training{nil, x}, theirs: training{nil, x}})
+		}
+	}
 	for _, rank := range c.ranks {
-		for _, k := range c.peers {
-			r, err := c.standInPeer(ctx, rank, k, p)
+		for _, q := range trainings(pairs) {
+			run := c.standInOurs
+			if q.kind != nil {
+				run = c.standInPeer
+			}
+			r, err := run(ctx, rank, q, p)
 			if err != nil {
 				return err
 			}
 			m.Ranks = append(m.Ranks, r)
 		}
-		r, err := c.standInOurs(ctx, rank, p)
-		if err != nil {
-			return err
-		}
-		m.Ranks = append(m.Ranks, r)
 	}
 	b, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
@@ -129,16 +134,13 @@ func suitsPeer(ctx context.Context, python, logs string) error {
 	return nil
 }
 
-func (c *comparison) standInPeer(ctx context.Context, rank int, k kind, p phase) (standInRow, error) {
-	r := standInRow{Rank: rank, Program: k.name, DType: "float32"}
-	if k.follows {
-		r.DType = c.recipe.DType
-	}
-	got, err := c.runPeer(ctx, rank, k, p, nil)
+func (c *comparison) standInPeer(ctx context.Context, rank int, q training, p phase) (standInRow, error) {
+	r := standInRow{Rank: rank, Program: q.kind.name, DType: numbers(q.torch, q.tf32)}
+	got, err := c.runPeer(ctx, rank, q, p, nil)
 	if err != nil {
 		return r, err
 	}
-	did, err := c.counted(rank, k.name)
+	did, err := c.counted(rank, r.Program)
 	if err != nil {
 		return r, err
 	}
@@ -147,12 +149,12 @@ func (c *comparison) standInPeer(ctx context.Context, rank int, k kind, p phase)
 	return r, r.check()
 }
 
-func (c *comparison) standInOurs(ctx context.Context, rank int, p phase) (standInRow, error) {
-	r := standInRow{Rank: rank, Program: "lorabench", DType: c.recipe.DType}
-	report := filepath.Join(c.dir, fmt.Sprintf("r%d-report", rank))
+func (c *comparison) standInOurs(ctx context.Context, rank int, q training, p phase) (standInRow, error) {
+	r := standInRow{Rank: rank, Program: "lorabench", DType: numbers(q.torch, q.tf32)}
+	report := filepath.Join(c.dir, fmt.Sprintf("r%d-%s-report", rank, q.precision.name))
 	card := c.card
 	c.card = append(card[:len(card):len(card)], fakecuda.ReportVariable+"="+report)
-	_, err := c.startOurs(ctx, rank, p, nil)
+	_, err := c.startOurs(ctx, rank, q, p, nil)
 	if c.card = card; err != nil {
 		return r, err
 	}

@@ -24,11 +24,16 @@ func report(w io.Writer, rows []row, notes []string) error {
 }
 
 func table(w io.Writer, rows []row) error {
-	t := format.Table{Head: []string{"rank", "peer", "samples/s", "peer's", "ratio", "tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff"}}
+	t := format.Table{Words: []string{"computes in", "peer"}, Head: []string{"rank", "computes in", "peer", "samples/s", "peer's", "ratio",
+		"tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff"}}
 	for _, r := range rows {
-		t.Rows = append(t.Rows, []string{strconv.Itoa(r.Rank), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
+		difference := format.None
+		if r.LossSteps > 0 {
+			difference = format.Number(r.LossDifference, 2)
+		}
+		t.Rows = append(t.Rows, []string{strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
 			fmt.Sprintf("%.2fx", r.SpeedRatio), format.Fixed(r.Tokens, 0), format.Fixed(r.PeerTokens, 0),
-			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), format.Number(r.LossDifference, 2)})
+			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference})
 	}
 	return t.Text(w)
 }
@@ -44,17 +49,20 @@ func explain(rows []row) []string {
 			r.Model, r.Recipe, r.Batch, r.Accum, r.MaxLength, r.LR, r.Alpha, r.Dropout),
 		fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench trains %d and goes back to the start; the peer is given the same\n"+
 			"sequences first and those steps are left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
-			r.Steps, map[string]string{"step": "the programs taking one each in turn", "run": "one program after the other"}[r.Turns],
+			r.Steps, map[string]string{"step": "the programs taking one each in turn", "round": "all programs of a rank taking one each in turn",
+				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)),
 		memoryNote(r),
-		fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
-			"micro-batches' means; the Trainer left alone would weigh micro-batches by their labels, so that is switched off in it.", r.LossSteps),
+	}
+	if r.LossSteps > 0 {
+		notes = append(notes, fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+
+			"micro-batches' means; the Trainer left alone would weigh micro-batches by their labels, so that is switched off in it.", r.LossSteps))
 	}
 	var seen []string
 	for _, r := range rows {
 		if !slices.Contains(seen, r.Peer) {
 			seen = append(seen, r.Peer)
-			notes = append(notes, peerNote(r))
+			notes = append(notes, peerNote(rows, r.Peer))
 		}
 	}
 	on := r.On + ", " + r.Machine.CPU + ", " + format.Count(r.Machine.Threads, "thread")
@@ -62,8 +70,8 @@ func explain(rows []row) []string {
 		on = r.GPU + ", driver " + r.Machine.Driver
 	}
 	v := r.Versions
-	return append(notes, fmt.Sprintf("%s. lorabench %s, torch %s, %s. Peer: torch %s, transformers %s, peft %s, accelerate %s, Python %s.",
-		on, r.Machine.Commit, r.Machine.Torch, numbers(r.DType, r.TF32), v["torch"], v["transformers"], v["peft"], v["accelerate"], v["python"]))
+	return append(notes, fmt.Sprintf("%s. lorabench %s, torch %s. Peer: torch %s, transformers %s, peft %s, accelerate %s, Python %s.",
+		on, r.Machine.Commit, r.Machine.Torch, v["torch"], v["transformers"], v["peft"], v["accelerate"], v["python"]))
 }
 
 // padded lists the peers' padded tokens, which grouping by length makes fewer.
@@ -87,13 +95,26 @@ func memoryNote(r row) string {
 	return "peak GiB is the most resident memory of the whole process, loading included: this kernel does not reset the peak."
 }
 
-func peerNote(r row) string {
-	note := fmt.Sprintf("%s: %s, %s attention, %s, right padding to the longest of a micro-batch", r.Peer, r.PeerOptim, r.PeerAttention, numbers(r.PeerDType, r.PeerTF32))
+// peerNote explains one peer.
+func peerNote(rows []row, peer string) string {
+	var r row
+	var in, unlike []string
+	for _, r = range slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.Peer != peer }) {
+		ours, theirs := numbers(r.DType, r.TF32), numbers(r.PeerDType, r.PeerTF32)
+		if !slices.Contains(in, theirs) {
+			in = append(in, theirs)
+		}
+		if ours != theirs && !slices.Contains(unlike, ours) {
+			unlike = append(unlike, ours)
+		}
+	}
+	note := fmt.Sprintf("%s: %s, %s attention, %s, right padding to the longest of a micro-batch", peer, r.PeerOptim, r.PeerAttention,
+		strings.Join(in, " or "))
 	if r.PeerGrouped {
 		note += "; grouped by length where speed is measured"
 	}
-	if r.PeerDType != r.DType || r.PeerTF32 != r.TF32 {
-		note += fmt.Sprintf(". lorabench computes in %s: not like for like", numbers(r.DType, r.TF32))
+	if len(unlike) > 0 {
+		note += fmt.Sprintf(". lorabench computes in %s: not like for like", strings.Join(unlike, " or "))
 	}
 	return note + "."
 }

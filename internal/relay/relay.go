@@ -1,9 +1,9 @@
-// Package relay lets two processes take turns: only the one that holds the baton works. Two programs
-// that are compared on one machine, each for a fraction of a second before the other, see the same
-// machine, however its speed drifts; run after one another for seconds each they do not.
+// Package relay lets processes take turns: only the one that holds the baton works. Programs that are
+// compared on one machine, each for a fraction of a second before the next, see the same machine,
+// however its speed drifts; run after one another for seconds each they do not.
 //
-// The baton is a byte in one of two pipes. A process that ends closes its ends, and the other one goes on
-// alone.
+// The baton is a byte in one of the pipes that join the processes to a ring. A process that ends closes its
+// ends, and the next one goes on alone. All that take equally many turns end in their order.
 package relay
 
 import (
@@ -17,12 +17,13 @@ import (
 	"time"
 )
 
-// Leg is how long a process keeps the baton at least: handing it over wakes up sleeping threads, which
+// Leg is how long a process of a CPU keeps the baton at least: handing it over wakes up sleeping threads, which
 // should be little of the time.
 const Leg = 50 * time.Millisecond
 
 // Baton is a process's end of a relay. The nil Baton is of a process that runs alone: nothing waits.
 type Baton struct {
+	Leg     time.Duration // how long this process keeps the baton at least
 	in, out *os.File
 	since   time.Time
 	alone   bool
@@ -56,9 +57,9 @@ func Open(descriptors string) (*Baton, error) {
 }
 
 // New is a relay's end over two pipes.
-func New(in, out *os.File) *Baton { return &Baton{in: in, out: out} }
+func New(in, out *os.File) *Baton { return &Baton{Leg: Leg, in: in, out: out} }
 
-// Take waits for the baton. When the other process has ended there is nothing to wait for any more.
+// Take waits for the baton. When the process before this one has ended there is nothing to wait for any more.
 func (b *Baton) Take() error {
 	if b == nil || b.alone {
 		return nil
@@ -83,24 +84,30 @@ func (b *Baton) Pass() error {
 	return err
 }
 
-// Due tells whether the other process's turn has come.
-func (b *Baton) Due() bool { return b != nil && !b.alone && time.Since(b.since) >= Leg }
+// Due reports whether it is another process's turn.
+func (b *Baton) Due() bool { return b != nil && !b.alone && time.Since(b.since) >= b.Leg }
 
-// Pipes are the ends of two processes, in and out, with the baton before the first. The caller passes
-// them on as ExtraFiles and closes its own copies once both processes are started: only then can one see
-// that the other has ended.
-func Pipes() (first, second [2]*os.File, err error) {
-	r1, w1, err := os.Pipe()
-	if err != nil {
-		return first, second, err
+// Ring returns the ends, in and out, of n processes that take turns in this order; the baton lies before the first. The
+// caller passes them on as ExtraFiles and closes its own copies once all processes are started: only then can one see that the
+// one before it has ended.
+func Ring(n int) (ends [][2]*os.File, err error) {
+	defer func() {
+		if err != nil {
+			for _, e := range ends {
+				for _, f := range e {
+					if f != nil {
+						err = errors.Join(err, f.Close())
+					}
+				}
+			}
+		}
+	}()
+	ends = make([][2]*os.File, n)
+	for i := range n {
+		if ends[i][0], ends[(i+n-1)%n][1], err = os.Pipe(); err != nil {
+			return ends, err
+		}
 	}
-	r2, w2, err := os.Pipe()
-	if err != nil {
-		return first, second, errors.Join(err, r1.Close(), w1.Close())
-	}
-	first, second = [2]*os.File{r1, w2}, [2]*os.File{r2, w1}
-	if _, err := w1.Write([]byte{'.'}); err != nil {
-		return first, second, errors.Join(err, r1.Close(), w1.Close(), r2.Close(), w2.Close())
-	}
-	return first, second, nil
+	_, err = ends[n-1][1].Write([]byte{'.'})
+	return ends, err
 }

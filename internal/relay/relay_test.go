@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,22 +25,26 @@ func runner(t *testing.T, b *Baton, name string, n int, said *[]string) {
 
 func TestTurns(t *testing.T) {
 	for _, c := range []struct {
-		first, second int
-		want          []string
-		why           string
+		legs []int
+		want string
+		why  string
 	}{
-		{3, 3, []string{"a", "b", "a", "b", "a", "b"}, "in turns; the holder of the baton alone works, so said needs no lock"},
-		{1, 3, []string{"a", "b", "b", "b"}, "who ends leaves the other alone"},
-		{3, 1, []string{"a", "b", "a", "a"}, "whichever it is"},
+		{[]int{3, 3}, "ababab", "in turns; the holder of the baton alone works, so said needs no lock"},
+		{[]int{1, 3}, "abbb", "who ends leaves the other alone"},
+		{[]int{3, 1}, "abaa", "whichever it is"},
+		{[]int{2, 2, 2}, "abcabc", "as many as there are"},
+		{[]int{1, 3, 2}, "abbbcc", "who ends leaves the next one alone, and nobody works beside it"},
+		{[]int{3}, "aaa", "alone, from its own hand"},
 	} {
-		first, second, err := Pipes()
+		ends, err := Ring(len(c.legs))
 		require.NoError(t, err)
 		var said []string
-		var both sync.WaitGroup
-		both.Go(func() { runner(t, New(second[0], second[1]), "b", c.second, &said) })
-		both.Go(func() { runner(t, New(first[0], first[1]), "a", c.first, &said) })
-		both.Wait()
-		assert.Equal(t, c.want, said, c.why)
+		var all sync.WaitGroup
+		for i, n := range c.legs {
+			all.Go(func() { runner(t, New(ends[i][0], ends[i][1]), string(rune('a'+i)), n, &said) })
+		}
+		all.Wait()
+		assert.Equal(t, c.want, strings.Join(said, ""), c.why)
 	}
 }
 

@@ -1,13 +1,15 @@
 // Causal self-attention over a row of several sequences without padding, and its gradient.
 //
 // qkv is [T, 3H], as one GEMM for q, k and v leaves it; so is its gradient, which is one GEMM's input
-// in turn. Three kernels: on CUDA the memory-efficient one with cumulative lengths, one call for all
-// sequences; on a CPU PyTorch's flash kernel, one call a sequence; and one that writes the attention
-// matrix out, exact, to compare the others with.
+// in turn. Four kernels: on CUDA with cumulative lengths, one call for all sequences, flash attention in half
+// precision and the memory-efficient one else; on a CPU PyTorch's flash kernel, one call a sequence; and one
+// that writes the attention matrix out, exact, to compare the others with.
 #include "native.h"
 #include "native_internal.h"
 
 #include <ATen/Context.h>
+
+#include <map>
 
 namespace {
 
@@ -43,11 +45,23 @@ at::Tensor weights(const at::Tensor &q, const at::Tensor &k) {
 
 bool flash() { return at::globalContext().userEnabledFlashSDP(); }
 
-// [1, T, heads, D] views of q, k, v for the kernel with cumulative lengths.
+// [T, heads, D] views of q, k, v for the kernels with cumulative lengths.
 at::Tensor packed(const at::Tensor &qkv, const Row &r, int which) {
   int64_t h = qkv.size(1) / 3;
-  return qkv.narrow(1, which * h, h).unflatten(1, {r.heads, -1}).unsqueeze(0);
+  return qkv.narrow(1, which * h, h).unflatten(1, {r.heads, -1});
 }
+
+// Has the flash kernel's backward pass add in one order, for as long as it lives: left alone it adds the gradient of q
+// with atomics, and the same seed gives another loss. New tensors are not filled for it.
+struct Deterministic {
+  bool was = at::globalContext().deterministicAlgorithms();
+  bool warn = at::globalContext().deterministicAlgorithmsWarnOnly();
+  Deterministic() {
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+    at::globalContext().setDeterministicAlgorithms(true, false);
+  }
+  ~Deterministic() { at::globalContext().setDeterministicAlgorithms(was, warn); }
+};
 
 } // namespace
 
@@ -61,9 +75,17 @@ void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int
     int64_t t = qkv.size(0), h = qkv.size(1) / 3;
     if (flash() && qkv.is_cuda()) {
       auto lengths = std::optional<at::Tensor>(T(cum_));
+      auto q = packed(qkv, r, 0), k = packed(qkv, r, 1), v = packed(qkv, r, 2);
+      if (lb_flash_varlen(&qkv, h / heads)) {
+        auto [o, lse, seed, offset, mask] = at::_flash_attention_forward(q, k, v, lengths, lengths, longest, longest, 0.0,
+                                                                         /*is_causal=*/true, /*return_debug_mask=*/false, scale);
+        out[0] = made(o.view({t, h}));
+        out[1] = made(lse);
+        return;
+      }
       auto [o, lse, seed, offset, mq, mk] =
-          at::_efficient_attention_forward(packed(qkv, r, 0), packed(qkv, r, 1), packed(qkv, r, 2), {}, lengths, lengths, longest,
-                                           longest, 0.0, causal, /*compute_log_sumexp=*/true, scale);
+          at::_efficient_attention_forward(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, lengths, lengths, longest, longest, 0.0,
+                                           causal, /*compute_log_sumexp=*/true, scale);
       out[0] = made(o.view({t, h}));
       out[1] = made(lse);
       return;
@@ -95,20 +117,29 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
     Row r{cum, sequences, heads, scale};
     int64_t t = qkv.size(0), h = qkv.size(1) / 3;
     if (flash() && qkv.is_cuda()) {
-      auto lengths = std::optional<at::Tensor>(T(cum_));
-      auto four = [&](const at::Tensor &x) { return x.unflatten(1, {heads, -1}).unsqueeze(0); };
-      // Without dropout the kernel reads neither seed nor offset, but takes them.
+      auto &lengths = T(cum_);
+      auto q = packed(qkv, r, 0), k = packed(qkv, r, 1), v = packed(qkv, r, 2);
+      auto three = [&](const at::Tensor &x) { return x.unflatten(1, {heads, -1}); };
+      auto flat = [&](const at::Tensor &g) { return g.reshape({t, h}); };
+      // Without dropout the kernels read neither seed nor offset, but take them.
       auto unused = at::empty({}, at::TensorOptions(at::kLong));
+      if (lb_flash_varlen(&qkv, h / heads)) {
+        Deterministic guard;
+        auto [dq, dk, dv] = at::_flash_attention_backward(three(dy), q, k, v, three(o), lse, lengths, lengths, longest, longest, 0.0,
+                                                          /*is_causal=*/true, unused, unused, scale);
+        note_usage();
+        result = made(at::cat({flat(dq), flat(dk), flat(dv)}, 1));
+        return;
+      }
       auto [dq, dk, dv, db] = at::_efficient_attention_backward(
-          four(dy), packed(qkv, r, 0), packed(qkv, r, 1), packed(qkv, r, 2), {}, four(o), lengths, lengths, longest, longest, lse, 0.0,
-          unused, unused, causal, /*bias_requires_grad=*/false, scale, {}, {}, /*shared_storage_dqdkdv=*/true);
+          three(dy).unsqueeze(0), q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, three(o).unsqueeze(0), lengths, lengths, longest,
+          longest, lse, 0.0, unused, unused, causal, /*bias_requires_grad=*/false, scale, {}, {}, /*shared_storage_dqdkdv=*/true);
       // Asked to share storage, the kernel writes one [1, T, 3, heads, D], which is [T, 3H].
       auto base = dq.storage().data_ptr().get();
       int64_t size = dq.element_size();
       bool one = dk.storage().data_ptr().get() == base && dv.storage().data_ptr().get() == base && dq.stride(1) == 3 * h &&
                  dk.storage_offset() == dq.storage_offset() + h && dv.storage_offset() == dq.storage_offset() + 2 * h &&
                  static_cast<int64_t>(dq.storage().nbytes()) >= (dq.storage_offset() + t * 3 * h) * size;
-      auto flat = [&](const at::Tensor &g) { return g.reshape({t, h}); };
       result = made(one ? dq.as_strided({t, 3 * h}, {3 * h, 1}) : at::cat({flat(dq), flat(dk), flat(dv)}, 1));
       return;
     }
@@ -138,6 +169,20 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
     result = made(d.to(T(qkv_).scalar_type()));
   });
   return result;
+}
+
+// Ampere and later have the kernel.
+int lb_flash_varlen(void *qkv_, int64_t head_dim) {
+  static std::map<int, int> capabilities; // guarded by the one thread that calls libtorch
+  auto &qkv = T(qkv_);
+  bool half = qkv.scalar_type() == at::kBFloat16 || qkv.scalar_type() == at::kHalf;
+  if (!qkv.is_cuda() || !half || head_dim % 8 != 0 || head_dim > 256)
+    return 0;
+  auto &capability = capabilities[qkv.get_device()];
+  char name[256], *err = nullptr;
+  if (capability == 0 && lb_cuda_device(qkv.get_device(), name, sizeof name, &capability, &err) != 0)
+    free(err);
+  return capability >= 80;
 }
 
 int lb_flash(int on) {

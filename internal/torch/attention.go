@@ -47,6 +47,12 @@ func (s *Scope) Attention(qkv *Tensor, q Sequences, heads int64, scale float64) 
 	return r[0], r[1]
 }
 
+// AttentionPads reports whether Attention keeps its log-sum-exp padded to the longest sequence, rounded up to 32, as CUDA's
+// memory-efficient kernel does, for qkv's like x. The others keep one number for each token and head.
+func AttentionPads(x *Tensor, headDim int64) bool {
+	return x.Device().CUDA() && C.lb_flash_varlen(x.raw("attention"), C.int64_t(headDim)) == 0
+}
+
 // AttentionBackward is the gradient by qkv, [T, 3H], from that by y.
 func (s *Scope) AttentionBackward(dy, qkv, y, lse *Tensor, q Sequences, heads int64, scale float64) *Tensor {
 	const op = "attention_backward"

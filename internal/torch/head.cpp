@@ -4,8 +4,9 @@
 
 extern "C" {
 
-// One chunk at a time: logits = h W^T in W's type, softmax and loss in float32 (float64 for float64),
-// in the same memory p - onehot, and from that dh = d W and, where W is trained, dW += d^T h.
+// One chunk at a time: logits = h W^T in W's type, softmax and loss in float32 (float64 for float64), in the
+// logits' memory p - onehot, and from that dh = d W and, where W is trained, dW += d^T h. Each row's weight is
+// multiplied into [n, H] where the processor's passes over [n, V] are what the head takes, as on CUDA.
 void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void *dw_, int want_dh, int64_t chunk, void **out,
              char **err) {
   guard(err, [&] {
@@ -18,6 +19,25 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       auto x = h.narrow(0, at, n), y = target.narrow(0, at, n).unsqueeze(1);
       auto label = y.ge(0);
       auto index = y.clamp_min(0);
+      if (x.is_cuda()) {
+        auto z = product(x, w, {});
+        auto log = z.to(wide);
+        at::_log_softmax_out(log, log, 1, /*half_to_float=*/false); // in place: each number is read for the last time where it is written
+        auto right = log.gather(1, index), factor = label.to(wide);
+        if (scale.defined())
+          factor.mul_(scale.narrow(0, at, n).unsqueeze(1));
+        loss.sub_(right.mul(factor).sum());
+        if (!want_dh && !dw_)
+          continue;
+        at::exp_out(z, log);
+        z.scatter_(1, index, right.expm1_().to(z.scalar_type())); // p - 1 has more digits than p rounded and 1 taken off
+        note_usage();
+        if (want_dh)
+          dh.narrow(0, at, n).copy_(product(z, w.t(), {}).mul(factor));
+        if (dw_)
+          T(dw_).addmm_(z.t(), x.mul(factor).to(x.scalar_type()));
+        continue;
+      }
       auto z = product(x, w, {}).to(wide);
       z.sub_(z.amax(1, true));
       auto right = z.gather(1, index);

@@ -13,6 +13,7 @@ void lb_attention(void *qkv, void *cum_on_device, const int64_t *cum, int sequen
 void *lb_attention_backward(void *dy, void *qkv, void *out, void *lse, void *cum_on_device, const int64_t *cum, int sequences,
                             int64_t longest, int64_t heads, double scale, char **err);
 int lb_flash(int on); // returns what was
+int lb_flash_varlen(void *qkv, int64_t head_dim); // whether qkv [T, 3H] goes through flash attention with cumulative lengths
 
 // See matmul.cpp.
 void *lb_linear(void *x, void *w, void *b, char **err);

@@ -30,9 +30,7 @@ var hasRelay = regexp.MustCompile(`(?m)^  -relay\b`)
 // between them: a machine whose speed drifts by a tenth within a minute, as rented ones do, then is
 // equally fast for both, which it is not for two processes one after the other.
 func (m *measurement) together(ctx context.Context, k int) error {
-	var batons [2][2]*os.File
-	var err error
-	batons[k%2], batons[1-k%2], err = relay.Pipes()
+	batons, err := relay.Ring(2)
 	if err != nil {
 		return err
 	}
@@ -42,7 +40,7 @@ func (m *measurement) together(ctx context.Context, k int) error {
 	var failed [2]error
 	for i, s := range m.sides {
 		both.Go(func() {
-			if failed[i] = m.turn(ctx, s, k, batons[i][:]...); failed[i] != nil {
+			if failed[i] = m.turn(ctx, s, k, batons[(i+k)%2][:]...); failed[i] != nil {
 				cancel(errors.New("the other side failed"))
 			}
 		})

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"lorabench/bench/record"
+)
+
+// All arms train with one seed before any trains with the next: a block is one m.Run, with -count 1.
+var (
+	seeds  int   // -count
+	block  int   // which seed trains, from 0
+	chosen []Arm // those that -bench and -skip match, as block 0 shows
+
+	// The folder of -out, where one is given.
+	study   *Study
+	kept    map[string]*record.Record // by file name
+	results *Results
+)
+
+// firstOnly are flags whose files the testing package writes when its first m.Run ends.
+var firstOnly = []string{"cpuprofile", "memprofile", "blockprofile", "mutexprofile", "trace", "coverprofile"}
+
+func testFlag(name string) string { return flag.Lookup("test." + name).Value.String() }
+
+// onePerRun reads -count into seeds and sets the flags of go test for an m.Run with each. Without -run no test runs. A list of -cpu is
+// refused, because b.Loop trains before the testing package sets the list's first value.
+func onePerRun() (err error) {
+	if seeds, err = strconv.Atoi(testFlag("count")); err != nil {
+		return fmt.Errorf("-count: %w", err)
+	}
+	for _, name := range firstOnly {
+		if seeds > 1 && testFlag(name) != "" {
+			return fmt.Errorf("-%s is given with -count=%d, and would be of the first seed alone: give -count=1", name, seeds)
+		}
+	}
+	if seeds > 1 && testing.CoverMode() != "" {
+		return fmt.Errorf("-cover is given with -count=%d, and would be of the first seed alone: give -count=1", seeds)
+	}
+	if cpu := strings.TrimSpace(testFlag("cpu")); cpu != "" {
+		procs, err := strconv.Atoi(cpu)
+		if err != nil || procs < 1 {
+			return fmt.Errorf("-cpu is %q, want one number of at least 1: it is GOMAXPROCS; libtorch's threads are OMP_NUM_THREADS", cpu)
+		}
+		runtime.GOMAXPROCS(procs)
+	}
+	set := map[string]string{"count": strconv.Itoa(min(seeds, 1)), "cpu": ""}
+	if testFlag("run") == "" {
+		set["run"] = "^$"
+	}
+	for name, value := range set {
+		if err := flag.Set("test."+name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runBlocks calls run, which is m.Run, once for each seed, and returns the worst exit status.
+func runBlocks(run func() int) (code int) {
+	last := 0
+	for block = 0; block < seeds && ctx.Err() == nil; block++ {
+		last = run()
+		code = max(code, last)
+		_ = flag.Set("test.shuffle", "off") // shuffled once
+	}
+	if block < seeds {
+		code = max(code, 1)
+	}
+	if code != 0 && last == 0 {
+		fmt.Println("FAIL") // after the testing package's last PASS
+	}
+	switch {
+	case study == nil:
+	case code != 0:
+		fmt.Fprintf(os.Stderr, "The study in %s is unfinished: the same command goes on with it.\n", work.Out)
+	default:
+		if err := study.Finish(); err != nil {
+			fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
+			return 1
+		}
+	}
+	return code
+}
+
+// rotate returns arms from number by on, and those before it after them.
+func rotate(arms []Arm, by int) []Arm {
+	if len(arms) == 0 {
+		return nil
+	}
+	by %= len(arms)
+	return slices.Concat(arms[by:], arms[:by])
+}
+
+// openStudy makes -out the folder of this study.
+func openStudy() (err error) {
+	if work.Out == "" || work.StandIn() {
+		return nil
+	}
+	study, err = work.Study(map[string]string{"bench": testFlag("bench"), "skip": testFlag("skip"), "benchtime": testFlag("benchtime"),
+		"count": strconv.Itoa(seeds), "relay": *batonAt})
+	if err != nil {
+		return err
+	}
+	var note string
+	if kept, note, err = study.Open(work.Out); err != nil {
+		study = nil
+		return err
+	}
+	if note != "" {
+		fmt.Fprintln(os.Stderr, note)
+	}
+	results = NewResults(work.Out, config)
+	return nil
+}

@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"lorabench/bench/record"
+	"lorabench/internal/file"
+)
+
+// unfinished is the file that describes the study in a folder until its last run has ended well.
+const unfinished = "unfinished.json"
+
+// written are the names, besides those with a seed in them, that runs and reports of a study have in -out.
+var written = []string{unfinished, "bench.txt", "tensorboard", "report.html", "summary.md", "figures"}
+
+// Study is what an unfinished study and its continuation must agree in.
+type Study struct {
+	Settings Settings          `json:"settings"`
+	Model    record.ModelInfo  `json:"model"`
+	Data     record.DataInfo   `json:"data"`
+	Machine  record.Machine    `json:"machine"`
+	Code     string            `json:"code"` // digest of the program where no commit holds its source
+	Procs    int               `json:"gomaxprocs"`
+	Testing  map[string]string `json:"testing"` // flags of go test that choose the runs, their order and length
+
+	dir *os.File // locked
+}
+
+// Study describes the runs that this workload makes under some flags of go test.
+func (w *Workload) Study(testing map[string]string) (*Study, error) {
+	s := &Study{Settings: w.Settings, Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device), Procs: runtime.GOMAXPROCS(0),
+		Testing: testing}
+	s.Data.EvalLossBase = nil // computed, and not to the last digit on every device
+	if c := s.Machine.Commit; c != "unknown" && !strings.HasSuffix(c, "+") {
+		return s, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return s, err
+	}
+	b, err := os.ReadFile(self)
+	s.Code = fmt.Sprintf("%x", sha256.Sum256(b))
+	return s, err
+}
+
+// Open makes dir the study's. The whole runs of an unfinished study that is equal are returned by their file names, to be kept.
+// Anything else that a study wrote there moves to a folder old-N. note says in a line which of it was done, "" where dir was empty.
+func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, err error) {
+	now, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.lock(dir); err != nil {
+		return nil, "", err
+	}
+	path := filepath.Join(dir, unfinished)
+	before, err := os.ReadFile(path)
+	finished := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !finished {
+		return nil, "", err
+	}
+	if bytes.Equal(before, now) {
+		kept, err = whole(dir)
+		return kept, fmt.Sprintf("The unfinished study in %s goes on: runs that are whole are kept: %d.", dir, len(kept)), err
+	}
+	aside, err := moveAside(dir)
+	if err != nil {
+		return nil, "", err
+	}
+	switch {
+	case aside == "":
+	case finished:
+		note = fmt.Sprintf("A study that has ended lay in %s: it is in %s now.", dir, aside)
+	default:
+		note = fmt.Sprintf("An unfinished study with other settings lay in %s (%s): it is in %s now.", dir, difference(before, now), aside)
+	}
+	return nil, note, file.Write(path, now)
+}
+
+// lock refuses a folder that another process writes to, whose study would be moved aside. File systems without locks do without.
+func (s *Study) lock(dir string) (err error) {
+	if err = os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if s.dir, err = os.Open(dir); err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(s.dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("-out %s: another process is writing to it: wait until it has ended, or give another folder", dir)
+	}
+	return nil
+}
+
+// whole returns the records in dir that can be read. A file that cannot is of no whole run.
+func whole(dir string) (map[string]*record.Record, error) {
+	entries, err := os.ReadDir(dir)
+	kept := map[string]*record.Record{}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || !strings.Contains(name, "seed=") {
+			continue
+		}
+		if r, err := record.Read(filepath.Join(dir, e.Name())); err == nil && r.FileName() == name {
+			kept[name] = r
+		}
+	}
+	return kept, err
+}
+
+// moveAside moves what a study wrote in dir to a new folder there, and returns that, "" where there was nothing. Other files
+// stay: -out may be any folder.
+func moveAside(dir string) (aside string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return !strings.Contains(e.Name(), "seed=") && !slices.Contains(written, e.Name())
+	})
+	if len(entries) == 0 {
+		return "", nil
+	}
+	for n := 1; aside == "" || errors.Is(err, fs.ErrExist); n++ {
+		aside = filepath.Join(dir, "old-"+strconv.Itoa(n))
+		err = os.Mkdir(aside, 0o777)
+	}
+	for _, e := range entries {
+		if err == nil {
+			err = os.Rename(filepath.Join(dir, e.Name()), filepath.Join(aside, e.Name()))
+		}
+	}
+	return aside, err
+}
+
+// difference names the first line in which two descriptions differ.
+func difference(before, now []byte) string {
+	b, n := strings.Split(string(before), "\n"), strings.Split(string(now), "\n")
+	i := 0
+	for i < min(len(b), len(n))-1 && b[i] == n[i] {
+		i++
+	}
+	trim := func(s string) string { return strings.TrimSuffix(strings.TrimSpace(s), ",") }
+	return trim(b[i]) + ", now " + trim(n[i])
+}
+
+// Finish ends the study: nothing of it is left to run.
+func (s *Study) Finish() error { return os.Remove(filepath.Join(s.dir.Name(), unfinished)) }

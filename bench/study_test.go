@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+func madeStudy(commit string) *Study {
+	return &Study{Machine: record.Machine{Commit: commit}, Settings: Settings{Ranks: []string{"8"}}, Testing: map[string]string{"count": "6"}}
+}
+
+func TestOpen(t *testing.T) {
+	whole := &record.Record{Name: "rank=8", Rank: "8", Seed: 42, GlobalStep: 1, Runtime: 1}
+	for _, c := range []struct {
+		why    string
+		before *Study // unfinished
+		files  []string
+		note   string // without the folder
+		kept   int
+		moved  []string
+		stay   []string
+	}{
+		{"an empty folder", nil, nil, "", 0, nil, nil},
+		{"what no study wrote", nil, []string{"bench.log", "notes.json"}, "", 0, nil, []string{"bench.log", "notes.json"}},
+		{"a study that has ended, and one before it", nil, []string{"rank=8,seed=42.json", "bench.txt", "report.html", "bench.log", "old-1"},
+			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0,
+			[]string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
+		{"the same, unfinished", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt"},
+			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1,
+			nil, []string{"bench.txt", "rank=8,seed=42.json", "rank=8,seed=43.json"}},
+		{"of another commit", madeStudy("abd"), []string{"rank=8,seed=42.json", ".rank=8,seed=43.json.TEMP"},
+			`An unfinished study with other settings lay in DIR ("commit": "abd", now "commit": "abc"): it is in DIR/old-1 now.`, 0,
+			[]string{".rank=8,seed=43.json.TEMP", "rank=8,seed=42.json", unfinished}, nil},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.before != nil {
+				_, _, err := c.before.Open(dir)
+				require.NoError(t, err)
+				require.NoError(t, c.before.dir.Close())
+			}
+			for _, name := range c.files {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o666))
+				if name == whole.FileName()+".json" {
+					require.NoError(t, whole.Save(dir))
+				}
+			}
+			s := madeStudy("abc")
+			kept, note, err := s.Open(dir)
+			require.NoError(t, err)
+			require.Equal(t, c.note, strings.ReplaceAll(note, dir, "DIR"))
+			require.Len(t, kept, c.kept)
+			var moved []string
+			found, err := filepath.Glob(filepath.Join(dir, "old-[12]", "*"))
+			require.NoError(t, err)
+			for _, path := range found {
+				moved = append(moved, filepath.Base(path))
+			}
+			require.Equal(t, c.moved, moved, "moved")
+			for _, name := range append(c.stay, unfinished) {
+				require.FileExists(t, filepath.Join(dir, name))
+			}
+			_, _, err = madeStudy("abc").Open(dir)
+			require.ErrorContains(t, err, "another process is writing to it")
+			require.NoError(t, s.Finish())
+			require.NoFileExists(t, filepath.Join(dir, unfinished))
+		})
+	}
+}
+
+// TestADirtyTreeIsItsProgram: of a tree that no commit holds, the program itself says whether two are equal.
+func TestADirtyTreeIsItsProgram(t *testing.T) {
+	s, err := small(t, 1).Study(nil)
+	require.NoError(t, err)
+	held := s.Machine.Commit != "unknown" && !strings.HasSuffix(s.Machine.Commit, "+")
+	require.Len(t, s.Code, map[bool]int{true: 0, false: 64}[held])
+}
