@@ -20,7 +20,7 @@ type filtered struct {
 	procs string
 }
 
-// text is the line by its number, quoted; its beginning where it is long.
+// quoted is the line by its number, quoted; its beginning where it is long.
 func (f *filtered) quoted(line int) string { return quoted(f.lines[line-1]) }
 
 func quoted(text []byte) string {
@@ -70,7 +70,8 @@ func (r *reader) filter(data []byte) *filtered {
 		case breaks(text):
 			if f.lines[i] = nil; !failed {
 				failed = true
-				r.problem(i+1, Unreadable, "the run failed: %s; the results of a run that failed are not all there: run it again", quoted(text))
+				r.problem(i+1, Unreadable,
+					"the run failed: %s; the results of a run that failed are not all there: run it again", quoted(text))
 			}
 		case bytes.Contains(text, benchmarkPrefix) && inside.Match(text):
 			r.problem(i+1, Unreadable, "a result stands inside another line: %s; give the output of go test as it is, without colours, time stamps or "+

@@ -39,6 +39,7 @@ func Read(paths ...string) *Set {
 		r.read(data)
 	}
 	r.finish()
+	r.set.blocks()
 	return r.set
 }
 
@@ -129,7 +130,8 @@ func (r *reader) read(data []byte) {
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.told)) {
 		if n := r.told[kind]; n > most {
-			r.set.Problems = append(r.set.Problems, Problem{Kind: kind, File: r.file, Text: fmt.Sprintf("%d more problems of this kind are not listed", n-most)})
+			r.set.Problems = append(r.set.Problems, Problem{Kind: kind, File: r.file,
+				Text: fmt.Sprintf("%d more problems of this kind are not listed", n-most)})
 		}
 	}
 	if r.results == 0 && len(r.told) == 0 {
@@ -155,7 +157,8 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 		u.Exact = m.Value == "exact"
 	case m.Key != "better":
 	case m.Value != "higher" && m.Value != "lower":
-		r.tell(Problem{Kind: BadDirection, Line: line, Unit: m.OrigUnit, Text: fmt.Sprintf("Unit %s better=%s: want higher or lower", m.OrigUnit, m.Value)})
+		r.tell(Problem{Kind: BadDirection, Line: line, Unit: m.OrigUnit,
+			Text: fmt.Sprintf("Unit %s better=%s: want higher or lower", m.OrigUnit, m.Value)})
 	case own != "" && own != m.Value:
 		r.tell(Problem{Kind: BadDirection, Line: line, Unit: m.OrigUnit,
 			Text: fmt.Sprintf("Unit %s better=%s: %s is better of it; correct the line or rename the unit", m.OrigUnit, m.Value, own)})

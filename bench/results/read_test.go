@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"lorabench/bench/record"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -218,6 +220,33 @@ func TestAgree(t *testing.T) {
 	_, err = Agree(sets)
 	require.Error(t, err)
 	assert.Regexp(t, `model is "m" in .*f.txt:2 and "n" in .*f.txt:4: they are not of one study`, err.Error())
+}
+
+func TestBlocks(t *testing.T) {
+	blocks := func(s *Set) string {
+		var got []string
+		for _, b := range s.Benchmarks {
+			for _, r := range b.Runs {
+				got = append(got, fmt.Sprintf("%s:%d=%d", b.Name, r.Seed, r.Block))
+			}
+		}
+		return strings.Join(got, " ")
+	}
+	line := func(arm string) string { return "Benchmark" + arm + " 1 5 ns/op\n" }
+	a, b := line("Rank/rank=8"), line("Rank/rank=16")
+	for _, c := range []struct{ why, text, want string }{
+		{"ranks in turns", "seed: 42\n" + a + b + b + a, "Rank/rank=8:42=0 Rank/rank=8:43=1 Rank/rank=16:42=0 Rank/rank=16:43=1"},
+		{"without seeds", a + b + a + b, "Rank/rank=8:1=0 Rank/rank=8:2=1 Rank/rank=16:1=0 Rank/rank=16:2=1"},
+		{"rank after rank", "seed: 42\n" + a + a + b + b, "Rank/rank=8:42=-1 Rank/rank=8:43=-1 Rank/rank=16:42=-1 Rank/rank=16:43=-1"},
+		{"other benchmarks are in none", a + line("Part/head"), "Part/head:1=-1 Rank/rank=8:1=0"},
+	} {
+		assert.Equal(t, c.want, blocks(read(t, c.text)), c.why)
+	}
+	made := func(schema, block int) *record.Record {
+		return &record.Record{Schema: schema, Block: block, Name: "rank=8", Rank: "8", Seed: int64(42 + block), GlobalStep: 1, Runtime: 1}
+	}
+	assert.Equal(t, "Rank/rank=8:43=1", blocks(FromRecords([]*record.Record{made(1, 1)})))
+	assert.Equal(t, "Rank/rank=8:42=-1", blocks(FromRecords([]*record.Record{made(0, 0)})), "of before there were blocks")
 }
 
 // FuzzRead: any bytes are a problem, or results that hold together.

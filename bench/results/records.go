@@ -28,7 +28,8 @@ func FromRecords(rs []*record.Record) *Set {
 		}
 		arm := ofArm(rec)
 		arms[rec.Name] = append(arms[rec.Name], arm)
-		if _, err := agree(arms[rec.Name], func(key string) bool { return key == "seed" }, "runs of one name must differ in their seed only"); err != nil {
+		seed := func(key string) bool { return key == "seed" }
+		if _, err := agree(arms[rec.Name], seed, "runs of one name must differ in their seed only"); err != nil {
 			r.problem(0, Unreadable, "%v", err)
 		}
 		id := identity{bare: Rank + "/" + rec.Name, procs: 1}
@@ -45,7 +46,11 @@ func FromRecords(rs []*record.Record) *Set {
 				r.tell(Problem{Kind: kind, Benchmark: b.Bare, Unit: m.Unit, Text: err.Error()})
 			}
 		}
-		b.Runs = append(b.Runs, Run{Seed: rec.Seed, Iters: rec.GlobalStep, Config: config, File: rec.FileName()})
+		run := Run{Seed: rec.Seed, Block: Unplaced, Iters: rec.GlobalStep, Config: config, File: rec.FileName()}
+		if rec.InBlock() {
+			run.Block = rec.Block
+		}
+		b.Runs = append(b.Runs, run)
 	}
 	r.finish()
 	return r.set
@@ -91,7 +96,8 @@ func (s *Set) ReadRecords() {
 			}
 		}
 		if unread > 0 {
-			s.Notes = append(s.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.", format.Count(unread, "run record"), dir, first))
+			s.Notes = append(s.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.",
+				format.Count(unread, "run record"), dir, first))
 		}
 	}
 }

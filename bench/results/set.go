@@ -41,6 +41,7 @@ type Run struct {
 	// same seed: -count=3 under "seed: 42" is 42, 43, 44. In files without seeds the k-th run of a benchmark has k, counted
 	// over all files.
 	Seed    int64
+	Block   int       // from 0, of lorabench's arms: all arms train with one seed before any with the next; Unplaced where it was in none
 	Iters   int       // of the line: steps, for lorabench's own
 	Config  *Settings // shared by all results that it stands before
 	Rounded bool      // every value of the file has the digits that go test prints, about four

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"lorabench/bench/format"
@@ -118,6 +119,19 @@ func (j *judging) conclude() {
 	default:
 		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s.", metrics)
 	}
+	if j.Unjudged = j.undirected(); len(j.Unjudged) > 0 && j.Status != Unusable {
+		j.Text += fmt.Sprintf(" Not judged: %s; say in gate.txt or a Unit line which direction is better.", format.Few(j.Unjudged, 4))
+	}
+}
+
+// undirected names the units that would have been judged if it were known which direction of them is better.
+func (j *judging) undirected() (units []string) {
+	for _, r := range j.Results {
+		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informal && !slices.Contains(units, r.Unit) {
+			units = append(units, r.Unit)
+		}
+	}
+	return units
 }
 
 // found names the first few results with their change.

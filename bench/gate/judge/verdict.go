@@ -30,6 +30,7 @@ type Verdict struct {
 	Added    []string  // benchmarks that only New has: listed, never failed
 	Causes   []Cause   // what grew or slowed, for results that are worse
 	Notes    []string  // sentences about the whole
+	Unjudged []string  // units that would have been judged if it were known which direction of them is better
 	Compared int       // results that the p values are corrected for
 }
 

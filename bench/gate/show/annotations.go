@@ -41,6 +41,9 @@ func WriteAnnotations(to io.Writer, v *judge.Verdict) error {
 	if len(v.Added) > 0 {
 		notices = append(notices, annotation{title: "Gate: new benchmarks", text: "without a baseline, not judged: " + sentence(strings.Join(v.Added, ", "))})
 	}
+	if len(v.Unjudged) > 0 {
+		notices = append(notices, annotation{title: "Gate: not judged", text: "no direction is known: " + sentence(strings.Join(v.Unjudged, ", "))})
+	}
 	switch { // a status that fails is never silent
 	case (v.Status == judge.Worse || v.Status == judge.Unusable) && len(errs) == 0:
 		errs = append(errs, annotation{title: "Gate: " + word(v.Status), text: verdict(v)})
