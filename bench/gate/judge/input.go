@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"lorabench/bench/results"
 )
@@ -22,6 +23,15 @@ func Read(arg string) *Input {
 	set.Problems = append(problems, set.Problems...)
 	set.ReadRecords()
 	return &Input{Set: set, Label: label}
+}
+
+// ReadBoth reads both sides at a time.
+func ReadBoth(old, new string) (a, b *Input) {
+	var reading sync.WaitGroup
+	reading.Go(func() { a = Read(old) })
+	b = Read(new)
+	reading.Wait()
+	return a, b
 }
 
 // metric is what a side has of a unit.
