@@ -70,9 +70,10 @@ func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, progr
 	if c.options.standIn {
 		return c.standIn(ctx, stdout)
 	}
-	// Warming up, lorabench takes as many steps before its clock starts.
+	// Before its clock starts lorabench has trained rows of every size that comes. On a card the peer is given all its micro-batches
+	// twice: the first product of a shape makes cuBLAS choose a kernel and load it, which took the peer a second a step in bf16.
 	c.losses = phase{name: "losses", steps: c.lossSteps, still: true}
-	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), 3, 1)}
+	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), c.steps, 1)}
 	if err := c.inputs(ctx, &c.losses, &c.speed); err != nil {
 		return err
 	}
@@ -123,13 +124,12 @@ func (c *comparison) inputs(ctx context.Context, phases ...*phase) (err error) {
 	phases = slices.DeleteFunc(phases, func(p *phase) bool { return p.steps == 0 })
 	for _, p := range phases {
 		step := c.recipe.Batch * c.recipe.Accum
-		all, err := sequences(ctx, c.recipe, step*max(p.steps, p.warmup))
+		timed, err := sequences(ctx, c.recipe, step*p.steps)
 		if err != nil {
 			return err
 		}
-		timed := all[:step*p.steps]
 		p.samples, p.tokens = filepath.Join(c.dir, p.name+"-samples.json"), tokens(timed)
-		if err := writeSamples(p.samples, all[:step*p.warmup], timed); err != nil {
+		if err := writeSamples(p.samples, timed); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ type trainJob struct {
 	DType        string   `json:"dtype"`         // torch's name
 	TF32         bool     `json:"tf32"`
 	Adapter      string   `json:"adapter"` // PEFT folder; its lora_dropout holds
-	Samples      string   `json:"samples"` // file of ids and labels, the warm-up's first
+	Samples      string   `json:"samples"` // file of ids and labels
 	Device       string   `json:"device"`  // cpu or cuda
 	Threads      int      `json:"threads"` // 0 is torch's own number
 	Warmup       int      `json:"warmup_steps"`

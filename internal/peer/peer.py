@@ -144,27 +144,23 @@ def collator(pad):
 
 
 class Order(Sampler):
-    """The warm-up's samples as they stand, then the timed ones: as they stand, or grouped by length. Were
-    all grouped together, other sequences would be timed than lorabench times."""
+    """The samples as they stand or grouped by length; before them, as the warm-up, the first of the same micro-batches."""
 
     def __init__(self, job, samples):
         step = job["per_device_train_batch_size"] * job["gradient_accumulation_steps"]
-        self.warmup = job["warmup_steps"] * step
-        self.rest = range(len(samples) - self.warmup)
+        self.order = list(range(len(samples)))
         if job["group_by_length"]:
             # As Trainer groups a whole data set with train_sampling_strategy="group_by_length": 50 steps are sorted
             # together. Of as few samples as are timed here its sampler would sort a quarter at a time, or a
             # single step, which groups nothing where a step is one micro-batch.
-            lengths = [len(s["input_ids"]) for s in samples[self.warmup :]]
-            self.rest = get_length_grouped_indices(lengths, step, mega_batch_mult=50)
+            self.order = get_length_grouped_indices([len(s["input_ids"]) for s in samples], step, mega_batch_mult=50)
+        self.order = self.order[: job["warmup_steps"] * step] + self.order
 
     def __len__(self):
-        return self.warmup + len(self.rest)
+        return len(self.order)
 
     def __iter__(self):
-        yield from range(self.warmup)
-        for i in self.rest:
-            yield self.warmup + i
+        return iter(self.order)
 
 
 # Measuring

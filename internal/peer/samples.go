@@ -52,21 +52,19 @@ func sequences(ctx context.Context, s bench.Settings, n int) ([]sample, error) {
 	return out, nil
 }
 
-// writeSamples writes the parts one after the other as a JSON array.
-func writeSamples(path string, parts ...[]sample) error {
+// writeSamples writes a JSON array.
+func writeSamples(path string, samples []sample) error {
 	return file.Replace(path, func(w io.Writer) error {
 		sep := "["
-		for _, part := range parts {
-			for _, s := range part {
-				b, err := json.Marshal(s)
-				if err != nil {
-					return err
-				}
-				if _, err := fmt.Fprintf(w, "%s%s", sep, b); err != nil {
-					return err
-				}
-				sep = ",\n"
+		for _, s := range samples {
+			b, err := json.Marshal(s)
+			if err != nil {
+				return err
 			}
+			if _, err := fmt.Fprintf(w, "%s%s", sep, b); err != nil {
+				return err
+			}
+			sep = ",\n"
 		}
 		if sep == "[" {
 			return fmt.Errorf("no samples")

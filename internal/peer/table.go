@@ -47,8 +47,8 @@ func explain(rows []row) []string {
 		fmt.Sprintf("lorabench against Hugging Face Trainer + PEFT (peer's), a ratio is lorabench's figure over the peer's. Same machine, %s weights,\n"+
 			"adapter, sequences and micro-batches; %s recipe: %d x %d records a step, at most %d tokens, lr %g, alpha %g, dropout %g.",
 			r.Model, r.Recipe, r.Batch, r.Accum, r.MaxLength, r.LR, r.Alpha, r.Dropout),
-		fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench trains %d and goes back to the start; the peer is given the same\n"+
-			"sequences first and those steps are left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
+		fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench warms up and goes back to the start; the peer is given the\n"+
+			"first %d of its steps twice and the first time is left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
 			r.Steps, map[string]string{"step": "the programs taking one each in turn", "round": "all programs of a rank taking one each in turn",
 				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)),
