@@ -5,7 +5,10 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"lorabench/bench/results"
+	"lorabench/bench/stats"
 )
 
 // values are one side's of a metric, by seed.
@@ -80,23 +83,14 @@ func (v values) sample(logs bool) Sample {
 		s.Variation = 0
 		return s
 	}
-	// Divided by the largest, no sum overflows.
-	size := max(math.Abs(s.Min), math.Abs(s.Max))
-	mean, m2, logSum := 0.0, 0.0, 0.0
-	for k, x := range v.x {
-		d := x/size - mean
-		mean += d / float64(k+1)
-		m2 += d * (x/size - mean)
-		if logs {
-			logSum += math.Log(x)
-		}
-	}
-	s.Center = mean * size
+	scale := stats.NewScale(v.x)
+	mean, deviation := stat.MeanStdDev(stats.Scale{Over: scale.Over}.Of(v.x), nil) // divided by the largest: no sum overflows
+	s.Center = mean * scale.Over
 	if logs {
-		s.Center = math.Exp(logSum / float64(n))
+		s.Center = math.Exp(stat.Mean(scale.Of(v.x), nil))
 	}
 	if mean != 0 {
-		s.Variation = math.Sqrt(m2/float64(n-1)) / math.Abs(mean)
+		s.Variation = deviation / math.Abs(mean)
 	}
 	return s
 }
