@@ -90,14 +90,13 @@ func FromResults(in *results.Set) (*Set, error) {
 
 // configure takes the settings that all runs of arms have, and refuses those that are not of one study.
 func (s *Set) configure(in *results.Set, arms []*results.Benchmark) (err error) {
-	var of []*results.Settings
-	for _, set := range in.Settings {
-		if slices.ContainsFunc(arms, func(b *results.Benchmark) bool {
-			return slices.ContainsFunc(b.Runs, func(r results.Run) bool { return r.Config == set })
-		}) {
-			of = append(of, set)
+	used := map[*results.Settings]bool{}
+	for _, b := range arms {
+		for i := range b.Runs {
+			used[b.Runs[i].Config] = true
 		}
 	}
+	of := slices.DeleteFunc(slices.Clone(in.Settings), func(set *results.Settings) bool { return !used[set] })
 	if s.Notes, err = results.Agree(of); err != nil {
 		return err
 	}
