@@ -9,6 +9,7 @@ import (
 	"golang.org/x/perf/benchmath"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // Analyze compares every arm with the first, metric by metric, and reaches a verdict. The set's arms
@@ -83,7 +84,7 @@ func (t *table) metric(s *Set, u record.Unit, o Options) Metric {
 	for i := range t.arms[1:] {
 		e := t.diff(i+1, 0)
 		if t.untold || censored(0) || censored(i+1) {
-			e.mean, e.se, e.exact = math.NaN(), math.NaN(), false
+			e.Mean, e.SE, e.exact = math.NaN(), math.NaN(), false
 		}
 		es, cs = append(es, e), append(cs, comparison{i + 1, 0})
 	}
@@ -101,8 +102,10 @@ func (t *table) summary(i, of int) Summary {
 		mean += t.by[i].scaled[seed]
 	}
 	n := len(values)
-	if mean /= float64(n); t.logs {
+	if mean /= float64(n); t.scale.Logs {
 		mean = math.Exp(mean)
+	} else {
+		mean *= t.scale.Over
 	}
 	if t.by[i].constant {
 		mean = values[0] // and not what exp(log(v)) makes of it
@@ -124,22 +127,22 @@ type comparison struct{ i, j int }
 func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 	ps, family := make([]float64, len(es)), 0
 	for i, e := range es {
-		if ps[i] = e.p(); !math.IsNaN(ps[i]) {
+		if ps[i] = e.P(); !math.IsNaN(ps[i]) {
 			family++
 		}
 	}
-	corrected := Holm(ps)
+	corrected := stats.Holm(ps)
 	out := make([]Pair, len(es))
 	for i, e := range es {
 		nan := math.NaN()
-		p := Pair{Arm: t.arms[cs[i].i], To: t.arms[cs[i].j], N: e.n, Diff: e.relative(e.mean), Low: nan, High: nan, P: ps[i], Corrected: corrected[i], Detectable: nan, Exact: e.exact}
+		p := Pair{Arm: t.arms[cs[i].i], To: t.arms[cs[i].j], N: e.n, Diff: e.relative(e.Mean), Low: nan, High: nan, P: ps[i], Corrected: corrected[i], Detectable: nan, Exact: e.exact}
 		switch {
 		case e.exact:
 			p.Low, p.High = p.Diff, p.Diff
-		case !math.IsNaN(e.se):
-			q := quantile(alpha/2, e.df)
-			p.Low, p.High = e.relative(e.mean-q*e.se), e.relative(e.mean+q*e.se)
-			p.Detectable = e.relative(findable(alpha/2/float64(family), e.df) * e.se)
+		case !math.IsNaN(e.SE):
+			low, high := e.Interval(alpha)
+			p.Low, p.High = e.relative(low), e.relative(high)
+			p.Detectable = e.relative(e.Difference.Detectable(alpha/2/float64(family), 0))
 		}
 		p.Call = e.call(corrected[i], alpha)
 		out[i] = p
@@ -150,10 +153,10 @@ func (t *table) pairs(cs []comparison, es []estimate, alpha float64) []Pair {
 // call is what a corrected p allows to say.
 func (e estimate) call(corrected, alpha float64) Call {
 	switch {
-	case e.exact && e.mean == 0:
+	case e.exact && e.Mean == 0:
 		return NoDifference
 	case e.exact || corrected <= alpha:
-		if e.mean > 0 {
+		if e.Mean > 0 {
 			return Higher
 		}
 		return Lower

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the
@@ -25,7 +27,7 @@ func (s *Set) carried() string {
 		last, ok := from[len(from)-1].Values[peakGPU]
 		first, have := to[0].Values[initialGPU]
 		if ok && have && last > 0 && last == first {
-			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", name, figure(peakGPU, first), order[i]))
+			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", name, format.Value(peakGPU, first), order[i]))
 		}
 	}
 	if len(found) == 0 {

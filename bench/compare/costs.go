@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // costs is a sentence for each larger arm: what it costs against the smallest that is enough, or
@@ -32,7 +34,7 @@ func (w *writer) costs() []string {
 		if strings.HasPrefix(arm, "rank=full") {
 			subject = fmt.Sprintf("Training every weight (%s)", arm)
 		}
-		text = append(text, fmt.Sprintf("%s against %s: %s.", subject, to, list(parts)))
+		text = append(text, fmt.Sprintf("%s against %s: %s.", subject, to, format.List(parts)))
 	}
 	return text
 }
@@ -50,20 +52,20 @@ func (w *writer) cost(c Cost) string {
 	if c.Diff < 0 {
 		word = less
 	}
-	by := fmt.Sprintf("%s %s %s", percent(c.Diff), word, plain(c.Unit))
+	by := fmt.Sprintf("%s %s %s", format.Percent(c.Diff), word, plain(c.Unit))
 	switch {
 	case c.Exact && c.Diff == 0:
 		return "the same " + plain(c.Unit)
 	case c.Exact:
 		return by + " in every run"
 	case c.Call == Higher || c.Call == Lower:
-		return fmt.Sprintf("%s (%s to %s %%)", by, signed(c.Low), signed(c.High))
+		return fmt.Sprintf("%s (%s)", by, format.Interval(c.Low, c.High))
 	case math.IsNaN(c.Low):
-		return fmt.Sprintf("%s (single runs: evidence only if the noise is below %s)", by, percent(alone(c.Diff)))
+		return fmt.Sprintf("%s (single runs: evidence only if the noise is below %s)", by, format.Percent(alone(c.Diff)))
 	case c.Call == CannotTell:
-		return fmt.Sprintf("%s (%s to %s %%: cannot tell)", by, signed(c.Low), signed(c.High))
+		return fmt.Sprintf("%s (%s: cannot tell)", by, format.Interval(c.Low, c.High))
 	}
-	return fmt.Sprintf("no difference found in %s (%s to %s %%)", plain(c.Unit), signed(c.Low), signed(c.High))
+	return fmt.Sprintf("no difference found in %s (%s)", plain(c.Unit), format.Interval(c.Low, c.High))
 }
 
 // median is an arm's of a metric; NaN where there is none.
@@ -85,9 +87,9 @@ func (w *writer) size(c Cost) string {
 		what = "a model"
 	}
 	if c.Diff >= 0.5 {
-		times = fmt.Sprintf(", %s times the size", significant(1+c.Diff, 3))
+		times = fmt.Sprintf(", %s times the size", format.Number(1+c.Diff, 3))
 	}
-	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, figure(c.Unit, w.median(c.Unit, c.Arm)), figure(c.Unit, w.median(c.Unit, c.To)), times)
+	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, format.Value(c.Unit, w.median(c.Unit, c.Arm)), format.Value(c.Unit, w.median(c.Unit, c.To)), times)
 }
 
 // target is how long each arm took to the held-out loss that was asked for.
@@ -106,13 +108,13 @@ func (w *writer) target() []string {
 		i := slices.IndexFunc(m.Arms, func(s Summary) bool { return s.Arm == a.Name })
 		switch {
 		case i < 0:
-			parts = append(parts, fmt.Sprintf("%s never (none of %s did)", a.Name, count(len(a.Runs), "run")))
+			parts = append(parts, fmt.Sprintf("%s never (none of %s did)", a.Name, format.Count(len(a.Runs), "run")))
 		case m.Arms[i].Missing > 0:
 			n := m.Arms[i].N
-			parts = append(parts, fmt.Sprintf("%s in %s (only %d of %s did)", a.Name, figure(secToLoss, m.Arms[i].Median), n, count(n+m.Arms[i].Missing, "run")))
+			parts = append(parts, fmt.Sprintf("%s in %s (only %d of %s did)", a.Name, format.Value(secToLoss, m.Arms[i].Median), n, format.Count(n+m.Arms[i].Missing, "run")))
 		default:
-			parts = append(parts, fmt.Sprintf("%s in %s", a.Name, figure(secToLoss, m.Arms[i].Median)))
+			parts = append(parts, fmt.Sprintf("%s in %s", a.Name, format.Value(secToLoss, m.Arms[i].Median)))
 		}
 	}
-	return []string{fmt.Sprintf("%s was reached by %s (median training time).", what, list(parts))}
+	return []string{fmt.Sprintf("%s was reached by %s (median training time).", what, format.List(parts))}
 }

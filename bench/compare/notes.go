@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
 )
 
 // notes are what must be known to read one metric's figures.
@@ -21,26 +23,18 @@ func (t *table) notes(m *Metric, o Options) []string {
 	for _, a := range m.Arms {
 		switch {
 		case a.Missing > 0 && m.Name == secToLoss:
-			notes = append(notes, fmt.Sprintf("%s did not reach the target in %d of %s: it is not compared.", a.Arm, a.Missing, count(a.N+a.Missing, "run")))
+			notes = append(notes, fmt.Sprintf("%s did not reach the target in %d of %s: it is not compared.", a.Arm, a.Missing, format.Count(a.N+a.Missing, "run")))
 		case a.Missing > 0:
-			notes = append(notes, fmt.Sprintf("%s lacks it in %d of %s.", a.Arm, a.Missing, count(a.N+a.Missing, "run")))
+			notes = append(notes, fmt.Sprintf("%s lacks it in %d of %s.", a.Arm, a.Missing, format.Count(a.N+a.Missing, "run")))
 		}
 	}
 	for _, p := range m.Pairs {
 		if p.N == 1 && !p.Exact && !math.IsNaN(p.Diff) && p.Diff != 0 {
 			notes = append(notes, fmt.Sprintf("%s is %s than %s in one run of each: evidence only if the run-to-run noise is below %s.",
-				p.Arm, than(p.Diff), p.To, percent(alone(p.Diff))))
+				p.Arm, format.Higher(p.Diff), p.To, format.Percent(alone(p.Diff))))
 		}
 	}
 	return notes
-}
-
-// than is a difference in words.
-func than(diff float64) string {
-	if diff < 0 {
-		return percent(diff) + " lower"
-	}
-	return percent(diff) + " higher"
 }
 
 // alone is the run-to-run noise (standard deviation) below which a difference between two single runs is
@@ -58,13 +52,13 @@ func (s *Set) notes(a *Analysis) []string {
 		case a.Seeds == 1:
 			notes = append(notes, "One run of an arm allows no test and no interval: a difference of d between single runs is evidence only if the run-to-run noise (standard deviation) is below d/(1.96·√2).")
 		case a.Seeds < few:
-			notes = append(notes, fmt.Sprintf("%s are few: what is not called a difference cannot be told.", count(a.Seeds, "seed")))
+			notes = append(notes, fmt.Sprintf("%s are few: what is not called a difference cannot be told.", format.Count(a.Seeds, "seed")))
 		}
 	}
 	notes = append(notes, s.uneven()...)
 	notes = append(notes, correction(a)...)
 	if same := alike(a.Metrics); len(same) > 1 {
-		notes = append(notes, fmt.Sprintf("%s are one measurement, the time of the steps: a difference in all of them is one finding.", list(same)))
+		notes = append(notes, fmt.Sprintf("%s are one measurement, the time of the steps: a difference in all of them is one finding.", format.List(same)))
 	}
 	return append(notes, s.Notes...)
 }
@@ -84,7 +78,7 @@ func (s *Set) uneven() []string {
 	if len(fewer) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Not every arm has %s: %s. Only seeds that both arms have are compared.", count(most, "run"), list(fewer))}
+	return []string{fmt.Sprintf("Not every arm has %s: %s. Only seeds that both arms have are compared.", format.Count(most, "run"), format.List(fewer))}
 }
 
 // correction says what p values were corrected for, and what not.
@@ -106,10 +100,10 @@ func correction(a *Analysis) []string {
 	case comparisons == 0:
 		return nil
 	case metrics == 1:
-		return []string{fmt.Sprintf("p is corrected for %s.", count(comparisons, "comparison"))}
+		return []string{fmt.Sprintf("p is corrected for %s.", format.Count(comparisons, "comparison"))}
 	}
 	return []string{fmt.Sprintf("p is corrected for the comparisons of each metric, not for there being %d metrics: were nothing different, each would show a difference in at most %s of such files, and some metric in up to %s.",
-		metrics, level(a.Alpha), percent(1-math.Pow(1-a.Alpha, float64(metrics))))}
+		metrics, format.Level(a.Alpha), format.Percent(1-math.Pow(1-a.Alpha, float64(metrics))))}
 }
 
 // alike are the metrics that are one measurement, the one that stands for them first.

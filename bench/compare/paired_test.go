@@ -5,11 +5,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/aclements/go-moremath/stats"
+	moremath "github.com/aclements/go-moremath/stats"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // one is a metric's comparison with the first arm, of arms with seeds 1, 2, ...
@@ -38,7 +39,7 @@ func TestTwoArmsAreThePairedTTest(t *testing.T) {
 				logs[i] = append(logs[i], math.Log(v))
 			}
 		}
-		want, err := stats.PairedTTest(logs[1], logs[0], 0, stats.LocationDiffers)
+		want, err := moremath.PairedTTest(logs[1], logs[0], 0, moremath.LocationDiffers)
 		require.NoError(t, err)
 		p := one(t, Options{}, samples, x...).Pairs[0]
 		assert.InDelta(t, want.P, p.P, 1e-9)
@@ -176,10 +177,10 @@ func TestAllPairsWithTwoTiedGroups(t *testing.T) {
 		var ps []float64
 		for i := range 4 {
 			for j := i + 1; j < 4; j++ {
-				ps = append(ps, tb.diff(i, j).p())
+				ps = append(ps, tb.diff(i, j).P())
 			}
 		}
-		out := Holm(ps)
+		out := stats.Holm(ps)
 		if out[0] <= 0.05 || out[5] <= 0.05 {
 			wrong++
 		}
@@ -208,7 +209,7 @@ func TestManyArms(t *testing.T) {
 	for _, p := range a.Metrics[0].Pairs {
 		ps = append(ps, p.P)
 	}
-	for i, want := range Holm(ps) {
+	for i, want := range stats.Holm(ps) {
 		assert.Equal(t, want, a.Metrics[0].Pairs[i].Corrected)
 	}
 }

@@ -1,294 +1,177 @@
 package compare
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
-	"golang.org/x/perf/benchfmt"
-	"golang.org/x/perf/benchunit"
-
+	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
-
-// benchmark is the base name of the results that are compared.
-const benchmark = "Rank"
 
 // ReadResults reads files of the Go benchmark format (golang.org/design/14313-benchmark-format), from
 // go test's output or written by lorabench with exact values. BenchmarkRank/rank=8-2 is a run of the
-// arm rank=8. Its k-th under the same line "seed: S" of a file has seed S+k-1, as -count counts; where
-// files have no such line, its k-th in their order has seed k. Results of other benchmarks are left aside with a note. Errors name the file and line: lines
+// arm rank=8. Results of other benchmarks are left aside with a note. Errors name the file and line: lines
 // that cannot be read, values that are not finite, a configuration (model, data, device, ...) or
 // GOMAXPROCS that changes on the way, a file given twice.
 func ReadResults(paths ...string) (*Set, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("compare: no result file given")
 	}
-	r := newReader()
-	var read []os.FileInfo
-	for _, p := range paths {
-		f, err := os.Open(p)
+	return FromResults(results.Read(paths...))
+}
+
+// FromRecords makes a Set of run records. Records that are not of one study (another model, data, recipe,
+// device, number of steps, ...) are refused with both values named; so are two of the same arm and seed, and
+// figures that are not finite. The commit, driver, Go and operating system may differ: a note says so.
+func FromRecords(rs []*record.Record) (*Set, error) {
+	if len(rs) == 0 {
+		return nil, errors.New("compare: no run records")
+	}
+	return FromResults(results.FromRecords(rs))
+}
+
+// FromResults makes a Set of the arms among results.
+func FromResults(in *results.Set) (*Set, error) {
+	if len(in.Problems) > 0 {
+		return nil, fmt.Errorf("compare: %w", in.Problems[0])
+	}
+	var arms []*results.Benchmark
+	aside := map[string]int{}
+	for _, b := range in.Benchmarks {
+		if base, _, _ := strings.Cut(b.Bare, "/"); base == results.Rank && b.Bare != base {
+			arms = append(arms, b)
+		} else {
+			aside[base] += len(b.Runs)
+		}
+	}
+	if len(arms) == 0 {
+		return nil, fmt.Errorf("compare: %s: no result of Benchmark%s/rank=...: give the output of go test -bench=%[2]s or the bench.txt of -out",
+			strings.Join(in.Files, ", "), results.Rank)
+	}
+	s := &Set{}
+	if err := s.configure(in, arms); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	s.units(in, arms)
+	for _, b := range arms {
+		a, err := s.arm(b)
 		if err != nil {
 			return nil, fmt.Errorf("compare: %w", err)
 		}
-		info, err := f.Stat()
-		if err == nil && slices.ContainsFunc(read, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
-			err = fmt.Errorf("%s is given twice: its runs would count as two each", p)
-		}
-		if read = append(read, info); err == nil {
-			err = r.read(f, p)
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			return nil, fmt.Errorf("compare: %w", err)
-		}
+		s.Arms = append(s.Arms, a)
 	}
-	s, err := r.set()
-	if err != nil {
-		return nil, fmt.Errorf("compare: %s: %w", strings.Join(paths, ", "), err)
-	}
-	return s, nil
-}
-
-// reader gathers the results of one or more files.
-type reader struct {
-	b      *builder
-	bench  benchfmt.Reader
-	opened bool
-	config map[string]setting
-	keys   []string
-	procs  string           // GOMAXPROCS' suffix of the first result
-	units  map[string]scale // by the unit that is written
-	tidied map[string]scale // by benchfmt's
-	aside  map[string]int   // results of other benchmarks
-	loose  map[string][]string
-	seeds  *seeds
-}
-
-type setting struct{ value, where string }
-
-// scale is the unit that values are kept in, and what a value is multiplied with and divided by.
-type scale struct {
-	unit        string
-	times, over float64
-}
-
-func newReader() *reader {
-	return &reader{b: newBuilder(), config: map[string]setting{}, units: map[string]scale{}, tidied: map[string]scale{}, aside: map[string]int{}, loose: map[string][]string{}, seeds: newSeeds()}
-}
-
-// read adds a file's results.
-func (r *reader) read(f io.Reader, name string) error {
-	in := bufio.NewReader(f)
-	// Editors on Windows begin a file with a mark that would hide its first line.
-	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\ufeff")) {
-		_, _ = in.Discard(3)
-	}
-	r.bench.Reset(in, name)
-	first := true
-	for r.bench.Scan() {
-		switch rec := r.bench.Result().(type) {
-		case *benchfmt.SyntaxError:
-			return fmt.Errorf("%w: go test's lines are unreadable where a benchmark printed something; correct or remove the line", rec)
-		case *benchfmt.UnitMetadata:
-			if err := checkUnit(rec); err != nil {
-				return err
-			}
-		case *benchfmt.Result:
-			if err := r.result(rec, &first); err != nil {
-				file, line := rec.Pos()
-				return fmt.Errorf("%s:%d: %w", file, line, err)
-			}
+	slices.SortFunc(s.Arms, func(x, y Arm) int { return record.Compare(x.Name, y.Name) })
+	if len(in.Files) > 0 {
+		first := func(b *results.Benchmark) (int, int) { return slices.Index(in.Files, b.Runs[0].File), b.Runs[0].Line }
+		slices.SortFunc(arms, func(x, y *results.Benchmark) int {
+			xf, xl := first(x)
+			yf, yl := first(y)
+			return cmp.Or(cmp.Compare(xf, yf), cmp.Compare(xl, yl))
+		})
+		for _, b := range arms {
+			s.Order = append(s.Order, strings.TrimPrefix(b.Bare, results.Rank+"/"))
 		}
 	}
-	return r.bench.Err()
-}
-
-// checkUnit refuses what would turn a comparison around.
-func checkUnit(m *benchfmt.UnitMetadata) error {
-	if m.Key != "better" {
-		return nil
-	}
-	file, line := m.Pos()
-	if m.Value != "higher" && m.Value != "lower" {
-		return fmt.Errorf("%s:%d: Unit %s better=%s: want higher or lower", file, line, m.OrigUnit, m.Value)
-	}
-	if own, ok := Direction(m.OrigUnit); ok && own != "" && own != m.Value {
-		return fmt.Errorf("%s:%d: Unit %s better=%s: it is better=%s in lorabench; correct the file or rename the unit", file, line, m.OrigUnit, m.Value, own)
-	}
-	return nil
-}
-
-func (r *reader) result(res *benchfmt.Result, first *bool) error {
-	arm, procs, err := armName(res.Name)
-	if err != nil {
-		return err
-	}
-	if arm == "" {
-		base, _ := res.Name.Parts()
-		r.aside[string(base)]++
-		return nil
-	}
-	if err := r.configure(res, *first); err != nil {
-		return err
-	}
-	*first = false
-	if !r.opened {
-		r.opened, r.procs = true, procs
-	} else if procs != r.procs {
-		return fmt.Errorf("%s was run with GOMAXPROCS %s, results before it with %s: compare runs of one -cpu", arm, number(procs), number(r.procs))
-	}
-	run := Run{Values: make(map[string]float64, len(res.Values))}
-	for i, v := range res.Values {
-		unit, x, err := r.original(v)
-		if err != nil {
-			return fmt.Errorf("%s: %w", arm, err)
-		}
-		if run.Values[unit] = x; len(run.Values) != i+1 {
-			return fmt.Errorf("%s: %s is there twice", arm, unit)
-		}
-	}
-	a := r.b.arm(arm)
-	if run.Seed, err = r.seeds.of(res, arm); err != nil {
-		return err
-	}
-	a.Runs = append(a.Runs, run)
-	return nil
-}
-
-// original is a value in the unit that its measure was first written in: benchfmt tidies ns/op to
-// sec/op, and a file may have both.
-func (r *reader) original(v benchfmt.Value) (string, float64, error) {
-	unit, x := v.Unit, v.Value
-	if v.OrigUnit != "" {
-		unit, x = v.OrigUnit, v.OrigValue
-	}
-	as, ok := r.units[unit]
-	if !ok {
-		factor, tidied := benchunit.Tidy(1, unit)
-		if as, ok = r.tidied[tidied]; !ok {
-			as = scale{unit, 1, factor}
-			r.tidied[tidied] = as
-			r.b.unit(unit)
-		}
-		as.times = factor
-		r.units[unit] = as
-	}
-	if unit != as.unit {
-		x = x * as.times / as.over
-	}
-	if err := finite(x); err != nil {
-		return "", 0, fmt.Errorf("%s is %w", as.unit, err)
-	}
-	return as.unit, x, nil
-}
-
-// configure compares the configuration that a result was made in with the first one's. Commits, dates
-// and notes may differ; what only one file has is noted.
-func (r *reader) configure(res *benchfmt.Result, first bool) error {
-	file, line := res.Pos()
-	for _, c := range res.Config {
-		if c.Key == "seed" {
-			continue
-		}
-		if record.IsStandIn(string(c.Value)) {
-			return fmt.Errorf("%s is %q: a stand-in device, whose kernels compute nothing: its figures are no results", c.Key, c.Value)
-		}
-		have, ok := r.config[c.Key]
-		switch {
-		case !ok:
-			if r.opened && first {
-				r.loose["config"] = append(r.loose["config"], fmt.Sprintf("%s says %s: %s, which earlier files do not say.", filepath.Base(file), c.Key, c.Value))
-			}
-			r.config[c.Key] = setting{string(c.Value), fmt.Sprintf("%s:%d", filepath.Base(file), line)}
-			r.keys = append(r.keys, c.Key)
-		case have.value == string(c.Value):
-		case slices.Contains([]string{"commit", "note", "date", "time", "go", "driver", "os"}, c.Key):
-			note := fmt.Sprintf("The runs are not all of one %s: %s, %s.", c.Key, have.value, c.Value)
-			if !slices.Contains(r.loose["config"], note) {
-				r.loose["config"] = append(r.loose["config"], note)
-			}
-		default:
-			return fmt.Errorf("%s is %q, at %s it was %q: they are not of one study, compare them in files of their own", c.Key, c.Value, have.where, have.value)
-		}
-	}
-	if !first {
-		return nil
-	}
-	for _, k := range r.keys {
-		if res.GetConfig(k) == "" {
-			r.loose["config"] = append(r.loose["config"], fmt.Sprintf("%s does not say its %s; earlier files do.", filepath.Base(file), k))
-		}
-	}
-	return nil
-}
-
-// set is what was read.
-func (r *reader) set() (*Set, error) {
-	if len(r.b.arms) == 0 {
-		return nil, fmt.Errorf("no result of Benchmark%s/rank=...: give the output of go test -bench=%s or the bench.txt of -out", benchmark, benchmark)
-	}
-	units := r.bench.Units()
-	s := r.b.set(func(u string) string {
-		if d, ok := Direction(u); ok && d != "" {
-			return d
-		}
-		if m := units.Get(u, "better"); m != nil {
-			return m.Value
-		}
-		return ""
-	})
-	for _, u := range s.Units {
-		if m := units.Get(u.Name, "assume"); m != nil && m.Value == "exact" && !slices.Contains(s.Exact, u.Name) {
-			s.Exact = append(s.Exact, u.Name)
-		}
-	}
-	for _, k := range r.keys {
-		s.Config = append(s.Config, Config{k, r.config[k].value})
-	}
-	s.Order = r.b.order
-	s.Notes = r.loose["config"]
-	if len(r.aside) > 0 {
+	if len(aside) > 0 {
 		n := 0
-		for _, c := range r.aside {
+		for _, c := range aside {
 			n += c
 		}
-		s.Notes = append(s.Notes, fmt.Sprintf("%s of other benchmarks left aside: %s.", count(n, "result"), strings.Join(slices.Sorted(maps.Keys(r.aside)), ", ")))
+		s.Notes = append(s.Notes, fmt.Sprintf("%s of other benchmarks left aside: %s.", format.Count(n, "result"), strings.Join(slices.Sorted(maps.Keys(aside)), ", ")))
 	}
 	return s, nil
 }
 
-// armName is the sub-benchmark's name and GOMAXPROCS' suffix; "" is another benchmark's. The format
-// does not tell the suffix apart from the exponent of a number at the end, as in lr=1e-4; this does.
-func armName(name benchfmt.Name) (arm, procs string, err error) {
-	arm, ok := strings.CutPrefix(string(name), benchmark+"/")
-	if !ok {
-		return "", "", nil
-	}
-	if i := strings.LastIndexByte(arm, '-'); i > 0 {
-		_, value, _ := strings.Cut(arm[strings.LastIndexByte(arm, '/')+1:], "=")
-		_, number := strconv.ParseFloat(value, 64)
-		exponent := number == nil && strings.ContainsRune("eE", rune(arm[i-1]))
-		if n, err := strconv.ParseUint(arm[i+1:], 10, 32); err == nil && n > 0 && !exponent {
-			arm, procs = arm[:i], arm[i+1:]
+// configure takes the settings that all runs of arms have, and refuses those that are not of one study.
+func (s *Set) configure(in *results.Set, arms []*results.Benchmark) (err error) {
+	used := map[*results.Settings]bool{}
+	for _, b := range arms {
+		for i := range b.Runs {
+			used[b.Runs[i].Config] = true
 		}
 	}
-	if !strings.HasPrefix(arm, "rank=") || arm == "rank=" {
-		return "", "", fmt.Errorf("the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", name, benchmark)
+	of := slices.DeleteFunc(slices.Clone(in.Settings), func(set *results.Settings) bool { return !used[set] })
+	if s.Notes, err = results.Agree(of); err != nil {
+		return err
 	}
-	return arm, procs, nil
+	if len(in.Files) > 0 {
+		s.Notes = append(s.Notes, results.Unsaid(of)...)
+	}
+	for _, set := range of {
+		for i, key := range set.Keys {
+			if set.Values[i] != "" && s.config(key) == "" {
+				s.Config = append(s.Config, Config{key, set.Values[i]})
+			}
+		}
+	}
+	for _, b := range arms[1:] {
+		if a := arms[0]; a.Procs != b.Procs {
+			return fmt.Errorf("%s: %s was run with GOMAXPROCS %d, %s with %d (%s): compare runs of one -cpu", b.Runs[0].Where(), b.Bare, b.Procs, a.Bare, a.Procs, a.Runs[0].Where())
+		}
+	}
+	return nil
 }
 
-func number(procs string) string {
-	if procs == "" {
-		return "1"
+// units are the metrics that any run has, each in the unit that it was first written in.
+func (s *Set) units(in *results.Set, arms []*results.Benchmark) {
+	for _, b := range arms {
+		for _, m := range b.Metrics {
+			if slices.ContainsFunc(s.Units, func(u record.Unit) bool { base, _ := results.Tidy(u.Name); return base == m.Base }) {
+				continue
+			}
+			u := in.Units[m.Base]
+			s.Units = append(s.Units, record.Unit{Name: m.Unit, Better: cmp.Or(results.Better(m.Unit), u.Better)})
+			if u.Exact || slices.Contains(deterministic, m.Unit) {
+				s.Exact = append(s.Exact, m.Unit)
+			}
+		}
 	}
-	return procs
+	slices.SortStableFunc(s.Units, func(a, b record.Unit) int { return results.Order(a.Name) - results.Order(b.Name) })
+}
+
+// suffixed is the end of a name that looks like GOMAXPROCS'.
+var suffixed = regexp.MustCompile(`^(.*)-[0-9]+$`)
+
+// arm takes a benchmark's runs.
+func (s *Set) arm(b *results.Benchmark) (Arm, error) {
+	a := Arm{Name: strings.TrimPrefix(b.Bare, results.Rank+"/")}
+	if rank, ok := strings.CutPrefix(a.Name, "rank="); !ok || rank == "" {
+		return a, fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", b.Runs[0].Where(), b.Bare, results.Rank)
+	}
+	if m := suffixed.FindStringSubmatch(a.Name); m != nil && slices.ContainsFunc(s.Arms, func(x Arm) bool { return x.Name == m[1] }) {
+		return a, fmt.Errorf("%s: Benchmark%s stands beside %s: they differ in GOMAXPROCS, or a name ends in a number; compare runs of one -cpu", b.Runs[0].Where(), b.Bare, m[1])
+	}
+	for _, r := range b.Runs {
+		if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
+			return a, fmt.Errorf("%s: seed is %q, want a whole number: that of the first run", r.Where(), v)
+		}
+		if slices.ContainsFunc(a.Runs, func(x Run) bool { return x.Seed == r.Seed }) {
+			return a, fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own", r.Where(), a.Name, r.Seed)
+		}
+		a.Runs = append(a.Runs, Run{Seed: r.Seed, Values: map[string]float64{}})
+	}
+	for _, u := range s.Units {
+		base, factor := results.Tidy(u.Name)
+		m := b.Metric(base)
+		if m == nil {
+			continue
+		}
+		for i, v := range m.Values {
+			if m.Factor != factor {
+				v *= m.Factor / factor
+			}
+			if err := finite(v); err != nil {
+				return a, fmt.Errorf("%s: %s: %s is %w", b.Runs[m.Runs[i]].Where(), a.Name, u.Name, err)
+			}
+			a.Runs[m.Runs[i]].Values[u.Name] = v
+		}
+	}
+	slices.SortStableFunc(a.Runs, func(x, y Run) int { return cmp.Compare(x.Seed, y.Seed) })
+	return a, nil
 }

@@ -42,7 +42,7 @@ func TestFromRecords(t *testing.T) {
 	assert.Equal(t, "rank=8: 42=4096 43=4096; rank=256: 42=4096; rank=full: 42=4096", told(s, adapterBytes), "what result lines lack")
 	assert.Equal(t, "rank=8: 42=1000 43=1000; rank=256: 42=1000; rank=full: 42=1000", told(s, parameters))
 	assert.Equal(t, []string{adapterBytes, parameters}, s.Exact)
-	assert.Equal(t, "3.2", s.config("target-loss"))
+	assert.Equal(t, "3.2", s.config("target-loss", "target_loss"))
 	assert.Equal(t, "abc", s.config("commit"))
 	assert.Empty(t, s.config("gpu"), "what is not there is not said")
 	assert.Equal(t, []string{"The runs are not all of one commit: abc, def."}, s.Notes)
@@ -87,22 +87,22 @@ func TestFromRecordsRefuses(t *testing.T) {
 		why  string
 	}{
 		{nil, []string{"no run records"}, "nothing"},
-		{with("16", 1, func(r *record.Record) { r.Model.SHA256 = "cc" }), []string{`rank=8,seed=1 has model sha256 "aa", rank=16,seed=1 has "cc"`, study}, "another model of the same name"},
-		{with("16", 1, func(r *record.Record) { r.Data.SHA256 = "cc" }), []string{`data sha256 "bb"`, `"cc"`, study}, "other data"},
-		{with("16", 1, func(r *record.Record) { r.Settings.Recipe = "assigned" }), []string{`recipe "reported"`, `"assigned"`, study}, "another recipe"},
-		{with("16", 1, func(r *record.Record) { r.Machine.GPU = "H100" }), []string{`gpu ""`, `"H100"`, study}, "another machine"},
-		{with("16", 1, func(r *record.Record) { r.Settings.DType = "bfloat16" }), []string{`dtype "float32"`, `"bfloat16"`, study}, "another precision"},
-		{with("16", 1, func(r *record.Record) { r.GlobalStep = 50 }), []string{"global_step 100", "has 50", study}, "fewer steps"},
-		{with("16", 1, func(r *record.Record) { r.Settings.Batch = 8 }), []string{"per_device_train_batch_size 4", "has 8", study}, "another batch"},
-		{with("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 }), []string{"lora_dropout 0.1", "has 0", study}, "another dropout"},
-		{with("16", 1, func(r *record.Record) { r.Settings.LR = 1e-4 }), []string{"learning_rate 0.0002", "has 0.0001", study}, "another rate that no name tells"},
-		{with("16", 1, func(r *record.Record) { r.Settings.Targets = []string{"q_proj"} }), []string{"target_modules [q_proj v_proj]", "has [q_proj]"}, "other projections that no name tells"},
-		{[]*record.Record{recorded("full", 1), recorded("8", 1), recorded("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 })}, []string{"rank=8,seed=1 has lora_dropout 0.1"}, "also where full, which has none, comes first"},
-		{with("8", 2, func(r *record.Record) { r.Settings.Alpha = 32 }), []string{"rank=8,seed=1 has lora_alpha 16, rank=8,seed=2 has 32", "differ in their seed only"}, "two scales under one name"},
-		{with("8", 2, func(r *record.Record) { r.Trainable = 2000 }), []string{"trainable_parameters 1000", "2000"}, "two sizes under one name"},
-		{with("8", 1, func(*record.Record) {}), []string{"two records of rank=8 with seed 1"}, "a run that counts twice"},
-		{with("16", 1, func(r *record.Record) { r.Loss = math.NaN() }), []string{"rank=16,seed=1: loss is NaN, want a finite number: the run diverged"}, "a run that diverged"},
-		{with("16", 1, func(r *record.Record) { v := math.Inf(1); r.EvalLoss = &v }), []string{"rank=16,seed=1: eval-loss is +Inf"}, "infinite held-out loss"},
+		{with("16", 1, func(r *record.Record) { r.Model.SHA256 = "cc" }), []string{`model-sha256 is "aa" in rank=8,seed=1 and "cc" in rank=16,seed=1`, study}, "another model of the same name"},
+		{with("16", 1, func(r *record.Record) { r.Data.SHA256 = "cc" }), []string{`data-sha256 is "bb" in`, `"cc"`, study}, "other data"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Recipe = "assigned" }), []string{`recipe is "reported" in`, `"assigned"`, study}, "another recipe"},
+		{with("16", 1, func(r *record.Record) { r.Machine.GPU = "H100" }), []string{`gpu is "" in`, `"H100"`, study}, "another machine"},
+		{with("16", 1, func(r *record.Record) { r.Settings.DType = "bfloat16" }), []string{`dtype is "float32" in`, `"bfloat16"`, study}, "another precision"},
+		{with("16", 1, func(r *record.Record) { r.GlobalStep = 50 }), []string{`steps is "100" in`, `"50" in`, study}, "fewer steps"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Batch = 8 }), []string{`per_device_train_batch_size is "4" in`, `"8" in`, study}, "another batch"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 }), []string{`lora_dropout is "0.1" in`, `"0" in`, study}, "another dropout"},
+		{with("16", 1, func(r *record.Record) { r.Settings.LR = 1e-4 }), []string{`learning_rate is "0.0002" in`, `"0.0001" in`, study}, "another rate that no name tells"},
+		{with("16", 1, func(r *record.Record) { r.Settings.Targets = []string{"q_proj"} }), []string{`target_modules is "[q_proj v_proj]" in`, `"[q_proj]" in`}, "other projections that no name tells"},
+		{[]*record.Record{recorded("full", 1), recorded("8", 1), recorded("16", 1, func(r *record.Record) { r.Settings.Dropout = 0 })}, []string{`lora_dropout is "0.1" in rank=8,seed=1`}, "also where full, which has none, comes first"},
+		{with("8", 2, func(r *record.Record) { r.Settings.Alpha = 32 }), []string{`lora_alpha is "16" in rank=8,seed=1 and "32" in rank=8,seed=2`, "differ in their seed only"}, "two scales under one name"},
+		{with("8", 2, func(r *record.Record) { r.Trainable = 2000 }), []string{`trainable_parameters is "1000" in`, "2000"}, "two sizes under one name"},
+		{with("8", 1, func(*record.Record) {}), []string{"rank=8 has two results of seed 1"}, "a run that counts twice"},
+		{with("16", 1, func(r *record.Record) { r.Loss = math.NaN() }), []string{"rank=16,seed=1: Rank/rank=16: loss is NaN: the run diverged"}, "a run that diverged"},
+		{with("16", 1, func(r *record.Record) { v := math.Inf(1); r.EvalLoss = &v }), []string{"rank=16,seed=1: Rank/rank=16: eval-loss is +Inf"}, "infinite held-out loss"},
 		{with("16", 1, func(r *record.Record) { r.GlobalStep, r.Runtime = 0, 0 }), []string{"of no finished run"}, "no run"},
 	} {
 		_, err := FromRecords(c.rs)

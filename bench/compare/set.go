@@ -34,54 +34,6 @@ type Set struct {
 	Notes  []string // what was left aside, what differs and does not matter
 }
 
-// builder collects runs in any order.
-type builder struct {
-	arms  map[string]*Arm
-	order []string
-	units map[string]bool
-	seen  []string // units in the order of their first appearance
-}
-
-func newBuilder() *builder {
-	return &builder{arms: map[string]*Arm{}, units: map[string]bool{}}
-}
-
-func (b *builder) arm(name string) *Arm {
-	a := b.arms[name]
-	if a == nil {
-		a = &Arm{Name: name}
-		b.arms[name] = a
-		b.order = append(b.order, name)
-	}
-	return a
-}
-
-func (b *builder) unit(u string) {
-	if !b.units[u] {
-		b.units[u] = true
-		b.seen = append(b.seen, u)
-	}
-}
-
-// set sorts what was collected; better gives the direction of units that are not built in.
-func (b *builder) set(better func(unit string) string) *Set {
-	s := &Set{}
-	for _, a := range b.arms {
-		slices.SortStableFunc(a.Runs, func(x, y Run) int { return int(min(max(x.Seed-y.Seed, -1), 1)) })
-		s.Arms = append(s.Arms, *a)
-	}
-	slices.SortFunc(s.Arms, func(x, y Arm) int { return record.Compare(x.Name, y.Name) })
-	for _, name := range shown(b.seen) {
-		s.Units = append(s.Units, record.Unit{Name: name, Better: better(name)})
-	}
-	for _, u := range deterministic {
-		if b.units[u] {
-			s.Exact = append(s.Exact, u)
-		}
-	}
-	return s
-}
-
 // check is for sets that a caller built: the statistics rely on it.
 func (s *Set) check() error {
 	if s == nil || len(s.Arms) == 0 {

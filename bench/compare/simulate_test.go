@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
 
 // truth is what simulated results are drawn from: noise and differences are of logarithms, so about
@@ -51,7 +52,7 @@ func newSet(arms int) *Set {
 
 // add puts a metric into a set.
 func (s *Set) add(unit string, values [][]float64) {
-	better, _ := Direction(unit)
+	better := results.Better(unit)
 	s.Units = append(s.Units, record.Unit{Name: unit, Better: better})
 	for i := range s.Arms {
 		for k, v := range values[i] {

@@ -3,6 +3,8 @@ package compare
 import (
 	"math"
 	"slices"
+
+	"lorabench/bench/stats"
 )
 
 // slots are the places of the seeds of all runs: slots[arm][run].
@@ -40,11 +42,13 @@ func (s *Set) slots() slots {
 type table struct {
 	arms   []string
 	by     []column
-	logs   bool    // every value is positive: differences are of logarithms
-	exact  bool    // a unit without chance, and no arm's values differ
-	untold bool    // carried over from run to run: nothing can be compared
-	tiny   float64 // differences up to it on the scale are rounding errors
+	scale  stats.Scale
+	exact  bool // a unit without chance, and no arm's values differ
+	untold bool // carried over from run to run: nothing can be compared
 }
+
+// tiny is the size up to which differences on the scale are rounding errors.
+const tiny = 1e-12
 
 // column is an arm's values; NaN where the seed has none.
 type column struct {
@@ -56,8 +60,8 @@ type column struct {
 
 // newTable takes the arms that have the unit at all.
 func newTable(s *Set, sl slots, unit string) *table {
-	t := &table{logs: true, exact: slices.Contains(s.Exact, unit)}
-	largest := 0.0
+	t := &table{exact: slices.Contains(s.Exact, unit)}
+	var all [][]float64
 	for i, a := range s.Arms {
 		c := column{value: make([]float64, sl.seeds), constant: true}
 		for k := range c.value {
@@ -74,27 +78,17 @@ func newTable(s *Set, sl slots, unit string) *table {
 			}
 			c.value[sl.at[i][k]] = v
 			c.constant = c.constant && v == first
-			t.logs = t.logs && v > 0
-			largest = max(largest, math.Abs(v))
 		}
 		if c.n == 0 {
 			continue
 		}
 		t.arms = append(t.arms, a.Name)
-		t.by = append(t.by, c)
+		t.by, all = append(t.by, c), append(all, c.value)
 		t.exact = t.exact && c.constant
 	}
-	if t.tiny = 1e-12; !t.logs {
-		t.tiny *= largest
-	}
+	t.scale = stats.NewScale(all...)
 	for i := range t.by {
-		c := &t.by[i]
-		if c.scaled = c.value; t.logs {
-			c.scaled = make([]float64, len(c.value))
-			for k, v := range c.value {
-				c.scaled[k] = math.Log(v)
-			}
-		}
+		t.by[i].scaled = t.scale.Of(t.by[i].value)
 	}
 	return t
 }

@@ -8,8 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
+	"lorabench/bench/format"
 )
 
 // WriteText writes the analysis for a terminal: the verdict's sentences, a table for each metric, notes.
@@ -22,8 +21,8 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	for i := range a.Metrics {
 		m := &a.Metrics[i]
 		fmt.Fprintln(&b, m.title())
-		if err := render(&b, m.rows(a.Alpha)); err != nil {
-			return fmt.Errorf("compare: table of %s: %w", m.Name, err)
+		if err := m.table(a.Alpha).Text(&b); err != nil {
+			return fmt.Errorf("compare: %s: %w", m.Name, err)
 		}
 		for _, n := range m.Notes {
 			fmt.Fprintf(&b, "- %s\n", n)
@@ -52,21 +51,21 @@ func (m *Metric) title() string {
 	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
 }
 
-// rows are the table of a metric, the header first. A column without any figure is left out.
-func (m *Metric) rows(alpha float64) [][]string {
+// table is a metric's. A column without any figure is left out.
+func (m *Metric) table(alpha float64) *format.Table {
 	against := "difference"
 	if len(m.Pairs) > 0 {
 		against = "against " + m.Pairs[0].To
 	}
-	rows := [][]string{{"arm", "runs", "median", "95 % interval", "range", against, level(1-alpha) + " interval", "p", "found from", "call"}}
+	rows := [][]string{{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-alpha) + " interval", "p", "found from", "call"}}
 	for _, s := range m.Arms {
-		row := []string{s.Arm, fmt.Sprint(s.N), figure(m.Name, s.Median), "", "", "", "", "", "", ""}
+		row := []string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median), "", "", "", "", "", "", ""}
 		switch {
 		case s.Min == s.Max:
 		case !math.IsNaN(s.Low):
-			row[3] = figure(m.Name, s.Low) + " to " + figure(m.Name, s.High)
+			row[3] = format.Value(m.Name, s.Low) + " to " + format.Value(m.Name, s.High)
 		default:
-			row[4] = figure(m.Name, s.Min) + " to " + figure(m.Name, s.Max)
+			row[4] = format.Value(m.Name, s.Min) + " to " + format.Value(m.Name, s.Max)
 		}
 		if i := slices.IndexFunc(m.Pairs, func(p Pair) bool { return p.Arm == s.Arm }); i >= 0 {
 			m.Pairs[i].cells(row[5:])
@@ -86,23 +85,22 @@ func (m *Metric) rows(alpha float64) [][]string {
 		}
 		rows[i] = kept
 	}
-	return rows
+	return &format.Table{Head: rows[0], Rows: rows[1:], Words: []string{"call"}}
 }
 
 // cells fills in difference, interval, p, what would have been found, and the call.
 func (p *Pair) cells(row []string) {
 	if !math.IsNaN(p.Diff) {
-		row[0] = change(p.Diff)
+		row[0] = format.Change(p.Diff)
 	}
 	if !math.IsNaN(p.Low) && !p.Exact {
-		row[1] = fmt.Sprintf("%s to %s %%", signed(p.Low), signed(p.High))
+		row[1] = format.Interval(p.Low, p.High)
 	}
 	if !math.IsNaN(p.Corrected) {
-		row[2] = strings.TrimPrefix(pvalue(p.Corrected), "p = ")
-		row[2] = strings.TrimPrefix(row[2], "p ")
+		row[2] = format.P(p.Corrected)
 	}
 	if !math.IsNaN(p.Detectable) {
-		row[3] = percent(p.Detectable)
+		row[3] = format.Percent(p.Detectable)
 	}
 	row[4] = string(p.Call)
 	if p.Exact && p.Diff == 0 {
@@ -110,29 +108,4 @@ func (p *Pair) cells(row []string) {
 	} else if p.Exact {
 		row[4] += " (exact)"
 	}
-}
-
-// render draws a table: the first column and calls to the left, figures to the right.
-func render(w io.Writer, rows [][]string) error {
-	align := make([]tw.Align, len(rows[0]))
-	for c, name := range rows[0] {
-		if align[c] = tw.AlignRight; name == "arm" || name == "call" {
-			align[c] = tw.AlignLeft
-		}
-	}
-	t := tablewriter.NewTable(w,
-		tablewriter.WithHeaderAutoFormat(tw.Off), tablewriter.WithHeaderAutoWrap(tw.WrapNone), tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}), tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}))
-	for i, row := range rows {
-		cells := make([]any, len(row))
-		for c, v := range row {
-			cells[c] = v
-		}
-		if i == 0 {
-			t.Header(cells...)
-		} else if err := t.Append(cells...); err != nil {
-			return err
-		}
-	}
-	return t.Render()
 }

@@ -4,6 +4,9 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"lorabench/bench/results"
+	"lorabench/bench/stats"
 )
 
 // ranking is the arms of one loss against each other.
@@ -37,7 +40,7 @@ func (t *table) rank(o Options) *ranking {
 			e := t.diff(i, j)
 			r.among[i][j] = e
 			if i < j {
-				cs, ps = append(cs, comparison{i, j}), append(ps, e.p())
+				cs, ps = append(cs, comparison{i, j}), append(ps, e.P())
 			}
 			w := e.beyond(o.Margin)
 			if r.nearest[i] < 0 || !math.IsNaN(r.within[i]) && !(w <= r.within[i]) {
@@ -45,11 +48,11 @@ func (t *table) rank(o Options) *ranking {
 			}
 		}
 	}
-	for k, p := range Holm(ps) {
+	for k, p := range stats.Holm(ps) {
 		c := cs[k]
 		r.p[c.i][c.j], r.p[c.j][c.i] = p, p
 	}
-	r.within = Holm(r.within)
+	r.within = stats.Holm(r.within)
 	return r
 }
 
@@ -80,7 +83,7 @@ func (r *ranking) call(i int, alpha float64) string {
 	switch {
 	case r.within[i] <= alpha/2:
 		return AsGood
-	case e.mean > 0 && (e.exact || r.p[i][r.best] <= alpha):
+	case e.Mean > 0 && (e.exact || r.p[i][r.best] <= alpha):
 		return Worse
 	}
 	return Undecided
@@ -89,7 +92,7 @@ func (r *ranking) call(i int, alpha float64) string {
 // verdict judges the arms by their loss and says what each costs.
 func (s *Set) verdict(tables map[string]*table, a *Analysis, o Options) Verdict {
 	var v Verdict
-	for _, u := range losses {
+	for _, u := range results.Losses {
 		if t := tables[u]; t != nil && (v.Unit == "" || len(tables[v.Unit].arms) < 2 && len(t.arms) >= 2) {
 			v.Unit = u
 		}
@@ -102,7 +105,7 @@ func (s *Set) verdict(tables map[string]*table, a *Analysis, o Options) Verdict 
 	t := tables[v.Unit]
 	r := t.rank(o)
 	v.Best = t.arms[r.best]
-	shown := true // that the best is within the margin of the others' true losses too
+	shown := true // that the best is within the margin of the others' true results.Losses too
 	for i, arm := range t.arms {
 		if i == r.best {
 			continue
@@ -137,7 +140,7 @@ func (r *ranking) smallest(shown bool, o Options) (arm string, sure bool) {
 			break
 		}
 		good := i == r.best && shown || i != r.best && r.call(i, o.Alpha) == AsGood
-		if good && (at < 0 || i == r.best || at != r.best && r.among[i][r.best].mean < r.among[at][r.best].mean) {
+		if good && (at < 0 || i == r.best || at != r.best && r.among[i][r.best].Mean < r.among[at][r.best].Mean) {
 			at = i
 		}
 	}
@@ -161,38 +164,20 @@ func rankOf(arm string) string {
 }
 
 // seeds is about how many would decide arm i 80 % of the time if the differences are what they seem:
-// as good or worse, whichever takes fewer. 0 is for no estimate of the noise, tooMany for no end in sight.
+// as good or worse, whichever takes fewer. 0 is for no estimate of the noise, stats.TooMany for no end in sight.
 func (r *ranking) seeds(i int, o Options) int {
 	good, worse := r.among[i][r.nearest[i]], r.among[i][r.best]
-	if math.IsNaN(good.se) || math.IsNaN(worse.se) {
+	if math.IsNaN(good.SE) || math.IsNaN(worse.SE) {
 		return 0
 	}
 	arms := float64(len(r.t.arms))
-	return min(good.needed(good.onScale(o.Margin)-good.mean, o.Alpha/2/arms), worse.needed(worse.mean, o.Alpha/(arms*(arms-1))))
+	return min(good.needed(good.scale.Shift(o.Margin, good.from)-good.Mean, o.Alpha/2/arms), worse.needed(worse.Mean, o.Alpha/(arms*(arms-1))))
 }
-
-// tooMany seeds are more than anyone runs.
-const tooMany = 1000
 
 // needed is the number of seeds of which a difference of gap is found at one-sided level p in 80 % of
 // all cases.
 func (e estimate) needed(gap, p float64) int {
-	enough := func(n int) bool {
-		df := e.df * float64(n-1) / float64(e.n-1)
-		return findable(p, df)*e.se*math.Sqrt(float64(e.n)/float64(n)) <= gap
-	}
-	if gap <= 0 || !enough(tooMany) {
-		return tooMany
-	}
-	low, high := e.n, tooMany // more than there are: they did not decide
-	for high-low > 1 {
-		if mid := (low + high) / 2; enough(mid) {
-			high = mid
-		} else {
-			low = mid
-		}
-	}
-	return high
+	return stats.Needed(e.n, func(k int) bool { return e.Resampled(e.n, k).Detectable(p, 0) <= gap })
 }
 
 // costs compares every arm that is larger than base with it, in speed, memory and size.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
 
 // wobble is a noise of some 0.1 % times size that is the same in every run of the tests, and another in
@@ -162,7 +163,7 @@ func TestCosts(t *testing.T) {
 	s.Config = []Config{{"target-loss", "3.3"}}
 	s.Exact = []string{adapterBytes}
 	for _, u := range []string{samples, peakGPU, adapterBytes, secToLoss} {
-		better, _ := Direction(u)
+		better := results.Better(u)
 		s.Units = append(s.Units, record.Unit{Name: u, Better: better})
 	}
 	for i := range s.Arms {
@@ -264,35 +265,5 @@ func TestAnalyzeRefuses(t *testing.T) {
 	} {
 		_, err := Analyze(c.s, c.o)
 		assert.ErrorContains(t, err, c.want)
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for _, c := range []struct{ got, want, why string }{
-		{figure("ns/op", 436.5e6), "436.5 ms", "time has its unit"},
-		{figure("ns/op", 12), "12 ns", "and the right one"},
-		{figure(adapterBytes, 50331648), "48 MiB", "bytes too"},
-		{figure(peakGPU, 8.8), "8.8 GB", "no zeros that were not measured"},
-		{figure(parameters, 12582912), "12,582,912", "counts are whole"},
-		{figure(samples, 36.658), "36.66", "four digits"},
-		{figure(evalLoss, 1.675821), "1.6758", "five for losses"},
-		{figure("total-FLOPs", 6.358e15), "6.358e+15", "what nobody counts the zeros of"},
-		{figure("u", 0), "0", "zero"},
-		{figure("u", -12345), "-12,345", "negative"},
-		{percent(-0.008), "0.80 %", "two digits, without a sign"},
-		{percent(0.123), "12 %", "no decimals from 10 on"},
-		{percent(0.0001234), "0.012 %", "small"},
-		{level(0.01), "1 %", "chosen figures as they are"},
-		{signed(0.01), "+1.0", "with its sign"},
-		{change(2.5), "+250 %", "up to tenfold in per cent"},
-		{change(544.7), "×546", "then in times"},
-		{pvalue(0.0004), "p < 0.001", "no more zeros than anyone reads"},
-		{pvalue(0.042), "p = 0.042", "two digits"},
-		{count(1, "seed"), "1 seed", "one"},
-		{count(6, "seed"), "6 seeds", "more"},
-		{list([]string{"a"}), "a", "one"},
-		{list([]string{"a", "b", "c"}), "a, b and c", "three"},
-	} {
-		assert.Equal(t, c.want, c.got, c.why)
 	}
 }

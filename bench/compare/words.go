@@ -5,6 +5,11 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
+	"lorabench/bench/results"
+
+	"lorabench/bench/stats"
 )
 
 // writer makes the verdict's sentences. A sentence whose figure does not exist is not made.
@@ -58,17 +63,17 @@ func (w *writer) called(call string) []string {
 
 // first is the verdict.
 func (w *writer) first() string {
-	v, margin := w.v, level(w.Margin)
+	v, margin := w.v, format.Level(w.Margin)
 	switch {
 	case len(w.s.Arms) == 1:
 		return fmt.Sprintf("There is only %s: nothing to compare it with.", w.s.Arms[0].Name)
 	case w.r == nil:
-		return fmt.Sprintf("Cannot tell which %s is enough: the runs have no loss (%s).", w.noun, strings.Join(losses, ", "))
+		return fmt.Sprintf("Cannot tell which %s is enough: the runs have no loss (%s).", w.noun, strings.Join(results.Losses, ", "))
 	case len(w.r.t.arms) == 1:
 		return fmt.Sprintf("Cannot tell which %s is enough: only %s has a %s.", w.noun, w.r.t.arms[0], plain(v.Unit))
 	}
 	loss, n := plain(v.Unit), w.runs()
-	lowest := figure(v.Unit, w.lowest())
+	lowest := format.Value(v.Unit, w.lowest())
 	if n > 1 {
 		lowest += " on average"
 	}
@@ -85,21 +90,21 @@ func (w *writer) first() string {
 		return fmt.Sprintf("One run of each %s cannot tell which is enough: %s has the lowest %s, %s, and nothing shows how far apart two runs of one %s lie.", w.noun, v.Best, loss, lowest, w.noun)
 	case v.Smallest == "":
 		return fmt.Sprintf("%s cannot tell which %s is enough: %s has the lowest %s, %s, and %s neither shown to be worse nor to be within %s of it.",
-			count(n, "seed"), w.noun, v.Best, loss, lowest, be(w.called(Undecided)), margin)
+			format.Count(n, "seed"), w.noun, v.Best, loss, lowest, be(w.called(Undecided)), margin)
 	case !v.Sure:
 		smaller = slices.DeleteFunc(smaller, func(arm string) bool { return slices.Contains(w.called(Worse), arm) })
 		return fmt.Sprintf("%s is enough; whether %s would be too, %s cannot tell. The lowest %s is that of %s, %s.",
-			v.Smallest, list(smaller), count(n, "seed"), loss, v.Best, lowest)
+			v.Smallest, format.List(smaller), format.Count(n, "seed"), loss, v.Best, lowest)
 	case v.Smallest == v.Best && len(smaller) == 0:
 		return fmt.Sprintf("%s is enough: it has the lowest %s, %s, and no other %s is better by as much as %s (%s).",
-			v.Smallest, loss, lowest, w.noun, margin, count(n, "seed"))
+			v.Smallest, loss, lowest, w.noun, margin, format.Count(n, "seed"))
 	case v.Smallest == v.Best:
-		return fmt.Sprintf("%s is needed: it has the lowest %s, %s, and every %s is worse (%s).", v.Smallest, loss, lowest, w.smaller, count(n, "seed"))
+		return fmt.Sprintf("%s is needed: it has the lowest %s, %s, and every %s is worse (%s).", v.Smallest, loss, lowest, w.smaller, format.Count(n, "seed"))
 	case len(smaller) == 0:
-		return fmt.Sprintf("%s is enough: its %s is as good as the lowest (%s, %s) within %s (%s).", v.Smallest, loss, v.Best, lowest, margin, count(n, "seed"))
+		return fmt.Sprintf("%s is enough: its %s is as good as the lowest (%s, %s) within %s (%s).", v.Smallest, loss, v.Best, lowest, margin, format.Count(n, "seed"))
 	}
 	return fmt.Sprintf("%s is the %s that is enough: its %s is as good as the lowest (%s, %s) within %s, and every %s is worse (%s).",
-		v.Smallest, w.smallest, loss, v.Best, lowest, margin, w.smaller, count(n, "seed"))
+		v.Smallest, w.smallest, loss, v.Best, lowest, margin, w.smaller, format.Count(n, "seed"))
 }
 
 // lowest is the best arm's mean loss.
@@ -112,7 +117,7 @@ func be(arms []string) string {
 	if len(arms) == 1 {
 		return arms[0] + " is"
 	}
-	return list(arms) + " are"
+	return format.List(arms) + " are"
 }
 
 // standings are a sentence for each arm but the best.
@@ -129,7 +134,7 @@ func (w *writer) standings() []string {
 			if st.Diff < 0 {
 				side = "below"
 			}
-			where = fmt.Sprintf("%s, or %s, %s", rounded(math.Abs(st.Diff)*w.lowest(), 2), percent(st.Diff), side)
+			where = fmt.Sprintf("%s, or %s, %s", format.Number(math.Abs(st.Diff)*w.lowest(), 2), format.Percent(st.Diff), side)
 		}
 		where = fmt.Sprintf("%s %s's%s", where, w.v.Best, w.interval(st.Low, st.High, e))
 		s := fmt.Sprintf("%s's %s is %s", st.Arm, plain(w.v.Unit), where)
@@ -137,19 +142,19 @@ func (w *writer) standings() []string {
 		case e.n == 1:
 			s += w.single(st.Diff)
 		case st.Call == AsGood && (e.exact && st.Diff != 0 || st.Corrected <= w.Alpha && st.Diff > 0):
-			s += fmt.Sprintf(": real, and within %s: as good.", level(w.Margin))
+			s += fmt.Sprintf(": real, and within %s: as good.", format.Level(w.Margin))
 		case st.Call == AsGood:
-			s += fmt.Sprintf(": as good (within %s).", level(w.Margin))
+			s += fmt.Sprintf(": as good (within %s).", format.Level(w.Margin))
 		case st.Call == Worse && e.exact:
 			s += ": worse, and the same in every run."
 		case st.Call == Worse:
-			s += fmt.Sprintf(": worse (%s after correction).", pvalue(st.Corrected))
+			s += fmt.Sprintf(": worse (p %s after correction).", format.P(st.Corrected))
 		case e.n == 2:
 			s += ": undecided, and two seeds are too few to say how many would decide it."
-		case st.Seeds >= tooMany:
-			s += fmt.Sprintf(": undecided, and more than %s would be needed to decide it.", count(tooMany, "seed"))
+		case st.Seeds >= stats.TooMany:
+			s += fmt.Sprintf(": undecided, and more than %s would be needed to decide it.", format.Count(stats.TooMany, "seed"))
 		case st.Seeds > 0:
-			s += fmt.Sprintf(": undecided; with differences and noise as they are here, about %s would decide it.", count(st.Seeds, "seed"))
+			s += fmt.Sprintf(": undecided; with differences and noise as they are here, about %s would decide it.", format.Count(st.Seeds, "seed"))
 		default:
 			s += ": undecided."
 		}
@@ -163,7 +168,7 @@ func (w *writer) single(diff float64) string {
 	if diff == 0 {
 		return " in one run of each, which is no evidence that they are equal."
 	}
-	return fmt.Sprintf(" in one run of each. That is evidence only if the run-to-run noise (standard deviation) is below %s: the difference divided by 1.96 times the square root of 2.", percent(alone(diff)))
+	return fmt.Sprintf(" in one run of each. That is evidence only if the run-to-run noise (standard deviation) is below %s: the difference divided by 1.96 times the square root of 2.", format.Percent(alone(diff)))
 }
 
 // interval is a difference's interval in brackets, "" where there is none.
@@ -171,5 +176,5 @@ func (w *writer) interval(low, high float64, e estimate) string {
 	if math.IsNaN(low) || math.IsNaN(high) || e.exact {
 		return ""
 	}
-	return fmt.Sprintf(" (%s interval %s to %s %%)", level(1-w.Alpha), signed(low), signed(high))
+	return fmt.Sprintf(" (%s interval %s)", format.Level(1-w.Alpha), format.Interval(low, high))
 }

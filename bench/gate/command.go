@@ -153,8 +153,7 @@ func two(args []string) error {
 
 // compare reads both sides and judges them.
 func (c *command) compare(baseline, next string) *judge.Verdict {
-	old, _ := judge.Read(baseline) // the problems are in the inputs too
-	in, _ := judge.Read(next)
+	old, in := judge.ReadBoth(baseline, next)
 	return judge.Judge(old, in, c.rules, c.options)
 }
 

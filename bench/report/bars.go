@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -45,7 +46,7 @@ func barsFigure(arms []*table.Arm) *figure {
 		bar := bar{label: labels[i]}
 		sum, parts := 0.0, []string{}
 		for _, n := range all {
-			if v := bytesOf(a, n, measured); table.Finite(v) && v > 0 {
+			if v := bytesOf(a, n, measured); format.Finite(v) && v > 0 {
 				bar.parts = append(bar.parts, part{n, v * scale})
 				parts = append(parts, n+" "+f(v))
 				used[n] = true

@@ -2,41 +2,20 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
 
-// interval is an interval of fractions in per cent.
+// interval is an interval of fractions, a dash where there is none.
 func interval(low, high float64) string {
-	if !table.Finite(low) || !table.Finite(high) {
-		return table.Dash
+	if s := format.Interval(low, high); s != "" {
+		return s
 	}
-	return strings.TrimSuffix(table.Signed(table.Percent)(low), " %") + " to " + table.Signed(table.Percent)(high)
-}
-
-// ofUnit is how values of a unit are written.
-func ofUnit(unit string) table.Format {
-	switch unit {
-	case "loss", "train-loss", "eval-loss":
-		return table.Fixed(4)
-	case "adapter-bytes":
-		return table.Size
-	case "trainable-parameters":
-		return table.Fixed(0)
-	case "ns/op":
-		return func(v float64) string {
-			if !table.Finite(v) {
-				return table.Dash
-			}
-			return table.Significant(4)(v/1e6) + " ms"
-		}
-	}
-	return table.Significant(4)
+	return format.None
 }
 
 // standingTable is each arm's loss against the best one's; nil where there is nothing to compare.
@@ -48,20 +27,20 @@ func standingTable(a *compare.Analysis) *table.Table {
 	}
 	t := &table.Table{ID: "standing",
 		Caption: fmt.Sprintf("%s against the best, %s. As good means: shown to be at most %s above.",
-			v.Unit, table.Clean(v.Best), table.Percent(a.Margin)),
+			v.Unit, table.Clean(v.Best), format.Percent(a.Margin)),
 		Head: []table.Column{{Name: "arm"}, {Name: "median"}, {Name: "against the best"}, {Name: level(a)},
 			{Name: "corrected p"}, {Name: "standing"}}}
 	for _, s := range a.Metrics[i].Arms {
-		median := table.Cell{Text: ofUnit(v.Unit)(s.Median)}
+		median := table.Cell{Text: format.Value(v.Unit, s.Median)}
 		if s.Arm == v.Best {
-			dash := table.Cell{Text: table.Dash}
+			dash := table.Cell{Text: format.None}
 			t.Add(table.Clean(s.Arm), median, dash, dash, dash, table.Cell{Text: "best", Words: true})
 			continue
 		}
 		for _, st := range v.Standing {
 			if st.Arm == s.Arm {
-				t.Add(table.Clean(s.Arm), median, table.Cell{Text: table.Signed(table.Percent)(st.Diff)}, table.Cell{Text: interval(st.Low, st.High)},
-					table.Cell{Text: table.PValue(st.Corrected)}, table.Cell{Text: st.Call, Words: true})
+				t.Add(table.Clean(s.Arm), median, table.Cell{Text: format.Change(st.Diff)}, table.Cell{Text: interval(st.Low, st.High)},
+					table.Cell{Text: format.P(st.Corrected)}, table.Cell{Text: st.Call, Words: true})
 			}
 		}
 	}
@@ -69,9 +48,7 @@ func standingTable(a *compare.Analysis) *table.Table {
 }
 
 // level names the intervals.
-func level(a *compare.Analysis) string {
-	return table.Plain(math.Round(1e4*(1-a.Alpha))/100) + " % interval"
-}
+func level(a *compare.Analysis) string { return format.Level(1-a.Alpha) + " interval" }
 
 // costTable is what every larger arm costs, a column for each unit; nil where there is none.
 func costTable(a *compare.Analysis) *table.Table {
@@ -94,13 +71,13 @@ func costTable(a *compare.Analysis) *table.Table {
 	for _, arm := range arms {
 		cells := make([]table.Cell, len(units))
 		for i, u := range units {
-			cells[i] = table.Cell{Text: table.Dash}
+			cells[i] = table.Cell{Text: format.None}
 			for _, c := range costs {
-				if c.Arm != arm || c.Unit != u || !table.Finite(c.Diff) {
+				if c.Arm != arm || c.Unit != u || !format.Finite(c.Diff) {
 					continue
 				}
-				cells[i].Text = relative(c.Diff)
-				if !c.Exact && table.Finite(c.Low) {
+				cells[i].Text = format.Change(c.Diff)
+				if !c.Exact && format.Finite(c.Low) {
 					cells[i].Range = interval(c.Low, c.High)
 				}
 				if !c.Exact && (c.Call == compare.CannotTell || c.Call == compare.NoDifference) {
@@ -113,22 +90,6 @@ func costTable(a *compare.Analysis) *table.Table {
 	return t
 }
 
-// relative is a difference: in per cent, or as a factor where it is many times.
-func relative(d float64) string {
-	if d >= 2 {
-		return times(1 + d)
-	}
-	return table.Signed(table.Percent)(d)
-}
-
-// times is a factor.
-func times(f float64) string {
-	if !table.Finite(f) {
-		return table.Dash
-	}
-	return table.Significant(3)(f) + "×"
-}
-
 // metricsTable is every metric of every arm against the first one.
 func metricsTable(a *compare.Analysis) *table.Table {
 	t := &table.Table{ID: "metrics",
@@ -136,26 +97,25 @@ func metricsTable(a *compare.Analysis) *table.Table {
 		Head: []table.Column{{Name: "arm"}, {Name: "n"}, {Name: "median"}, {Name: "95 % interval"}, {Name: "difference"}, {Name: level(a)},
 			{Name: "corrected p"}, {Name: "detectable"}, {Name: "call"}}}
 	for _, m := range a.Metrics {
-		f := ofUnit(m.Name)
 		t.Rows = append(t.Rows, table.Row{Group: table.Clean(title(m.Unit))})
 		for _, s := range m.Arms {
-			within := table.Dash
-			if table.Finite(s.Low) && table.Finite(s.High) && s.Low != s.High {
-				within = f(s.Low) + "–" + f(s.High)
+			within := format.None
+			if format.Finite(s.Low) && format.Finite(s.High) && s.Low != s.High {
+				within = format.Value(m.Name, s.Low) + " to " + format.Value(m.Name, s.High)
 			}
-			cells := []table.Cell{{Text: table.Count(s.N)}, {Text: f(s.Median)}, {Text: within}}
+			cells := []table.Cell{{Text: format.Whole(s.N)}, {Text: format.Value(m.Name, s.Median)}, {Text: within}}
 			for _, p := range m.Pairs {
 				if p.Arm != s.Arm {
 					continue
 				}
-				detectable := table.Dash
+				detectable := format.None
 				if !p.Exact {
-					detectable = table.Percent(p.Detectable)
+					detectable = format.Percent(p.Detectable)
 				}
-				cells = append(cells, table.Cell{Text: relative(p.Diff)}, table.Cell{Text: interval(p.Low, p.High)},
-					table.Cell{Text: table.PValue(p.Corrected)}, table.Cell{Text: detectable}, table.Cell{Text: string(p.Call), Words: true})
+				cells = append(cells, table.Cell{Text: format.Change(p.Diff)}, table.Cell{Text: interval(p.Low, p.High)},
+					table.Cell{Text: format.P(p.Corrected)}, table.Cell{Text: detectable}, table.Cell{Text: string(p.Call), Words: true})
 				if p.Exact { // without chance there is no interval and no test
-					cells[4].Text, cells[5].Text = table.Dash, table.Dash
+					cells[4].Text, cells[5].Text = format.None, format.None
 				}
 			}
 			t.Add(table.Clean(s.Arm), cells...)
@@ -182,7 +142,7 @@ func pairOf(a *compare.Analysis, unit, arm string) (compare.Pair, bool) {
 		}
 		for _, p := range m.Pairs {
 			if p.Arm == arm {
-				return p, table.Finite(p.Diff)
+				return p, format.Finite(p.Diff)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -15,19 +16,19 @@ func (s study) speed() []string {
 	var out []string
 	if parts := s.compared("samples/sec"); len(parts) > 0 {
 		out = append(out, fmt.Sprintf("Samples per second against %s (%s): %s.", s.arms[0].Label,
-			table.Significant(4)(s.arms[0].Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median), strings.Join(parts, "; ")))
+			format.Number(s.arms[0].Over(func(r *record.Record) float64 { return r.SamplesPerSecond }).Median, 4), strings.Join(parts, "; ")))
 	}
 	flops := func(a *table.Arm) float64 {
 		return a.Over(func(r *record.Record) float64 { return table.Positive(r.TotalFLOPs) }).Median
 	}
 	var parts []string
 	for _, a := range s.arms[1:] {
-		if d := flops(a)/flops(s.arms[0]) - 1; table.Finite(d) && !a.Full() {
-			parts = append(parts, table.Signed(table.Percent)(d)+" at "+a.Label)
+		if d := flops(a)/flops(s.arms[0]) - 1; format.Finite(d) && !a.Full() {
+			parts = append(parts, format.Change(d)+" at "+a.Label)
 		}
 	}
 	if len(parts) > 0 && len(out) > 0 {
-		out = append(out, fmt.Sprintf("By arithmetic alone (total_flos) a step takes longer: %s.", table.List(parts)))
+		out = append(out, fmt.Sprintf("By arithmetic alone (total_flos) a step takes longer: %s.", format.List(parts)))
 	}
 	return out
 }
@@ -39,7 +40,7 @@ func (s study) memory() []string {
 	var out []string
 	if parts := s.compared(unit); len(parts) > 0 {
 		out = append(out, fmt.Sprintf("%s against %s (%s): %s.",
-			strings.ToUpper(name[:1])+name[1:], first.Label, table.Size(first.Over(peak).Median), strings.Join(parts, "; ")))
+			strings.ToUpper(name[:1])+name[1:], first.Label, format.Bytes(first.Over(peak).Median), strings.Join(parts, "; ")))
 	}
 	for _, a := range s.arms[1:] {
 		if a.Full() {
@@ -52,7 +53,7 @@ func (s study) memory() []string {
 		var cs []change
 		sum := 0.0
 		for _, n := range categories(s.arms) {
-			if d := bytesOf(a, n, measured) - bytesOf(first, n, measured); table.Finite(d) && d != 0 {
+			if d := bytesOf(a, n, measured) - bytesOf(first, n, measured); format.Finite(d) && d != 0 {
 				cs = append(cs, change{n, d})
 				sum += d
 			}
@@ -60,7 +61,7 @@ func (s study) memory() []string {
 		slices.SortStableFunc(cs, func(x, y change) int { return int(min(max(math.Abs(y.bytes)-math.Abs(x.bytes), -1), 1)) })
 		var parts []string
 		for _, c := range cs[:min(4, len(cs))] {
-			parts = append(parts, c.name+" "+table.Signed(table.Size)(c.bytes))
+			parts = append(parts, c.name+" "+format.Plus(c.bytes, format.Bytes(c.bytes)))
 		}
 		if len(parts) > 0 {
 			more := "more"
@@ -68,7 +69,7 @@ func (s study) memory() []string {
 				more = "less"
 			}
 			out = append(out, fmt.Sprintf("%s holds %s %s than %s, most of the difference being %s.",
-				sentence(a.Label), table.Size(math.Abs(sum)), more, first.Label, table.List(parts)))
+				sentence(a.Label), format.Bytes(math.Abs(sum)), more, first.Label, format.List(parts)))
 		}
 	}
 	return out
@@ -87,24 +88,24 @@ func (s study) full() []string {
 		}
 	}
 	var parts []string
-	say := func(what string, ours, theirs float64, f table.Format) {
-		if table.Finite(ours) && table.Finite(theirs) && theirs > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", what, f(ours), f(theirs), relative(ours/theirs-1)))
+	say := func(what string, ours, theirs float64, f table.Shown) {
+		if format.Finite(ours) && format.Finite(theirs) && theirs > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", what, f(ours), f(theirs), format.Change(ours/theirs-1)))
 		}
 	}
 	say("held-out loss", f.Over(table.EvalLoss).Median, to.Over(table.EvalLoss).Median, table.Fixed(4))
-	say("samples per second", speedOf(f), speedOf(to), table.Significant(4))
+	say("samples per second", speedOf(f), speedOf(to), table.Digits(4))
 	name, _ := peakName(s.arms)
-	say(name, f.Over(peak).Median, to.Over(peak).Median, table.Size)
-	say("file", table.Positive(float64(f.Runs[0].AdapterBytes)), table.Positive(float64(to.Runs[0].AdapterBytes)), table.Size)
+	say(name, f.Over(peak).Median, to.Over(peak).Median, format.Bytes)
+	say("file", table.Positive(float64(f.Runs[0].AdapterBytes)), table.Positive(float64(to.Runs[0].AdapterBytes)), format.Bytes)
 	if len(parts) == 0 {
 		return nil
 	}
-	out := []string{fmt.Sprintf("Rank full against %s: %s. Medians.", to.Label, table.List(parts))}
+	out := []string{fmt.Sprintf("Rank full against %s: %s. Medians.", to.Label, format.List(parts))}
 	for _, st := range s.a.Verdict.Standing {
-		if st.Arm == f.Key && table.Finite(st.Diff) {
+		if st.Arm == f.Key && format.Finite(st.Diff) {
 			out = append(out, fmt.Sprintf("Its held-out loss against the best, %s: %s, %s.",
-				table.Clean(s.a.Verdict.Best), table.Signed(table.Percent)(st.Diff), st.Call))
+				table.Clean(s.a.Verdict.Best), format.Change(st.Diff), st.Call))
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -49,7 +50,7 @@ func stepsOf(r *record.Record, f func(record.Step) float64) []float64 {
 	var vs []float64
 	for _, s := range r.Steps {
 		v := f(s)
-		if !table.Finite(v) {
+		if !format.Finite(v) {
 			return nil
 		}
 		vs = append(vs, v)
@@ -183,7 +184,7 @@ func short(arms []*table.Arm) (labels []string, key []keyed) {
 			labels = append(labels, a.Label)
 			continue
 		}
-		labels = append(labels, "#"+table.Count(i+1))
+		labels = append(labels, "#"+format.Whole(i+1))
 		key = append(key, keyed{labels[i] + " " + a.Label, markOf(i).swatch})
 	}
 	return labels, key

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -57,7 +58,7 @@ func evalFigure(arms []*table.Arm) *figure {
 	}
 	var level []plot.Plotter
 	if target := arms[0].Runs[0].Settings.TargetLoss; target > 0 {
-		caption += " The thin dotted line is the target, " + table.Plain(target) + "."
+		caption += " The thin dotted line is the target, " + format.All(target) + "."
 		last := 0.0
 		for _, c := range cs {
 			last = max(last, c.X[len(c.X)-1])

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -62,7 +63,7 @@ func frontFigure(arms []*table.Arm, id, title, xname string, moreIsBetter bool, 
 	for i, a := range arms {
 		p := &place{label: labels[i], x: a.Over(of), y: a.Over(table.EvalLoss), mark: markOf(i)}
 		for _, r := range a.Runs {
-			if x, y := of(r), table.EvalLoss(r); table.Finite(x) && table.Finite(y) {
+			if x, y := of(r), table.EvalLoss(r); format.Finite(x) && format.Finite(y) {
 				p.seeds = append(p.seeds, plotter.XY{X: x, Y: y})
 			}
 		}
@@ -87,7 +88,7 @@ func frontFigure(arms []*table.Arm, id, title, xname string, moreIsBetter bool, 
 	}
 	var said []string
 	for _, p := range ps {
-		s := fmt.Sprintf("%s: held-out loss %s, %s %s", p.label, table.Fixed(4)(p.y.Median), xname, table.Significant(4)(p.x.Median))
+		s := fmt.Sprintf("%s: held-out loss %s, %s %s", p.label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
 		if p.front {
 			s += ", on the front"
 		}

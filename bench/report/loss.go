@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -113,12 +114,12 @@ func curveFigure(arms []*table.Arm, cs []*curve, key []keyed, id, title, x, y st
 		for i := range c.X {
 			lo, hi = min(lo, c.Low[i]), max(hi, c.Top[i])
 		}
-		said = append(said, fmt.Sprintf("%s from %s to %s", c.Label, table.Significant(4)(c.Mean[0]), table.Significant(4)(c.last())))
+		said = append(said, fmt.Sprintf("%s from %s to %s", c.Label, format.Number(c.Mean[0], 4), format.Number(c.last(), 4)))
 	}
 	if lo > 0 && hi > 20*lo {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	}
 	f.Desc = fmt.Sprintf("Lines over %s %s to %s: %s.",
-		x, table.Significant(4)(cs[0].X[0]), table.Significant(4)(cs[0].X[len(cs[0].X)-1]), strings.Join(said, "; "))
+		x, format.Number(cs[0].X[0], 4), format.Number(cs[0].X[len(cs[0].X)-1], 4), strings.Join(said, "; "))
 	return f
 }

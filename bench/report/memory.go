@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -48,10 +49,10 @@ func categories(arms []*table.Arm) []string {
 var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
 
 // memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*table.Arm) (unit string, f table.Format) {
+func memoryUnit(arms []*table.Arm) (unit string, f table.Shown) {
 	most := 0.0
 	for _, a := range arms {
-		if v := a.Over(peak).Max; table.Finite(v) {
+		if v := a.Over(peak).Max; format.Finite(v) {
 			most = max(most, v)
 		}
 	}
@@ -60,7 +61,7 @@ func memoryUnit(arms []*table.Arm) (unit string, f table.Format) {
 		decimals int
 	}{{record.GiB, 2}, {8 * record.GiB, 1}} {
 		if most < small.below {
-			return "MiB", func(v float64) string { return table.Fixed(small.decimals)(v / (1 << 20)) }
+			return "MiB", func(v float64) string { return format.Fixed(v/(1<<20), small.decimals) }
 		}
 	}
 	return "GiB", table.GiB
@@ -88,7 +89,8 @@ func memoryTable(arms []*table.Arm) *table.Table {
 			p, m := of(a, predicted), of(a, measured)
 			cells = append(cells, bytesCell(t, f, p, "not predicted"), bytesCell(t, f, m, "not measured"))
 			if i > 0 {
-				cells = append(cells, table.Cell{Text: table.Signed(f)(m - of(arms[0], measured))})
+				d := m - of(arms[0], measured)
+				cells = append(cells, table.Cell{Text: format.Plus(d, f(d))})
 			}
 		}
 		t.Add(label, cells...)
@@ -109,7 +111,7 @@ func memoryTable(arms []*table.Arm) *table.Table {
 		line("weights, adapter, gradients, optimizer", sum(configured))
 	}
 	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !table.Finite(bytesOf(a, n, predicted)) })
+		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !format.Finite(bytesOf(a, n, predicted)) })
 	})
 	if len(known) > 0 && len(known) < len(names) {
 		line("all that is predicted", sum(known))
@@ -127,9 +129,9 @@ func memoryTable(arms []*table.Arm) *table.Table {
 }
 
 // bytesCell is a cell of bytes, a dash with a footnote where there are none.
-func bytesCell(t *table.Table, f table.Format, v float64, why string) table.Cell {
+func bytesCell(t *table.Table, f table.Shown, v float64, why string) table.Cell {
 	c := table.Cell{Text: f(v)}
-	if !table.Finite(v) {
+	if !format.Finite(v) {
 		c.Note = t.Note(why)
 	}
 	return c
@@ -163,7 +165,7 @@ func holders(arms []*table.Arm) []string {
 			s += " (" + p.name + ")"
 		}
 		if most[p] > 0 {
-			s += ", up to " + table.Size(float64(most[p]))
+			s += ", up to " + format.Bytes(float64(most[p]))
 		}
 		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
 	}

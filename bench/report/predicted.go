@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"lorabench/bench/format"
 	"lorabench/bench/table"
 )
 
@@ -28,11 +29,11 @@ func predictedFigure(arms []*table.Arm) *figure {
 		var here []string
 		for i, a := range arms {
 			p, m := bytesOf(a, n, predicted), bytesOf(a, n, measured)
-			if !(p > 0) || !table.Finite(m) {
+			if !(p > 0) || !format.Finite(m) {
 				continue
 			}
 			line.at = append(line.at, dot{markOf(i), m/p - 1})
-			here = append(here, labels[i]+" "+table.Signed(table.Percent)(m/p-1))
+			here = append(here, labels[i]+" "+format.Change(m/p-1))
 		}
 		if len(line.at) > 0 {
 			o.lines = append(o.lines, line)
@@ -129,7 +130,7 @@ func (o *offs) Plot(c draw.Canvas, plt *plot.Plot) {
 			if len(outside.fractions) == 0 {
 				continue
 			}
-			lo, hi := table.Signed(table.Percent)(slices.Min(outside.fractions)), table.Signed(table.Percent)(slices.Max(outside.fractions))
+			lo, hi := format.Change(slices.Min(outside.fractions)), format.Change(slices.Max(outside.fractions))
 			if hi != lo {
 				lo += " to " + hi
 			}

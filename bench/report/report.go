@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 	"lorabench/internal/file"
@@ -101,11 +102,11 @@ func wrap(s string, width int) string {
 // markdown is summary.md.
 func (s study) markdown(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("# %s", table.Escaped(s.title()))
-	p.line("%s", table.Escaped(s.subtitle()))
+	p.line("# %s", format.Escape(s.title()))
+	p.line("%s", format.Escape(s.subtitle()))
 	p.line("## Verdict")
 	for _, t := range s.a.Verdict.Text {
-		p.line("%s", table.Escaped(table.Clean(t)))
+		p.line("%s", format.Escape(table.Clean(t)))
 	}
 	p.table(standingTable(s.a))
 	p.table(costTable(s.a))
@@ -120,14 +121,14 @@ func (s study) markdown(w io.Writer) error {
 		for _, pt := range points {
 			p.line("### %s", pt.Head)
 			for _, sentence := range pt.Sentences {
-				p.line("%s", table.Escaped(sentence))
+				p.line("%s", format.Escape(sentence))
 			}
 		}
 	}
 	p.line("## Comparison")
 	p.table(metricsTable(s.a))
 	for _, n := range s.a.Notes {
-		p.line("%s", table.Escaped(table.Clean(n)))
+		p.line("%s", format.Escape(table.Clean(n)))
 	}
 	if table.Seeds(s.arms) > 1 {
 		p.line("## Every run")
@@ -196,7 +197,7 @@ func (s study) subtitle() string {
 		noun = "run"
 	}
 	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, table.Count(r.GlobalStep), table.Count(runs), noun, armCount(len(s.arms)), on,
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Whole(runs), noun, armCount(len(s.arms)), on,
 		r.Settings.DType, r.Machine.Torch))
 }
 
@@ -204,5 +205,5 @@ func armCount(n int) string {
 	if n == 1 {
 		return "one arm"
 	}
-	return table.Count(n) + " arms"
+	return format.Whole(n) + " arms"
 }

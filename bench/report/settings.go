@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -159,7 +160,7 @@ func walk(d *json.Decoder, path string, out *[][2]string) error {
 			text = table.Clean(fmt.Sprint(t))
 		}
 		if text == "" {
-			text = table.Dash
+			text = format.None
 		}
 		*out = append(*out, [2]string{table.Clean(path), text})
 	}

@@ -5,14 +5,14 @@ import (
 	"math"
 	"strconv"
 
+	"lorabench/bench/format"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"lorabench/bench/table"
 )
 
 // Figures are drawn at one size in points, two beside each other on a screen and one on a phone: on
@@ -102,7 +102,7 @@ func newPlot(x, y string) *plot.Plot {
 func painted(p *plot.Plot) func(draw.Canvas) {
 	return func(c draw.Canvas) {
 		for _, a := range []*plot.Axis{&p.X, &p.Y} {
-			if most := max(math.Abs(a.Min), math.Abs(a.Max)); table.Finite(most) && a.Max-a.Min < 1e-9*most {
+			if most := max(math.Abs(a.Min), math.Abs(a.Max)); format.Finite(most) && a.Max-a.Min < 1e-9*most {
 				a.Min, a.Max = a.Min-1e-3*most, a.Max+1e-3*most
 			}
 		}
@@ -115,7 +115,7 @@ func painted(p *plot.Plot) func(draw.Canvas) {
 type ticks struct{}
 
 func (ticks) Ticks(lo, hi float64) []plot.Tick {
-	if !(hi > lo) || !table.Finite(hi-lo) {
+	if !(hi > lo) || !format.Finite(hi-lo) {
 		return nil
 	}
 	raw := (hi - lo) / 5
@@ -132,7 +132,7 @@ func (ticks) Ticks(lo, hi float64) []plot.Tick {
 	}
 	var ts []plot.Tick
 	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+step*1e-9; k++ {
-		ts = append(ts, plot.Tick{Value: k * step, Label: table.Fixed(decimals)(k * step)})
+		ts = append(ts, plot.Tick{Value: k * step, Label: format.Fixed(k*step, decimals)})
 	}
 	return ts
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lorabench/bench/compare"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
@@ -61,12 +62,12 @@ func (s study) share() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		n := a.Runs[0].Trainable
-		parts = append(parts, fmt.Sprintf("%s (%s) at %s", table.Count(n), table.Percent(float64(n)/float64(total)), a.Label))
+		parts = append(parts, fmt.Sprintf("%s (%s) at %s", format.Whole(n), format.Percent(float64(n)/float64(total)), a.Label))
 	}
 	if total <= 0 || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", table.Count(total), table.List(parts))}
+	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", format.Whole(total), format.List(parts))}
 }
 
 // modelBytes is the whole model as a file: as rank full saved it, or in float32.
@@ -82,13 +83,13 @@ func (s study) file() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if b := float64(a.Runs[0].AdapterBytes); b > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", table.Size(b), a.Label, table.Percent(b/whole)))
+			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", format.Bytes(b), a.Label, format.Percent(b/whole)))
 		}
 	}
 	if !(whole > 0) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", table.List(parts), said, table.Size(whole))}
+	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", format.List(parts), said, format.Bytes(whole))}
 }
 
 // state is what training holds besides activations: weights, and for each trained parameter a
@@ -108,19 +109,19 @@ func (s study) state() []string {
 	var parts []string
 	for _, a := range adapters {
 		lora := weight*n + 16*float64(a.Runs[0].Trainable)
-		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", table.Size(lora), a.Label, table.Percent(lora/full)))
+		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", format.Bytes(lora), a.Label, format.Percent(lora/full)))
 	}
 	out := []string{fmt.Sprintf("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): %s by arithmetic. "+
-		"LoRA holds the last three only for the adapter: %s.", table.Size(full), table.List(parts))}
+		"LoRA holds the last three only for the adapter: %s.", format.Bytes(full), format.List(parts))}
 	var moments []string
 	for _, a := range adapters {
 		if m := bytesOf(a, record.Optimizer, measured); m > 0 {
-			moments = append(moments, table.Size(m)+" at "+a.Label)
+			moments = append(moments, format.Bytes(m)+" at "+a.Label)
 		}
 	}
 	if len(moments) > 0 {
 		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.",
-			table.List(moments), table.Size(8*n)))
+			format.List(moments), format.Bytes(8*n)))
 	}
 	return out
 }
@@ -130,38 +131,31 @@ func (s study) learned() []string {
 	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
 	var parts []string
 	for _, a := range s.arms {
-		if v := a.Over(table.EvalLoss).Median; table.Finite(v) {
-			parts = append(parts, fmt.Sprintf("%s with %s", table.Fixed(4)(v), a.Label))
+		if v := a.Over(table.EvalLoss).Median; format.Finite(v) {
+			parts = append(parts, fmt.Sprintf("%s with %s", format.Fixed(v, 4), a.Label))
 		}
 	}
-	if !table.Finite(base) || len(parts) == 0 {
+	if !format.Finite(base) || len(parts) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", table.Fixed(4)(base), table.List(parts))}
+	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", format.Fixed(base, 4), format.List(parts))}
 }
 
 // against says an arm's difference with how sure it is, without its unit.
 func against(at *table.Arm, p compare.Pair, a *compare.Analysis) string {
-	d := table.Signed(table.Percent)(p.Diff) + " at " + at.Label
+	d := format.Change(p.Diff) + " at " + at.Label
 	switch {
 	case p.Exact:
 		return d + ", exactly"
 	case p.Call == compare.CannotTell:
 		return d + ", which so few runs cannot tell from noise"
-	case p.Call == compare.NoDifference && table.Finite(p.Detectable):
+	case p.Call == compare.NoDifference && format.Finite(p.Detectable):
 		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)",
-			d, level(a), interval(p.Low, p.High), table.Percent(p.Detectable))
-	case table.Finite(p.Low) && table.Finite(p.Corrected):
-		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), pSaid(p.Corrected))
+			d, level(a), interval(p.Low, p.High), format.Percent(p.Detectable))
+	case format.Finite(p.Low) && format.Finite(p.Corrected):
+		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), format.P(p.Corrected))
 	}
 	return d
-}
-
-func pSaid(p float64) string {
-	if p < 0.001 {
-		return "below 0.001"
-	}
-	return table.PValue(p)
 }
 
 // compared is a unit of every adapter's arm against the first arm.
@@ -190,9 +184,9 @@ func (s study) target() []string {
 		at := a.Over(func(r *record.Record) float64 { return table.Number(r.SecondsToTarget) })
 		switch {
 		case at.N == len(a.Runs):
-			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, table.Significant(3)(at.Median)))
+			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, format.Number(at.Median, 3)))
 		case at.N > 0:
-			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, table.Significant(3)(at.Median), at.N, len(a.Runs)))
+			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, format.Number(at.Median, 3), at.N, len(a.Runs)))
 		default:
 			parts = append(parts, a.Label+" not at all")
 		}
@@ -200,7 +194,7 @@ func (s study) target() []string {
 	if !(target > 0) {
 		return nil
 	}
-	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", table.Plain(target), table.List(parts))}
+	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", format.All(target), format.List(parts))}
 }
 
 // scalings says why ranks may look alike: with one alpha a larger rank is held back.
@@ -211,7 +205,7 @@ func (s study) scalings() []string {
 	var parts []string
 	for _, a := range s.adapters() {
 		if v := a.Runs[0].Scaling; v > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s", table.Significant(3)(v), a.Label))
+			parts = append(parts, fmt.Sprintf("%s at %s", format.Number(v, 3), a.Label))
 		}
 	}
 	if len(parts) == 0 {
@@ -219,5 +213,5 @@ func (s study) scalings() []string {
 	}
 	return []string{fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near each other. "+
 		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
-		table.Plain(s.adapters()[0].Runs[0].Settings.Alpha), table.List(parts))}
+		format.All(s.adapters()[0].Runs[0].Settings.Alpha), format.List(parts))}
 }

@@ -8,10 +8,8 @@ import (
 	"io"
 	"math"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
-
 	"lorabench/bench"
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/lora"
@@ -112,17 +110,14 @@ func firstLosses(w *bench.Workload) ([]line, error) {
 }
 
 func show(w io.Writer, lines []line) (failed int, err error) {
-	t := tablewriter.NewTable(w, tablewriter.WithHeaderAutoFormat(tw.Off))
-	t.Header("arm", "check", "", "found")
+	t := format.Table{Head: []string{"arm", "check", "", "found"}, Words: []string{"check", "", "found"}}
 	for _, l := range lines {
 		verdict := "ok"
 		if !l.OK {
 			verdict = "FAILED"
 			failed++
 		}
-		if err := t.Append(l.arm, l.Name, verdict, l.Found); err != nil {
-			return 0, err
-		}
+		t.Rows = append(t.Rows, []string{l.arm, l.Name, verdict, l.Found})
 	}
-	return failed, t.Render()
+	return failed, t.Text(w)
 }

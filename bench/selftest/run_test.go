@@ -24,7 +24,7 @@ func TestTheSmallModelPasses(t *testing.T) {
 			var out, errs bytes.Buffer
 			code := run(append([]string{"-device=cpu"}, c.args...), &out, &errs)
 			require.Zero(t, code, out.String()+errs.String())
-			require.Equal(t, c.checks, strings.Count(out.String(), "│ ok "), out.String())
+			require.Equal(t, c.checks, strings.Count(out.String(), "  ok  "), out.String())
 			require.Contains(t, out.String(), "all checks hold")
 		})
 	}

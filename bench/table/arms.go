@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
@@ -79,7 +80,7 @@ type Spread struct {
 func SpreadOf(vs []float64) Spread {
 	var ok []float64
 	for _, v := range vs {
-		if Finite(v) {
+		if format.Finite(v) {
 			ok = append(ok, v)
 		}
 	}
@@ -99,9 +100,6 @@ func (a *Arm) Over(f func(*record.Record) float64) Spread {
 	}
 	return SpreadOf(vs)
 }
-
-// Finite returns whether v is a number that can be printed.
-func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Number is *p, and NaN where there is none.
 func Number[T int64 | float64](p *T) float64 {

@@ -5,19 +5,20 @@ import (
 	"io"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
 // line is a figure of the run summary: how it is read from a record and why it may be missing.
 type line struct {
 	group, label string
-	format       Format
+	figure       Shown
 	value        func(*record.Record) float64 // NaN is missing
 	why          func(*record.Record) string
 }
 
 // gib4 keeps four digits: a small model is all behind the point.
-func gib4(v float64) string { return Significant(4)(v / record.GiB) }
+func gib4(v float64) string { return format.Number(v/record.GiB, 4) }
 
 // summary are the run summary's lines: the reference run's, all of them, under its names, and then
 // what it did not report.
@@ -28,28 +29,28 @@ var summary = []line{
 	{"", "CPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.RSS) }, noRSS},
 	{"", "CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.RSS) }, noRSS},
 
-	{"Training", "total_flos", Significant(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }, because("not counted")},
-	{"", "epoch", Significant(5), func(r *record.Record) float64 { return r.Epoch }, notFinite},
+	{"Training", "total_flos", Digits(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }, because("not counted")},
+	{"", "epoch", Digits(5), func(r *record.Record) float64 { return r.Epoch }, notFinite},
 	{"", "global_step", Fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, notFinite},
-	{"", "grad_norm", Significant(4), func(r *record.Record) float64 { return r.GradNorm }, notFinite},
-	{"", "learning_rate", Significant(4), func(r *record.Record) float64 { return r.LearningRate }, notFinite},
+	{"", "grad_norm", Digits(4), func(r *record.Record) float64 { return r.GradNorm }, notFinite},
+	{"", "learning_rate", Digits(4), func(r *record.Record) float64 { return r.LearningRate }, notFinite},
 	{"", "loss", Fixed(4), func(r *record.Record) float64 { return r.Loss }, notFinite},
 	{"", "train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, notFinite},
 	{"", "eval_loss", Fixed(4), EvalLoss, noEval},
 	{"", "eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
 
-	{"Speed", "runtime (s)", Significant(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
-	{"", "samples per second", Significant(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
-	{"", "steps per second", Significant(4), func(r *record.Record) float64 { return r.StepsPerSecond }, notFinite},
-	{"", "real tokens per second", Significant(4), func(r *record.Record) float64 { return r.TokensPerSecond }, notFinite},
-	{"", "processed tokens per second", Significant(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, notFinite},
-	{"", "seconds to the target loss", Significant(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, notReached},
+	{"Speed", "runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
+	{"", "samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
+	{"", "steps per second", Digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, notFinite},
+	{"", "real tokens per second", Digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, notFinite},
+	{"", "processed tokens per second", Digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, notFinite},
+	{"", "seconds to the target loss", Digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, notReached},
 
 	{"Adapter", "trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, notFinite},
-	{"", "share of the model's parameters (%)", Significant(3), trainedShare, because("the model's parameters were not counted")},
-	{"", "adapter on disk (MiB)", Significant(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, because("not saved")},
-	{"", "lora_alpha", Plain, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
-	{"", "scaling of BA", Significant(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
+	{"", "share of the model's parameters (%)", Digits(3), trainedShare, because("the model's parameters were not counted")},
+	{"", "adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, because("not saved")},
+	{"", "lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
+	{"", "scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
 
 func because(why string) func(*record.Record) string {
@@ -77,7 +78,7 @@ func noEval(r *record.Record) string {
 }
 
 func notReached(r *record.Record) string {
-	return "held-out loss " + Plain(r.Settings.TargetLoss) + " was not reached"
+	return "held-out loss " + format.All(r.Settings.TargetLoss) + " was not reached"
 }
 
 func noAdapter(*record.Record) string { return "rank full has no adapter" }
@@ -120,13 +121,13 @@ func (l line) cell(t *Table, runs []*record.Record) Cell {
 	why := ""
 	for _, r := range runs {
 		v := l.value(r)
-		if vs = append(vs, v); !Finite(v) {
+		if vs = append(vs, v); !format.Finite(v) {
 			why = l.why(r)
 		}
 	}
 	s := SpreadOf(vs)
-	c := Cell{Text: l.format(s.Median)}
-	if lo, hi := l.format(s.Min), l.format(s.Max); lo != hi {
+	c := Cell{Text: l.figure(s.Median)}
+	if lo, hi := l.figure(s.Min), l.figure(s.Max); lo != hi {
 		c.Range = lo + "–" + hi
 	}
 	switch {

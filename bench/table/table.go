@@ -10,9 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
-	"github.com/olekukonko/tablewriter/tw"
+	"lorabench/bench/format"
 )
 
 // Table is figures in rows and runs or arms in columns, before it is text, Markdown or HTML.
@@ -90,30 +88,29 @@ func (c Cell) text() string {
 	return s
 }
 
-// lines are the header and the rows as text, over the columns from..to besides the labels'.
-func (t *Table) lines(from, to int, group func(string) string) (head []string, rows [][]string) {
+// text is the table over the columns from..to besides the labels'. Headings are in capitals.
+func (t *Table) text(from, to int) *format.Table {
+	out := &format.Table{}
 	for i, c := range append(t.Head[:1:1], t.Head[from:to]...) {
 		name := c.Name
-		if c.Group != "" && i > 0 {
+		if i > 0 {
 			name = strings.TrimSpace(c.Group + " " + c.Name)
 		}
-		head = append(head, name)
+		if out.Head = append(out.Head, name); i > 0 && t.Words(from+i-1) {
+			out.Words = append(out.Words, name)
+		}
 	}
 	for _, r := range t.Rows {
-		line := make([]string, 1, len(head))
+		line := make([]string, len(out.Head))
 		if line[0] = r.Label; r.Group != "" {
-			line[0] = group(r.Group)
+			line[0] = strings.ToUpper(r.Group)
 		}
-		for i := from; i < to; i++ {
-			if i-1 < len(r.Cells) {
-				line = append(line, r.Cells[i-1].text())
-			} else {
-				line = append(line, "")
-			}
+		for i := from; i < to && i-1 < len(r.Cells); i++ {
+			line[i-from+1] = r.Cells[i-1].text()
 		}
-		rows = append(rows, line)
+		out.Rows = append(out.Rows, line)
 	}
-	return head, rows
+	return out
 }
 
 // Words says whether column i holds words.
@@ -121,30 +118,12 @@ func (t *Table) Words(i int) bool {
 	return slices.ContainsFunc(t.Rows, func(r Row) bool { return i >= 1 && i-1 < len(r.Cells) && r.Cells[i-1].Words })
 }
 
-// alignments are right for figures, left for words.
-func (t *Table) alignments(from, to int) tw.Alignment {
-	as := tw.Alignment{tw.AlignLeft}
-	for i := from; i < to; i++ {
-		a := tw.AlignRight
-		if t.Words(i) {
-			a = tw.AlignLeft
-		}
-		as = append(as, a)
-	}
-	return as
-}
-
 // writeText draws the table for a terminal of so many columns: what does not fit follows below, with
 // the labels again, because a line that wraps is no table.
 func (t *Table) writeText(w io.Writer, width int) error {
 	for from := 1; from < len(t.Head); {
 		to := t.fitting(from, width)
-		head, rows := t.lines(from, to, func(g string) string { return strings.ToUpper(g) })
-		if err := render(w, head, rows, t.alignments(from, to), tablewriter.WithRendition(tw.Rendition{
-			Symbols:  tw.NewSymbols(tw.StyleLight),
-			Borders:  tw.Border{Left: tw.Off, Right: tw.Off, Top: tw.Off, Bottom: tw.Off},
-			Settings: tw.Settings{Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off}},
-		})); err != nil {
+		if err := t.text(from, to).Text(w); err != nil {
 			return err
 		}
 		if from = to; from < len(t.Head) {
@@ -160,9 +139,9 @@ func (t *Table) writeText(w io.Writer, width int) error {
 func (t *Table) fitting(from, width int) int {
 	const padding = 2
 	wide := func(i int) int {
-		head, rows := t.lines(i, i+1, func(g string) string { return g })
-		n := utf8.RuneCountInString(head[1])
-		for _, r := range rows {
+		column := t.text(i, i+1)
+		n := utf8.RuneCountInString(column.Head[1])
+		for _, r := range column.Rows {
 			n = max(n, utf8.RuneCountInString(r[1]))
 		}
 		return n + padding
@@ -183,20 +162,11 @@ func (t *Table) fitting(from, width int) int {
 // WriteMarkdown writes the table with its caption before it and its footnotes after it.
 func (t *Table) WriteMarkdown(w io.Writer) error {
 	if t.Caption != "" {
-		if _, err := fmt.Fprintf(w, "%s\n\n", Escaped(t.Caption)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n\n", format.Escape(t.Caption)); err != nil {
 			return err
 		}
 	}
-	head, rows := t.lines(1, len(t.Head), func(g string) string { return "**" + g + "**" })
-	for i := range head {
-		head[i] = Escaped(head[i])
-	}
-	for _, r := range rows {
-		for i := range r {
-			r[i] = Escaped(r[i])
-		}
-	}
-	if err := render(w, head, rows, t.alignments(1, len(t.Head)), tablewriter.WithRenderer(renderer.NewMarkdown())); err != nil {
+	if err := t.text(1, len(t.Head)).Markdown(w); err != nil {
 		return err
 	}
 	if len(t.Notes) > 0 {
@@ -217,32 +187,6 @@ func (t *Table) writeNotes(w io.Writer, line string) error {
 		if _, err := fmt.Fprintf(w, "\n%s\n", r); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// Escaped keeps a cell one cell: tablewriter's Markdown does not escape.
-func Escaped(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(s)
-}
-
-// render draws with tablewriter, which by itself would wrap lines, put headers into capitals and
-// count a character as two columns where the locale is East Asian.
-func render(w io.Writer, head []string, rows [][]string, align tw.Alignment, style tablewriter.Option) error {
-	t := tablewriter.NewTable(w, style,
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
-		tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
-		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: align}),
-		tablewriter.WithEastAsian(tw.Off),
-	)
-	t.Header(head)
-	if err := t.Bulk(rows); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	if err := t.Render(); err != nil {
-		return fmt.Errorf("table: %w", err)
 	}
 	return nil
 }

@@ -3,51 +3,45 @@ package main
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
+	"lorabench/bench/format"
+	"lorabench/bench/stats"
 )
 
 // mean is an estimate with its standard error and degrees of freedom.
-type mean struct{ value, err, df float64 }
+type mean struct{ stats.Difference }
 
 func meanOf(v []float64) mean {
 	if len(v) == 0 {
-		return mean{value: math.NaN(), err: math.NaN()}
+		return mean{stats.Difference{Mean: math.NaN(), SE: math.NaN()}}
 	}
-	m, sd := stat.MeanStdDev(v, nil)
-	return mean{value: m, err: sd / math.Sqrt(float64(len(v))), df: float64(len(v) - 1)}
+	return mean{stats.Paired(v)}
 }
-
-// half is half the width of the 95 % interval of Student's t.
-func (m mean) half() float64 { return m.err * distuv.StudentsT{Sigma: 1, Nu: m.df}.Quantile(0.975) }
 
 // figure is the estimate times scale, with its interval where two values or more give one.
 func (m mean) figure(column string, scale float64) figure {
-	if math.IsNaN(m.value) || math.IsInf(m.value, 0) {
-		return figure{Column: column, Text: "-"}
-	}
-	f := figure{Column: column, Value: scale * m.value}
-	if m.df >= 1 && !math.IsNaN(m.err) {
-		f.between(scale*(m.value-m.half()), scale*(m.value+m.half()))
-	}
-	return f
+	return m.of(column, func(x float64) float64 { return scale * x })
 }
 
 // ratio is a over b, independent of each other, with an interval of its logarithm: by the delta method, with Welch's degrees of
 // freedom.
 func ratio(column string, a, b mean) figure {
-	ra, rb := square(a.err/a.value), square(b.err/b.value)
-	log := mean{value: math.Log(a.value / b.value), err: math.Sqrt(ra + rb), df: square(ra+rb) / (square(ra)/a.df + square(rb)/b.df)}
-	f := figure{Column: column, Value: a.value / b.value}
-	if math.IsNaN(f.Value) || math.IsInf(f.Value, 0) {
-		return figure{Column: column, Text: "-"}
-	}
-	if log.df >= 1 {
-		f.between(math.Exp(log.value-log.half()), math.Exp(log.value+log.half()))
-	}
-	return f
+	ra, rb := square(a.SE/a.Mean), square(b.SE/b.Mean)
+	log := stats.Difference{Mean: math.Log(a.Mean / b.Mean), SE: math.Sqrt(ra + rb), DF: square(ra+rb) / (square(ra)/a.DF + square(rb)/b.DF)}
+	return mean{log}.of(column, math.Exp)
 }
 
-func (f *figure) between(low, high float64) { f.Low, f.High = &low, &high }
+// of is a figure of the estimate and the ends of its 95 % interval, each put through f.
+func (m mean) of(column string, f func(float64) float64) figure {
+	v := f(m.Mean)
+	if !format.Finite(v) {
+		return figure{Column: column, Text: "-"}
+	}
+	low, high := m.Interval(0.05)
+	out := figure{Column: column, Value: v}
+	if low, high = f(low), f(high); format.Finite(low) && format.Finite(high) {
+		out.Low, out.High = &low, &high
+	}
+	return out
+}
 
 func square(x float64) float64 { return x * x }

@@ -8,12 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
-
+	"lorabench/bench/format"
 	"lorabench/internal/file"
 )
 
@@ -70,9 +67,7 @@ func (r *result) print(w io.Writer) error {
 			}
 		}
 	}
-	t := tablewriter.NewTable(w, tablewriter.WithHeaderAutoFormat(tw.Off))
-	t.Header(heads)
-	lines := 0
+	t := &format.Table{Head: heads, Words: []string{""}}
 	for _, it := range r.Items {
 		for _, row := range it.Rows {
 			cells := make([]string, len(heads))
@@ -80,14 +75,11 @@ func (r *result) print(w io.Writer) error {
 			for _, f := range row.Figures {
 				cells[at[f.Column]] = f.String()
 			}
-			if err := t.Append(cells); err != nil {
-				return err
-			}
-			lines++
+			t.Rows = append(t.Rows, cells)
 		}
 	}
-	if lines > 0 {
-		if err := t.Render(); err != nil {
+	if len(t.Rows) > 0 {
+		if err := t.Text(w); err != nil {
 			return err
 		}
 	}
@@ -131,16 +123,9 @@ func (f figure) String() string {
 	if f.Text != "" {
 		return f.Text
 	}
-	v := digits(f.Value)
+	v := format.Number(f.Value, 4)
 	if f.Low != nil && f.High != nil {
-		v += fmt.Sprintf(" (%s to %s)", digits(*f.Low), digits(*f.High))
+		v += fmt.Sprintf(" (%s to %s)", format.Number(*f.Low, 4), format.Number(*f.High, 4))
 	}
 	return v
-}
-
-func digits(v float64) string {
-	if v == float64(int64(v)) && v < 1e6 && v > -1e6 {
-		return strconv.FormatInt(int64(v), 10)
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
 }

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+
+	"lorabench/bench/format"
 )
 
 // report prints the table and what must be known to read it.
@@ -23,33 +24,21 @@ func report(w io.Writer, rows []row, notes []string) error {
 }
 
 func table(w io.Writer, rows []row) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
-	line("rank", "computes in", "peer", "samples/s", "peer's", "ratio", "tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff")
+	t := format.Table{Words: []string{"computes in", "peer"}, Head: []string{"rank", "computes in", "peer", "samples/s", "peer's", "ratio",
+		"tokens/s", "peer's", "peak GiB", "peer's", "ratio", "loss diff"}}
 	for _, r := range rows {
-		difference := "-"
+		difference := format.None
 		if r.LossSteps > 0 {
-			difference = fmt.Sprintf("%.1e", r.LossDifference)
+			difference = format.Number(r.LossDifference, 2)
 		}
-		line(strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, digits(r.Samples), digits(r.PeerSamples), fmt.Sprintf("%.2fx", r.SpeedRatio),
-			fmt.Sprintf("%.0f", r.Tokens), fmt.Sprintf("%.0f", r.PeerTokens),
-			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference)
+		t.Rows = append(t.Rows, []string{strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
+			fmt.Sprintf("%.2fx", r.SpeedRatio), format.Fixed(r.Tokens, 0), format.Fixed(r.PeerTokens, 0),
+			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference})
 	}
-	return t.Flush()
+	return t.Text(w)
 }
 
-// digits shows three of them.
-func digits(v float64) string {
-	switch {
-	case v >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10:
-		return fmt.Sprintf("%.1f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
-}
-
-func gib(bytes int64) string { return fmt.Sprintf("%.2f", float64(bytes)/(1<<30)) }
+func gib(bytes int64) string { return format.Fixed(float64(bytes)/(1<<30), 2) }
 
 // explain says what the figures of rows are. All rows are of one invocation.
 func explain(rows []row) []string {
@@ -76,7 +65,7 @@ func explain(rows []row) []string {
 			notes = append(notes, peerNote(rows, r.Peer))
 		}
 	}
-	on := r.On + ", " + r.Machine.CPU + ", " + plural(r.Machine.Threads, "thread")
+	on := r.On + ", " + r.Machine.CPU + ", " + format.Count(r.Machine.Threads, "thread")
 	if r.GPU != "" {
 		on = r.GPU + ", driver " + r.Machine.Driver
 	}
@@ -136,11 +125,4 @@ func numbers(dtype string, tf32 bool) string {
 		return dtype + " with TF32"
 	}
 	return dtype
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -65,10 +64,6 @@ func files(arg string) (label string, paths []string, problems []Problem) {
 			refuse(item, "%v: give the output of go test -bench, or the folder of -out", withoutPath(err))
 		}
 	}
-	paths, twice := distinct(paths)
-	for _, p := range twice {
-		refuse(p, "the file is given twice: its results would count as two each")
-	}
 	return label, paths, problems
 }
 
@@ -87,24 +82,6 @@ func inFolder(dir string) []string {
 		return []string{bench}
 	}
 	return []string{bench, parts}
-}
-
-// distinct leaves out files that are there already, by another name too.
-func distinct(paths []string) (once, twice []string) {
-	var seen []os.FileInfo
-	for _, p := range paths {
-		info, err := os.Stat(p)
-		if err != nil {
-			once = append(once, p) // reading it will say why
-			continue
-		}
-		if slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, info) }) {
-			twice = append(twice, p)
-			continue
-		}
-		seen, once = append(seen, info), append(once, p)
-	}
-	return once, twice
 }
 
 // withoutPath is an error of the file system without the path that it names: the problem has it already.

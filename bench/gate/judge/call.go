@@ -3,7 +3,12 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+
+	"lorabench/bench/format"
+
+	"lorabench/bench/stats"
 )
 
 // call says what a tested metric's difference amounts to.
@@ -12,7 +17,7 @@ func (j *judging) call(t *test) {
 		return
 	}
 	if n := min(t.Old.N(), t.New.N()); n < j.MinSamples {
-		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", count(t.Old.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
+		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", format.Count(t.Old.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
 		return
 	}
 	how := t.how()
@@ -21,13 +26,13 @@ func (j *judging) call(t *test) {
 		// Nothing varies, so nothing is to be tested: the difference is what it is.
 		switch {
 		case t.beyond(t.worse):
-			t.Call, t.Why = CallWorse, how+" in every run, floor "+level(t.Rule.Floor)
+			t.Call, t.Why = CallWorse, how+" in every run, floor "+format.Level(t.Rule.Floor)
 		case t.beyond(better):
-			t.Call, t.Why = CallBetter, how+" in every run, floor "+level(t.Rule.Floor)
+			t.Call, t.Why = CallBetter, how+" in every run, floor "+format.Level(t.Rule.Floor)
 		case t.New.Center == t.Old.Center:
 			t.Call, t.Why = CallSame, "the same value in every run"
 		default:
-			t.Call, t.Why = CallSame, how+" in every run, within the floor of "+level(t.Rule.Floor)
+			t.Call, t.Why = CallSame, how+" in every run, within the floor of "+format.Level(t.Rule.Floor)
 		}
 		return
 	}
@@ -36,45 +41,34 @@ func (j *judging) call(t *test) {
 		return
 	}
 	t.Detectable = t.detectable(j.Compared)
-	beyond := ", floor " + level(t.Rule.Floor) + ", corrected p " + pvalue(t.Corrected)
+	beyond := ", floor " + format.Level(t.Rule.Floor) + ", corrected p " + format.P(t.Corrected)
 	significant := t.Corrected < t.Rule.Alpha
 	switch {
 	case significant && t.beyond(t.worse):
 		t.Call, t.Why = CallWorse, how+beyond
 	case significant && t.beyond(better):
 		t.Call, t.Why = CallBetter, how+beyond
-	case t.Rule.Detect > 0 && !t.ruledOut(1, func(e estimate) float64 { return e.diff }, 0.5):
+	case t.Rule.Detect > 0 && !t.ruledOut():
 		t.Call, t.Why = CallCannotTell, j.tooNoisy(t)
 	case t.beyond(t.worse) || t.beyond(better):
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, not significant (corrected p %s)", how, pvalue(t.Corrected))
+		t.Call, t.Why = CallSame, fmt.Sprintf("%s, not significant (corrected p %s)", how, format.P(t.Corrected))
 	default:
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s", how, level(t.Rule.Floor))
+		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s", how, format.Level(t.Rule.Floor))
 	}
 }
 
 // how is the difference in words.
 func (t *test) how() string {
 	if math.IsNaN(t.Change) {
-		return fmt.Sprintf("%s instead of %s", significant(t.New.Center, 4), significant(t.Old.Center, 4))
+		return fmt.Sprintf("%s instead of %s", format.Number(t.New.Center, 4), format.Number(t.Old.Center, 4))
 	}
-	return higher(t.Change)
-}
-
-// higher is a change in words.
-func higher(change float64) string {
-	switch {
-	case change > 0:
-		return percent(change) + " higher"
-	case change < 0:
-		return percent(change) + " lower"
-	}
-	return "no difference"
+	return format.Higher(t.Change)
 }
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
 func (j *judging) tooNoisy(t *test) string {
-	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(), level(t.Rule.Detect), percent(t.Old.Variation), count(t.Old.N(), "sample"), percent(t.New.Variation), t.New.N())
-	if n := t.needed(); n > 0 {
+	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(), format.Level(t.Rule.Detect), format.Percent(t.Old.Variation), format.Count(t.Old.N(), "sample"), format.Percent(t.New.Variation), t.New.N())
+	if n := t.needed(); n < stats.TooMany {
 		return fmt.Sprintf("%s; about %d of each side would do", text, n)
 	}
 	return text + "; more samples do not help, a quieter machine does"
@@ -98,7 +92,7 @@ func (j *judging) conclude() {
 			better = append(better, r)
 		}
 	}
-	metrics := count(decided, "metric")
+	metrics := format.Count(decided, "metric")
 	switch {
 	case len(j.Problems) > 0:
 		p := j.Problems[0]
@@ -125,6 +119,19 @@ func (j *judging) conclude() {
 	default:
 		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s.", metrics)
 	}
+	if j.Unjudged = j.undirected(); len(j.Unjudged) > 0 && j.Status != Unusable {
+		j.Text += fmt.Sprintf(" Not judged: %s; say in gate.txt or a Unit line which direction is better.", format.Few(j.Unjudged, 4))
+	}
+}
+
+// undirected names the units that would have been judged if it were known which direction of them is better.
+func (j *judging) undirected() (units []string) {
+	for _, r := range j.Results {
+		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informal && !slices.Contains(units, r.Unit) {
+			units = append(units, r.Unit)
+		}
+	}
+	return units
 }
 
 // found names the first few results with their change.
@@ -136,11 +143,11 @@ func found(rs []*Result) string {
 			names = append(names, fmt.Sprintf("%d more", len(rs)-most))
 			break
 		}
-		how := fmt.Sprintf("from %s to %s", significant(r.Old.Center, 4), significant(r.New.Center, 4))
+		how := fmt.Sprintf("from %s to %s", format.Number(r.Old.Center, 4), format.Number(r.New.Center, 4))
 		if !math.IsNaN(r.Change) && r.Change != 0 {
-			how = higher(r.Change)
+			how = format.Higher(r.Change)
 		}
 		names = append(names, strings.Join([]string{r.Unit, "of", r.Benchmark, how}, " "))
 	}
-	return list(names)
+	return format.List(names)
 }

@@ -7,7 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"lorabench/bench/format"
+	"lorabench/bench/results"
+
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // minor is the share of a growth below which a category or part is not named.
@@ -15,10 +19,10 @@ const minor = 0.05
 
 // explain looks for where regressions sit.
 func (j *judging) explain() {
-	explaining := map[string]*Benchmark{}
+	explaining := map[string]*results.Benchmark{}
 	for _, b := range j.new.Benchmarks {
-		if parts.MatchString(b.bare) {
-			explaining[b.bare] = b
+		if parts.MatchString(b.Bare) {
+			explaining[b.Bare] = b
 		}
 	}
 	worse := map[string]map[Class]bool{}
@@ -43,9 +47,9 @@ func (j *judging) explain() {
 
 // grew names the categories of memory that grew, from the records.
 func (j *judging) grew(m *matched) {
-	old, new := categories(j.old.recordsOf(m.old)), categories(j.new.recordsOf(m.new))
+	old, new := categories(j.old.RecordsOf(m.old)), categories(j.new.RecordsOf(m.new))
 	if len(old) == 0 || len(new) == 0 {
-		if strings.HasPrefix(m.old.bare, "Rank/") {
+		if strings.HasPrefix(m.old.Bare, "Rank/") {
 			j.note("Which memory of %s grew cannot be told: both sides need run records that tell it apart; run with -out=DIR and give the folders.", m.name)
 		}
 		return
@@ -66,7 +70,7 @@ func (j *judging) grew(m *matched) {
 		return
 	}
 	j.name(found, whole, func(c Cause) string {
-		return fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, amount(c.New), amount(c.Old))
+		return fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Bytes(c.New), format.Bytes(c.Old))
 	}, "of what the categories grew by")
 }
 
@@ -112,9 +116,9 @@ func (j *judging) name(found []Cause, whole float64, say func(Cause) string, of 
 		}
 		c.Text = say(c)
 		if c.Old > 0 {
-			c.Text += " (+" + percent(c.New/c.Old-1) + ")"
+			c.Text += " (+" + format.Percent(c.New/c.Old-1) + ")"
 		}
-		c.Text += fmt.Sprintf(", %s %s.", percent(c.Share), of)
+		c.Text += fmt.Sprintf(", %s %s.", format.Percent(c.Share), of)
 		j.Causes = append(j.Causes, c)
 	}
 }
@@ -127,22 +131,22 @@ var containers = []string{"part=gradient", "part=forward"}
 const slower = 0.03
 
 // slowed names the parts that slowed most in time, from the benchmarks that explain.
-func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
+func (j *judging) slowed(m *matched, explaining map[string]*results.Benchmark) {
 	var found []Cause
 	timed, inside := 0, 0.0
 	gradient := Cause{Old: math.NaN(), New: math.NaN()}
 	for _, b := range j.old.Benchmarks {
-		other := explaining[b.bare]
-		if other == nil || !parts.MatchString(b.bare) {
+		other := explaining[b.Bare]
+		if other == nil || !parts.MatchString(b.Bare) {
 			continue
 		}
-		part, ok := partOf(b.bare, m.old.bare)
-		x, y := b.metric("sec/op"), other.metric("sec/op")
+		part, ok := partOf(b.Bare, m.old.Bare)
+		x, y := b.Metric("sec/op"), other.Metric("sec/op")
 		if !ok || x == nil || y == nil {
 			continue
 		}
 		timed++
-		a, c := valuesOf(x, nil, x.factor), valuesOf(y, nil, y.factor)
+		a, c := valuesOf(x, nil, x.Factor), valuesOf(y, nil, y.Factor)
 		if !slowerThan(a, c) {
 			continue
 		}
@@ -158,7 +162,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		}
 	}
 	if timed == 0 {
-		if strings.HasPrefix(m.old.bare, "Rank/") {
+		if strings.HasPrefix(m.old.Bare, "Rank/") {
 			j.note("Which part of %s slowed cannot be told: no benchmark of its parts is on both sides. "+
 				"Run go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt.", m.name)
 		}
@@ -169,7 +173,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		found = append(found, gradient)
 	}
 	if len(found) == 0 {
-		j.note("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.", m.name, count(timed, "part"))
+		j.note("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.", m.name, format.Count(timed, "part"))
 		return
 	}
 	whole := 0.0
@@ -180,7 +184,7 @@ func (j *judging) slowed(m *matched, explaining map[string]*Benchmark) {
 		whole -= inside // it holds the others
 	}
 	j.name(found, whole, func(c Cause) string {
-		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, seconds(c.New), seconds(c.Old))
+		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Value("sec/op", c.New), format.Value("sec/op", c.Old))
 		if c.Name == containers[0] {
 			text += ", most of it outside the parts timed within it"
 		}
@@ -224,6 +228,6 @@ func slowerThan(old, new values) bool {
 	if a.N() < 3 || b.N() < 3 {
 		return b.Median/a.Median-1 > slower
 	}
-	s := newScale(old.x, new.x)
-	return welch(s.on(old.x), s.on(new.x)).p(1) < 0.05
+	s := stats.NewScale(old.x, new.x)
+	return stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
 
 // folder is a side: its results, and a record of each seed with memory in those categories.
@@ -36,8 +37,8 @@ func folder(t *testing.T, bench, parts string, mib map[string]int64, trainable i
 }
 
 func compared(t *testing.T, old, new string) *Verdict {
-	a, _ := Read(old)
-	b, _ := Read(new)
+	a := Read(old)
+	b := Read(new)
 	return Judge(a, b, nil, Options{})
 }
 
@@ -52,8 +53,8 @@ func TestWhichMemoryGrew(t *testing.T) {
 	assert.Equal(t, "Rank/rank=8: slack takes 19 MiB instead of 0 B, 9.5 % of what the categories grew by.", v.Causes[1].Text)
 	assert.Equal(t, Memory, v.Causes[0].Class)
 	assert.InDelta(t, 0.9, v.Causes[0].Share, 1e-6)
-	assert.Equal(t, CallSame, of(t, v, adapterBytes).Call)
-	assert.Equal(t, CallSame, of(t, v, parameters).Call)
+	assert.Equal(t, CallSame, of(t, v, results.AdapterBytes).Call)
+	assert.Equal(t, CallSame, of(t, v, results.Parameters).Call)
 
 	v = compared(t, old, folder(t, lines(form, 2.2, 2.21, 2.19, 2.2), "", nil, 0))
 	assert.Empty(t, v.Causes)
@@ -68,8 +69,8 @@ func TestCountsOfRecords(t *testing.T) {
 	old, new := folder(t, text, "", map[string]int64{}, 8), folder(t, text, "", map[string]int64{}, 9)
 	v := compared(t, old, new)
 	assert.Equal(t, Worse, v.Status)
-	assert.Contains(t, of(t, v, adapterBytes).Why, "12 % higher: seed 42 gives 36 instead of 32, 2 of 2 seeds differ")
-	assert.Contains(t, of(t, v, parameters).Why, "it must not change: seed 42 gives 9 instead of 8")
+	assert.Contains(t, of(t, v, results.AdapterBytes).Why, "12.5 % higher: seed 42 gives 36 instead of 32, 2 of 2 seeds differ")
+	assert.Contains(t, of(t, v, results.Parameters).Why, "it must not change: seed 42 gives 9 instead of 8")
 	v = compared(t, old, folder(t, text, "", nil, 0))
 	assert.Equal(t, Pass, v.Status, "what records only one side has says nothing")
 

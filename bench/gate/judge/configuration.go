@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-)
 
-// free are the keys of the configuration that may differ: they do not change what is measured, or not
-// without another key that does.
-var free = []string{"commit", "note", "date", "time", "go", "driver", "os", "goos", "pkg", "seed"}
+	"lorabench/bench/format"
+	"lorabench/bench/results"
+)
 
 // computed are the keys on which a loss depends besides the seed.
 var computed = []string{"device", "torch", "cpu", "threads", "dtype", "goarch", "gpu", "model", "model-sha256", "data", "data-sha256", "recipe", "settings"}
@@ -23,32 +22,28 @@ func (s said) String() string {
 	for i, v := range s.values {
 		parts = append(parts, fmt.Sprintf("%s (%s)", strconv.Quote(v), s.where[i]))
 	}
-	return list(parts)
+	return format.List(parts)
 }
 
-// settings are those of a benchmark's runs, each once.
-func (b *Benchmark) settings() []*Settings {
-	var out []*Settings
-	seen := map[*Settings]bool{}
-	var last *Settings
+// settingsOf are those of a benchmark's runs, each once.
+func settingsOf(b *results.Benchmark) (out []*results.Settings) {
+	seen := map[*results.Settings]bool{}
 	for i := range b.Runs {
-		if s := b.Runs[i].Config; s != last {
-			if last = s; !seen[s] {
-				seen[s] = true
-				out = append(out, s)
-			}
+		if s := b.Runs[i].Config; !seen[s] {
+			seen[s] = true
+			out = append(out, s)
 		}
 	}
 	return out
 }
 
 // saidOf are a key's values among settings.
-func saidOf(sets []*Settings, key string) said {
+func saidOf(sets []*results.Settings, key string) said {
 	var s said
 	for _, set := range sets {
 		if v := set.Get(key); v != "" && !slices.Contains(s.values, v) {
 			s.values = append(s.values, v)
-			s.where = append(s.where, filepath.Base(set.file)+":"+strconv.Itoa(set.line))
+			s.where = append(s.where, filepath.Base(set.Where))
 		}
 	}
 	return s
@@ -59,7 +54,7 @@ func (j *judging) configuration() {
 	all := map[string][]string{} // values of each key over both sides
 	var keys []string
 	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
-		if slices.Contains(free, c.Key) {
+		if results.MayDiffer(c.Key) {
 			continue
 		}
 		if all[c.Key] == nil {
@@ -74,7 +69,7 @@ func (j *judging) configuration() {
 	found := map[string]*differences{}
 	for i := range j.matched {
 		m := &j.matched[i]
-		olds, news := m.old.settings(), m.new.settings()
+		olds, news := settingsOf(m.old), settingsOf(m.new)
 		m.deterministic = sameMachine(olds, news)
 		for _, key := range keys {
 			if len(all[key]) < 2 {
@@ -103,7 +98,7 @@ func (j *judging) configuration() {
 		for _, d := range *found[key] {
 			name, where := "", ""
 			if len(d.names) < len(j.matched) {
-				name, where = d.names[0], " for "+few(d.names)
+				name, where = d.names[0], " for "+format.Few(d.names, 4)
 			}
 			if key == "torch" {
 				j.note("%s%s: losses are tested, not compared value by value.", d.text, where)
@@ -131,17 +126,8 @@ func (d *differences) add(name, text string) {
 	*d = append(*d, difference{text, []string{name}})
 }
 
-// few is an enumeration of at most some names.
-func few(names []string) string {
-	const most = 4
-	if len(names) > most {
-		names = append(slices.Clone(names[:most-1]), fmt.Sprintf("%d more", len(names)-most+1))
-	}
-	return list(names)
-}
-
 // sameMachine says whether the same seed must give the same loss: on a CPU, with everything known.
-func sameMachine(olds, news []*Settings) bool {
+func sameMachine(olds, news []*results.Settings) bool {
 	for _, s := range slices.Concat(olds, news) {
 		if s.Get("device") != "cpu" {
 			return false
@@ -157,10 +143,10 @@ func sameMachine(olds, news []*Settings) bool {
 
 // steps finds trainings of different lengths: their losses and schedules are not the same thing.
 func (j *judging) steps(m *matched) {
-	if !strings.HasPrefix(m.old.bare, "Rank/") {
+	if !strings.HasPrefix(m.old.Bare, "Rank/") {
 		return
 	}
-	of := func(b *Benchmark) (out []string) {
+	of := func(b *results.Benchmark) (out []string) {
 		last := -1
 		for i := range b.Runs {
 			if n := b.Runs[i].Iters; n != last {
@@ -176,7 +162,7 @@ func (j *judging) steps(m *matched) {
 	if len(a) == 1 && len(b) == 1 && a[0] == b[0] {
 		return
 	}
-	j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, few(a), j.Baseline.Label, few(b), j.New.Label)
+	j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
 }
 
 // oneSided notes keys that one side does not say.
@@ -197,9 +183,9 @@ func (j *judging) oneSided(keys []string) {
 		}
 	}
 	if len(old) > 0 {
-		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.Baseline.Label, list(old), j.New.Label)
+		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.Baseline.Label, format.List(old), j.New.Label)
 	}
 	if len(new) > 0 {
-		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.New.Label, list(new), j.Baseline.Label)
+		j.note("Only %s says its %s: whether it is the same in %s is not known.", j.New.Label, format.List(new), j.Baseline.Label)
 	}
 }

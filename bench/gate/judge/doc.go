@@ -4,7 +4,7 @@
 //
 // # What is judged
 //
-// Every unit that has a direction: built in (package compare's), of a Unit line, or of a rule. Rules
+// Every unit that has a direction: built in (results.Better), of a Unit line, or of a rule. Rules
 // (ParseRules) give units a floor, a level and what else; the defaults are a floor of 3 %, of 0.5 % for
 // losses, and a level of 1 %. Units that are one measurement (samples/sec, tokens/sec, ns/op) are judged
 // once. Benchmarks that explain (Part) are not judged. Where both sides have run records, adapter-bytes and

@@ -3,6 +3,9 @@ package judge
 import (
 	"fmt"
 	"math"
+
+	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
 
 // valueByValue is what is found where the same seed must give the same value.
@@ -24,7 +27,7 @@ func byValue(old, new values) valueByValue {
 	add := func(i, j int) {
 		a, b := old.x[i], new.x[j]
 		if old.rounded[i] || new.rounded[j] {
-			a, b = printed(a), printed(b)
+			a, b = results.Printed(a), results.Printed(b)
 		}
 		v.pairs++
 		if a != b {
@@ -59,26 +62,26 @@ func (t *test) exact() {
 		return
 	}
 	if v.differ == 0 {
-		t.Call, t.Why = CallSame, "the same value in "+count(v.pairs, "seed")
+		t.Call, t.Why = CallSame, "the same value in "+format.Count(v.pairs, "seed")
 		if v.pairs == 0 {
 			t.Why = "the same value in every run"
 		}
 		return
 	}
-	first := fmt.Sprintf("%s instead of %s", digits(v.nu), digits(v.old))
+	first := fmt.Sprintf("%s instead of %s", format.All(v.nu), format.All(v.old))
 	if v.pairs > 0 {
-		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", v.seed, first, v.differ, count(v.pairs, "seed"))
+		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", v.seed, first, v.differ, format.Count(v.pairs, "seed"))
 	}
 	size := "from 0"
 	if !math.IsNaN(v.change) {
-		size = higher(v.change)
+		size = format.Higher(v.change)
 	}
 	beyond := func(direction float64) bool {
 		return direction*v.mean > 0 && (math.IsNaN(v.change) || direction*v.change > t.Rule.Floor)
 	}
 	within := ""
 	if t.Rule.Floor > 0 {
-		within = ", floor " + level(t.Rule.Floor)
+		within = ", floor " + format.Level(t.Rule.Floor)
 	}
 	switch {
 	case t.worse == 0 && (t.Rule.Floor == 0 || beyond(1) || beyond(-1)):
@@ -91,6 +94,6 @@ func (t *test) exact() {
 	case t.worse != 0 && beyond(-t.worse):
 		t.Call, t.Why = CallBetter, fmt.Sprintf("%s%s: %s", size, within, first)
 	default:
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s: %s", size, level(t.Rule.Floor), first)
+		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s: %s", size, format.Level(t.Rule.Floor), first)
 	}
 }

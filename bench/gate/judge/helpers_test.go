@@ -17,13 +17,6 @@ func written(t testing.TB, name, text string) string {
 	return path
 }
 
-// read is what a text says, and it must be all right.
-func read(t testing.TB, name, text string) *Input {
-	in, problems := Read(written(t, name, text))
-	require.Empty(t, problems)
-	return in
-}
-
 // lorabench is the configuration of its result files, on a CPU.
 const lorabench = "model: small\ndata: train\nrecipe: reported\nsettings: batch=4\ndevice: cpu\ncpu: AMD\nthreads: 2\ntorch: 2.11.0\ndtype: float32\nseed: 42\ncommit: aaa\n\n"
 
@@ -40,9 +33,7 @@ func lines(form string, values ...float64) string {
 func judged(t testing.TB, old, new, rules string, o Options) *Verdict {
 	r, err := ParseRules(strings.NewReader(rules), "gate.txt")
 	require.NoError(t, err)
-	a, _ := Read(written(t, "old.txt", old))
-	b, _ := Read(written(t, "new.txt", new))
-	return Judge(a, b, r, o)
+	return Judge(Read(written(t, "old.txt", old)), Read(written(t, "new.txt", new)), r, o)
 }
 
 // of is the result of a unit.

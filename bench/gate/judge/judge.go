@@ -8,8 +8,11 @@ import (
 	"slices"
 	"strings"
 
-	"lorabench/bench/compare"
+	"lorabench/bench/format"
+	"lorabench/bench/results"
+
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // Options are what a comparison depends on besides its rules. The zero value means the defaults.
@@ -89,7 +92,7 @@ func side(in *Input, label string) Side {
 	}
 	at := map[string]int{}
 	seen := map[[2]string]bool{}
-	for _, set := range in.settings {
+	for _, set := range in.Settings {
 		for i, k := range set.Keys {
 			v := set.Values[i]
 			if seen[[2]string{k, v}] {
@@ -111,22 +114,23 @@ func side(in *Input, label string) Side {
 // sameRecords leaves aside records that stand beside the files of both sides: whose they are is not known.
 func (j *judging) sameRecords() {
 	both := map[string]bool{}
-	for _, f := range j.old.recordFiles {
-		both[f] = slices.Contains(j.new.recordFiles, f)
+	for _, f := range j.old.RecordFiles {
+		both[f] = slices.Contains(j.new.RecordFiles, f)
 	}
 	without := func(in *Input) *Input {
-		out := *in
-		out.Records, out.recordFiles = nil, nil
-		for i, f := range in.recordFiles {
+		set := *in.Set
+		out := &Input{Set: &set, Label: in.Label}
+		out.Records, out.RecordFiles = nil, nil
+		for i, f := range in.RecordFiles {
 			if !both[f] {
-				out.Records, out.recordFiles = append(out.Records, in.Records[i]), append(out.recordFiles, f)
+				out.Records, out.RecordFiles = append(out.Records, in.Records[i]), append(out.RecordFiles, f)
 			}
 		}
-		return &out
+		return out
 	}
 	old, new := without(j.old), without(j.new)
 	if n := len(j.old.Records) - len(old.Records); n > 0 {
-		j.note("%s beside the files of both sides left aside: they can be of one side only; keep each side in a folder of its own.", count(n, "run record"))
+		j.note("%s beside the files of both sides left aside: they can be of one side only; keep each side in a folder of its own.", format.Count(n, "run record"))
 		j.old, j.new = old, new
 	}
 }
@@ -134,10 +138,10 @@ func (j *judging) sameRecords() {
 // mustBeThere looks for what rules require.
 func (j *judging) mustBeThere() {
 	for _, name := range j.rules.required() {
-		tidied, _ := tidy(name)
+		tidied, _ := results.Tidy(name)
 		class, isClass := strings.CutPrefix(name, "class:")
 		is := func(r *Result) bool {
-			u, _ := tidy(r.Unit)
+			u, _ := results.Tidy(r.Unit)
 			return isClass && r.Class == Class(class) || u == tidied
 		}
 		if len(j.matched) > 0 && !slices.ContainsFunc(j.results, is) {
@@ -145,10 +149,9 @@ func (j *judging) mustBeThere() {
 		}
 	}
 	for _, m := range j.matched {
-		for i := range m.new.Metrics {
-			b := &m.new.Metrics[i]
-			class := j.rules.class(b.Unit, b.Class)
-			if m.old.metric(b.tidied) == nil && j.rules.For(b.Unit, class, false).Need == Required {
+		for _, b := range j.new.metrics(m.new, nil) {
+			class := j.rules.class(b.Unit, b.class)
+			if m.old.Metric(b.Base) == nil && j.rules.For(b.Unit, class, false).Need == Required {
 				j.problem(MissingMetric, m.name, b.Unit, "%s of %s is required and the baseline has none: make the baseline anew", b.Unit, m.name)
 			}
 		}
@@ -171,7 +174,7 @@ func (j *judging) correct() {
 			j.Compared++
 		}
 	}
-	worse, better := compare.Holm(up), compare.Holm(down)
+	worse, better := stats.Holm(up), stats.Holm(down)
 	for i, t := range j.tests {
 		t.P, t.Corrected = up[i], worse[i]
 		if t.worse*(t.New.Center-t.Old.Center) < 0 {

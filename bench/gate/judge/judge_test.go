@@ -237,3 +237,16 @@ func TestPackages(t *testing.T) {
 	require.Len(t, v.Results, 2)
 	assert.Equal(t, []string{"X", "X-4"}, []string{v.Results[0].Benchmark, v.Results[1].Benchmark})
 }
+
+// A unit that nobody says the direction of may halve unseen: every output begins with the verdict, which names it.
+func TestUnitsWithoutADirectionAreNamed(t *testing.T) {
+	text := lines("BenchmarkX 1 5 ns/op %v mgas/s 3 frobs", 200, 201, 199, 200)
+	halved := lines("BenchmarkX 1 5 ns/op %v mgas/s 3 frobs", 100, 101, 99, 100)
+	for _, c := range []struct{ rules, want string }{
+		{"", "No regression in 1 metric. Not judged: mgas/s and frobs; say in gate.txt or a Unit line which direction is better."},
+		{"frobs informational", "No regression in 1 metric. Not judged: mgas/s; say in gate.txt or a Unit line which direction is better."},
+		{"frobs informational\nmgas/s better=higher", "Worse: mgas/s of X 50 % lower (1 of 2 metrics)."},
+	} {
+		assert.Equal(t, c.want, judged(t, text, halved, c.rules, Options{}).Text)
+	}
+}

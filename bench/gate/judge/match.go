@@ -4,20 +4,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
 
 // matched is a benchmark that both sides have.
 type matched struct {
 	name          string
-	old, new      *Benchmark
+	old, new      *results.Benchmark
 	deterministic bool // the same seed must give the same loss
 }
 
 // judged are a side's benchmarks that do not merely explain.
-func (j *judging) judged(in *Input) []*Benchmark {
-	var out []*Benchmark
+func (j *judging) judged(in *Input) []*results.Benchmark {
+	var out []*results.Benchmark
 	for _, b := range in.Benchmarks {
-		if !parts.MatchString(b.bare) {
+		if !parts.MatchString(b.Bare) {
 			out = append(out, b)
 		}
 	}
@@ -30,7 +33,7 @@ func (j *judging) match() {
 	olds, news := j.judged(j.old), j.judged(j.new)
 	for _, s := range []struct {
 		in   *Input
-		bs   []*Benchmark
+		bs   []*results.Benchmark
 		side Side
 	}{{j.old, olds, j.Baseline}, {j.new, news, j.New}} {
 		switch {
@@ -41,17 +44,17 @@ func (j *judging) match() {
 			j.problem(Empty, "", "", "%s (%s) has no benchmark result: give the output of go test -bench, or the folder of -out", s.side.Label, strings.Join(s.in.Files, ", "))
 		}
 	}
-	by := func(bs []*Benchmark) map[string][]*Benchmark {
-		m := map[string][]*Benchmark{}
+	by := func(bs []*results.Benchmark) map[string][]*results.Benchmark {
+		m := map[string][]*results.Benchmark{}
 		for _, b := range bs {
-			m[b.bare] = append(m[b.bare], b)
+			m[b.Bare] = append(m[b.Bare], b)
 		}
 		return m
 	}
 	byOld, byNew := by(olds), by(news)
-	taken := map[*Benchmark]bool{}
-	find := func(a *Benchmark) *Benchmark {
-		sameProcs := func(bs []*Benchmark) (out []*Benchmark) {
+	taken := map[*results.Benchmark]bool{}
+	find := func(a *results.Benchmark) *results.Benchmark {
+		sameProcs := func(bs []*results.Benchmark) (out []*results.Benchmark) {
 			for _, b := range bs {
 				if b.Procs == a.Procs {
 					out = append(out, b)
@@ -59,13 +62,13 @@ func (j *judging) match() {
 			}
 			return out
 		}
-		candidates := sameProcs(byNew[a.bare])
+		candidates := sameProcs(byNew[a.Bare])
 		for _, b := range candidates {
 			if b.Pkg == a.Pkg {
 				return b
 			}
 		}
-		if len(candidates) == 1 && len(sameProcs(byOld[a.bare])) == 1 {
+		if len(candidates) == 1 && len(sameProcs(byOld[a.Bare])) == 1 {
 			return candidates[0]
 		}
 		return nil
@@ -85,8 +88,10 @@ func (j *judging) match() {
 		if len(news) == 0 {
 			continue // said once for all
 		}
-		if i := slices.IndexFunc(byNew[a.bare], func(b *Benchmark) bool { return b.Procs != a.Procs && (b.Pkg == a.Pkg || a.Pkg == "" || b.Pkg == "") }); i >= 0 {
-			b := byNew[a.bare][i]
+		if i := slices.IndexFunc(byNew[a.Bare], func(b *results.Benchmark) bool {
+			return b.Procs != a.Procs && (b.Pkg == a.Pkg || a.Pkg == "" || b.Pkg == "")
+		}); i >= 0 {
+			b := byNew[a.Bare][i]
 			taken[b] = true
 			procs.add(a.Name, fmt.Sprintf("GOMAXPROCS was %d in %s and %d in %s", a.Procs, j.Baseline.Label, b.Procs, j.New.Label))
 			continue
@@ -94,7 +99,7 @@ func (j *judging) match() {
 		j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew where it was removed on purpose", a.Name, j.New.Label)
 	}
 	for _, d := range procs {
-		j.problem(Mismatch, d.names[0], "", "%s for %s: compare runs of one -cpu", d.text, few(d.names))
+		j.problem(Mismatch, d.names[0], "", "%s for %s: compare runs of one -cpu", d.text, format.Few(d.names, 4))
 	}
 	for _, b := range news {
 		if !taken[b] {

@@ -4,17 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
 
 // metrics makes the results of a benchmark that both sides have.
 func (j *judging) metrics(m *matched) {
-	olds, news := m.old.Metrics, m.new.Metrics
-	bOld, bNew := m.old, m.new
-	if a, b := j.old.counted(m.old), j.new.counted(m.new); a != nil && b != nil {
-		olds, news = slices.Concat(olds, a), slices.Concat(news, b)
+	a, b := j.old.Counted(m.old), j.new.Counted(m.new)
+	if a == nil || b == nil {
+		a, b = nil, nil
 	}
-	find := func(all []Metric, tidied string) *Metric {
-		if i := slices.IndexFunc(all, func(x Metric) bool { return x.tidied == tidied }); i >= 0 {
+	olds, news := j.old.metrics(m.old, a), j.new.metrics(m.new, b)
+	find := func(all []metric, base string) *metric {
+		if i := slices.IndexFunc(all, func(x metric) bool { return x.Base == base }); i >= 0 {
 			return &all[i]
 		}
 		return nil
@@ -22,7 +25,7 @@ func (j *judging) metrics(m *matched) {
 	first := "" // the speed that is judged for all
 	var added []string
 	for i := range news {
-		if find(olds, news[i].tidied) == nil {
+		if find(olds, news[i].Base) == nil {
 			added = append(added, news[i].Unit)
 		}
 	}
@@ -31,14 +34,14 @@ func (j *judging) metrics(m *matched) {
 	}
 	for i := range olds {
 		a := &olds[i]
-		b := find(news, a.tidied)
+		b := find(news, a.Base)
 		if b == nil {
 			j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit, m.name, j.New.Label)
 			continue
 		}
-		t := &test{Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a, rowsOf(a, bOld), 1), new: valuesOf(b, rowsOf(b, bNew), b.factor/a.factor)}
-		t.Class = a.Class
-		if b.Class == Count {
+		t := &test{Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a.Metric, a.runs, 1), new: valuesOf(b.Metric, b.runs, b.Factor/a.Factor)}
+		t.Class = a.class
+		if b.class == Count {
 			t.Class = Count // a Unit line of New says assume=exact
 		}
 		t.Class = j.rules.class(a.Unit, t.Class)
@@ -63,24 +66,24 @@ func (j *judging) metrics(m *matched) {
 		t.measure()
 		j.results = append(j.results, t.Result)
 		lackOld, lackNew := len(m.old.Runs)-len(t.old.x), len(m.new.Runs)-len(t.new.x)
-		if fromRecords(a, m.old) {
+		if a.runs == nil {
 			lackOld, lackNew = 0, 0
 		}
-		if slices.Contains(speeds, a.Unit) && t.Rule.Need != Informal {
+		if slices.Contains(results.Speeds, a.Unit) && t.Rule.Need != Informal {
 			// One that is only shown itself must not stand for others: then none would be judged.
 			decides := (t.worse != 0 || t.Exact) && lackOld == 0 && lackNew == 0
 			switch {
-			case first != "" && !j.rules.asked(a.tidied):
+			case first != "" && !j.rules.asked(a.Base):
 				t.SameAs = first
 			case first == "" && decides:
 				first = a.Unit
 			}
 		}
 		if t.Rule.Need == Required && lackOld > 0 {
-			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", lackOld, count(len(m.old.Runs), "run"), m.name, a.Unit)
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", lackOld, format.Count(len(m.old.Runs), "run"), m.name, a.Unit)
 		}
 		if lackNew > 0 && lackOld == 0 {
-			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", lackNew, count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", lackNew, format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
 		}
 		switch {
 		case t.SameAs != "":
@@ -100,35 +103,25 @@ func (j *judging) metrics(m *matched) {
 	}
 }
 
-// fromRecords says whether a metric is of records and not of the benchmark's result lines.
-func fromRecords(m *Metric, b *Benchmark) bool { return b.metric(m.tidied) == nil }
-
-func rowsOf(m *Metric, b *Benchmark) *Benchmark {
-	if fromRecords(m, b) {
-		return nil
-	}
-	return b
-}
-
 // direction is the direction of a metric, of whoever says it. Where two say it differently it is a problem.
-func (j *judging) direction(a, b *Metric, rule Rule) string {
-	better := a.Better
+func (j *judging) direction(a, b *metric, rule Rule) string {
+	better := a.better
 	said := func(format string, args ...any) {
-		if !j.said[a.tidied] {
-			j.said[a.tidied] = true
+		if !j.said[a.Base] {
+			j.said[a.Base] = true
 			j.problem(BadDirection, "", a.Unit, format, args...)
 		}
 	}
 	switch {
 	case better == "":
-		better = b.Better
-	case b.Better != "" && b.Better != better:
-		said("better is %s of %s in %s and %s in %s: correct one of the Unit lines", a.Better, a.Unit, j.old.units[a.tidied].where, b.Better, j.new.units[b.tidied].where)
+		better = b.better
+	case b.better != "" && b.better != better:
+		said("better is %s of %s in %s and %s in %s: correct one of the Unit lines", a.better, a.Unit, j.old.Units[a.Base].Where, b.better, j.new.Units[b.Base].Where)
 	}
 	if better == "" {
 		return rule.Better
 	}
-	if l := j.rules.contradiction(a.tidied, better); l != nil {
+	if l := j.rules.contradiction(a.Base, better); l != nil {
 		said("%s says that better is %s of %s, which it is not: better is %s; correct the rule or rename the unit", l.From, l.Better, a.Unit, better)
 	}
 	return better

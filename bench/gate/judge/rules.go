@@ -1,6 +1,10 @@
 package judge
 
-import "strings"
+import (
+	"strings"
+
+	"lorabench/bench/results"
+)
 
 // Rule is how a unit is judged. The fields are gate.txt's.
 type Rule struct {
@@ -71,7 +75,7 @@ func (l *line) forClass() Class {
 // own says whether the unit, in its tidied spelling, has a line of its own.
 func (r *Rules) own(tidied string) bool {
 	for i := range r.lines {
-		if u, _ := tidy(r.lines[i].Unit); u == tidied {
+		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied {
 			return true
 		}
 	}
@@ -80,11 +84,11 @@ func (r *Rules) own(tidied string) bool {
 
 // class is a unit's class where rules give it another than its name does.
 func (r *Rules) class(unit string, class Class) Class {
-	tidied, _ := tidy(unit)
+	tidied, _ := results.Tidy(unit)
 	own := r.own(tidied)
 	for i := range r.lines {
 		l := &r.lines[i]
-		if u, _ := tidy(l.Unit); l.has["class"] && (u == tidied || l.Unit == "*" && !own) {
+		if u, _ := results.Tidy(l.Unit); l.has["class"] && (u == tidied || l.Unit == "*" && !own) {
 			class = l.Class
 		}
 	}
@@ -107,11 +111,11 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	if r == nil {
 		return out
 	}
-	tidied, _ := tidy(unit)
+	tidied, _ := results.Tidy(unit)
 	own := r.own(tidied)
 	for i := range r.lines {
 		l := &r.lines[i]
-		u, _ := tidy(l.Unit)
+		u, _ := results.Tidy(l.Unit)
 		if u != tidied && l.forClass() != class && (l.Unit != "*" || own) {
 			continue
 		}
@@ -168,7 +172,7 @@ func (r *Rules) required() []string {
 func (r *Rules) asked(tidied string) bool {
 	asked := false
 	for i := range r.lines {
-		if u, _ := tidy(r.lines[i].Unit); u == tidied && r.lines[i].has["need"] {
+		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied && r.lines[i].has["need"] {
 			asked = r.lines[i].Need != Informal
 		}
 	}
@@ -179,7 +183,7 @@ func (r *Rules) asked(tidied string) bool {
 func (r *Rules) contradiction(tidied, better string) *line {
 	for i := range r.lines {
 		l := &r.lines[i]
-		if u, _ := tidy(l.Unit); u == tidied && l.has["better"] && l.Better != better {
+		if u, _ := results.Tidy(l.Unit); u == tidied && l.has["better"] && l.Better != better {
 			return l
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"lorabench/bench/results"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -43,7 +45,7 @@ func TestRules(t *testing.T) {
 		{"memory", "B/op", Memory, false, 0.03, Judged},
 		{"a loss that is tested", "loss", Loss, false, 0.005, Judged},
 		{"a loss that is exact", "loss", Loss, true, 0, Judged},
-		{"a count", adapterBytes, Count, true, 0, Judged},
+		{"a count", results.AdapterBytes, Count, true, 0, Judged},
 		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informal},
 	} {
 		r := DefaultRules().For(c.unit, c.class, c.exact)

@@ -4,6 +4,11 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"lorabench/bench/results"
+	"lorabench/bench/stats"
 )
 
 // values are one side's of a metric, by seed.
@@ -13,14 +18,14 @@ type values struct {
 	rounded []bool // has the digits that go test prints
 }
 
-// valuesOf are a metric's values by seed, times factor. b is nil for what is not of result lines.
-func valuesOf(m *Metric, b *Benchmark, factor float64) values {
+// valuesOf are a metric's values by seed, times factor; runs are nil for what is not of result lines.
+func valuesOf(m *results.Metric, runs []results.Run, factor float64) values {
 	v := values{slices.Clone(m.Values), slices.Clone(m.Seeds), make([]bool, len(m.Values))}
 	for i := range v.x {
 		if factor != 1 {
 			v.x[i] *= factor
 		}
-		v.rounded[i] = b != nil && b.Runs[m.Runs[i]].Rounded
+		v.rounded[i] = runs != nil && runs[m.Runs[i]].Rounded
 	}
 	if slices.IsSorted(v.seeds) {
 		return v
@@ -78,23 +83,14 @@ func (v values) sample(logs bool) Sample {
 		s.Variation = 0
 		return s
 	}
-	// Divided by the largest, no sum overflows.
-	size := max(math.Abs(s.Min), math.Abs(s.Max))
-	mean, m2, logSum := 0.0, 0.0, 0.0
-	for k, x := range v.x {
-		d := x/size - mean
-		mean += d / float64(k+1)
-		m2 += d * (x/size - mean)
-		if logs {
-			logSum += math.Log(x)
-		}
-	}
-	s.Center = mean * size
+	scale := stats.NewScale(v.x)
+	mean, deviation := stat.MeanStdDev(stats.Scale{Over: scale.Over}.Of(v.x), nil) // divided by the largest: no sum overflows
+	s.Center = mean * scale.Over
 	if logs {
-		s.Center = math.Exp(logSum / float64(n))
+		s.Center = math.Exp(stat.Mean(scale.Of(v.x), nil))
 	}
 	if mean != 0 {
-		s.Variation = math.Sqrt(m2/float64(n-1)) / math.Abs(mean)
+		s.Variation = deviation / math.Abs(mean)
 	}
 	return s
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"lorabench/bench/results"
+
 	"github.com/stretchr/testify/assert"
 )
 
@@ -20,20 +22,20 @@ type drawn struct {
 }
 
 // device is a GPU: losses are tested there, and not compared value by value.
-var device = &Settings{Keys: []string{"device", "seed"}, Values: []string{"cuda:0", "42"}}
+var device = &results.Settings{Keys: []string{"device", "seed"}, Values: []string{"cuda:0", "42"}}
 
 // side is one without values.
 func (d drawn) side() *Input {
-	in := &Input{Files: []string{"bench.txt"}, settings: []*Settings{device}}
+	in := &Input{Set: &results.Set{Files: []string{"bench.txt"}, Settings: []*results.Settings{device}}}
 	for rank := range d.ranks {
-		b := &Benchmark{Name: fmt.Sprintf("Rank/rank=%d", 8<<rank), Procs: 1}
-		b.bare = b.Name
+		b := &results.Benchmark{Name: fmt.Sprintf("Rank/rank=%d", 8<<rank), Procs: 1}
+		b.Bare = b.Name
 		for k := range d.samples {
-			b.Runs = append(b.Runs, Run{Seed: int64(42 + k), Iters: 100, Config: device})
+			b.Runs = append(b.Runs, results.Run{Seed: int64(42 + k), Iters: 100, Config: device})
 		}
-		for _, unit := range []string{"eval-loss", "train-loss", "loss", "samples/sec", "tokens/sec", "ns/op", "sec-to-loss", "peak-GPU-GB", adapterBytes, "grad-norm"} {
-			tidied, factor := tidy(unit)
-			m := Metric{Unit: unit, Class: classOf(unit, false), Better: builtIn(unit), Values: make([]float64, d.samples), tidied: tidied, factor: factor}
+		for _, unit := range []string{"eval-loss", "train-loss", "loss", "samples/sec", "tokens/sec", "ns/op", "sec-to-loss", "peak-GPU-GB", results.AdapterBytes, "grad-norm"} {
+			base, factor := results.Tidy(unit)
+			m := results.Metric{Unit: unit, Base: base, Factor: factor, Values: make([]float64, d.samples)}
 			for k := range d.samples {
 				m.Seeds, m.Runs = append(m.Seeds, b.Runs[k].Seed), append(m.Runs, k)
 			}

@@ -39,8 +39,7 @@ func BenchmarkJudge(b *testing.B) {
 			require.NoError(b, os.WriteFile(new, data, 0o644))
 			b.SetBytes(int64(2 * len(data)))
 			for b.Loop() {
-				x, _ := Read(old)
-				y, _ := Read(new)
+				x, y := ReadBoth(old, new)
 				v := Judge(x, y, nil, Options{})
 				if v.Status != Pass {
 					b.Fatal(v.Text)

@@ -1,6 +1,9 @@
 package judge
 
-import "lorabench/bench/record"
+import (
+	"lorabench/bench/record"
+	"lorabench/bench/results"
+)
 
 // Status is what a comparison ends in, and the command's exit status.
 type Status int
@@ -27,6 +30,7 @@ type Verdict struct {
 	Added    []string  // benchmarks that only New has: listed, never failed
 	Causes   []Cause   // what grew or slowed, for results that are worse
 	Notes    []string  // sentences about the whole
+	Unjudged []string  // units that would have been judged if it were known which direction of them is better
 	Compared int       // results that the p values are corrected for
 }
 
@@ -45,27 +49,20 @@ type Config struct {
 }
 
 // Problem is a reason why the input cannot be judged.
-type Problem struct {
-	Kind      Kind
-	File      string // "" where it is of no one file
-	Line      int    // 0 where it is of no one line
-	Benchmark string // "" where it is of none
-	Unit      string
-	Text      string // a sentence that names the values and what to do; without File and Line
-}
+type Problem = results.Problem
 
 // Kind is what is wrong with input.
-type Kind string
+type Kind = results.Kind
 
-// The kinds of problems.
+// The kinds of problems, besides those of files.
 const (
-	Unreadable       Kind = "unreadable"        // a file or line
-	NotFinite        Kind = "not finite"        // NaN or Inf
+	Unreadable            = results.Unreadable
+	NotFinite             = results.NotFinite
+	BadDirection          = results.BadDirection
+	Empty                 = results.Empty
 	MissingBenchmark Kind = "missing benchmark" // the baseline has it and New does not
 	MissingMetric    Kind = "missing metric"
 	Mismatch         Kind = "mismatch" // the sides were made with another model, recipe, device, ...
-	BadDirection     Kind = "direction"
-	Empty            Kind = "empty" // no result in a side
 )
 
 // Call is what is said of one metric of one benchmark.

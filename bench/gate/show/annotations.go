@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -40,6 +41,9 @@ func WriteAnnotations(to io.Writer, v *judge.Verdict) error {
 	if len(v.Added) > 0 {
 		notices = append(notices, annotation{title: "Gate: new benchmarks", text: "without a baseline, not judged: " + sentence(strings.Join(v.Added, ", "))})
 	}
+	if len(v.Unjudged) > 0 {
+		notices = append(notices, annotation{title: "Gate: not judged", text: "no direction is known: " + sentence(strings.Join(v.Unjudged, ", "))})
+	}
 	switch { // a status that fails is never silent
 	case (v.Status == judge.Worse || v.Status == judge.Unusable) && len(errs) == 0:
 		errs = append(errs, annotation{title: "Gate: " + word(v.Status), text: verdict(v)})
@@ -52,7 +56,7 @@ func WriteAnnotations(to io.Writer, v *judge.Verdict) error {
 	}{{"error", errs}, {"warning", warnings}, {"notice", notices}} {
 		if n := len(l.list); n > fewAnnotations {
 			l.list = append(l.list[:fewAnnotations-1], annotation{title: "Gate: and more",
-				text: rounded(float64(n-fewAnnotations+1), 15) + " more are in the log: " + verdict(v)})
+				text: format.Whole(n-fewAnnotations+1) + " more are in the log: " + verdict(v)})
 		}
 		for _, a := range l.list {
 			a.write(w, l.level)

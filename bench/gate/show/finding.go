@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -68,18 +68,11 @@ func findings(v *judge.Verdict, call judge.Call, used map[int]bool) []told {
 
 // subjects names the first of many results.
 func subjects(rs []*judge.Result) string {
-	first, left := most(rs, 3)
 	var names []string
-	for _, r := range first {
+	for _, r := range rs {
 		names = append(names, subject(r))
 	}
-	switch {
-	case left > 0:
-		return strings.Join(names, ", ") + " and " + rounded(float64(left), 15) + " more"
-	case len(names) == 1:
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return format.Few(names, 4)
 }
 
 func size(r *judge.Result) float64 {
@@ -107,6 +100,6 @@ func cause(c *judge.Cause) string {
 	if c.Text != "" {
 		return sentence(c.Text)
 	}
-	a, b := pair(c.Unit, c.Old, c.New)
+	a, b := format.Apart(c.Unit, c.Old, c.New)
 	return fmt.Sprintf("%s: %s → %s", cell(c.Name), a, b)
 }

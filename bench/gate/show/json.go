@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -167,7 +168,7 @@ func jsonSide(s *judge.Side) JSONSide {
 
 // number is v, and null where JSON has no such number.
 func number(v float64) *float64 {
-	if !exists(v) {
+	if !format.Finite(v) {
 		return nil
 	}
 	return &v

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -19,9 +20,9 @@ const markdownRows = 200
 func WriteMarkdown(to io.Writer, v *judge.Verdict) error {
 	w := bufio.NewWriter(to)
 	if v.Status == judge.Pass {
-		fmt.Fprintf(w, "✓ **Gate:** %s\n", escaped(verdict(v)))
+		fmt.Fprintf(w, "✓ **Gate:** %s\n", format.Escape(verdict(v)))
 	} else {
-		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", word(v.Status), escaped(verdict(v)))
+		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", word(v.Status), format.Escape(verdict(v)))
 	}
 	m := &folder{w: w}
 	m.problems(v)
@@ -51,14 +52,14 @@ func (m *folder) list(heading string, items []string) {
 		fmt.Fprintf(m.w, "- %s\n", i)
 	}
 	if left > 0 {
-		fmt.Fprintf(m.w, "- … and %s more\n", rounded(float64(left), 15))
+		fmt.Fprintf(m.w, "- … and %s more\n", format.Whole(left))
 	}
 }
 
 func (m *folder) problems(v *judge.Verdict) {
 	var items []string
 	for i := range v.Problems {
-		items = append(items, escaped(problem(&v.Problems[i])))
+		items = append(items, format.Escape(problem(&v.Problems[i])))
 	}
 	m.list("Problems", items)
 }
@@ -66,9 +67,9 @@ func (m *folder) problems(v *judge.Verdict) {
 func (m *folder) findings(v *judge.Verdict, heading string, call judge.Call, used map[int]bool) {
 	var items []string
 	for _, t := range findings(v, call, used) {
-		item := "**" + escaped(t.subject) + "**: " + escaped(t.text)
+		item := "**" + format.Escape(t.subject) + "**: " + format.Escape(t.text)
 		for _, c := range t.causes {
-			item += "\n  - " + escaped(c)
+			item += "\n  - " + format.Escape(c)
 		}
 		items = append(items, item)
 	}
@@ -85,16 +86,16 @@ func (m *folder) details(v *judge.Verdict, used map[int]bool) error {
 		left += len(rs) - markdownRows
 		rs = rs[:markdownRows]
 	}
-	summary := count(len(v.Results), "result")
+	summary := format.Count(len(v.Results), "result")
 	if n := len(v.Added); n > 0 {
-		summary += ", " + count(n, "new benchmark")
+		summary += ", " + format.Count(n, "new benchmark")
 	}
 	fmt.Fprintf(m.w, "\n<details><summary>%s</summary>\n", summary)
 	m.findings(v, "Better", judge.CallBetter, used)
 	var rest []string
 	for i := range v.Causes {
 		if decided(v) && !used[i] {
-			rest = append(rest, escaped(cause(&v.Causes[i])))
+			rest = append(rest, format.Escape(cause(&v.Causes[i])))
 		}
 	}
 	m.list("Causes", rest)
@@ -103,8 +104,7 @@ func (m *folder) details(v *judge.Verdict, used map[int]bool) error {
 		if !decided(v) {
 			fmt.Fprintf(m.w, "%s\n\n", partial)
 		}
-		head, rows := cells(v, rs, true)
-		if err := drawMarkdown(m.w, head, rows); err != nil {
+		if err := cells(v, rs).Markdown(m.w); err != nil {
 			return err
 		}
 	}
@@ -119,18 +119,18 @@ func (m *folder) details(v *judge.Verdict, used map[int]bool) error {
 func (m *folder) remarks(v *judge.Verdict) {
 	var added, notes, sides []string
 	for _, a := range v.Added {
-		added = append(added, escaped(cell(a)))
+		added = append(added, format.Escape(cell(a)))
 	}
 	for _, n := range v.Notes {
-		notes = append(notes, escaped(sentence(n)))
+		notes = append(notes, format.Escape(sentence(n)))
 	}
 	for _, s := range []*judge.Side{&v.Baseline, &v.New} {
 		if len(s.Files) > 0 {
-			sides = append(sides, escaped(side(s)))
+			sides = append(sides, format.Escape(side(s)))
 		}
 	}
 	if s := setting(v); s != "" {
-		sides = append(sides, "both: "+escaped(s))
+		sides = append(sides, "both: "+format.Escape(s))
 	}
 	m.list("New benchmarks, without a baseline", added)
 	m.list("Notes", notes)

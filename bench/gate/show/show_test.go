@@ -137,42 +137,6 @@ func TestMany(t *testing.T) {
 	require.Equal(t, fewAnnotations, strings.Count(github, "::error "))
 }
 
-func TestFigures(t *testing.T) {
-	for _, r := range []struct {
-		unit string
-		v    float64
-		want string
-		why  string
-	}{
-		{"ns/op", 5.008926674e7, "50.09 ms", "times in the step that suits"},
-		{"sec/op", 1.2e-7, "120 ns", "in base units too"},
-		{"sec/op", 90.5, "90.5 s", ""},
-		{"sec-to-loss", 12.3456, "12.35 s", ""},
-		{"p99-ns", 1500, "1.5 µs", "a stranger's unit"},
-		{"peak-RSS-GB", 2.7912345, "2.791 GiB", "the harness's GB are GiB"},
-		{"heap-GB", 2.5, "2.5 GB", "a stranger's GB are not known to be"},
-		{"peak-B", 3 << 30, "3 GiB", ""},
-		{"adapter-bytes", 3158016, "3.012 MiB", ""},
-		{"B/op", 0, "0 B", ""},
-		{"allocs/op", 12582912, "12,582,912", "whole numbers are not rounded"},
-		{"tokens/sec", 13850.272, "13,850", ""},
-		{"loss", 1.6727870345, "1.673", ""},
-		{"x", 123456.7, "123,457", ""},
-		{"x", -1234567.5, "-1,234,568", "thousands of what is below zero"},
-		{"x", 1e-9, "1e-09", ""},
-		{"x", 0, "0", ""},
-		{"x", math.NaN(), none, "never NaN"},
-		{"ns/op", math.Inf(-1), none, ""},
-	} {
-		assert.Equal(t, r.want, figure(r.unit, r.v, digits), "%v %s: %s", r.v, r.unit, r.why)
-	}
-	a, b := pair("loss", 1.7521149377270175, 1.7521149377270185)
-	assert.NotEqual(t, a, b, "a difference in the last digit is seen")
-	for fraction, want := range map[float64]string{-0.0511: "-5.1 %", 0.1234: "+12.3 %", 0: "0 %", 0.00012: "+0.012 %", 24: "×25", -1: "-100 %", math.Inf(1): none} {
-		assert.Equal(t, want, percent(fraction))
-	}
-}
-
 type brokenWriter struct{}
 
 var errBroken = errors.New("broken pipe")

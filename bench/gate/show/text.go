@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -56,7 +57,7 @@ func (p *page) list(heading string, lines []string) {
 		fmt.Fprintf(p.w, "  %s\n", l)
 	}
 	if left > 0 {
-		fmt.Fprintf(p.w, "  … and %s more: -v shows them\n", rounded(float64(left), 15))
+		fmt.Fprintf(p.w, "  … and %s more: -v shows them\n", format.Whole(left))
 	}
 }
 
@@ -96,8 +97,7 @@ func (p *page) table(v *judge.Verdict, all bool) error {
 		if !decided(v) {
 			fmt.Fprintf(p.w, "%s\n\n", partial)
 		}
-		head, rows := cells(v, rs, true)
-		if err := drawText(p.w, head, rows); err != nil {
+		if err := cells(v, rs).Text(p.w); err != nil {
 			return err
 		}
 	}
@@ -137,5 +137,5 @@ func are(n int) string {
 	if n == 1 {
 		return "1 result is"
 	}
-	return count(n, "result") + " are"
+	return format.Count(n, "result") + " are"
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 )
 
@@ -120,7 +121,7 @@ func problem(p *judge.Problem) string {
 // figures is what a result's values did: "319.4 → 303.1, -5.1 % (-5.9 … -4.3)".
 func figures(r *judge.Result) string {
 	s := step(r)
-	if exists(r.Change) {
+	if format.Finite(r.Change) {
 		s += ", " + change(r)
 	}
 	return s
@@ -152,7 +153,7 @@ func side(s *judge.Side) string {
 	case n == 1:
 		text += ": " + sentence(s.Files[0])
 	case n > 1:
-		text += fmt.Sprintf(": %s to %s (%s)", sentence(s.Files[0]), sentence(s.Files[n-1]), count(n, "file"))
+		text += fmt.Sprintf(": %s to %s (%s)", sentence(s.Files[0]), sentence(s.Files[n-1]), format.Count(n, "file"))
 	}
 	for _, c := range s.Config {
 		if c.Key == "commit" && len(c.Values) > 0 {
@@ -211,7 +212,7 @@ func mark(r *judge.Result) string {
 		return "not judged"
 	case judge.CallSame:
 		if !r.Exact && r.Corrected < r.Rule.Alpha { // a difference that is real and too small to matter
-			return "within " + rounded(100*r.Rule.Floor, digits) + " %"
+			return "within " + format.Level(r.Rule.Floor)
 		}
 	}
 	return string(r.Call)

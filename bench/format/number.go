@@ -1,0 +1,163 @@
+// Package format writes numbers, values with their units, and tables, for everything under bench that people read. A figure
+// that does not exist is a dash: no output has NaN.
+package format
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// None stands for a figure that does not exist.
+const None = "–"
+
+// Finite reports whether v is a number that can be shown.
+func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// Number has at most so many significant digits and no zeros after them: 8.8, 1.6836, 12,580,000, 6.358e15.
+func Number(v float64, digits int) string {
+	if !Finite(v) || v == 0 {
+		return Fixed(v, 0)
+	}
+	// The exponent after rounding: 9.9996 is 10, not 10.00.
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', digits-1, 64), "e")
+	n, err := strconv.Atoi(exponent)
+	if err != nil || n < -4 || n >= 9 {
+		return trimmed(mantissa) + "e" + strconv.Itoa(n)
+	}
+	return trimmed(Fixed(v, max(0, digits-1-n)))
+}
+
+// trimmed leaves out the zeros at the end of a fraction.
+func trimmed(s string) string {
+	if strings.Contains(s, ".") {
+		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}
+
+// Fixed has a fixed number of decimals, so that a column's points stand below each other, and groups thousands from five
+// digits on. No zero has a minus.
+func Fixed(v float64, decimals int) string {
+	if !Finite(v) {
+		return None
+	}
+	s := strconv.FormatFloat(math.Abs(v), 'f', decimals, 64)
+	whole, fraction, _ := strings.Cut(s, ".")
+	if len(whole) > 4 {
+		for i := len(whole) - 3; i > 0; i -= 3 {
+			whole = whole[:i] + "," + whole[i:]
+		}
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	if v < 0 && strings.Trim(s, "0.") != "" {
+		return "-" + whole
+	}
+	return whole
+}
+
+// All has all digits of v: settings, and values that differ in the last one.
+func All(v float64) string {
+	if !Finite(v) {
+		return None
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// hundredths has two digits, and one after the point from 10 on: an interval's ends are then read alike.
+func hundredths(fraction float64) string {
+	if math.Abs(fraction) >= 0.0995 {
+		return Number(100*fraction, 3)
+	}
+	return Number(100*fraction, 2)
+}
+
+// Percent is the size of a fraction that was measured, whichever way it points: 0.8 %, 12.3 %.
+func Percent(fraction float64) string { return hundredths(math.Abs(fraction)) + " %" }
+
+// Level is a fraction that was chosen: 5 %, 97.5 %.
+func Level(fraction float64) string { return Number(100*fraction, 4) + " %" }
+
+// Plus puts a plus before the text of a value that grew.
+func Plus(v float64, text string) string {
+	if v > 0 && Finite(v) && strings.ContainsAny(text, "123456789") {
+		return "+" + text
+	}
+	return text
+}
+
+func signed(fraction float64) string { return Plus(fraction, hundredths(fraction)) }
+
+// Change is a difference as a fraction: in per cent with its sign, or in times where it is more than tenfold.
+func Change(fraction float64) string {
+	switch {
+	case !Finite(fraction):
+		return None
+	case fraction >= 9:
+		return "×" + Number(1+fraction, 3)
+	}
+	return signed(fraction) + " %"
+}
+
+// Interval is an interval of fractions: -1.2 to +3 %. It is "" where there is none.
+func Interval(low, high float64) string {
+	switch {
+	case !Finite(low) || !Finite(high):
+		return ""
+	case high >= 9:
+		return Change(low) + " to " + Change(high)
+	}
+	return signed(low) + " to " + signed(high) + " %"
+}
+
+// Higher is a difference in words: 3.1 % higher.
+func Higher(fraction float64) string {
+	switch {
+	case fraction > 0:
+		return Percent(fraction) + " higher"
+	case fraction < 0:
+		return Percent(fraction) + " lower"
+	}
+	return "no difference"
+}
+
+// P is a probability: 0.032, or a bound where it is smaller than anyone acts on.
+func P(p float64) string {
+	switch {
+	case Finite(p) && p < 0.0001:
+		return "<0.0001"
+	case p > 0.9995:
+		return "1"
+	}
+	return Number(p, 2)
+}
+
+// Whole is a whole number.
+func Whole[T int | int64](n T) string { return Fixed(float64(n), 0) }
+
+// Count is a number of things: 1 seed, 2 seeds.
+func Count[T int | int64](n T, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return Whole(n) + " " + thing
+}
+
+// List is an enumeration: a, b and c.
+func List(items []string) string {
+	if n := len(items); n > 1 {
+		return strings.Join(items[:n-1], ", ") + " and " + items[n-1]
+	}
+	return strings.Join(items, "")
+}
+
+// Few is an enumeration of at most most items, the last of which counts those that are left out.
+func Few(items []string, most int) string {
+	if n := len(items) - most + 1; n > 1 {
+		items = append(items[:most-1:most-1], fmt.Sprintf("%s more", Whole(n)))
+	}
+	return List(items)
+}

@@ -1,0 +1,118 @@
+// Package results reads what benchmarks wrote: files of the Go benchmark format (golang.org/design/14313-benchmark-format),
+// from go test's output, go test -json's or lorabench's exact ones, and the run records beside them. It knows which settings
+// must agree for two results to be compared, and which direction of a unit is better. docs/results.md says where results go
+// from here.
+package results
+
+import (
+	"fmt"
+
+	"lorabench/bench/record"
+)
+
+// Set is what some files say.
+type Set struct {
+	Files      []string        // that were read, in order
+	Benchmarks []*Benchmark    // in record.Compare's order
+	Settings   []*Settings     // of all results, in order of first appearance
+	Units      map[string]Unit // what Unit lines say, by base unit
+	Problems   []Problem       // why the files cannot be used
+
+	Records     []*record.Record // beside the files, where ReadRecords was called
+	RecordFiles []string         // of each of Records
+	Notes       []string         // what was left aside, and why
+}
+
+// Benchmark is all results of one benchmark.
+type Benchmark struct {
+	// Name is without "Benchmark" and GOMAXPROCS' suffix: Rank/rank=8. The suffix stays where files differ in it, and the
+	// package stands before it where several have a benchmark of this name.
+	Name    string
+	Bare    string   // without suffix and package
+	Pkg     string   // the configuration's pkg; "" where the file has none
+	Procs   int      // GOMAXPROCS, of the name's suffix: 1 where there is none
+	Runs    []Run    // result lines, in the order of the files
+	Metrics []Metric // as first written
+}
+
+// Run is one result line.
+type Run struct {
+	// Seed is the configuration's seed and one more for every earlier result of this benchmark that the file has under the
+	// same seed: -count=3 under "seed: 42" is 42, 43, 44. In files without seeds the k-th run of a benchmark has k, counted
+	// over all files.
+	Seed    int64
+	Block   int       // from 0, of lorabench's arms: all arms train with one seed before any with the next; Unplaced where it was in none
+	Iters   int       // of the line: steps, for lorabench's own
+	Config  *Settings // shared by all results that it stands before
+	Rounded bool      // every value of the file has the digits that go test prints, about four
+	File    string
+	Line    int
+}
+
+// Where is the run's place.
+func (r *Run) Where() string { return place(r.File, r.Line) }
+
+// Metric is the values of one unit of a benchmark, in the order of the runs. Runs may lack it.
+type Metric struct {
+	Unit   string  // as first written
+	Base   string  // the unit that all of its spellings have: ns/op and sec/op are both sec/op
+	Factor float64 // what a value times this is in Base
+	Values []float64
+	Seeds  []int64 // of each value
+	Runs   []int   // which of Benchmark.Runs each value is of
+}
+
+// Metric returns the one of a base unit; nil where there is none.
+func (b *Benchmark) Metric(base string) *Metric {
+	for i := range b.Metrics {
+		if b.Metrics[i].Base == base {
+			return &b.Metrics[i]
+		}
+	}
+	return nil
+}
+
+// Unit is what Unit lines say of a unit.
+type Unit struct {
+	Better string // "higher", "lower" or ""
+	Exact  bool   // assume=exact
+	Where  string
+}
+
+// Problem is a reason why input cannot be used.
+type Problem struct {
+	Kind      Kind
+	File      string // "" where it is of no one file
+	Line      int    // 0 where it is of no one line
+	Benchmark string // "" where it is of none
+	Unit      string
+	Text      string // a sentence that names the values and what to do; without File and Line
+}
+
+func (p Problem) Error() string {
+	text := p.Text
+	for _, about := range []string{p.Benchmark, place(p.File, p.Line)} {
+		if about != "" {
+			text = about + ": " + text
+		}
+	}
+	return text
+}
+
+func place(file string, line int) string {
+	if line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// Kind is what is wrong with input.
+type Kind string
+
+// The kinds of problems that files have.
+const (
+	Unreadable   Kind = "unreadable" // a file or line
+	NotFinite    Kind = "not finite" // NaN or Inf
+	BadDirection Kind = "direction"
+	Empty        Kind = "empty" // no result
+)
