@@ -84,7 +84,7 @@ func figure(unit string, v float64) string {
 		return scaled(1024, "B", "KiB", "MiB", "GiB")
 	case strings.HasSuffix(unit, "-GB"):
 		return significant(v, 4) + " GB"
-	case unit == evalLoss || unit == "train-loss" || unit == "loss":
+	case strings.HasSuffix(unit, "loss"):
 		return significant(v, 5)
 	case v == math.Trunc(v) && math.Abs(v) < 1e15:
 		return whole(v)
@@ -121,6 +121,8 @@ func plain(unit string) string {
 	switch unit {
 	case evalLoss:
 		return "held-out loss"
+	case "forget-loss":
+		return "loss on other text"
 	case "train-loss":
 		return "training loss"
 	case "loss":

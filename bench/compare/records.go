@@ -18,6 +18,10 @@ func FromRecords(rs []*record.Record) (*Set, error) {
 	if len(rs) == 0 {
 		return nil, fmt.Errorf("compare: no run records")
 	}
+	rs, left, err := record.Finite(rs)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
 	base := rs[0]
 	if i := slices.IndexFunc(rs, func(r *record.Record) bool { return r.Rank != record.Full }); i >= 0 {
 		base = rs[i] // an adapter's settings mean nothing to rank full
@@ -60,6 +64,9 @@ func FromRecords(rs []*record.Record) (*Set, error) {
 	}
 	s := b.set(func(u string) string { d, _ := Direction(u); return d })
 	s.Config = recordConfig(base)
+	if left != "" {
+		s.Notes = append(s.Notes, left)
+	}
 	for _, key := range []string{"commit", "driver", "go", "os"} {
 		if vs := loose[key]; len(vs) > 1 {
 			s.Notes = append(s.Notes, fmt.Sprintf("The runs are not all of one %s: %s.", key, strings.Join(vs, ", ")))

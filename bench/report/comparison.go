@@ -22,7 +22,7 @@ func interval(low, high float64) string {
 // ofUnit is how values of a unit are written.
 func ofUnit(unit string) table.Format {
 	switch unit {
-	case "loss", "train-loss", "eval-loss":
+	case "loss", "train-loss", "eval-loss", "forget-loss":
 		return table.Fixed(4)
 	case "adapter-bytes":
 		return table.Size
