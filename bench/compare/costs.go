@@ -56,6 +56,8 @@ func (w *writer) cost(c Cost) string {
 	switch {
 	case c.Exact && c.Diff == 0:
 		return "the same " + plain(c.Unit)
+	case c.Call == Drifts:
+		return fmt.Sprintf("%s (%s, with the machine's drift in it: no claim)", by, format.Interval(c.Low, c.High))
 	case c.Exact:
 		return by + " in every run"
 	case c.Call == Higher || c.Call == Lower:
@@ -65,7 +67,7 @@ func (w *writer) cost(c Cost) string {
 	case c.Call == CannotTell:
 		return fmt.Sprintf("%s (%s: cannot tell)", by, format.Interval(c.Low, c.High))
 	}
-	return fmt.Sprintf("no difference found in %s (%s)", plain(c.Unit), format.Interval(c.Low, c.High))
+	return fmt.Sprintf("no difference found in %s (%s; one of %s would have been)", plain(c.Unit), format.Interval(c.Low, c.High), format.Percent(c.Detectable))
 }
 
 // median is an arm's of a metric; NaN where there is none.
@@ -100,21 +102,21 @@ func (w *writer) target() []string {
 	}
 	m := w.a.Metrics[i]
 	what := "The target held-out loss"
-	if v := w.s.config("target-loss", "target_loss"); v != "" {
+	if v := w.setting(0, "target-loss", "target_loss"); v != "" {
 		what = "A held-out loss of " + v
 	}
 	var parts []string
-	for _, a := range w.s.Arms {
-		i := slices.IndexFunc(m.Arms, func(s Summary) bool { return s.Arm == a.Name })
-		switch {
-		case i < 0:
-			parts = append(parts, fmt.Sprintf("%s never (none of %s did)", a.Name, format.Count(len(a.Runs), "run")))
-		case m.Arms[i].Missing > 0:
-			n := m.Arms[i].N
-			parts = append(parts, fmt.Sprintf("%s in %s (only %d of %s did)", a.Name, format.Value(secToLoss, m.Arms[i].Median), n, format.Count(n+m.Arms[i].Missing, "run")))
-		default:
-			parts = append(parts, fmt.Sprintf("%s in %s", a.Name, format.Value(secToLoss, m.Arms[i].Median)))
+	for k, name := range w.names {
+		i := slices.IndexFunc(m.Arms, func(s Summary) bool { return s.Arm == name })
+		if i < 0 {
+			parts = append(parts, fmt.Sprintf("%s never (none of %s did)", name, format.Count(len(w.arms[k].Runs), "run")))
+			continue
 		}
+		part := fmt.Sprintf("%s in %s", name, format.Value(secToLoss, m.Arms[i].Median))
+		if n := m.Arms[i].N; m.Arms[i].Missing > 0 {
+			part += fmt.Sprintf(" (only %d of %s did)", n, format.Count(n+m.Arms[i].Missing, "run"))
+		}
+		parts = append(parts, part)
 	}
 	return []string{fmt.Sprintf("%s was reached by %s (median training time).", what, format.List(parts))}
 }

@@ -9,8 +9,11 @@ import (
 	"lorabench/bench/format"
 )
 
+// driftNote is said of times of runs that were not in blocks.
+const driftNote = "The arms did not run in blocks of one seed, so drift is in the difference: what the machine did meanwhile cannot be told from what the arm does."
+
 // notes are what must be known to read one metric's figures.
-func (t *table) notes(m *Metric, o Options) []string {
+func (t *table) notes(m *Metric, a *Analysis) []string {
 	var notes []string
 	switch {
 	case t.untold:
@@ -19,6 +22,12 @@ func (t *table) notes(m *Metric, o Options) []string {
 		notes = append(notes, "No chance in it: differences are exact, no test is needed.")
 	case m.SameAs != "":
 		notes = append(notes, fmt.Sprintf("One measurement with %s: a difference in both is one finding.", m.SameAs))
+	}
+	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.Call == Drifts }) {
+		notes = append(notes, driftNote)
+	}
+	if t.timed && a.Steady.Text != "" {
+		notes = append(notes, a.Steady.Text)
 	}
 	for _, a := range m.Arms {
 		switch {
@@ -42,13 +51,13 @@ func (t *table) notes(m *Metric, o Options) []string {
 // are below 1.96 times that.
 func alone(diff float64) float64 { return math.Abs(diff) / (1.96 * math.Sqrt2) }
 
-// notes are what must be known to read the analysis.
-func (s *Set) notes(a *Analysis) []string {
+// all are what must be known to read the analysis.
+func (s *study) all(a *Analysis) []string {
 	var notes []string
-	if len(s.Arms) > 1 {
+	if len(s.arms) > 1 {
 		switch {
 		case a.Seeds == 0:
-			notes = append(notes, fmt.Sprintf("Not every arm shares a seed with %s, and only runs of the same seed are compared.", s.Arms[0].Name))
+			notes = append(notes, fmt.Sprintf("Not every arm shares a seed with %s, and only runs of the same seed are compared.", s.names[0]))
 		case a.Seeds == 1:
 			notes = append(notes, "One run of an arm allows no test and no interval: a difference of d between single runs is evidence only if the run-to-run noise (standard deviation) is below d/(1.96·√2).")
 		case a.Seeds < few:
@@ -60,19 +69,19 @@ func (s *Set) notes(a *Analysis) []string {
 	if same := alike(a.Metrics); len(same) > 1 {
 		notes = append(notes, fmt.Sprintf("%s are one measurement, the time of the steps: a difference in all of them is one finding.", format.List(same)))
 	}
-	return append(notes, s.Notes...)
+	return append(notes, s.notes...)
 }
 
 // uneven says which arms have fewer runs than others.
-func (s *Set) uneven() []string {
+func (s *study) uneven() []string {
 	most := 0
-	for _, a := range s.Arms {
-		most = max(most, len(a.Runs))
+	for _, b := range s.arms {
+		most = max(most, len(b.Runs))
 	}
 	var fewer []string
-	for _, a := range s.Arms {
-		if len(a.Runs) < most {
-			fewer = append(fewer, fmt.Sprintf("%s has %d", a.Name, len(a.Runs)))
+	for i, b := range s.arms {
+		if len(b.Runs) < most {
+			fewer = append(fewer, fmt.Sprintf("%s has %d", s.names[i], len(b.Runs)))
 		}
 	}
 	if len(fewer) == 0 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 )
 
 // WriteText writes the analysis for a terminal: the verdict's sentences, a table for each metric, notes.
@@ -21,7 +22,7 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	for i := range a.Metrics {
 		m := &a.Metrics[i]
 		fmt.Fprintln(&b, m.title())
-		if err := m.table(a.Alpha).Text(&b); err != nil {
+		if err := m.table(a).Text(&b); err != nil {
 			return fmt.Errorf("compare: %s: %w", m.Name, err)
 		}
 		for _, n := range m.Notes {
@@ -52,12 +53,12 @@ func (m *Metric) title() string {
 }
 
 // table is a metric's. A column without any figure is left out.
-func (m *Metric) table(alpha float64) *format.Table {
+func (m *Metric) table(a *Analysis) *format.Table {
 	against := "difference"
 	if len(m.Pairs) > 0 {
 		against = "against " + m.Pairs[0].To
 	}
-	rows := [][]string{{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-alpha) + " interval", "p", "found from", "call"}}
+	rows := [][]string{{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-a.Alpha) + " interval", "p", "found from", "call"}}
 	for _, s := range m.Arms {
 		row := []string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median), "", "", "", "", "", "", ""}
 		switch {
@@ -69,6 +70,9 @@ func (m *Metric) table(alpha float64) *format.Table {
 		}
 		if i := slices.IndexFunc(m.Pairs, func(p Pair) bool { return p.Arm == s.Arm }); i >= 0 {
 			m.Pairs[i].cells(row[5:])
+			if a.Steady.Text != "" && (slices.Contains(results.Speeds, m.Name) || m.Name == secToLoss) {
+				row[9] += ", unsteady"
+			}
 		}
 		rows = append(rows, row)
 	}

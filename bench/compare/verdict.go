@@ -5,141 +5,145 @@ import (
 	"slices"
 	"strings"
 
-	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
-// ranking is the arms of one loss against each other.
+// ranking is the arms of a contest against each other.
 type ranking struct {
-	t       *table
-	best    int
-	among   [][]estimate // [i][j] is arm i against arm j
-	p       [][]float64  // of no difference, corrected for all pairs
-	within  []float64    // of "more than the margin above some other arm", corrected for all arms
-	nearest []int        // the arm that within[i] hangs on
+	*contest
+	alpha  float64
+	best   int
+	among  [][]estimate // [i][j] is arm i against arm j
+	margin Margin       // that was used
+	limit  float64      // as a fraction of the best's loss
+	may    []bool       // arms that may be the best
 }
 
-// rank compares every arm with every other. The best arm is found by looking at the data, so that
-// comparing the others with it is comparing all with all (a best that is only luckily so would otherwise
-// make the others worse than they are): all pairs are the family. That an arm is as good is a
-// non-inferiority test against every other arm, at alpha/2 and one-sided, as the upper end of a 1 -
-// alpha interval is; the largest p counts (an intersection-union test: R. L. Berger, Technometrics 24,
-// 1982), and the arms are the family.
-func (t *table) rank(o Options) *ranking {
-	n := len(t.arms)
-	r := &ranking{t: t, best: t.lowest(), within: make([]float64, n), nearest: make([]int, n)}
-	var ps []float64
-	var cs []comparison
+// family is the number of comparisons with the arm that is truly best, whichever that is: the simultaneous intervals of multiple
+// comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984) by Bonferroni. They hold although the best is found by looking.
+func (r *ranking) family() int { return max(1, len(r.arms)-1) }
+
+// rank compares every arm with every other.
+func (c *contest) rank(o Options) *ranking {
+	n := len(c.arms)
+	r := &ranking{contest: c, alpha: o.Alpha, best: c.lowest()}
+	r.margin, r.limit = o.Margin.of(c.before, c.loss(r.best))
 	for i := range n {
-		r.among, r.p = append(r.among, make([]estimate, n)), append(r.p, make([]float64, n))
-		r.nearest[i] = -1
+		r.among = append(r.among, make([]estimate, n))
+		may := true
 		for j := range n {
-			if i == j {
-				continue
-			}
-			e := t.diff(i, j)
-			r.among[i][j] = e
-			if i < j {
-				cs, ps = append(cs, comparison{i, j}), append(ps, e.P())
-			}
-			w := e.beyond(o.Margin)
-			if r.nearest[i] < 0 || !math.IsNaN(r.within[i]) && !(w <= r.within[i]) {
-				r.within[i], r.nearest[i] = w, j
+			if i != j {
+				r.among[i][j] = c.diff(i, j)
+				low, _ := r.among[i][j].bounds(o.Alpha, r.family())
+				may = may && !(low > 0)
 			}
 		}
+		r.may = append(r.may, may || i == r.best)
 	}
-	for k, p := range stats.Holm(ps) {
-		c := cs[k]
-		r.p[c.i][c.j], r.p[c.j][c.i] = p, p
-	}
-	r.within = stats.Holm(r.within)
 	return r
 }
 
-// lowest is the arm with the lowest mean over the seeds that all have, or over its own where there are
-// none; of equals the first.
+// lowest is the arm with the lowest mean over the blocks that all have, or over its own where there are none; of equals the first.
 func (t *table) lowest() int {
-	common := t.seeds(t.all()...)
-	best, least := 0, math.Inf(1)
+	best := 0
 	for i := range t.arms {
-		seeds := common
-		if len(seeds) == 0 {
-			seeds = t.seeds(i)
-		}
-		sum := 0.0
-		for _, s := range seeds {
-			sum += t.by[i].scaled[s] / float64(len(seeds))
-		}
-		if sum < least {
-			best, least = i, sum
+		if t.loss(i) < t.loss(best) {
+			best = i
 		}
 	}
 	return best
 }
 
-// call is arm i's standing.
-func (r *ranking) call(i int, alpha float64) string {
-	e := r.among[i][r.best]
+// loss is an arm's mean.
+func (t *table) loss(i int) float64 {
+	var all []int
+	for k := range t.arms {
+		all = append(all, k)
+	}
+	blocks := t.shared(all...)
+	if len(blocks) == 0 {
+		blocks = t.shared(i)
+	}
+	return t.mean(i, blocks)
+}
+
+// against is the interval of arm i against arm j.
+func (r *ranking) against(i, j int) (low, high float64) {
+	return r.among[i][j].bounds(r.alpha, r.family())
+}
+
+// call is arm i's standing. It is worse where its intervals against every arm that may be the best lie beyond the margin, and as good
+// where those against all arms lie below it (against the best that is two one-sided tests, since the interval is around a difference
+// of at least 0).
+func (r *ranking) call(i int) string {
+	worse, good := true, true
+	for j := range r.arms {
+		if j == i {
+			continue
+		}
+		low, high := r.against(i, j)
+		worse = worse && (low > r.limit || !r.may[j])
+		good = good && high < r.limit
+	}
 	switch {
-	case r.within[i] <= alpha/2:
+	case good:
 		return AsGood
-	case e.Mean > 0 && (e.exact || r.p[i][r.best] <= alpha):
+	case worse && !r.may[i]:
 		return Worse
 	}
 	return Undecided
 }
 
 // verdict judges the arms by their loss and says what each costs.
-func (s *Set) verdict(tables map[string]*table, a *Analysis, o Options) Verdict {
-	var v Verdict
-	for _, u := range results.Losses {
-		if t := tables[u]; t != nil && (v.Unit == "" || len(tables[v.Unit].arms) < 2 && len(t.arms) >= 2) {
-			v.Unit = u
-		}
-	}
-	if v.Unit == "" {
-		v.Costs = s.costs(tables, s.Arms[0].Name, o)
-		v.Text = s.words(&v, nil, a, o)
+func (s *study) verdict(tables map[string]*table, a *Analysis) Verdict {
+	c := s.contest(tables)
+	if c == nil {
+		v := Verdict{Costs: s.costs(tables, s.names, a.Alpha)}
+		v.Text = s.words(&v, nil, a)
 		return v
 	}
-	t := tables[v.Unit]
-	r := t.rank(o)
-	v.Best = t.arms[r.best]
-	shown := true // that the best is within the margin of the others' true results.Losses too
-	for i, arm := range t.arms {
-		if i == r.best {
-			continue
+	r := c.rank(a.Options)
+	v := Verdict{Unit: c.unit, Best: c.arms[r.best], Limit: r.limit}
+	base := 0
+	if r.limit > 0 {
+		others := true // are worse
+		for i := range c.arms {
+			if i != r.best {
+				st := r.standing(i)
+				others = others && st.Call == Worse
+				v.Standing = append(v.Standing, st)
+			}
 		}
-		e := r.among[i][r.best]
-		st := Standing{Arm: arm, Call: r.call(i, o.Alpha), Corrected: r.p[i][r.best], Within: r.within[i]}
-		p := t.pairs([]comparison{{i, r.best}}, []estimate{e}, o.Alpha)[0]
-		st.Diff, st.Low, st.High = p.Diff, p.Low, p.High
-		if st.Call == Undecided {
-			st.Seeds = r.seeds(i, o)
+		if len(c.arms) > 1 {
+			v.Smallest, v.Sure = r.smallest(others)
 		}
-		shown = shown && st.Call == Worse
-		v.Standing = append(v.Standing, st)
+		base = max(0, slices.Index(c.arms, v.Smallest))
 	}
-	shown = (shown || r.within[r.best] <= o.Alpha/2) && len(t.arms) > 1
-	v.Smallest, v.Sure = r.smallest(shown, o)
-	base := v.Smallest
-	if base == "" {
-		base = s.Arms[0].Name
-	}
-	v.Costs = s.costs(tables, base, o)
-	v.Text = s.words(&v, r, a, o)
+	v.Costs = s.costs(tables, c.arms[base:], a.Alpha)
+	v.Text = s.words(&v, r, a)
 	return v
 }
 
+// standing is arm i's against the best.
+func (r *ranking) standing(i int) Standing {
+	e := r.among[i][r.best]
+	st := Standing{Arm: r.arms[i], Call: r.call(i), Diff: e.relative(e.Mean), Corrected: e.corrected(r.family())}
+	st.Low, st.High = r.against(i, r.best)
+	if st.Call == Undecided {
+		st.Seeds = r.seeds(i)
+	}
+	return st
+}
+
 // smallest is the smallest arm that is as good as the best, of one rank's the one with the lowest loss,
-// and whether all of smaller ranks are worse. shown says whether the best may be taken for it.
-func (r *ranking) smallest(shown bool, o Options) (arm string, sure bool) {
+// and whether all of smaller ranks are worse. The best itself is so if it is shown to be, or if all others are worse.
+func (r *ranking) smallest(others bool) (arm string, sure bool) {
 	at := -1
-	for i, name := range r.t.arms {
-		if at >= 0 && rankOf(name) != rankOf(r.t.arms[at]) {
+	for i, name := range r.arms {
+		if at >= 0 && rankOf(name) != rankOf(r.arms[at]) {
 			break
 		}
-		good := i == r.best && shown || i != r.best && r.call(i, o.Alpha) == AsGood
+		good := r.call(i) == AsGood || i == r.best && others
 		if good && (at < 0 || i == r.best || at != r.best && r.among[i][r.best].Mean < r.among[at][r.best].Mean) {
 			at = i
 		}
@@ -147,58 +151,61 @@ func (r *ranking) smallest(shown bool, o Options) (arm string, sure bool) {
 	if at < 0 {
 		return "", false
 	}
-	for i, name := range r.t.arms[:at] {
-		if rankOf(name) != rankOf(r.t.arms[at]) && (i == r.best || r.call(i, o.Alpha) != Worse) {
-			return r.t.arms[at], false
+	for i, name := range r.arms[:at] {
+		if rankOf(name) != rankOf(r.arms[at]) && r.call(i) != Worse {
+			return r.arms[at], false
 		}
 	}
-	return r.t.arms[at], true
+	return r.arms[at], true
 }
 
-// rankOf is the part of an arm's name that is its rank, or all of it where it does not begin with one.
+// rankOf is the part of an arm's name that is its rank.
 func rankOf(arm string) string {
-	if rank, _, ok := strings.Cut(arm, "/"); ok && strings.HasPrefix(rank, "rank=") {
-		return rank
-	}
-	return arm
+	rank, _, _ := strings.Cut(arm, "/")
+	return rank
 }
 
-// seeds is about how many would decide arm i 80 % of the time if the differences are what they seem:
-// as good or worse, whichever takes fewer. 0 is for no estimate of the noise, stats.TooMany for no end in sight.
-func (r *ranking) seeds(i int, o Options) int {
-	good, worse := r.among[i][r.nearest[i]], r.among[i][r.best]
+// seeds is about how many would decide arm i 80 % of the time if the differences are what they seem: as good or worse, whichever takes
+// fewer. 0 is for no estimate of the noise, stats.TooMany for no end in sight.
+func (r *ranking) seeds(i int) int {
+	nearest := r.best // the arm that as good hangs on
+	for j := range r.arms {
+		if _, high := r.against(i, nearest); j != i {
+			if _, other := r.against(i, j); other > high {
+				nearest = j
+			}
+		}
+	}
+	good, worse := r.among[i][nearest], r.among[i][r.best]
 	if math.IsNaN(good.SE) || math.IsNaN(worse.SE) {
 		return 0
 	}
-	arms := float64(len(r.t.arms))
-	return min(good.needed(good.scale.Shift(o.Margin, good.from)-good.Mean, o.Alpha/2/arms), worse.needed(worse.Mean, o.Alpha/(arms*(arms-1))))
+	level := r.alpha / 2 / float64(r.family())
+	return min(good.needed(good.scale.Shift(r.limit, good.from)-good.Mean, level),
+		worse.needed(worse.Mean-worse.scale.Shift(r.limit, worse.from), level), stats.TooMany)
 }
 
-// needed is the number of seeds of which a difference of gap is found at one-sided level p in 80 % of
-// all cases.
-func (e estimate) needed(gap, p float64) int {
-	return stats.Needed(e.n, func(k int) bool { return e.Resampled(e.n, k).Detectable(p, 0) <= gap })
-}
-
-// costs compares every arm that is larger than base with it, in speed, memory and size.
-func (s *Set) costs(tables map[string]*table, base string, o Options) []Cost {
+// costs compares every other of arms with the first in speed, memory and size.
+func (s *study) costs(tables map[string]*table, arms []string, alpha float64) []Cost {
 	var out []Cost
 	for _, unit := range []string{samples, peakGPU, peakRSS, adapterBytes} {
 		t := tables[unit]
 		if t == nil || t.untold {
 			continue
 		}
-		from := slices.Index(t.arms, base)
+		from := slices.Index(t.arms, arms[0])
 		if from < 0 {
 			continue
 		}
 		var es []estimate
-		var cs []comparison
-		for i := from + 1; i < len(t.arms); i++ {
-			es, cs = append(es, t.diff(i, from)), append(cs, comparison{i, from})
+		var names []string
+		for _, arm := range arms[1:] {
+			if i := slices.Index(t.arms, arm); i >= 0 {
+				es, names = append(es, t.diff(i, from)), append(names, arm)
+			}
 		}
-		for _, p := range t.pairs(cs, es, o.Alpha) {
-			out = append(out, Cost{Arm: p.Arm, To: p.To, Unit: unit, Diff: p.Diff, Low: p.Low, High: p.High, Call: p.Call, Exact: p.Exact})
+		for _, p := range pairs(names, arms[0], es, alpha) {
+			out = append(out, Cost{Arm: p.Arm, To: p.To, Unit: unit, Diff: p.Diff, Low: p.Low, High: p.High, Detectable: p.Detectable, Call: p.Call, Exact: p.Exact})
 		}
 	}
 	return out

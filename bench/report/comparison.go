@@ -27,7 +27,7 @@ func standingTable(a *compare.Analysis) *table.Table {
 	}
 	t := &table.Table{ID: "standing",
 		Caption: fmt.Sprintf("%s against the best, %s. As good means: shown to be at most %s above.",
-			v.Unit, table.Clean(v.Best), format.Percent(a.Margin)),
+			v.Unit, table.Clean(v.Best), format.Percent(v.Limit)),
 		Head: []table.Column{{Name: "arm"}, {Name: "median"}, {Name: "against the best"}, {Name: level(a)},
 			{Name: "corrected p"}, {Name: "standing"}}}
 	for _, s := range a.Metrics[i].Arms {

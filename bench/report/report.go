@@ -9,6 +9,7 @@ import (
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 	"lorabench/bench/table"
 	"lorabench/internal/file"
 )
@@ -23,11 +24,7 @@ func analyzed(rs []*record.Record, o compare.Options) (study, error) {
 	if err != nil {
 		return study{}, err
 	}
-	set, err := compare.FromRecords(rs)
-	if err != nil {
-		return study{}, err
-	}
-	a, err := compare.Analyze(set, o)
+	a, err := compare.Analyze(results.FromRecords(rs), o)
 	if err != nil {
 		return study{}, err
 	}
