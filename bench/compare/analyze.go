@@ -28,56 +28,47 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	a := &Analysis{Options: o, Steady: Steady(s.timings())}
-	carried := s.carried()
-	tables, units := map[string]*table{}, s.units()
+	a := &Analysis{Options: o, Steady: Steady(s.timings()), Seeds: len(s.seeds)}
+	for i := range s.arms {
+		n := 0
+		for k, r := range s.runs[i] {
+			if r != nil && s.runs[0][k] != nil {
+				n++
+			}
+		}
+		a.Seeds = min(a.Seeds, n)
+	}
+	carried, units := s.carried(), s.units()
+	tables := map[string]*table{}
 	for _, u := range units {
-		t := s.metric(u.Name)
+		t := s.table(u.Name)
 		t.untold = carried != "" && (u.Name == peakGPU || u.Name == initialGPU)
 		tables[u.Name] = t
-		a.Metrics = append(a.Metrics, t.metric(s, u, units, a))
+		a.Metrics = append(a.Metrics, t.metric(u, sameAs(u.Name, units), a))
 	}
 	if len(a.Metrics) == 0 {
 		return nil, errors.New("compare: the runs have no metric")
 	}
-	a.Seeds = s.fewest()
 	a.Verdict = s.verdict(tables, a)
 	if carried != "" {
 		a.Verdict.Text = append(a.Verdict.Text, carried)
 	}
-	a.Notes = s.all(a)
+	a.Notes = s.allNotes(a)
 	return a, nil
 }
 
-// fewest is the number of blocks that every arm shares with the first, or of runs that the only arm has.
-func (s *study) fewest() int {
-	fewest := len(s.arms[0].Runs)
-	for _, b := range s.arms[1:] {
-		n := 0
-		for _, r := range b.Runs {
-			for _, first := range s.arms[0].Runs {
-				if first.Seed == r.Seed {
-					n++
-				}
-			}
-		}
-		fewest = min(fewest, n)
-	}
-	return fewest
-}
-
 // metric is everything about one unit.
-func (t *table) metric(s *study, u record.Unit, units []record.Unit, a *Analysis) Metric {
-	m := Metric{Unit: u, Exact: t.exact, SameAs: sameAs(u.Name, units)}
-	for i := range t.arms {
-		m.Arms = append(m.Arms, t.summary(i, s.runs(t.arms[i])))
-	}
-	// Comparing the runs that reached a target with each other would compare the fast ones.
-	censored := func(i int) bool { return u.Name == secToLoss && m.Arms[i].Missing > 0 }
+func (t *table) metric(u record.Unit, same string, a *Analysis) Metric {
+	m := Metric{Unit: u, SameAs: same, Unsteady: t.timed && a.Steady.Text != ""}
 	var es []estimate
-	for i := range t.arms[1:] {
-		e := t.diff(i+1, 0)
-		if censored(0) || censored(i+1) {
+	for i := range t.arms {
+		m.Arms = append(m.Arms, t.summary(i))
+		if i == 0 {
+			continue
+		}
+		e := t.diff(i, 0)
+		// Comparing the runs that reached a target with each other would compare the fast ones.
+		if u.Name == secToLoss && m.Arms[0].Missing+m.Arms[i].Missing > 0 {
 			e.Mean, e.SE, e.exact = math.NaN(), math.NaN(), false
 		}
 		es = append(es, e)
@@ -87,40 +78,22 @@ func (t *table) metric(s *study, u record.Unit, units []record.Unit, a *Analysis
 	return m
 }
 
-// runs is how many an arm has.
-func (s *study) runs(name string) int {
-	for i, b := range s.arms {
-		if s.names[i] == name {
-			return len(b.Runs)
-		}
-	}
-	return 0
-}
-
-// summary is arm i's values; of runs have been made.
-func (t *table) summary(i, of int) Summary {
-	// Order statistics need no assumption about the noise; benchstat prints the same interval. Below 6
-	// runs no two of them enclose the median with 95 %.
+// summary is arm i's values. Order statistics need no assumption about the noise; benchstat prints the same interval. Below 6 runs no
+// two of them enclose the median with 95 %.
+func (t *table) summary(i int) Summary {
 	sample := benchmath.NewSample(t.values(i), &benchmath.DefaultThresholds)
 	in := benchmath.AssumeNothing.Summary(sample, 0.95)
 	n := len(sample.Values)
-	s := Summary{Arm: t.arms[i], N: n, Missing: of - n, Median: in.Center, Low: in.Lo, High: in.Hi, Min: sample.Values[0], Max: sample.Values[n-1]}
+	s := Summary{Arm: t.arms[i], N: n, Missing: -n, Median: in.Center, Low: in.Lo, High: in.Hi, Min: sample.Values[0], Max: sample.Values[n-1]}
+	for _, r := range t.by[i].runs {
+		if r != nil {
+			s.Missing++
+		}
+	}
 	if math.IsInf(s.Low, 0) || math.IsInf(s.High, 0) {
 		s.Low, s.High = math.NaN(), math.NaN()
 	}
 	return s
-}
-
-// mean is arm i's over the blocks, geometric where differences are of logarithms.
-func (t *table) mean(i int, blocks []int) float64 {
-	sum := 0.0
-	for _, k := range blocks {
-		sum += t.by[i].scaled[k] / float64(len(blocks))
-	}
-	if t.scale.Logs {
-		return math.Exp(sum)
-	}
-	return sum * t.scale.Over
 }
 
 // pairs judges the differences of one family, each of an arm to the same other. p values are corrected by Holm; the intervals are
@@ -136,19 +109,27 @@ func pairs(arms []string, to string, es []estimate, alpha float64) []Pair {
 	corrected := stats.Holm(ps)
 	out := make([]Pair, len(es))
 	for i, e := range es {
-		p := Pair{Arm: arms[i], To: to, N: e.n, Diff: e.relative(e.Mean), P: ps[i], Corrected: corrected[i], Detectable: math.NaN(), Exact: e.exact}
-		if p.Low, p.High = e.bounds(alpha, family); p.Corrected <= alpha && p.Diff > 0 {
+		p := e.pair(arms[i], to, alpha, family)
+		if p.Corrected = corrected[i]; p.Corrected <= alpha && p.Diff > 0 {
 			p.Low = max(p.Low, 0)
 		} else if p.Corrected <= alpha {
 			p.High = min(p.High, 0)
-		}
-		if !math.IsNaN(e.SE) {
-			p.Detectable = e.relative(e.Difference.Detectable(alpha/2/float64(family), 0))
 		}
 		p.Call = e.call(p.Corrected, alpha)
 		out[i] = p
 	}
 	return out
+}
+
+// pair is a comparison that is one of a family of so many, corrected by Bonferroni.
+func (e estimate) pair(arm, to string, alpha float64, family int) Pair {
+	p := Pair{Arm: arm, To: to, N: e.n, Diff: e.relative(e.Mean), P: e.P(), Detectable: math.NaN(), Exact: e.exact}
+	p.Corrected = min(1, p.P*float64(family))
+	p.Low, p.High = e.bounds(alpha, family)
+	if !math.IsNaN(e.SE) {
+		p.Detectable = e.relative(e.Difference.Detectable(alpha/2/float64(family), 0))
+	}
+	return p
 }
 
 // call is what a corrected p allows to say.
@@ -158,10 +139,9 @@ func (e estimate) call(corrected, alpha float64) Call {
 		return NoDifference
 	case e.drifts && e.n > 1 && !math.IsNaN(e.Mean):
 		return Drifts
+	case (e.exact || corrected <= alpha) && e.Mean > 0:
+		return Higher
 	case e.exact || corrected <= alpha:
-		if e.Mean > 0 {
-			return Higher
-		}
 		return Lower
 	case math.IsNaN(corrected) || e.n < few:
 		return CannotTell

@@ -167,7 +167,7 @@ func TestAllPairsWithTwoTiedGroups(t *testing.T) {
 		add(s, "u", truth{noise: []float64{0.01, 0.01, 0.01, 0.01}, diff: []float64{0, 0, 0.5, 0.5}}.draw(r, 6, 1)...)
 		st, err := newStudy(s)
 		require.NoError(t, err)
-		tb := st.metric("u")
+		tb := st.table("u")
 		var ps []float64
 		for i := range 4 {
 			for j := i + 1; j < 4; j++ {
@@ -224,5 +224,5 @@ func TestOneMeasurement(t *testing.T) {
 	for i := range by[samples].Pairs {
 		assert.InDelta(t, by[samples].Pairs[i].Corrected, by["ns/op"].Pairs[i].Corrected, 1e-9)
 	}
-	assert.Contains(t, a.Notes, "samples/sec, ns/op and tokens/sec are one measurement, the time of the steps: a difference in all of them is one finding.")
+	assert.Contains(t, by["ns/op"].Notes, "One measurement with samples/sec: a difference in both is one finding.")
 }

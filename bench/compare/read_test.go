@@ -33,7 +33,7 @@ func files(t *testing.T, contents ...string) []string {
 // told is a study in a line: arms with seed=values of one unit.
 func told(s *study, unit string) string {
 	var b strings.Builder
-	t := s.metric(unit)
+	t := s.table(unit)
 	for i, name := range t.arms {
 		fmt.Fprintf(&b, "%s:", name)
 		for _, k := range t.shared(i) {
@@ -134,7 +134,7 @@ func TestUnits(t *testing.T) {
 	var got, exact []string
 	for _, u := range s.units() {
 		got = append(got, u.Name+" "+u.Better)
-		if s.metric(u.Name).exact {
+		if s.table(u.Name).exact {
 			exact = append(exact, u.Name)
 		}
 	}
@@ -156,7 +156,7 @@ func TestExactValuesComeBack(t *testing.T) {
 		}
 		s, err := read(t, lines)
 		require.NoError(t, err)
-		assert.Equal(t, values, s.metric(unit).values(0))
+		assert.Equal(t, values, s.table(unit).values(0))
 	}
 }
 

@@ -42,7 +42,7 @@ func TestFromRecords(t *testing.T) {
 	assert.Equal(t, "rank=8: 42=5e+08 43=5e+08; rank=256: 42=5e+08; rank=full: 42=5e+08", told(s, "ns/op"), "a step's time")
 	assert.Equal(t, "rank=8: 42=4096 43=4096; rank=256: 42=4096; rank=full: 42=4096", told(s, adapterBytes), "what result lines lack")
 	assert.Equal(t, "rank=8: 42=1000 43=1000; rank=256: 42=1000; rank=full: 42=1000", told(s, parameters))
-	assert.True(t, s.metric(adapterBytes).exact && s.metric(parameters).exact)
+	assert.True(t, s.table(adapterBytes).exact && s.table(parameters).exact)
 	assert.Equal(t, "3.2", s.setting(0, "target-loss", "target_loss"))
 	assert.Equal(t, []string{"The runs are not all of one commit: abc, def."}, s.notes)
 	units := map[string]string{}
@@ -71,7 +71,6 @@ func TestArmsOfRecordsMayDiffer(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	assert.Len(t, s.arms, 4)
-	assert.False(t, onlyRanks(s.names))
 }
 
 func TestFromRecordsRefuses(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"lorabench/bench/results"
 )
 
-// timed are runs of steps that take change times 0.4 s and 1 % of noise, and a time that grows with their tokens.
-func timed(r *rand.Rand, arms, blocks int, change func(arm, block int) float64) (runs []Timing) {
+// drawn are runs of steps that take change times 0.4 s and 1 % of noise, and a time that grows with their tokens.
+func drawn(r *rand.Rand, arms, blocks int, change func(arm, block int) float64) (runs []Timing) {
 	for block := range blocks {
 		tokens := 2000 * (1 + 0.01*r.NormFloat64()) // of the seed's data: the same in every arm
 		for arm := range arms {
@@ -47,7 +47,7 @@ func TestUnsteadyRunsAreCalledSo(t *testing.T) {
 		const draws = 400
 		n := 0.0
 		for range draws {
-			if s := Steady(timed(r, 3, 6, c.change)); s.Text != "" {
+			if s := Steady(drawn(r, 3, 6, c.change)); s.Text != "" {
 				n += 1.0 / draws
 				assert.Contains(t, s.Text, "Close other programs")
 				if c.said != "" && n > 0.5 {

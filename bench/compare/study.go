@@ -14,14 +14,14 @@ import (
 	"lorabench/bench/results"
 )
 
-// study is the arms among results, and their blocks.
+// study is the arms among results, and their blocks: a block is one seed.
 type study struct {
-	set    *results.Set
-	arms   []*results.Benchmark // the smallest rank first, full last
-	names  []string             // of arms: rank=8
-	seeds  []int64              // of all runs, in order
-	blocks [][]int              // of the run of arms[i] with seeds[k]
-	notes  []string             // what was left aside, what differs and does not matter
+	set   *results.Set
+	arms  []*results.Benchmark // the smallest rank first, full last
+	names []string             // of arms: rank=8
+	seeds []int64              // of all runs, in order
+	runs  [][]*results.Run     // of arms[i] with seeds[k]; nil where there is none
+	notes []string             // what was left aside, what differs and does not matter
 }
 
 // newStudy takes the arms. It refuses results that are not of one study, and two of one arm and seed. Results of other benchmarks
@@ -38,36 +38,29 @@ func newStudy(in *results.Set) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	aside := map[string]int{}
+	aside, n := map[string]bool{}, 0
 	for _, b := range in.Benchmarks {
 		base, name, _ := strings.Cut(b.Bare, "/")
-		switch {
-		case base != results.Rank || name == "":
-			aside[base] += len(b.Runs)
-		case left != "" && !slices.ContainsFunc(finite, func(r *record.Record) bool { return r.Name == name }):
-		default:
-			if err := s.arm(b, name); err != nil {
-				return nil, err
-			}
+		if base != results.Rank || name == "" {
+			aside[base] = true
+			n += len(b.Runs)
+		} else if left == "" || slices.ContainsFunc(finite, func(r *record.Record) bool { return r.Name == name }) {
+			s.arms, s.names = append(s.arms, b), append(s.names, name)
 		}
 	}
 	if len(s.arms) == 0 {
 		return nil, fmt.Errorf("%s: no result of Benchmark%s/rank=...: give the output of go test -bench=%[2]s or the bench.txt of -out",
 			strings.Join(in.Files, ", "), results.Rank)
 	}
-	if err := s.agree(); err != nil {
+	if err := errors.Join(s.check(), s.agree()); err != nil {
 		return nil, err
 	}
-	s.place()
 	if left != "" {
 		s.notes = append(s.notes, left)
 	}
-	if others := slices.Sorted(maps.Keys(aside)); len(others) > 0 {
-		n := 0
-		for _, c := range aside {
-			n += c
-		}
-		s.notes = append(s.notes, fmt.Sprintf("%s of other benchmarks left aside: %s.", format.Count(n, "result"), strings.Join(others, ", ")))
+	if n > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%s of other benchmarks left aside: %s.",
+			format.Count(n, "result"), strings.Join(slices.Sorted(maps.Keys(aside)), ", ")))
 	}
 	return s, nil
 }
@@ -75,27 +68,42 @@ func newStudy(in *results.Set) (*study, error) {
 // suffixed is the end of a name that looks like GOMAXPROCS'.
 var suffixed = regexp.MustCompile(`^(.*)-[0-9]+$`)
 
-// arm adds an arm.
-func (s *study) arm(b *results.Benchmark, name string) error {
-	if rank, ok := strings.CutPrefix(name, "rank="); !ok || rank == "" {
-		return fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", b.Runs[0].Where(), b.Bare, results.Rank)
-	}
-	if m := suffixed.FindStringSubmatch(name); m != nil && slices.Contains(s.names, m[1]) {
-		return fmt.Errorf("%s: Benchmark%s stands beside %s: they differ in GOMAXPROCS, or a name ends in a number; compare runs of one -cpu",
-			b.Runs[0].Where(), b.Bare, m[1])
-	}
-	seen := map[int64]bool{}
-	for _, r := range b.Runs {
-		if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
-			return fmt.Errorf("%s: seed is %q, want a whole number: that of the first run", r.Where(), v)
+// check refuses names and seeds that are none, and places the runs.
+func (s *study) check() error {
+	for _, b := range s.arms {
+		for _, r := range b.Runs {
+			s.seeds = append(s.seeds, r.Seed)
 		}
-		if seen[r.Seed] {
-			return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
-				r.Where(), name, r.Seed)
-		}
-		seen[r.Seed] = true
 	}
-	s.arms, s.names = append(s.arms, b), append(s.names, name)
+	slices.Sort(s.seeds)
+	s.seeds = slices.Compact(s.seeds)
+	for i, b := range s.arms {
+		name, first := s.names[i], &b.Runs[0]
+		if rank, ok := strings.CutPrefix(name, "rank="); !ok || rank == "" {
+			return fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", first.Where(), b.Bare, results.Rank)
+		}
+		if m := suffixed.FindStringSubmatch(name); m != nil && slices.Contains(s.names[:i], m[1]) {
+			return fmt.Errorf("%s: Benchmark%s stands beside %s: they differ in GOMAXPROCS, or a name ends in a number; compare runs of one -cpu",
+				first.Where(), b.Bare, m[1])
+		}
+		if a := s.arms[0]; a.Procs != b.Procs {
+			return fmt.Errorf("%s: %s was run with GOMAXPROCS %d, %s with %d (%s): compare runs of one -cpu",
+				first.Where(), b.Bare, b.Procs, a.Bare, a.Procs, a.Runs[0].Where())
+		}
+		placed := make([]*results.Run, len(s.seeds))
+		for k := range b.Runs {
+			r := &b.Runs[k]
+			if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
+				return fmt.Errorf("%s: seed is %q, want a whole number: that of the first run", r.Where(), v)
+			}
+			if placed[s.slot(r.Seed)] != nil {
+				return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
+					r.Where(), name, r.Seed)
+			}
+			placed[s.slot(r.Seed)] = r
+		}
+		s.runs = append(s.runs, placed)
+	}
 	return nil
 }
 
@@ -106,34 +114,12 @@ func (s *study) agree() (err error) {
 		for i := range b.Runs {
 			used[b.Runs[i].Config] = true
 		}
-		if a := s.arms[0]; a.Procs != b.Procs {
-			return fmt.Errorf("%s: %s was run with GOMAXPROCS %d, %s with %d (%s): compare runs of one -cpu",
-				b.Runs[0].Where(), b.Bare, b.Procs, a.Bare, a.Procs, a.Runs[0].Where())
-		}
 	}
 	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool { return !used[set] })
 	if s.notes, err = results.Agree(of); err == nil && len(s.set.Files) > 0 {
 		s.notes = append(s.notes, results.Unsaid(of)...)
 	}
 	return err
-}
-
-// place numbers the seeds. The statistics pair runs by them: a block is one seed.
-func (s *study) place() {
-	for _, b := range s.arms {
-		for _, r := range b.Runs {
-			s.seeds = append(s.seeds, r.Seed)
-		}
-	}
-	slices.Sort(s.seeds)
-	s.seeds = slices.Compact(s.seeds)
-	for _, b := range s.arms {
-		blocks := slices.Repeat([]int{results.Unplaced}, len(s.seeds))
-		for _, r := range b.Runs {
-			blocks[s.slot(r.Seed)] = r.Block
-		}
-		s.blocks = append(s.blocks, blocks)
-	}
 }
 
 func (s *study) slot(seed int64) int {
@@ -170,7 +156,7 @@ func (s *study) units() (units []record.Unit) {
 	return units
 }
 
-// setting is an arm's, by the key of a record or that of lorabench's lines: a line of its own, in the line settings, or in the arm's name.
+// setting is an arm's, by the key of lorabench's lines or that of a record: a line of its own, in the line settings, or in the arm's name.
 func (s *study) setting(i int, keys ...string) string {
 	config := s.arms[i].Runs[0].Config
 	parts := append(strings.Fields(config.Get("settings")), strings.Split(s.names[i], "/")...)
@@ -187,7 +173,7 @@ func (s *study) setting(i int, keys ...string) string {
 	return ""
 }
 
-// record is that of an arm's run with a seed; nil where there is none.
+// record is that of arm i's run with a seed; nil where there is none.
 func (s *study) record(i int, seed int64) *record.Record {
 	for _, r := range s.set.Records {
 		if r.Name == s.names[i] && r.Seed == seed {
@@ -197,31 +183,30 @@ func (s *study) record(i int, seed int64) *record.Record {
 	return nil
 }
 
-// onlyRanks reports whether arms differ in nothing but their rank, so that they may be called ranks.
-func onlyRanks(names []string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "/") })
-}
-
 // carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the very figure at which the
 // run of another arm before it ended, so that its peak may be the other's. It is "" where that did not happen or cannot be seen.
 func (s *study) carried() string {
 	type run struct {
-		arm, file, line int
-		began, ended    float64
+		*results.Run
+		arm           string
+		initial, peak float64
 	}
 	var runs []run
-	for i, b := range s.arms {
-		began, ended := s.values(i, initialGPU, 1), s.values(i, peakGPU, 1)
-		for _, r := range b.Runs {
-			runs = append(runs, run{i, slices.Index(s.set.Files, r.File), r.Line, began[s.slot(r.Seed)], ended[s.slot(r.Seed)]})
+	for i := range s.arms {
+		initial, peak := s.values(i, initialGPU, 1), s.values(i, peakGPU, 1)
+		for k, r := range s.runs[i] {
+			if r != nil {
+				runs = append(runs, run{r, s.names[i], initial[k], peak[k]})
+			}
 		}
 	}
-	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
+	slices.SortStableFunc(runs, func(a, b run) int {
+		return cmp.Or(slices.Index(s.set.Files, a.File)-slices.Index(s.set.Files, b.File), a.Line-b.Line)
+	})
 	var found []string
-	for i := 1; i < len(runs); i++ {
-		a, b := runs[i-1], runs[i]
-		if a.arm != b.arm && a.ended > 0 && a.ended == b.began {
-			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", s.names[b.arm], format.Value(peakGPU, b.began), s.names[a.arm]))
+	for i, b := range runs[1:] {
+		if a := runs[i]; a.arm != b.arm && a.peak == b.initial && a.peak > 0 {
+			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", b.arm, format.Value(peakGPU, b.initial), a.arm))
 		}
 	}
 	if len(found) == 0 {

@@ -29,31 +29,30 @@ type table struct {
 type column struct {
 	value  []float64
 	scaled []float64 // on the scale on which differences are taken
-	block  []int
+	runs   []*results.Run
 }
 
 // missing are n values that are not there.
 func missing(n int) []float64 { return slices.Repeat([]float64{math.NaN()}, n) }
 
-// newTable takes values[i], those of arm arms[i] of the study.
+// newTable takes values[k], those of the study's arm arms[k].
 func newTable(s *study, arms []int, values [][]float64) *table {
 	t := &table{}
-	var all [][]float64
 	for k, i := range arms {
 		if slices.ContainsFunc(values[k], func(v float64) bool { return !math.IsNaN(v) }) {
 			t.arms = append(t.arms, s.names[i])
-			t.by, all = append(t.by, column{value: values[k], block: s.blocks[i]}), append(all, values[k])
+			t.by = append(t.by, column{value: values[k], runs: s.runs[i]})
 		}
 	}
-	t.scale = stats.NewScale(all...)
+	t.scale = stats.NewScale(values...)
 	for i := range t.by {
 		t.by[i].scaled = t.scale.Of(t.by[i].value)
 	}
 	return t
 }
 
-// metric is the table of a unit of all arms.
-func (s *study) metric(unit string) *table {
+// table is that of a unit of all arms.
+func (s *study) table(unit string) *table {
 	base, factor := results.Tidy(unit)
 	var arms []int
 	var values [][]float64
@@ -61,8 +60,8 @@ func (s *study) metric(unit string) *table {
 		arms, values = append(arms, i), append(values, s.values(i, base, factor))
 	}
 	t := newTable(s, arms, values)
-	t.timed = slices.Contains(results.Speeds, unit) || unit == secToLoss
-	t.exact = s.set.Units[base].Exact || slices.Contains(deterministic, unit)
+	t.timed = timed(unit)
+	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
 	for i := range t.by {
 		vs := t.values(i)
 		t.exact = t.exact && slices.Min(vs) == slices.Max(vs)
@@ -88,6 +87,29 @@ func (t *table) values(i int) (vs []float64) {
 	return vs
 }
 
+// lowest is which of the arms has the lowest mean over the blocks that all of them have, or over its own where there are none, and
+// that mean, geometric where differences are of logarithms. Of equals it is the first.
+func (t *table) lowest(arms ...int) (lowest int, mean float64) {
+	least := math.Inf(1)
+	blocks := t.shared(arms...)
+	for _, a := range arms {
+		own, sum := blocks, 0.0
+		if len(own) == 0 {
+			own = t.shared(a)
+		}
+		for _, k := range own {
+			sum += t.by[a].scaled[k] / float64(len(own))
+		}
+		if sum < least {
+			lowest, least = a, sum
+		}
+	}
+	if t.scale.Logs {
+		return lowest, math.Exp(least)
+	}
+	return lowest, least * t.scale.Over
+}
+
 // estimate is a mean difference on the table's scale.
 type estimate struct {
 	stats.Difference
@@ -110,7 +132,8 @@ func (t *table) diff(i, j int) estimate {
 	for k, at := range blocks {
 		d[k] = a.scaled[at] - b.scaled[at]
 		e.from += b.value[at] / float64(e.n)
-		e.drifts = e.drifts || t.timed && (a.block[at] == results.Unplaced || a.block[at] != b.block[at])
+		block := a.runs[at].Block
+		e.drifts = e.drifts || t.timed && (block == results.Unplaced || block != b.runs[at].Block)
 	}
 	e.Difference = stats.Paired(d)
 	if math.IsInf(e.from, 0) {
@@ -118,11 +141,12 @@ func (t *table) diff(i, j int) estimate {
 		return e
 	}
 	same := !slices.ContainsFunc(d, func(x float64) bool { return math.Abs(x-d[0]) > tiny })
-	if same {
-		e.Mean, e.SE = d[0], nan
-	}
 	// Where values are rounded two or three runs of an arm may agree by chance; four hardly do.
-	if e.exact = t.exact || same && e.n >= few; e.exact {
+	e.exact = t.exact || same && e.n >= few
+	if same {
+		e.Mean = d[0]
+	}
+	if same || e.exact {
 		e.SE = nan
 	}
 	return e
@@ -141,15 +165,6 @@ func (e estimate) bounds(alpha float64, family int) (low, high float64) {
 	}
 	low, high = e.Interval(alpha / float64(family))
 	return e.relative(low), e.relative(high)
-}
-
-// corrected is the p of no difference, corrected as bounds are: at most alpha where they are without 0.
-func (e estimate) corrected(family int) float64 {
-	p := e.P() * float64(family)
-	if p > 1 {
-		return 1
-	}
-	return p
 }
 
 // needed is the number of blocks in which a difference of gap is found at one-sided level p in 80 % of all cases.

@@ -8,33 +8,39 @@ import (
 	"lorabench/bench/stats"
 )
 
-// ranking is the arms of a contest against each other.
+// ranking is the arms of a contest against each other. Its family is the comparisons with the arm that is truly best, whichever that
+// is: multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together
+// although the best is found by looking.
 type ranking struct {
 	*contest
+	arms   []string
 	alpha  float64
+	family int
 	best   int
+	loss   float64      // the best's mean
 	among  [][]estimate // [i][j] is arm i against arm j
 	margin Margin       // that was used
-	limit  float64      // as a fraction of the best's loss
+	limit  float64      // as a fraction of loss; 0 where training gained nothing
 	may    []bool       // arms that may be the best
 }
 
-// family is the number of comparisons with the arm that is truly best, whichever that is: the simultaneous intervals of multiple
-// comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984) by Bonferroni. They hold although the best is found by looking.
-func (r *ranking) family() int { return max(1, len(r.arms)-1) }
-
 // rank compares every arm with every other.
 func (c *contest) rank(o Options) *ranking {
-	n := len(c.arms)
-	r := &ranking{contest: c, alpha: o.Alpha, best: c.lowest()}
-	r.margin, r.limit = o.Margin.of(c.before, c.loss(r.best))
+	n := len(c.at)
+	r := &ranking{contest: c, arms: c.table.arms, alpha: o.Alpha, family: max(1, n-1)}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	r.best, r.loss = c.lowest(all...)
+	r.margin, r.limit = o.Margin.of(c.before, r.loss)
 	for i := range n {
 		r.among = append(r.among, make([]estimate, n))
 		may := true
 		for j := range n {
 			if i != j {
 				r.among[i][j] = c.diff(i, j)
-				low, _ := r.among[i][j].bounds(o.Alpha, r.family())
+				low, _ := r.against(i, j)
 				may = may && !(low > 0)
 			}
 		}
@@ -43,40 +49,16 @@ func (c *contest) rank(o Options) *ranking {
 	return r
 }
 
-// lowest is the arm with the lowest mean over the blocks that all have, or over its own where there are none; of equals the first.
-func (t *table) lowest() int {
-	best := 0
-	for i := range t.arms {
-		if t.loss(i) < t.loss(best) {
-			best = i
-		}
-	}
-	return best
-}
-
-// loss is an arm's mean.
-func (t *table) loss(i int) float64 {
-	var all []int
-	for k := range t.arms {
-		all = append(all, k)
-	}
-	blocks := t.shared(all...)
-	if len(blocks) == 0 {
-		blocks = t.shared(i)
-	}
-	return t.mean(i, blocks)
-}
-
 // against is the interval of arm i against arm j.
 func (r *ranking) against(i, j int) (low, high float64) {
-	return r.among[i][j].bounds(r.alpha, r.family())
+	return r.among[i][j].bounds(r.alpha, r.family)
 }
 
-// call is arm i's standing. It is worse where its intervals against every arm that may be the best lie beyond the margin, and as good
-// where those against all arms lie below it (against the best that is two one-sided tests, since the interval is around a difference
-// of at least 0).
-func (r *ranking) call(i int) string {
-	worse, good := true, true
+// call is arm i's standing, and the arm that being as good hangs on: that against which the interval reaches highest. An arm is worse
+// where its intervals against every arm that may be the best lie beyond the margin, and as good where all of its intervals lie
+// below it (against the best that is two one-sided tests, since there the interval is around a difference of at least 0).
+func (r *ranking) call(i int) (call Call, nearest int) {
+	worse, good, highest := !r.may[i], true, math.Inf(-1)
 	for j := range r.arms {
 		if j == i {
 			continue
@@ -84,79 +66,86 @@ func (r *ranking) call(i int) string {
 		low, high := r.against(i, j)
 		worse = worse && (low > r.limit || !r.may[j])
 		good = good && high < r.limit
+		if high > highest {
+			nearest, highest = j, high
+		}
 	}
 	switch {
 	case good:
-		return AsGood
-	case worse && !r.may[i]:
-		return Worse
+		return AsGood, nearest
+	case worse:
+		return Worse, nearest
 	}
-	return Undecided
+	return CannotTell, nearest
 }
 
-// verdict judges the arms by their loss and says what each costs.
-func (s *study) verdict(tables map[string]*table, a *Analysis) Verdict {
-	c := s.contest(tables)
-	if c == nil {
-		v := Verdict{Costs: s.costs(tables, s.names, a.Alpha)}
-		v.Text = s.words(&v, nil, a)
-		return v
-	}
-	r := c.rank(a.Options)
-	v := Verdict{Unit: c.unit, Best: c.arms[r.best], Limit: r.limit}
-	base := 0
-	if r.limit > 0 {
-		others := true // are worse
-		for i := range c.arms {
-			if i != r.best {
-				st := r.standing(i)
-				others = others && st.Call == Worse
-				v.Standing = append(v.Standing, st)
-			}
-		}
-		if len(c.arms) > 1 {
-			v.Smallest, v.Sure = r.smallest(others)
-		}
-		base = max(0, slices.Index(c.arms, v.Smallest))
-	}
-	v.Costs = s.costs(tables, c.arms[base:], a.Alpha)
-	v.Text = s.words(&v, r, a)
-	return v
-}
-
-// standing is arm i's against the best.
+// standing is arm i's against the best. The number of seeds that would decide it is of those for as good and for worse the lower, if
+// differences and noise are what they seem.
 func (r *ranking) standing(i int) Standing {
-	e := r.among[i][r.best]
-	st := Standing{Arm: r.arms[i], Call: r.call(i), Diff: e.relative(e.Mean), Corrected: e.corrected(r.family())}
-	st.Low, st.High = r.against(i, r.best)
-	if st.Call == Undecided {
-		st.Seeds = r.seeds(i)
+	worse := r.among[i][r.best]
+	st := Standing{Pair: worse.pair(r.arms[i], r.arms[r.best], r.alpha, r.family)}
+	call, nearest := r.call(i)
+	st.Call = call
+	if good := r.among[i][nearest]; call == CannotTell && !math.IsNaN(good.SE) && !math.IsNaN(worse.SE) {
+		level := r.alpha / 2 / float64(r.family)
+		st.Seeds = min(stats.TooMany, good.needed(good.scale.Shift(r.limit, good.from)-good.Mean, level),
+			worse.needed(worse.Mean-worse.scale.Shift(r.limit, worse.from), level))
 	}
 	return st
 }
 
-// smallest is the smallest arm that is as good as the best, of one rank's the one with the lowest loss,
-// and whether all of smaller ranks are worse. The best itself is so if it is shown to be, or if all others are worse.
+// verdict judges the arms by their loss and says what each costs.
+func (s *study) verdict(tables map[string]*table, a *Analysis) Verdict {
+	var v Verdict
+	c := s.contest(tables)
+	if c == nil {
+		v.Costs = s.costs(tables, s.names, a.Alpha)
+		v.Text = (&writer{study: s, a: a, v: &v}).text()
+		return v
+	}
+	r := c.rank(a.Options)
+	v.Unit, v.Best, v.Limit = c.unit, r.arms[r.best], r.limit
+	if r.limit > 0 && len(r.arms) > 1 {
+		for i := range r.arms {
+			if i != r.best {
+				v.Standing = append(v.Standing, r.standing(i))
+			}
+		}
+		v.Smallest, v.Sure = r.smallest(!slices.ContainsFunc(v.Standing, func(st Standing) bool { return st.Call != Worse }))
+	}
+	v.Costs = s.costs(tables, r.arms[max(0, slices.Index(r.arms, v.Smallest)):], a.Alpha)
+	v.Text = (&writer{study: s, a: a, v: &v, r: r}).text()
+	return v
+}
+
+// smallest is the smallest arm that is as good as the best, of one rank's the one with the lowest loss, and whether all of smaller
+// ranks are worse. The best itself is so if it is shown to be, or if all others are worse.
 func (r *ranking) smallest(others bool) (arm string, sure bool) {
 	at := -1
 	for i, name := range r.arms {
 		if at >= 0 && rankOf(name) != rankOf(r.arms[at]) {
 			break
 		}
-		good := r.call(i) == AsGood || i == r.best && others
-		if good && (at < 0 || i == r.best || at != r.best && r.among[i][r.best].Mean < r.among[at][r.best].Mean) {
+		call, _ := r.call(i)
+		good := call == AsGood || i == r.best && others
+		if good && (at < 0 || i == r.best || at != r.best && r.among[i][at].Mean < 0) {
 			at = i
 		}
 	}
 	if at < 0 {
 		return "", false
 	}
-	for i, name := range r.arms[:at] {
-		if rankOf(name) != rankOf(r.arms[at]) && r.call(i) != Worse {
-			return r.arms[at], false
+	return r.arms[at], len(r.open(r.arms[at], false)) == 0
+}
+
+// open are the arms of smaller ranks that are not shown to be worse, or with all the worse ones too.
+func (r *ranking) open(arm string, all bool) (open []string) {
+	for i, name := range r.arms[:max(0, slices.Index(r.arms, arm))] {
+		if call, _ := r.call(i); rankOf(name) != rankOf(arm) && (all || call != Worse) {
+			open = append(open, name)
 		}
 	}
-	return r.arms[at], true
+	return open
 }
 
 // rankOf is the part of an arm's name that is its rank.
@@ -165,48 +154,23 @@ func rankOf(arm string) string {
 	return rank
 }
 
-// seeds is about how many would decide arm i 80 % of the time if the differences are what they seem: as good or worse, whichever takes
-// fewer. 0 is for no estimate of the noise, stats.TooMany for no end in sight.
-func (r *ranking) seeds(i int) int {
-	nearest := r.best // the arm that as good hangs on
-	for j := range r.arms {
-		if _, high := r.against(i, nearest); j != i {
-			if _, other := r.against(i, j); other > high {
-				nearest = j
-			}
-		}
-	}
-	good, worse := r.among[i][nearest], r.among[i][r.best]
-	if math.IsNaN(good.SE) || math.IsNaN(worse.SE) {
-		return 0
-	}
-	level := r.alpha / 2 / float64(r.family())
-	return min(good.needed(good.scale.Shift(r.limit, good.from)-good.Mean, level),
-		worse.needed(worse.Mean-worse.scale.Shift(r.limit, worse.from), level), stats.TooMany)
-}
-
 // costs compares every other of arms with the first in speed, memory and size.
-func (s *study) costs(tables map[string]*table, arms []string, alpha float64) []Cost {
-	var out []Cost
+func (s *study) costs(tables map[string]*table, arms []string, alpha float64) (costs []Cost) {
 	for _, unit := range []string{samples, peakGPU, peakRSS, adapterBytes} {
 		t := tables[unit]
-		if t == nil || t.untold {
-			continue
-		}
-		from := slices.Index(t.arms, arms[0])
-		if from < 0 {
+		if t == nil || t.untold || !slices.Contains(t.arms, arms[0]) {
 			continue
 		}
 		var es []estimate
 		var names []string
 		for _, arm := range arms[1:] {
 			if i := slices.Index(t.arms, arm); i >= 0 {
-				es, names = append(es, t.diff(i, from)), append(names, arm)
+				es, names = append(es, t.diff(i, slices.Index(t.arms, arms[0]))), append(names, arm)
 			}
 		}
 		for _, p := range pairs(names, arms[0], es, alpha) {
-			out = append(out, Cost{Arm: p.Arm, To: p.To, Unit: unit, Diff: p.Diff, Low: p.Low, High: p.High, Detectable: p.Detectable, Call: p.Call, Exact: p.Exact})
+			costs = append(costs, Cost{p, unit})
 		}
 	}
-	return out
+	return costs
 }

@@ -43,36 +43,36 @@ func TestVerdict(t *testing.T) {
 		best     string
 		smallest string
 		sure     bool
-		calls    []string
+		calls    []Call
 		first    string
 		why      string
 	}{
 		{"one arm", 6, ranks[:1], []float64{3}, same, "rank=8", "", false, nil,
 			"There is only rank=8: nothing to compare it with.", "a verdict is between arms"},
-		{"tied", 6, ranks, []float64{3, 3, 3}, same, "", "rank=8", true, []string{AsGood, AsGood},
+		{"tied", 6, ranks, []float64{3, 3, 3}, same, "", "rank=8", true, []Call{AsGood, AsGood},
 			"", "an honest tie: the smallest is enough"},
-		{"smallest is enough", 6, ranks, []float64{3.006, 3.003, 3}, same, "rank=256", "rank=8", true, []string{AsGood, AsGood},
+		{"smallest is enough", 6, ranks, []float64{3.006, 3.003, 3}, same, "rank=256", "rank=8", true, []Call{AsGood, AsGood},
 			"rank=8 is enough: its held-out loss is as good as the lowest (rank=256, ", "0.2 % is within 1 %"},
-		{"smallest is best", 6, ranks, []float64{2.9, 3, 3}, same, "rank=8", "rank=8", true, []string{Worse, Worse},
+		{"smallest is best", 6, ranks, []float64{2.9, 3, 3}, same, "rank=8", "rank=8", true, []Call{Worse, Worse},
 			"rank=8 is enough: it has the lowest held-out loss, ", "larger ranks may overfit"},
-		{"largest is needed", 6, ranks, []float64{3.2, 3.1, 3}, same, "rank=256", "rank=256", true, []string{Worse, Worse},
-			"rank=256 is needed: it has the lowest held-out loss, ", "3 % each"},
-		{"middle is enough", 6, ranks, []float64{3.1, 3.003, 3}, same, "rank=256", "rank=64", true, []string{Worse, AsGood},
+		{"largest is needed", 6, ranks, []float64{3.2, 3.1, 3}, same, "rank=256", "rank=256", true, []Call{Worse, Worse},
+			"rank=256 is the smallest rank that is enough: it has the lowest held-out loss, ", "3 % each"},
+		{"middle is enough", 6, ranks, []float64{3.1, 3.003, 3}, same, "rank=256", "rank=64", true, []Call{Worse, AsGood},
 			"rank=64 is the smallest rank that is enough: its held-out loss is as good as the lowest (rank=256, ", "the last step buys nothing"},
-		{"real but small", 10, ranks, []float64{3.012, 3, 3}, []float64{0.5, 0.5, 0.5}, "", "rank=8", true, []string{AsGood, AsGood},
+		{"real but small", 10, ranks, []float64{3.012, 3, 3}, []float64{0.5, 0.5, 0.5}, "", "rank=8", true, []Call{AsGood, AsGood},
 			"", "significant, and smaller than the margin: as good"},
-		{"noise hides it", 3, ranks, []float64{3.02, 3.03, 3}, []float64{20, 20, 20}, "", "", false, []string{Undecided, Undecided},
+		{"noise hides it", 3, ranks, []float64{3.02, 3.03, 3}, []float64{20, 20, 20}, "", "", false, []Call{CannotTell, CannotTell},
 			"3 seeds cannot tell which rank is enough: ", "2 % noise"},
 		{"the smallest is noisy", 6, ranks, []float64{2.98, 3, 3}, []float64{30, 0.5, 0.5}, "", "rank=64", false, nil,
 			"rank=64 is enough; whether rank=8 would be too, 6 seeds cannot tell. The lowest held-out loss is that of ", "sure of one, not of the smaller"},
-		{"single runs", 1, ranks, []float64{3.1, 3.05, 3}, same, "rank=256", "", false, []string{Undecided, Undecided},
+		{"single runs", 1, ranks, []float64{3.1, 3.05, 3}, same, "rank=256", "", false, []Call{CannotTell, CannotTell},
 			"One run of each rank cannot tell which is enough: rank=256 has the lowest held-out loss, ", "no noise is known"},
-		{"full is the largest", 6, []string{"rank=8", "rank=full"}, []float64{3.2, 3}, same, "rank=full", "rank=full", true, []string{Worse},
-			"rank=full is needed: ", "full counts as a rank"},
+		{"full is the largest", 6, []string{"rank=8", "rank=full"}, []float64{3.2, 3}, same, "rank=full", "rank=full", true, []Call{Worse},
+			"rank=full is the smallest rank that is enough: ", "full counts as a rank"},
 		{"settings of one rank", 6, []string{"rank=8/lr=1e-4", "rank=8/lr=2e-4", "rank=64/lr=1e-4"}, []float64{3.01, 3, 3.001}, same, "", "rank=8/lr=2e-4", true, nil,
 			"rank=8/lr=2e-4 is enough: ", "of one rank's settings the best, not the first"},
-		{"settings", 6, []string{"rank=8/lr=1e-4", "rank=64/lr=1e-4", "rank=64/lr=2e-4"}, []float64{3.2, 3.1, 3}, same, "rank=64/lr=2e-4", "rank=64/lr=2e-4", true, []string{Worse},
-			"rank=64/lr=2e-4 is needed: it has the lowest held-out loss, ", "each rank at its best rate"},
+		{"settings", 6, []string{"rank=8/lr=1e-4", "rank=64/lr=1e-4", "rank=64/lr=2e-4"}, []float64{3.2, 3.1, 3}, same, "rank=64/lr=2e-4", "rank=64/lr=2e-4", true, []Call{Worse},
+			"rank=64/lr=2e-4 is the smallest rank that is enough: it has the lowest held-out loss, ", "each rank at its best rate"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := analyzed(t, lossSet(c.seeds, c.arms, c.losses, c.noise), Options{}).Verdict
@@ -127,7 +127,7 @@ func TestVerdictWithoutHeldOutLoss(t *testing.T) {
 	v := analyzed(t, s, Options{}).Verdict
 	assert.Equal(t, "train-loss", v.Unit)
 	assert.Contains(t, v.Text, "There is no held-out loss (eval-loss) to judge by: this rests on train-loss, the training loss, which says nothing about text that was not trained on.")
-	assert.Contains(t, v.Text, "As good means at most 0.0301 above the best, 1 % of the loss: the loss before training is not known, so 5 % of what training gained is not either.")
+	assert.Contains(t, v.Text, "As good means at most 0.0301 above the best, 1 % of the loss, because the loss before training is not known.")
 
 	s = ranks(2)
 	add(s, samples, []float64{1, 2}, []float64{3, 4})
