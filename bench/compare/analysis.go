@@ -11,11 +11,11 @@ type Options struct {
 // Analysis is everything that is said about a study. A figure that does not exist is NaN.
 type Analysis struct {
 	Options
-	Seeds   int // the fewest blocks that an arm shares with the first
-	Metrics []Metric
-	Verdict Verdict
-	Steady  Steadiness
-	Notes   []string // sentences about the whole: what was left aside, what was corrected for what
+	Seeds    int // the fewest blocks that an arm shares with the first
+	Metrics  []Metric
+	Verdict  Verdict
+	Unsteady string   // what Steady says of the machine
+	Notes    []string // sentences about the whole: what was left aside, what was corrected for what
 }
 
 // Metric is one metric over all arms that have it.

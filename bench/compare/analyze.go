@@ -28,7 +28,7 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	a := &Analysis{Options: o, Steady: Steady(s.timings()), Seeds: len(s.seeds)}
+	a := &Analysis{Options: o, Unsteady: Steady(s.timings()), Seeds: len(s.seeds)}
 	for i := range s.arms {
 		n := 0
 		for k, r := range s.runs[i] {
@@ -59,7 +59,7 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 
 // metric is everything about one unit.
 func (t *table) metric(u record.Unit, same string, a *Analysis) Metric {
-	m := Metric{Unit: u, SameAs: same, Unsteady: t.timed && a.Steady.Text != ""}
+	m := Metric{Unit: u, SameAs: same, Unsteady: t.timed && a.Unsteady != ""}
 	var es []estimate
 	for i := range t.arms {
 		m.Arms = append(m.Arms, t.summary(i))

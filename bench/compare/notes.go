@@ -26,7 +26,7 @@ func (t *table) notes(m *Metric, a *Analysis) (notes []string) {
 		notes = append(notes, driftNote)
 	}
 	if m.Unsteady {
-		notes = append(notes, a.Steady.Text)
+		notes = append(notes, a.Unsteady)
 	}
 	for _, s := range m.Arms {
 		of := format.Count(s.N+s.Missing, "run")

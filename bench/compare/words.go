@@ -33,8 +33,8 @@ func (w *writer) text() []string {
 		}
 	}
 	text = append(append(text, w.costs()...), w.target()...)
-	if w.a.Steady.Text != "" {
-		text = append(text, w.a.Steady.Text)
+	if w.a.Unsteady != "" {
+		text = append(text, w.a.Unsteady)
 	}
 	return text
 }
