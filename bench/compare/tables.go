@@ -20,8 +20,8 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	fmt.Fprintln(&b)
 	for i := range a.Metrics {
 		m := &a.Metrics[i]
-		fmt.Fprintln(&b, m.title())
-		if err := m.table(a.Alpha).Text(&b); err != nil {
+		fmt.Fprintln(&b, m.Title())
+		if err := m.Table(a.Alpha).Text(&b); err != nil {
 			return fmt.Errorf("compare: %s: %w", m.Name, err)
 		}
 		for _, n := range m.Notes {
@@ -36,8 +36,8 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	return err
 }
 
-// title is the unit, with what it is in words and its direction.
-func (m *Metric) title() string {
+// Title is the unit, with what it is in words and its direction.
+func (m *Metric) Title() string {
 	var more []string
 	if p := plain(m.Name); p != m.Name {
 		more = append(more, p)
@@ -51,8 +51,8 @@ func (m *Metric) title() string {
 	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
 }
 
-// table is a metric's. A column without any figure is left out.
-func (m *Metric) table(alpha float64) *format.Table {
+// Table is a metric's. A column without any figure is left out.
+func (m *Metric) Table(alpha float64) *format.Table {
 	against := "difference"
 	if len(m.Pairs) > 0 {
 		against = "against " + m.Pairs[0].To

@@ -10,12 +10,55 @@ import (
 	"lorabench/bench/table"
 )
 
-// configured are the categories that the configuration alone fixes, whatever the data and the
-// program: on them a prediction can be held to.
-var configured = []string{record.Weights, record.Adapter, record.Gradients, record.Optimizer}
+// quantity is a figure of a run that has one name in prose.
+type quantity struct {
+	name string
+	of   func(*record.Record) float64
+}
 
-// bytesOf is the median over seeds of a category's bytes; NaN where there is none.
-func bytesOf(a *table.Arm, name string, of func(record.Category) *int64) float64 {
+// peakOf is peak memory in bytes: the GPU's where there is one, the process's otherwise.
+func peakOf(arms []*table.Arm) quantity {
+	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+		return quantity{"peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }}
+	}
+	return quantity{"peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }}
+}
+
+type unit struct {
+	name  string
+	bytes float64
+}
+
+// byteUnit is an axis': MiB where everything is small.
+func byteUnit(arms []*table.Arm) unit {
+	peak := peakOf(arms)
+	if slices.ContainsFunc(arms, func(a *table.Arm) bool { return a.Over(peak.of).Max >= 8*record.GiB }) {
+		return unit{"GiB", record.GiB}
+	}
+	return unit{"MiB", 1 << 20}
+}
+
+// sizes are the arms that differ in memory: the first of those that train as many parameters.
+func sizes(arms []*table.Arm) (out []*table.Arm) {
+	for _, a := range arms {
+		same := func(b *table.Arm) bool {
+			return a.Runs[0].Trainable == b.Runs[0].Trainable && a.Full() == b.Full()
+		}
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// which picks one of a category's two numbers.
+type which func(record.Category) *int64
+
+func predicted(c record.Category) *int64 { return c.Predicted }
+func measured(c record.Category) *int64  { return c.Measured }
+
+// bytesOf returns the median over seeds of a category's bytes; NaN where there is none.
+func bytesOf(a *table.Arm, name string, of which) float64 {
 	return a.Over(func(r *record.Record) float64 {
 		for _, c := range r.Memory {
 			if c.Name == name {
@@ -26,164 +69,124 @@ func bytesOf(a *table.Arm, name string, of func(record.Category) *int64) float64
 	}).Median
 }
 
-func predicted(c record.Category) *int64 { return c.Predicted }
-func measured(c record.Category) *int64  { return c.Measured }
+// sumOf adds categories; NaN if one is missing: a part is no sum.
+func sumOf(a *table.Arm, names []string, of which) (sum float64) {
+	for _, n := range names {
+		sum += bytesOf(a, n, of)
+	}
+	return sum
+}
 
-// categories are those that any arm has, in their order; unknown ones last.
-func categories(arms []*table.Arm) []string {
+// categories are those that any arm has: those that are predicted, in the record's order and then unknown ones, and the others.
+func categories(arms []*table.Arm) (known, unknown []string) {
 	names := slices.Clone(record.Categories)
-	has := map[string]bool{}
+	has, told := map[string]bool{}, map[string]bool{}
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			for _, c := range r.Memory {
-				if has[c.Name] = true; !slices.Contains(names, c.Name) {
+				if !slices.Contains(names, c.Name) {
 					names = append(names, c.Name)
 				}
+				has[c.Name] = true
+				told[c.Name] = told[c.Name] || c.Predicted != nil
 			}
 		}
 	}
-	return slices.DeleteFunc(names, func(n string) bool { return !has[n] })
-}
-
-// unitBytes are the bytes of what memoryUnit says.
-var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
-
-// memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*table.Arm) (unit string, f table.Shown) {
-	most := 0.0
-	for _, a := range arms {
-		if v := a.Over(peak).Max; format.Finite(v) {
-			most = max(most, v)
+	for _, n := range names {
+		if told[n] {
+			known = append(known, n)
+		} else if has[n] {
+			unknown = append(unknown, n)
 		}
 	}
-	for _, small := range []struct {
-		below    float64
-		decimals int
-	}{{record.GiB, 2}, {8 * record.GiB, 1}} {
-		if most < small.below {
-			return "MiB", func(v float64) string { return format.Fixed(v/(1<<20), small.decimals) }
-		}
-	}
-	return "GiB", table.GiB
+	return known, unknown
 }
 
-// memoryTable is memory at the peak told apart: for each arm predicted, measured, and measured more
-// than the first arm. nil where no record tells it apart.
+// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. It is
+// nil where no record does.
 func memoryTable(arms []*table.Arm) *table.Table {
-	names := categories(arms)
-	if len(names) == 0 {
+	known, unknown := categories(arms)
+	all := slices.Concat(known, unknown)
+	if len(all) == 0 {
 		return nil
 	}
-	unit, f := memoryUnit(arms)
-	t := &table.Table{ID: "memory", Head: []table.Column{{Name: "category"}},
-		Caption: fmt.Sprintf("Memory at the peak in %s, told apart: predicted from the configuration, measured, and how much more than %s. Medians over seeds.", unit, arms[0].Name)}
-	for i, a := range arms {
+	t := &table.Table{ID: "memory-table", Head: []table.Column{{Name: "category"}}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
+	shown := sizes(arms)
+	if len(shown) < len(arms) {
+		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
+	}
+	for i, a := range shown {
 		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
 		if i > 0 {
 			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
 		}
 	}
-	line := func(label string, of func(a *table.Arm, which func(record.Category) *int64) float64) {
+	line := func(label string, of func(a *table.Arm, w which) float64) {
 		var cells []table.Cell
-		for i, a := range arms {
-			p, m := of(a, predicted), of(a, measured)
-			cells = append(cells, bytesCell(t, f, p, "not predicted"), bytesCell(t, f, m, "not measured"))
-			if i > 0 {
-				d := m - of(arms[0], measured)
-				cells = append(cells, table.Cell{Text: format.Plus(d, f(d))})
+		for i, a := range shown {
+			p, m := table.Cell{Text: format.Bytes(of(a, predicted))}, table.Cell{Text: format.Bytes(of(a, measured))}
+			if p.Text == format.None {
+				p.Note = t.Note("not predicted")
+			}
+			if m.Text == format.None {
+				m.Note = t.Note("not measured")
+			}
+			if cells = append(cells, p, m); i > 0 {
+				d := of(a, measured) - of(arms[0], measured)
+				cells = append(cells, table.Cell{Text: format.Plus(d, format.Bytes(d))})
 			}
 		}
 		t.Add(label, cells...)
 	}
-	for _, n := range names {
-		line(n, func(a *table.Arm, which func(record.Category) *int64) float64 { return bytesOf(a, n, which) })
-	}
-	sum := func(names []string) func(*table.Arm, func(record.Category) *int64) float64 {
-		return func(a *table.Arm, which func(record.Category) *int64) (s float64) {
-			for _, n := range names {
-				s += bytesOf(a, n, which) // NaN if one is missing: a part is no sum
-			}
-			return s
-		}
+	for _, n := range all {
+		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, n, w) })
 	}
 	t.Rows = append(t.Rows, table.Row{Group: "Together"})
-	if !slices.ContainsFunc(configured, func(n string) bool { return !slices.Contains(names, n) }) {
-		line("weights, adapter, gradients, optimizer", sum(configured))
+	if len(known) > 0 {
+		line("all that is predicted", func(a *table.Arm, w which) float64 { return sumOf(a, known, w) })
 	}
-	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !format.Finite(bytesOf(a, n, predicted)) })
-	})
-	if len(known) > 0 && len(known) < len(names) {
-		line("all that is predicted", sum(known))
+	if len(unknown) > 0 {
+		line("all categories", func(a *table.Arm, w which) float64 { return sumOf(a, all, w) })
 	}
-	line("all categories", sum(names))
-	name, _ := peakName(arms)
-	line(name, func(a *table.Arm, which func(record.Category) *int64) float64 {
-		if which(record.Category{Measured: new(int64)}) == nil {
+	peak := peakOf(arms)
+	line(peak.name, func(a *table.Arm, w which) float64 {
+		if w(record.Category{Measured: new(int64)}) == nil {
 			return math.NaN()
 		}
-		return a.Over(peak).Median
+		return a.Over(peak.of).Median
 	})
-	t.Remarks = holders(arms)
+	t.Remarks = disturbances(arms)
 	return t
 }
 
-// bytesCell is a cell of bytes, a dash with a footnote where there are none.
-func bytesCell(t *table.Table, f table.Shown, v float64, why string) table.Cell {
-	c := table.Cell{Text: f(v)}
-	if !format.Finite(v) {
-		c.Note = t.Note(why)
+// disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
+func disturbances(arms []*table.Arm) []string {
+	var order []string
+	during, most, runs := map[string]int{}, map[string]int64{}, 0
+	see := func(what string, bytes int64) {
+		if during[what]++; during[what] == 1 {
+			order = append(order, what)
+		}
+		most[what] = max(most[what], bytes)
 	}
-	return c
-}
-
-// holders says who else held memory of the GPU, and during how many of the runs.
-func holders(arms []*table.Arm) []string {
-	type process struct {
-		pid  int
-		name string
-	}
-	var order []process
-	during, most := map[process]int{}, map[process]int64{}
-	runs := 0
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			runs++
 			for _, h := range r.Others {
-				p := process{h.PID, table.Clean(h.Name)}
-				if during[p]++; during[p] == 1 {
-					order = append(order, p)
-				}
-				most[p] = max(most[p], h.Bytes)
+				see(table.Clean(fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)), h.Bytes)
+			}
+			if r.GraphsFailed != "" {
+				see(table.Clean("training went on without CUDA graphs ("+r.GraphsFailed+")"), 0)
 			}
 		}
 	}
-	var said []string
-	for _, p := range order {
-		s := fmt.Sprintf("During %d of %d runs another process held memory of the same GPU: %d", during[p], runs, p.pid)
-		if p.name != "" {
-			s += " (" + p.name + ")"
+	for i, what := range order {
+		said := fmt.Sprintf("During %d of %d runs %s", during[what], runs, what)
+		if most[what] > 0 {
+			said += ", up to " + format.Bytes(float64(most[what]))
 		}
-		if most[p] > 0 {
-			s += ", up to " + format.Bytes(float64(most[p]))
-		}
-		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
+		order[i] = said + ". Their speed and memory are not comparable with those of other runs."
 	}
-	return said
-}
-
-// peak is the run's peak memory in bytes: the GPU's where there is one, the process's otherwise.
-func peak(r *record.Record) float64 {
-	if r.PeakMemory.GPUAllocated != nil {
-		return table.Number(r.PeakMemory.GPUAllocated)
-	}
-	return table.Number(r.PeakMemory.RSS)
-}
-
-// peakName says what peak is of these arms, and in which unit compare has it.
-func peakName(arms []*table.Arm) (name, unit string) {
-	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
-		return "peak GPU memory", "peak-GPU-GB"
-	}
-	return "peak memory of the process", "peak-RSS-GB"
+	return order
 }
