@@ -21,8 +21,7 @@ func fronts(arms []*table.Arm) []*figure {
 	peak, unit := peakOf(arms), byteUnit(arms)
 	var fs []*figure
 	for _, f := range []*figure{
-		front(arms, "front-speed", "Held-out loss against speed", "samples per second", true,
-			func(r *record.Record) float64 { return r.SamplesPerSecond }),
+		front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
 		front(arms, "front-memory", "Held-out loss against "+peak.name, peak.name+" ("+unit.name+")", false,
 			func(r *record.Record) float64 { return peak.of(r) / unit.bytes }),
 	} {
@@ -53,13 +52,6 @@ func pareto(ps []*place, moreIsBetter bool) {
 			}
 		}
 	}
-}
-
-// spread is a point with its range over seeds, for gonum's error bars.
-type spread struct {
-	plotter.XYs
-	plotter.XErrors
-	plotter.YErrors
 }
 
 // front draws a figure of losses against x; nil where fewer than two arms have both.
@@ -119,11 +111,10 @@ func (f *figure) add(i int, a *table.Arm, p *place, at plotter.XYs, x func(*reco
 			seeds.XYs = append(seeds.XYs, p)
 		}
 	}
-	s := spread{at, plotter.XErrors{{Low: p.x.Median - p.x.Min, High: p.x.Max - p.x.Median}},
-		plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}}
 	style := draw.LineStyle{Color: faint(i, 0xFF), Width: 0.9}
 	median := &plotter.Scatter{XYs: at, GlyphStyle: glyphOf(i)}
-	f.Add(seeds, &plotter.XErrorBars{XYs: at, XErrors: s.XErrors, LineStyle: style, CapWidth: 4},
-		&plotter.YErrorBars{XYs: at, YErrors: s.YErrors, LineStyle: style, CapWidth: 4}, median)
+	f.Add(seeds, median,
+		&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{{Low: p.x.Median - p.x.Min, High: p.x.Max - p.x.Median}}, LineStyle: style, CapWidth: 4},
+		&plotter.YErrorBars{XYs: at, YErrors: plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}, LineStyle: style, CapWidth: 4})
 	f.keyed(a.Label, median)
 }

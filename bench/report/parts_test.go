@@ -179,7 +179,7 @@ func TestWords(t *testing.T) {
 		r.Trainable *= 2
 	}
 	require.Contains(t, said(more), "32,768 (2.5 %) at rank 8")
-	require.Contains(t, said(madeUp{ranks: []string{"8", "full"}, seeds: 2, steps: 5}.records()), "Rank full against rank 8: held-out loss")
+	require.Contains(t, said(madeUp{ranks: []string{"8", "full"}, seeds: 2, steps: 5}.records()), "Medians of rank full against rank 8: held-out loss")
 	rs := bare()
 	for _, word := range []string{"eld-out", "emory", "file", "AdamW", "parameters"} {
 		require.NotContains(t, said(rs), word, "a sentence without its figure is not printed")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
@@ -118,35 +119,29 @@ func clean(text []string) []string {
 	return out
 }
 
-// WriteVerdict writes the verdict's sentences and the analysis' notes for a terminal that is so many columns wide.
-func WriteVerdict(w io.Writer, a *compare.Analysis, width int) error {
+// WriteVerdict writes the verdict's sentences, the analysis' notes and where the page is, for a terminal that is so many
+// columns wide.
+func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) error {
+	var b strings.Builder
 	for _, s := range append(clean(a.Verdict.Text), clean(a.Notes)...) {
-		if _, err := fmt.Fprintln(w, wrap(s, width)); err != nil {
-			return err
-		}
+		b.WriteString("\n" + wrap(s, width))
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "%s\n\nThe report is %s.\n", b.String(), page)
+	return err
 }
 
 // wrap breaks a sentence at spaces into lines of at most so many columns, where its words are short enough.
 func wrap(s string, width int) string {
-	var b strings.Builder
-	used := 0
-	for i, word := range strings.Fields(s) {
-		n := len([]rune(word))
-		switch {
-		case i == 0:
-		case used+1+n > width:
-			b.WriteByte('\n')
-			used = 0
-		default:
-			b.WriteByte(' ')
-			used++
+	words := strings.Fields(s)
+	used := -1 // no space before the first word
+	for i, word := range words {
+		if n := utf8.RuneCountInString(word); i > 0 && used+1+n > width {
+			words[i], used = "\n"+word, n
+		} else {
+			used += 1 + n
 		}
-		b.WriteString(word)
-		used += n
 	}
-	return b.String()
+	return strings.ReplaceAll(strings.Join(words, " "), " \n", "\n")
 }
 
 func (s *study) title() string {

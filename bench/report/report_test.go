@@ -183,7 +183,7 @@ func TestEveryOutput(t *testing.T) {
 			require.NotEmpty(t, a.Verdict.Text)
 			var summary bytes.Buffer
 			require.NoError(t, table.WriteSummary(&summary, rs, table.Width))
-			require.NoError(t, WriteVerdict(&summary, a, table.Width))
+			require.NoError(t, WriteVerdict(&summary, a, "report.html", table.Width))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "summary.txt"), summary.Bytes(), 0o666))
 			files, err := filepath.Glob(filepath.Join(dir, "*.*"))
 			require.NoError(t, err)

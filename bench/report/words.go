@@ -1,10 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -17,14 +17,29 @@ type point struct {
 	Sentences []string
 }
 
-// points say what LoRA gives and costs, as far as these runs show it. What the verdict says of ranks is not said again. A
+// points say what LoRA gives and costs, as far as these runs show it; what the verdict says of ranks is not said again. A
 // sentence without its figures is left out, and a heading without sentences too.
 func (s *study) points() []point {
+	full := slices.IndexFunc(s.arms, (*table.Arm).Full)
+	adapters := slices.DeleteFunc(sizes(s.arms), func(a *table.Arm) bool { return a.Full() || a.Runs[0].Trainable <= 0 })
+	if len(adapters) == 0 {
+		return nil
+	}
+	first, larger := adapters[0], adapters[1:]
 	ps := []point{
-		{"What LoRA saves", []string{s.share(), s.file(), s.state(), s.moments()}},
-		{"What a larger rank gives", []string{s.learned(), s.scalings()}},
-		{"What a larger rank costs", append([]string{s.arithmetic()}, s.memory()...)},
-		{"Against training every weight", []string{s.full()}},
+		{"What LoRA saves", s.saved(adapters, full)},
+		{"What a larger rank gives", s.learned(adapters)},
+		{"What a larger rank costs", []string{
+			list("By arithmetic alone (total_flos) a step takes longer than at "+first.Label+": ", larger, ".", func(a *table.Arm) string {
+				ratio := a.Over(flops).Median / first.Over(flops).Median
+				return at(a, ratio, format.Change(ratio-1))
+			})}},
+	}
+	for _, a := range larger {
+		ps[2].Sentences = append(ps[2].Sentences, moreMemory(a, first))
+	}
+	if full >= 0 {
+		ps = append(ps, point{"Against training every weight", []string{s.againstFull(s.arms[full], first)}})
 	}
 	for i := range ps {
 		ps[i].Sentences = slices.DeleteFunc(ps[i].Sentences, func(s string) bool { return s == "" })
@@ -32,186 +47,103 @@ func (s *study) points() []point {
 	return slices.DeleteFunc(ps, func(p point) bool { return len(p.Sentences) == 0 })
 }
 
-// adapters are the arms with an adapter, one for each number of trained parameters.
-func (s *study) adapters() []*table.Arm {
-	return slices.DeleteFunc(sizes(s.arms), func(a *table.Arm) bool { return a.Full() || a.Runs[0].Trainable <= 0 })
-}
-
-func (s *study) fullArm() *table.Arm {
-	if i := slices.IndexFunc(s.arms, (*table.Arm).Full); i >= 0 {
-		return s.arms[i]
-	}
-	return nil
-}
-
-// each lists what is said of the arms; "" where nothing is.
-func each(arms []*table.Arm, say func(*table.Arm) string) string {
+// list makes a sentence of what is said of each arm; "" where nothing is.
+func list(before string, arms []*table.Arm, after string, say func(*table.Arm) string) string {
 	var parts []string
 	for _, a := range arms {
 		if said := say(a); said != "" {
 			parts = append(parts, said)
 		}
 	}
-	return format.List(parts)
-}
-
-// parameters is the whole model's number.
-func (s *study) parameters() float64 { return float64(s.arms[0].Runs[0].Model.Parameters) }
-
-func (s *study) share() string {
-	total := s.parameters()
-	list := each(s.adapters(), func(a *table.Arm) string {
-		n := a.Runs[0].Trainable
-		return fmt.Sprintf("%s (%s) at %s", format.Whole(n), format.Percent(float64(n)/total), a.Label)
-	})
-	if !(total > 0) || list == "" {
+	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Of the model's %s parameters LoRA trains %s.", format.Fixed(total, 0), list)
+	return before + format.List(parts) + after
 }
 
-// file compares adapters with the whole model, as rank full saved it or in float32.
-func (s *study) file() string {
-	whole := 4 * s.parameters()
-	if f := s.fullArm(); f != nil && f.Runs[0].AdapterBytes > 0 {
-		whole = float64(f.Runs[0].AdapterBytes)
-	}
-	list := each(s.adapters(), func(a *table.Arm) string {
-		b := float64(a.Runs[0].AdapterBytes)
-		if !(b > 0) {
-			return ""
-		}
-		return fmt.Sprintf("%s at %s (%s of it)", format.Bytes(b), a.Label, format.Percent(b/whole))
-	})
-	if !(whole > 0) || list == "" {
+// at is a part of a list: text of an arm, "" where the value that it rests on does not exist.
+func at(a *table.Arm, value float64, text string) string {
+	if !(value > 0) || math.IsInf(value, 0) {
 		return ""
 	}
-	return fmt.Sprintf("The whole model's file has %s; for each task one keeps only the adapter's, %s.", format.Bytes(whole), list)
+	return text + " at " + a.Label
 }
 
-// state is what training holds besides activations: weights, and for each trained parameter itself, its gradient and AdamW's
-// two moments in float32.
-func (s *study) state() string {
-	full, weight := 16*s.parameters(), 4.0
-	list := each(s.adapters(), func(a *table.Arm) string {
-		if a.Runs[0].Settings.DType == "bfloat16" {
-			weight = 2
-		}
-		lora := weight*s.parameters() + 16*float64(a.Runs[0].Trainable)
-		return fmt.Sprintf("%s at %s (%s of that)", format.Bytes(lora), a.Label, format.Percent(lora/full))
-	})
-	if !(full > 0) || list == "" {
-		return ""
+func speed(r *record.Record) float64    { return r.SamplesPerSecond }
+func flops(r *record.Record) float64    { return table.Positive(r.TotalFLOPs) }
+func fileSize(r *record.Record) float64 { return table.Positive(float64(r.AdapterBytes)) }
+
+// saved is about parameters, files and what training holds besides activations: weights, and for each trained parameter
+// itself, its gradient and AdamW's two moments in float32.
+func (s *study) saved(adapters []*table.Arm, full int) []string {
+	r := adapters[0].Runs[0]
+	total, file, weight := float64(r.Model.Parameters), 4*float64(r.Model.Parameters), 4.0
+	if full >= 0 && s.arms[full].Runs[0].AdapterBytes > 0 {
+		file = fileSize(s.arms[full].Runs[0])
 	}
-	return fmt.Sprintf("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): "+
-		"%s by arithmetic. LoRA holds the last three only for the adapter: %s.", format.Bytes(full), list)
+	if r.Settings.DType == "bfloat16" {
+		weight = 2
+	}
+	return []string{
+		list("Of the model's "+format.Fixed(total, 0)+" parameters LoRA trains ", adapters, ".", func(a *table.Arm) string {
+			n := float64(a.Runs[0].Trainable)
+			return at(a, n/total, format.Fixed(n, 0)+" ("+format.Percent(n/total)+")")
+		}),
+		list("The whole model's file has "+format.Bytes(file)+"; for each task one keeps only the adapter's, ", adapters, ".", func(a *table.Arm) string {
+			b := fileSize(a.Runs[0])
+			return at(a, b/file, format.Bytes(b)+" ("+format.Percent(b/file)+" of it)")
+		}),
+		list("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): "+format.Bytes(16*total)+
+			" by arithmetic. LoRA holds them only for the adapter, besides the weights: ", adapters, ".", func(a *table.Arm) string {
+			b := weight*total + 16*float64(a.Runs[0].Trainable)
+			return at(a, b/(16*total), format.Bytes(b)+" ("+format.Percent(b/(16*total))+" of that)")
+		}),
+	}
 }
 
-func (s *study) moments() string {
-	list := each(s.adapters(), func(a *table.Arm) string {
-		if m := bytesOf(a, record.Optimizer, measured); m > 0 {
-			return format.Bytes(m) + " at " + a.Label
-		}
-		return ""
-	})
-	if list == "" {
-		return ""
-	}
-	return fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would use %s.", list, format.Bytes(8*s.parameters()))
-}
-
-// learned is how far the held-out loss fell.
-func (s *study) learned() string {
+// learned is how far the held-out loss fell, and why ranks may look alike: with one alpha a larger rank is held back.
+func (s *study) learned(adapters []*table.Arm) []string {
 	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
-	list := each(s.arms, func(a *table.Arm) string {
-		v := a.Over(table.EvalLoss).Median
-		if !format.Finite(v) {
-			return ""
+	said := []string{
+		list("The base model's held-out loss of "+format.Fixed(base, 4)+" became ", s.arms, " (medians).", func(a *table.Arm) string {
+			v := a.Over(table.EvalLoss).Median
+			return at(a, v/base, format.Fixed(v, 4))
+		}),
+	}
+	if !oneAlpha(s.arms) {
+		return said
+	}
+	return append(said, list(fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by ", format.All(adapters[0].Runs[0].Settings.Alpha)), adapters,
+		": over a short training ranks are then expected to end near each other. Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
+		func(a *table.Arm) string { return at(a, a.Runs[0].Scaling, format.Number(a.Runs[0].Scaling, 3)) }))
+}
+
+// moreMemory says which categories make the difference between two arms' peaks.
+func moreMemory(a, than *table.Arm) string {
+	more, sum := map[string]float64{}, 0.0
+	known, unknown := categories([]*table.Arm{a, than})
+	names := slices.DeleteFunc(slices.Concat(known, unknown), func(n string) bool {
+		d := bytesOf(a, n, measured) - bytesOf(than, n, measured)
+		if more[n] = d; format.Finite(d) {
+			sum += d
 		}
-		return fmt.Sprintf("%s with %s", format.Fixed(v, 4), a.Label)
+		return !format.Finite(d) || d == 0
 	})
-	if !format.Finite(base) || list == "" {
+	slices.SortStableFunc(names, func(x, y string) int { return cmp.Compare(math.Abs(more[y]), math.Abs(more[x])) })
+	var parts []string
+	for _, n := range names[:min(4, len(names))] {
+		parts = append(parts, n+" "+format.Plus(more[n], format.Bytes(more[n])))
+	}
+	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The base model's held-out loss of %s became %s (medians).", format.Fixed(base, 4), list)
+	return fmt.Sprintf("From %s to %s memory at the peak changes by %s, the most in %s.",
+		than.Label, a.Label, format.Plus(sum, format.Bytes(sum)), format.List(parts))
 }
 
-// scalings says why ranks may look alike: with one alpha a larger rank is held back.
-func (s *study) scalings() string {
-	list := each(s.adapters(), func(a *table.Arm) string {
-		if v := a.Runs[0].Scaling; v > 0 {
-			return fmt.Sprintf("%s at %s", format.Number(v, 3), a.Label)
-		}
-		return ""
-	})
-	if !oneAlpha(s.arms) || list == "" {
-		return ""
-	}
-	return fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near "+
-		"each other. Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
-		format.All(s.adapters()[0].Runs[0].Settings.Alpha), list)
-}
-
-func (s *study) arithmetic() string {
-	flops := func(a *table.Arm) float64 {
-		return a.Over(func(r *record.Record) float64 { return table.Positive(r.TotalFLOPs) }).Median
-	}
-	adapters := s.adapters()
-	list := each(adapters[min(1, len(adapters)):], func(a *table.Arm) string {
-		if d := flops(a)/flops(adapters[0]) - 1; format.Finite(d) {
-			return format.Change(d) + " at " + a.Label
-		}
-		return ""
-	})
-	if list == "" {
-		return ""
-	}
-	return fmt.Sprintf("By arithmetic alone (total_flos) a step takes longer than at %s: %s.", adapters[0].Label, list)
-}
-
-// memory says which categories make the difference between peaks.
-func (s *study) memory() (out []string) {
-	known, unknown := categories(s.arms)
-	names := slices.Concat(known, unknown)
-	adapters := s.adapters()
-	for _, a := range adapters[min(1, len(adapters)):] {
-		difference := func(name string) float64 {
-			if d := bytesOf(a, name, measured) - bytesOf(adapters[0], name, measured); format.Finite(d) {
-				return d
-			}
-			return 0
-		}
-		largest := slices.Clone(names)
-		slices.SortStableFunc(largest, func(x, y string) int {
-			return int(max(-1, min(1, math.Abs(difference(y))-math.Abs(difference(x)))))
-		})
-		sum, parts := 0.0, []string{}
-		for i, n := range largest {
-			d := difference(n)
-			if sum += d; d != 0 && i < 4 {
-				parts = append(parts, n+" "+format.Plus(d, format.Bytes(d)))
-			}
-		}
-		if len(parts) == 0 {
-			continue
-		}
-		more := "more"
-		if sum < 0 {
-			more = "less"
-		}
-		out = append(out, fmt.Sprintf("At %s training holds %s %s than at %s, most of the difference being %s.",
-			a.Label, format.Bytes(math.Abs(sum)), more, adapters[0].Label, format.List(parts)))
-	}
-	return out
-}
-
-// full compares training every weight with the arm that the verdict would take, or with the first.
-func (s *study) full() string {
-	f, adapters := s.fullArm(), s.adapters()
-	if f == nil || len(adapters) == 0 {
-		return ""
-	}
-	to := adapters[0]
+// againstFull compares training every weight with the arm that the verdict would take, or with first.
+func (s *study) againstFull(full, first *table.Arm) string {
+	to := first
 	for _, a := range s.arms {
 		if a.Key == s.a.Verdict.Smallest && !a.Full() {
 			to = a
@@ -220,20 +152,19 @@ func (s *study) full() string {
 	peak := peakOf(s.arms)
 	var parts []string
 	for _, q := range []struct {
-		quantity
+		name  string
+		of    func(*record.Record) float64
 		shown table.Shown
 	}{
-		{quantity{"held-out loss", table.EvalLoss}, table.Fixed(4)},
-		{quantity{"samples per second", func(r *record.Record) float64 { return r.SamplesPerSecond }}, table.Digits(4)},
-		{peak, format.Bytes},
-		{quantity{"file", func(r *record.Record) float64 { return table.Positive(float64(r.AdapterBytes)) }}, format.Bytes},
+		{"held-out loss", table.EvalLoss, table.Fixed(4)}, {"samples per second", speed, table.Digits(4)},
+		{peak.name, peak.of, format.Bytes}, {"file", fileSize, format.Bytes},
 	} {
-		if ours, theirs := f.Over(q.of).Median, to.Over(q.of).Median; format.Finite(ours) && theirs > 0 {
+		if ours, theirs := full.Over(q.of).Median, to.Over(q.of).Median; format.Finite(ours) && theirs > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", q.name, q.shown(ours), q.shown(theirs), format.Change(ours/theirs-1)))
 		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s%s against %s: %s (medians).", strings.ToUpper(f.Label[:1]), f.Label[1:], to.Label, format.List(parts))
+	return fmt.Sprintf("Medians of %s against %s: %s.", full.Label, to.Label, format.List(parts))
 }
