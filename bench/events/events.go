@@ -21,15 +21,7 @@ const eventName = "events.out.tfevents.0.lorabench"
 // Save writes both logs of a run: dir/NAME.jsonl and dir/tensorboard/NAME/, NAME being the record's file name, such as
 // rank=8,seed=42. TensorBoard takes each folder for one run. Of a record that is refused, nothing is written.
 func Save(dir string, r *record.Record) error {
-	entries, err := history(r)
-	if err != nil {
-		return fmt.Errorf("%s, seed %d: %w", r.Name, r.Seed, err)
-	}
-	events, err := eventFile(r, entries)
-	if err != nil {
-		return fmt.Errorf("%s, seed %d: %w", r.Name, r.Seed, err)
-	}
-	lines, err := jsonLines(entries)
+	lines, events, err := logs(r)
 	if err != nil {
 		return fmt.Errorf("%s, seed %d: %w", r.Name, r.Seed, err)
 	}
@@ -39,6 +31,18 @@ func Save(dir string, r *record.Record) error {
 	return file.Write(filepath.Join(dir, "tensorboard", r.FileName(), eventName), events)
 }
 
+func logs(r *record.Record) (lines, events []byte, err error) {
+	entries, err := history(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if lines, err = jsonLines(entries); err != nil {
+		return nil, nil, err
+	}
+	events, err = eventFile(r, entries)
+	return lines, events, err
+}
+
 // eventFile encodes the version, the settings as text, then one event for each value, as a SummaryWriter does: not every
 // reader expects more. An event's time of day is the record's Started plus the training time up to it. Values have single
 // precision, as all scalars of a SummaryWriter.
@@ -46,7 +50,7 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	if r.Started.IsZero() {
 		return nil, fmt.Errorf(`"started" is not set: events need the time at which the run's clock was started, such as "2026-03-01T12:00:00Z"`)
 	}
-	args, err := codeBlock(struct {
+	args := struct {
 		Name string `json:"name"`
 		Rank string `json:"rank"`
 		Seed int64  `json:"seed"`
@@ -55,19 +59,18 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 		Data    string         `json:"data_sha256,omitempty"`
 		Weights string         `json:"model_sha256,omitempty"`
 		Machine record.Machine `json:"machine"`
-	}{r.Name, r.Rank, r.Seed, r.Settings, r.Scaling, r.Data.SHA256, r.Model.SHA256, r.Machine})
-	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
+	}{r.Name, r.Rank, r.Seed, r.Settings, r.Scaling, r.Data.SHA256, r.Model.SHA256, r.Machine}
 	began := float64(r.Started.Unix()) + float64(r.Started.Nanosecond())/1e9
 	b := appendRecord(nil, encode(1, began, 3, "brain.Event:2"))
-	b = appendRecord(b, encode(1, began, 5, encode(1, textValue("args", args))))
-	if r.Model.Config != nil {
-		config, err := codeBlock(r.Model.Config)
+	for _, text := range []struct {
+		tag   string
+		value any
+	}{{"args", args}, {"model_config", r.Model.Config}} {
+		block, err := codeBlock(text.value)
 		if err != nil {
-			return nil, fmt.Errorf("model's configuration: %w", err)
+			return nil, fmt.Errorf("%s: %w", text.tag, err)
 		}
-		b = appendRecord(b, encode(1, began, 5, encode(1, textValue("model_config", config))))
+		b = appendRecord(b, encode(1, began, 5, encode(1, textValue(text.tag, block))))
 	}
 	for _, e := range entries {
 		for _, v := range e.values {

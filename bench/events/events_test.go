@@ -98,7 +98,7 @@ func TestSaveIsWholeOrNothing(t *testing.T) {
 		why    string
 	}{
 		{func(r *record.Record) { r.Started = time.Time{} }, `rank=8/targets=q,v, seed 42: "started" is not set`, "a record of a version that did not write it down"},
-		{func(r *record.Record) { r.Model.Config["scale"] = math.NaN() }, "rank=8/targets=q,v, seed 42: model's configuration: ", "what JSON cannot say, and only the event file has"},
+		{func(r *record.Record) { r.Model.Config["scale"] = math.NaN() }, "rank=8/targets=q,v, seed 42: model_config: ", "what JSON cannot say, and only the event file has"},
 		{func(r *record.Record) { r.Steps[2].Loss = math.NaN() }, "rank=8/targets=q,v, seed 42: loss of step 3 is NaN", "a diverged run"},
 		{func(r *record.Record) { r.Evals[0].Loss = math.Inf(1) }, "eval_loss of step 2 is +Inf", "likewise when held out"},
 		{func(r *record.Record) { r.TotalFLOPs = math.NaN() }, "total_flos of step 4 is NaN", "a total that does not exist"},

@@ -5,11 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -30,14 +27,14 @@ var fills = map[string]color.NRGBA{
 }
 
 // memoryFigure draws memory by category, two bars for each arm: as predicted and as measured. What is predicted comes first,
-// so that the two can be compared. It is nil where nothing was measured.
-func memoryFigure(arms []*table.Arm) *figure {
+// so that the two can be compared. There is none where nothing was measured.
+func memoryFigure(arms []*table.Arm) []*figure {
 	known, unknown := categories(arms)
 	unknown = slices.DeleteFunc(unknown, func(n string) bool { return n == record.Process })
-	shown, unit := sizes(arms), byteUnit(arms)
-	f := newFigure("memory-bars", "Memory at the peak by category", unit.name, "")
+	shown := sizes(arms)
+	f := newFigure("memory-bars", "Memory at the peak by category", "GiB", "")
 	rows := 2 * len(shown) // the first arm's are the highest
-	names, said, total := make([]string, rows), make([][]string, rows), make(plotter.Values, rows)
+	names, said := make([]string, rows), make([][]string, rows)
 	var below *plotter.BarChart
 	for _, n := range slices.Concat(known, unknown) {
 		bar := &plotter.BarChart{Values: make(plotter.Values, rows), Width: 13, Horizontal: true, Color: fills[n]}
@@ -49,7 +46,7 @@ func memoryFigure(arms []*table.Arm) *figure {
 				row := rows - 1 - 2*i - j
 				names[row] = a.Label + []string{", predicted", ", measured"}[j]
 				if v := bytesOf(a, n, of); v > 0 {
-					bar.Values[row], total[row] = v/unit.bytes, total[row]+v
+					bar.Values[row] = v / record.GiB
 					said[row] = append(said[row], n+" "+format.Bytes(v))
 				}
 			}
@@ -71,26 +68,13 @@ func memoryFigure(arms []*table.Arm) *figure {
 	for row := rows - 1; row >= 0; row-- {
 		f.Desc += " " + names[row] + ": " + strings.Join(said[row], ", ") + "."
 	}
-	f.Add(ends(total, unit.bytes))
 	f.NominalY(names...)
 	f.X.Min, f.Y.Min, f.Y.Max = 0, -0.6, float64(rows)-0.4
 	f.grid.Horizontal.Width = 0
 	f.height = 20*vg.Length(rows) + 70
-	f.Caption = "Medians over seeds, without the process itself, parts in the key's order; the number is their sum. Predictions are made " +
-		"from the configuration."
+	f.Caption = "Medians over seeds, without the process itself, parts in the key's order. Predictions are made from the configuration."
 	if len(unknown) > 0 {
 		f.Caption += " There is none of " + format.List(unknown) + "."
 	}
-	return f
-}
-
-// ends are the sums beside the bars.
-func ends(total plotter.Values, unit float64) *plotter.Labels {
-	style := text.Style{Font: sans(textSize - 1), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler, Color: color.Black}
-	l := &plotter.Labels{TextStyle: slices.Repeat([]text.Style{style}, len(total)), Offset: vg.Point{X: 4}}
-	for row, v := range total {
-		l.XYs = append(l.XYs, plotter.XY{X: v / unit, Y: float64(row)})
-		l.Labels = append(l.Labels, format.Bytes(v))
-	}
-	return l
+	return []*figure{f}
 }

@@ -20,7 +20,6 @@ type curves struct {
 	of              func(*record.Record) plotter.XYs // of a run; nil where it has none
 	smooth          bool                             // a step's own value is mostly its records'
 	caption         string
-	level           float64 // a line across at this value; 0 is none
 }
 
 // trainingFigures are what happened step by step.
@@ -40,31 +39,22 @@ func trainingFigures(arms []*table.Arm) []*figure {
 		}
 		return of
 	}
-	target := first.Runs[0].Settings.TargetLoss
 	specs := []curves{
 		{id: "loss", title: "Training loss", x: "step", y: "training loss", smooth: true, of: loss},
 		{id: "loss-difference", title: "Training loss less the first arm's", x: "step", y: "difference of the loss", smooth: true,
 			of:      difference,
 			caption: "The first arm is " + first.Label + ": below 0 is better. Paired by seed: the same records in the same order."},
 		{id: "eval-loss", title: "Held-out loss while training", x: "training time (s), evaluations not counted", y: "held-out loss",
-			of: byEvaluations, level: target},
+			of: byEvaluations},
 		{id: "grad-norm", title: "Norm of the gradient before clipping", x: "step", y: "norm of the gradient", smooth: true,
 			of: bySteps(func(s record.Step) float64 { return s.GradNorm })},
-	}
-	if target > 0 {
-		specs[2].caption = "The line across is the target, " + format.All(target) + "."
-	}
-	if oneAlpha(arms) {
-		specs[3].caption = "All ranks have one lora_alpha: BA is scaled by alpha/r, and the gradient with it."
 	}
 	if len(arms) == 1 {
 		specs = slices.Delete(specs, 1, 2)
 	}
 	var fs []*figure
 	for _, s := range specs {
-		if f := s.figure(arms); f != nil {
-			fs = append(fs, f)
-		}
+		fs = append(fs, s.figure(arms)...)
 	}
 	return fs
 }
@@ -127,8 +117,8 @@ func combine(runs []plotter.XYs, smooth bool) (c curve, window int, ok bool) {
 	return c, window, true
 }
 
-// figure draws the curves: bands below lines below markers. It is nil where no run has values.
-func (s curves) figure(arms []*table.Arm) *figure {
+// figure draws the curves: bands below lines below markers. There is none where no run has values.
+func (s curves) figure(arms []*table.Arm) []*figure {
 	f := newFigure(s.id, s.title, s.x, s.y)
 	var bands, lines []plot.Plotter
 	var said []string
@@ -161,19 +151,13 @@ func (s curves) figure(arms []*table.Arm) *figure {
 		return nil
 	}
 	f.Add(append(bands, lines...)...)
-	if s.level > 0 {
-		level := plotter.NewFunction(func(float64) float64 { return s.level })
-		level.LineStyle = thin
-		f.Add(level)
-		f.Y.Min, f.Y.Max = min(f.Y.Min, s.level), max(f.Y.Max, s.level)
-	}
 	if f.Y.Min > 0 && f.Y.Max > 20*f.Y.Min {
 		f.Y.Scale, f.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
 	widen(f.Plot)
 	f.Caption = strings.TrimSpace(s.caption + " " + averaged(table.Seeds(arms), widest))
 	f.Desc = fmt.Sprintf("Lines over the %s: %s.", s.x, strings.Join(said, "; "))
-	return f
+	return []*figure{f}
 }
 
 // averaged says what a line is a mean of.
@@ -186,18 +170,4 @@ func averaged(seeds, window int) string {
 		said += fmt.Sprintf(" Each point is a mean over %d steps.", window)
 	}
 	return said
-}
-
-// oneAlpha reports whether several ranks share one lora_alpha, so that their scalings of BA differ.
-func oneAlpha(arms []*table.Arm) bool {
-	ranks, alphas := map[string]bool{}, map[float64]bool{}
-	for _, a := range arms {
-		if s := a.Runs[0].Settings; !a.Full() {
-			if s.RSLoRA {
-				return false
-			}
-			ranks[a.Runs[0].Rank], alphas[s.Alpha] = true, true
-		}
-	}
-	return len(ranks) > 1 && len(alphas) == 1
 }

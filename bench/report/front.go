@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -18,22 +17,15 @@ import (
 
 // fronts are held-out loss against speed and against peak memory, each with its Pareto front.
 func fronts(arms []*table.Arm) []*figure {
-	peak, unit := peakOf(arms), byteUnit(arms)
-	var fs []*figure
-	for _, f := range []*figure{
-		front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
-		front(arms, "front-memory", "Held-out loss against "+peak.name, peak.name+" ("+unit.name+")", false,
-			func(r *record.Record) float64 { return peak.of(r) / unit.bytes }),
-	} {
-		if f != nil {
-			fs = append(fs, f)
-		}
-	}
-	return fs
+	name, peak := peakOf(arms)
+	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
+	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
+		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", false, gib)...)
 }
 
-// place is an arm on a front's figure: x is what it costs or gives, y its held-out loss.
+// place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
 type place struct {
+	i     int
 	x, y  table.Spread
 	front bool
 }
@@ -54,33 +46,30 @@ func pareto(ps []*place, moreIsBetter bool) {
 	}
 }
 
-// front draws a figure of losses against x; nil where fewer than two arms have both.
-func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func(*record.Record) float64) *figure {
+// front draws a figure of losses against x. There is none where fewer than two arms have both.
+func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
-	var ps, placed []*place
-	for _, a := range arms {
-		p := &place{x: a.Over(x), y: a.Over(table.EvalLoss)}
-		if ps = append(ps, p); p.x.N > 0 && p.y.N > 0 {
-			placed = append(placed, p)
+	var ps []*place
+	for i, a := range arms {
+		if p := (&place{i: i, x: a.Over(x), y: a.Over(table.EvalLoss)}); p.x.N > 0 && p.y.N > 0 {
+			ps = append(ps, p)
 		}
 	}
-	if len(placed) < 2 {
+	if len(ps) < 2 {
 		return nil
 	}
-	pareto(placed, moreIsBetter)
+	pareto(ps, moreIsBetter)
 	var line plotter.XYs
-	var said []string
-	for i, p := range ps {
-		if p.x.N == 0 || p.y.N == 0 {
-			continue
-		}
-		at := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}
-		text := fmt.Sprintf("%s: held-out loss %s, %s %s", arms[i].Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
+	f.Desc = "Points."
+	for _, p := range ps {
+		at, a := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}, arms[p.i]
+		f.Desc += fmt.Sprintf(" %s: held-out loss %s, %s %s", a.Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
 		if p.front {
-			line, text = append(line, at...), text+", on the front"
+			line = append(line, at...)
+			f.Desc += ", on the front"
 		}
-		said = append(said, text)
-		f.add(i, arms[i], p, at, x)
+		f.Desc += "."
+		f.add(a, p, at, x)
 	}
 	slices.SortFunc(line, func(a, b plotter.XY) int { return cmp.Compare(a.X, b.X) })
 	dashed := &plotter.Line{XYs: line, LineStyle: draw.LineStyle{Color: color.NRGBA{A: 0x80}, Width: 0.9, Dashes: []vg.Length{2, 2}}}
@@ -98,21 +87,20 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	} else {
 		f.Caption += " One run for each point: its noise is not shown."
 	}
-	f.Desc = "Points. " + strings.Join(said, "; ") + "."
-	return f
+	return []*figure{f}
 }
 
-// add draws arm i: its seeds, its ranges and its median.
-func (f *figure) add(i int, a *table.Arm, p *place, at plotter.XYs, x func(*record.Record) float64) {
-	seeds := &plotter.Scatter{GlyphStyle: glyphOf(i)}
-	seeds.Color, seeds.Radius = faint(i, 0x60), 1.6
+// add draws an arm: its seeds, its ranges and its median.
+func (f *figure) add(a *table.Arm, p *place, at plotter.XYs, x func(*record.Record) float64) {
+	seeds := &plotter.Scatter{GlyphStyle: glyphOf(p.i)}
+	seeds.Color, seeds.Radius = faint(p.i, 0x60), 1.6
 	for _, r := range a.Runs {
-		if p := (plotter.XY{X: x(r), Y: table.EvalLoss(r)}); format.Finite(p.X) && format.Finite(p.Y) {
-			seeds.XYs = append(seeds.XYs, p)
+		if at := (plotter.XY{X: x(r), Y: table.EvalLoss(r)}); format.Finite(at.X) && format.Finite(at.Y) {
+			seeds.XYs = append(seeds.XYs, at)
 		}
 	}
-	style := draw.LineStyle{Color: faint(i, 0xFF), Width: 0.9}
-	median := &plotter.Scatter{XYs: at, GlyphStyle: glyphOf(i)}
+	style := draw.LineStyle{Color: faint(p.i, 0xFF), Width: 0.9}
+	median := &plotter.Scatter{XYs: at, GlyphStyle: glyphOf(p.i)}
 	f.Add(seeds, median,
 		&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{{Low: p.x.Median - p.x.Min, High: p.x.Max - p.x.Median}}, LineStyle: style, CapWidth: 4},
 		&plotter.YErrorBars{XYs: at, YErrors: plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}, LineStyle: style, CapWidth: 4})

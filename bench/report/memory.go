@@ -10,32 +10,12 @@ import (
 	"lorabench/bench/table"
 )
 
-// quantity is a figure of a run that has one name in prose.
-type quantity struct {
-	name string
-	of   func(*record.Record) float64
-}
-
 // peakOf is peak memory in bytes: the GPU's where there is one, the process's otherwise.
-func peakOf(arms []*table.Arm) quantity {
+func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
 	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
-		return quantity{"peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }}
+		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
 	}
-	return quantity{"peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }}
-}
-
-type unit struct {
-	name  string
-	bytes float64
-}
-
-// byteUnit is an axis': MiB where everything is small.
-func byteUnit(arms []*table.Arm) unit {
-	peak := peakOf(arms)
-	if slices.ContainsFunc(arms, func(a *table.Arm) bool { return a.Over(peak.of).Max >= 8*record.GiB }) {
-		return unit{"GiB", record.GiB}
-	}
-	return unit{"MiB", 1 << 20}
+	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
 }
 
 // sizes are the arms that differ in memory: the first of those that train as many parameters.
@@ -102,9 +82,9 @@ func categories(arms []*table.Arm) (known, unknown []string) {
 	return known, unknown
 }
 
-// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. It is
-// nil where no record does.
-func memoryTable(arms []*table.Arm) *table.Table {
+// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
+// is no table where no record does.
+func memoryTable(arms []*table.Arm) []*table.Table {
 	known, unknown := categories(arms)
 	all := slices.Concat(known, unknown)
 	if len(all) == 0 {
@@ -149,44 +129,36 @@ func memoryTable(arms []*table.Arm) *table.Table {
 	if len(unknown) > 0 {
 		line("all categories", func(a *table.Arm, w which) float64 { return sumOf(a, all, w) })
 	}
-	peak := peakOf(arms)
-	line(peak.name, func(a *table.Arm, w which) float64 {
+	name, peak := peakOf(arms)
+	line(name, func(a *table.Arm, w which) float64 {
 		if w(record.Category{Measured: new(int64)}) == nil {
 			return math.NaN()
 		}
-		return a.Over(peak.of).Median
+		return a.Over(peak).Median
 	})
 	t.Remarks = disturbances(arms)
-	return t
+	return []*table.Table{t}
 }
 
 // disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
-func disturbances(arms []*table.Arm) []string {
-	var order []string
-	during, most, runs := map[string]int{}, map[string]int64{}, 0
-	see := func(what string, bytes int64) {
-		if during[what]++; during[what] == 1 {
-			order = append(order, what)
-		}
-		most[what] = max(most[what], bytes)
-	}
+func disturbances(arms []*table.Arm) (said []string) {
+	var seen []string // once for each run
 	for _, a := range arms {
 		for _, r := range a.Runs {
-			runs++
 			for _, h := range r.Others {
-				see(table.Clean(fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)), h.Bytes)
+				seen = append(seen, fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name))
 			}
 			if r.GraphsFailed != "" {
-				see(table.Clean("training went on without CUDA graphs ("+r.GraphsFailed+")"), 0)
+				seen = append(seen, "training went on without CUDA graphs ("+r.GraphsFailed+")")
 			}
 		}
 	}
-	for i, what := range order {
-		said := fmt.Sprintf("During %d of %d runs %s", during[what], runs, what)
-		if most[what] > 0 {
-			said += ", up to " + format.Bytes(float64(most[what]))
+	for i, what := range seen {
+		if slices.Index(seen, what) == i {
+			n := len(seen) - len(slices.DeleteFunc(slices.Clone(seen), func(s string) bool { return s == what }))
+			said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
+				format.Count(n, "run"), table.Clean(what)))
 		}
-		order[i] = said + ". Their speed and memory are not comparable with those of other runs."
 	}
-	return order
+	return said
 }

@@ -17,21 +17,15 @@ var pageHTML string
 var pageCSS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"css":  func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded: nothing foreign is in it
-	"inc":  func(i int) int { return i + 1 },
-	"brk":  breakable,
-	"kept": kept,
+	"css": func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded: nothing foreign is in it
+	"inc": func(i int) int { return i + 1 },
+	"brk": breakable,
 }).Parse(pageHTML))
 
 // breakable lets a name as long as rank=8/alpha=16/lr=2e-4 break at its slashes.
 func breakable(s string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(s), "/", "/<wbr>"))
 }
-
-var units = strings.NewReplacer(" %", "\u00a0%", " KiB", "\u00a0KiB", " MiB", "\u00a0MiB", " GiB", "\u00a0GiB", " TiB", "\u00a0TiB")
-
-// kept keeps a number and its unit on one line.
-func kept(s string) string { return units.Replace(s) }
 
 // page writes report.html.
 func (s *study) page(w io.Writer, sections []section) error {

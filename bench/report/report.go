@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -90,25 +91,13 @@ func (s *study) sections() []section {
 		{ID: "verdict", Title: "Verdict", Text: clean(s.a.Verdict.Text), Figures: fronts(s.arms)},
 		{ID: "run-summary", Title: "Run summary", Tables: []*table.Table{table.ByArm(s.arms)}},
 		{ID: "training", Title: "Training", Figures: trainingFigures(s.arms)},
-		{ID: "memory", Title: "Memory"},
+		{ID: "memory", Title: "Memory", Figures: memoryFigure(s.arms), Tables: memoryTable(s.arms)},
 		{ID: "words", Title: "What LoRA gives and costs here", Points: s.points()},
 		{ID: "comparison", Title: "Comparison", Text: clean(s.a.Notes), Tables: s.metricTables()},
 		{ID: "runs", Title: "Every run", Tables: s.runTables()},
 		{ID: "repeat", Title: "To repeat it", Tables: []*table.Table{s.settingsTable()}},
 	}
-	if t := memoryTable(s.arms); t != nil {
-		all[3].Tables = append(all[3].Tables, t)
-	}
-	if f := memoryFigure(s.arms); f != nil {
-		all[3].Figures = append(all[3].Figures, f)
-	}
-	var out []section
-	for _, p := range all {
-		if len(p.Text)+len(p.Points)+len(p.Figures)+len(p.Tables) > 0 {
-			out = append(out, p)
-		}
-	}
-	return out
+	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Points)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
 func clean(text []string) []string {
@@ -155,11 +144,7 @@ func (s *study) subtitle() string {
 	if on == "" {
 		on = r.Machine.CPU
 	}
-	runs := 0
-	for _, a := range s.arms {
-		runs += len(a.Runs)
-	}
 	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
 		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep),
-		format.Count(runs, "run"), format.Count(len(s.arms), "arm"), on, r.Settings.DType, r.Machine.Torch))
+		format.Count(len(s.settings), "run"), format.Count(len(s.arms), "arm"), on, r.Settings.DType, r.Machine.Torch))
 }

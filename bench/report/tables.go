@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,37 +50,20 @@ func (s *study) runTables() (ts []*table.Table) {
 func (s *study) settingsTable() *table.Table {
 	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with.",
 		Head: []table.Column{{Name: "setting"}, {Name: "value"}}}
-	add := func(name string, values []string) {
-		text := table.Clean(strings.Join(values, ", "))
-		if text == "" {
-			text = format.None
-		}
-		t.Add(name, table.Cell{Text: text, Words: true})
-	}
-	var names, seeds, keys []string
-	for _, a := range s.arms {
-		names = append(names, a.Name)
-		for _, r := range a.Runs {
-			if seed := fmt.Sprint(r.Seed); !slices.Contains(seeds, seed) {
-				seeds = append(seeds, seed)
-			}
-		}
-	}
-	add("sub-benchmarks", names)
-	add("seeds", seeds)
+	var keys []string
 	values := map[string][]string{}
 	for _, c := range s.settings {
 		for i, key := range c.Keys {
 			if values[key] == nil {
 				keys = append(keys, key)
 			}
-			if v := strings.Trim(c.Values[i], "[]"); !slices.Contains(values[key], v) {
+			if v := cmp.Or(table.Clean(strings.Trim(c.Values[i], "[]")), format.None); !slices.Contains(values[key], v) {
 				values[key] = append(values[key], v)
 			}
 		}
 	}
-	for _, key := range slices.DeleteFunc(keys, func(key string) bool { return key == "seed" }) {
-		add(key, values[key])
+	for _, key := range keys {
+		t.Add(key, table.Cell{Text: strings.Join(values[key], ", "), Words: true})
 	}
 	return t
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -25,18 +24,20 @@ func (s *study) points() []point {
 	if len(adapters) == 0 {
 		return nil
 	}
-	first, larger := adapters[0], adapters[1:]
+	first := adapters[0]
+	base := first.Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
 	ps := []point{
 		{"What LoRA saves", s.saved(adapters, full)},
-		{"What a larger rank gives", s.learned(adapters)},
+		{"What training gives", []string{
+			list("The base model's held-out loss of "+format.Fixed(base, 4)+" became ", s.arms, " (medians).", func(a *table.Arm) string {
+				loss := a.Over(table.EvalLoss).Median
+				return at(a, loss/base, format.Fixed(loss, 4))
+			})}},
 		{"What a larger rank costs", []string{
-			list("By arithmetic alone (total_flos) a step takes longer than at "+first.Label+": ", larger, ".", func(a *table.Arm) string {
+			list("By arithmetic alone (total_flos) a step takes longer than at "+first.Label+": ", adapters[1:], ".", func(a *table.Arm) string {
 				ratio := a.Over(flops).Median / first.Over(flops).Median
 				return at(a, ratio, format.Change(ratio-1))
 			})}},
-	}
-	for _, a := range larger {
-		ps[2].Sentences = append(ps[2].Sentences, moreMemory(a, first))
 	}
 	if full >= 0 {
 		ps = append(ps, point{"Against training every weight", []string{s.againstFull(s.arms[full], first)}})
@@ -101,46 +102,6 @@ func (s *study) saved(adapters []*table.Arm, full int) []string {
 	}
 }
 
-// learned is how far the held-out loss fell, and why ranks may look alike: with one alpha a larger rank is held back.
-func (s *study) learned(adapters []*table.Arm) []string {
-	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
-	said := []string{
-		list("The base model's held-out loss of "+format.Fixed(base, 4)+" became ", s.arms, " (medians).", func(a *table.Arm) string {
-			v := a.Over(table.EvalLoss).Median
-			return at(a, v/base, format.Fixed(v, 4))
-		}),
-	}
-	if !oneAlpha(s.arms) {
-		return said
-	}
-	return append(said, list(fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by ", format.All(adapters[0].Runs[0].Settings.Alpha)), adapters,
-		": over a short training ranks are then expected to end near each other. Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
-		func(a *table.Arm) string { return at(a, a.Runs[0].Scaling, format.Number(a.Runs[0].Scaling, 3)) }))
-}
-
-// moreMemory says which categories make the difference between two arms' peaks.
-func moreMemory(a, than *table.Arm) string {
-	more, sum := map[string]float64{}, 0.0
-	known, unknown := categories([]*table.Arm{a, than})
-	names := slices.DeleteFunc(slices.Concat(known, unknown), func(n string) bool {
-		d := bytesOf(a, n, measured) - bytesOf(than, n, measured)
-		if more[n] = d; format.Finite(d) {
-			sum += d
-		}
-		return !format.Finite(d) || d == 0
-	})
-	slices.SortStableFunc(names, func(x, y string) int { return cmp.Compare(math.Abs(more[y]), math.Abs(more[x])) })
-	var parts []string
-	for _, n := range names[:min(4, len(names))] {
-		parts = append(parts, n+" "+format.Plus(more[n], format.Bytes(more[n])))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("From %s to %s memory at the peak changes by %s, the most in %s.",
-		than.Label, a.Label, format.Plus(sum, format.Bytes(sum)), format.List(parts))
-}
-
 // againstFull compares training every weight with the arm that the verdict would take, or with first.
 func (s *study) againstFull(full, first *table.Arm) string {
 	to := first
@@ -149,7 +110,7 @@ func (s *study) againstFull(full, first *table.Arm) string {
 			to = a
 		}
 	}
-	peak := peakOf(s.arms)
+	peakName, peak := peakOf(s.arms)
 	var parts []string
 	for _, q := range []struct {
 		name  string
@@ -157,7 +118,7 @@ func (s *study) againstFull(full, first *table.Arm) string {
 		shown table.Shown
 	}{
 		{"held-out loss", table.EvalLoss, table.Fixed(4)}, {"samples per second", speed, table.Digits(4)},
-		{peak.name, peak.of, format.Bytes}, {"file", fileSize, format.Bytes},
+		{peakName, peak, format.Bytes}, {"file", fileSize, format.Bytes},
 	} {
 		if ours, theirs := full.Over(q.of).Median, to.Over(q.of).Median; format.Finite(ours) && theirs > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", q.name, q.shown(ours), q.shown(theirs), format.Change(ours/theirs-1)))
