@@ -45,7 +45,7 @@ func memoryFigure(arms []*table.Arm) []*figure {
 			for j, of := range []which{predicted, measured} {
 				row := rows - 1 - 2*i - j
 				names[row] = a.Label + []string{", predicted", ", measured"}[j]
-				if v := bytesOf(a, n, of); v > 0 {
+				if v := bytesOf(a, of, n); v > 0 {
 					bar.Values[row] = v / record.GiB
 					said[row] = append(said[row], n+" "+format.Bytes(v))
 				}

@@ -101,8 +101,9 @@ func (f *figure) add(a *table.Arm, p *place, at plotter.XYs, x func(*record.Reco
 	}
 	style := draw.LineStyle{Color: faint(p.i, 0xFF), Width: 0.9}
 	median := &plotter.Scatter{XYs: at, GlyphStyle: glyphOf(p.i)}
-	f.Add(seeds, median,
-		&plotter.XErrorBars{XYs: at, XErrors: plotter.XErrors{{Low: p.x.Median - p.x.Min, High: p.x.Max - p.x.Median}}, LineStyle: style, CapWidth: 4},
-		&plotter.YErrorBars{XYs: at, YErrors: plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}, LineStyle: style, CapWidth: 4})
+	xs := plotter.XErrors{{Low: p.x.Median - p.x.Min, High: p.x.Max - p.x.Median}}
+	ys := plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}
+	f.Add(seeds, median, &plotter.XErrorBars{XYs: at, XErrors: xs, LineStyle: style, CapWidth: 4},
+		&plotter.YErrorBars{XYs: at, YErrors: ys, LineStyle: style, CapWidth: 4})
 	f.keyed(a.Label, median)
 }

@@ -37,45 +37,36 @@ type which func(record.Category) *int64
 func predicted(c record.Category) *int64 { return c.Predicted }
 func measured(c record.Category) *int64  { return c.Measured }
 
-// bytesOf returns the median over seeds of a category's bytes; NaN where there is none.
-func bytesOf(a *table.Arm, name string, of which) float64 {
-	return a.Over(func(r *record.Record) float64 {
-		for _, c := range r.Memory {
-			if c.Name == name {
-				return table.Number(of(c))
+// bytesOf returns the median over seeds of what categories hold together; NaN where one is missing: a part is no sum.
+func bytesOf(a *table.Arm, of which, names ...string) float64 {
+	return a.Over(func(r *record.Record) (sum float64) {
+		for _, name := range names {
+			i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
+			if i < 0 {
+				return math.NaN()
 			}
+			sum += table.Number(of(r.Memory[i]))
 		}
-		return math.NaN()
+		return sum
 	}).Median
 }
 
-// sumOf adds categories; NaN if one is missing: a part is no sum.
-func sumOf(a *table.Arm, names []string, of which) (sum float64) {
-	for _, n := range names {
-		sum += bytesOf(a, n, of)
-	}
-	return sum
-}
-
-// categories are those that any arm has: those that are predicted, in the record's order and then unknown ones, and the others.
+// categories are those that any arm has, in the record's order and then unknown ones: those that are predicted, and the others.
 func categories(arms []*table.Arm) (known, unknown []string) {
-	names := slices.Clone(record.Categories)
-	has, told := map[string]bool{}, map[string]bool{}
+	names, told := slices.Clone(record.Categories), map[string]bool{}
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			for _, c := range r.Memory {
-				if !slices.Contains(names, c.Name) {
+				if told[c.Name] = told[c.Name] || c.Predicted != nil; !slices.Contains(names, c.Name) {
 					names = append(names, c.Name)
 				}
-				has[c.Name] = true
-				told[c.Name] = told[c.Name] || c.Predicted != nil
 			}
 		}
 	}
 	for _, n := range names {
-		if told[n] {
+		if is, has := told[n]; is {
 			known = append(known, n)
-		} else if has[n] {
+		} else if has {
 			unknown = append(unknown, n)
 		}
 	}
@@ -120,14 +111,14 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 		t.Add(label, cells...)
 	}
 	for _, n := range all {
-		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, n, w) })
+		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, w, n) })
 	}
 	t.Rows = append(t.Rows, table.Row{Group: "Together"})
 	if len(known) > 0 {
-		line("all that is predicted", func(a *table.Arm, w which) float64 { return sumOf(a, known, w) })
+		line("all that is predicted", func(a *table.Arm, w which) float64 { return bytesOf(a, w, known...) })
 	}
 	if len(unknown) > 0 {
-		line("all categories", func(a *table.Arm, w which) float64 { return sumOf(a, all, w) })
+		line("all categories", func(a *table.Arm, w which) float64 { return bytesOf(a, w, all...) })
 	}
 	name, peak := peakOf(arms)
 	line(name, func(a *table.Arm, w which) float64 {
@@ -141,24 +132,27 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 }
 
 // disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
-func disturbances(arms []*table.Arm) (said []string) {
-	var seen []string // once for each run
+func disturbances(arms []*table.Arm) []string {
+	var order []string
+	during := map[string]int{}
+	see := func(what string) {
+		if during[what]++; during[what] == 1 {
+			order = append(order, what)
+		}
+	}
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			for _, h := range r.Others {
-				seen = append(seen, fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name))
+				see(fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name))
 			}
 			if r.GraphsFailed != "" {
-				seen = append(seen, "training went on without CUDA graphs ("+r.GraphsFailed+")")
+				see("training went on without CUDA graphs (" + r.GraphsFailed + ")")
 			}
 		}
 	}
-	for i, what := range seen {
-		if slices.Index(seen, what) == i {
-			n := len(seen) - len(slices.DeleteFunc(slices.Clone(seen), func(s string) bool { return s == what }))
-			said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
-				format.Count(n, "run"), table.Clean(what)))
-		}
+	for i, what := range order {
+		order[i] = fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
+			format.Count(during[what], "run"), table.Clean(what))
 	}
-	return said
+	return order
 }

@@ -6,6 +6,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -140,11 +141,7 @@ func (s *study) title() string {
 // subtitle says what was run.
 func (s *study) subtitle() string {
 	r := s.arms[0].Runs[0]
-	on := r.Machine.GPU
-	if on == "" {
-		on = r.Machine.CPU
-	}
 	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
 		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep),
-		format.Count(len(s.settings), "run"), format.Count(len(s.arms), "arm"), on, r.Settings.DType, r.Machine.Torch))
+		format.Count(len(s.settings), "run"), format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
 }

@@ -90,10 +90,11 @@ func (s *study) saved(adapters []*table.Arm, full int) []string {
 			n := float64(a.Runs[0].Trainable)
 			return at(a, n/total, format.Fixed(n, 0)+" ("+format.Percent(n/total)+")")
 		}),
-		list("The whole model's file has "+format.Bytes(file)+"; for each task one keeps only the adapter's, ", adapters, ".", func(a *table.Arm) string {
-			b := fileSize(a.Runs[0])
-			return at(a, b/file, format.Bytes(b)+" ("+format.Percent(b/file)+" of it)")
-		}),
+		list("The whole model's file has "+format.Bytes(file)+"; for each task one keeps only the adapter's, ", adapters, ".",
+			func(a *table.Arm) string {
+				b := fileSize(a.Runs[0])
+				return at(a, b/file, format.Bytes(b)+" ("+format.Percent(b/file)+" of it)")
+			}),
 		list("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): "+format.Bytes(16*total)+
 			" by arithmetic. LoRA holds them only for the adapter, besides the weights: ", adapters, ".", func(a *table.Arm) string {
 			b := weight*total + 16*float64(a.Runs[0].Trainable)
