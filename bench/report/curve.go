@@ -41,8 +41,7 @@ func trainingFigures(arms []*table.Arm) []*figure {
 	}
 	specs := []curves{
 		{id: "loss", title: "Training loss", x: "step", y: "training loss", smooth: true, of: loss},
-		{id: "loss-difference", title: "Training loss less the first arm's", x: "step", y: "difference of the loss", smooth: true,
-			of:      difference,
+		{id: "loss-difference", title: "Training loss less the first arm's", x: "step", y: "difference", smooth: true, of: difference,
 			caption: "The first arm is " + first.Label + ": below 0 is better. Paired by seed: the same records in the same order."},
 		{id: "eval-loss", title: "Held-out loss while training", x: "training time (s), evaluations not counted", y: "held-out loss",
 			of: byEvaluations},

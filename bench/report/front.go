@@ -77,10 +77,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	f.Add(dashed, rings)
 	f.keyed("Pareto front", dashed, rings)
 	widen(f.Plot)
-	better := "left"
-	if moreIsBetter {
-		better = "right"
-	}
+	better := map[bool]string{false: "left", true: "right"}[moreIsBetter]
 	f.Caption = "Down and " + better + " is better. On the Pareto front: no other arm is better in one and as good in the other."
 	if table.Seeds(arms) > 1 {
 		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."

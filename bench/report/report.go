@@ -7,6 +7,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -69,12 +70,9 @@ func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysi
 			}
 		}
 	}
-	err = file.Replace(filepath.Join(dir, "summary.md"), func(w io.Writer) error { return s.markdown(w, sections) })
-	if err != nil {
-		return nil, err
-	}
-	err = file.Replace(filepath.Join(dir, "report.html"), func(w io.Writer) error { return s.page(w, sections) })
-	return s.a, err
+	return s.a, errors.Join(
+		file.Replace(filepath.Join(dir, "summary.md"), func(w io.Writer) error { return s.markdown(w, sections) }),
+		file.Replace(filepath.Join(dir, "report.html"), func(w io.Writer) error { return s.page(w, sections) }))
 }
 
 // section is a part of the report, for the page and for Markdown.
@@ -142,6 +140,6 @@ func (s *study) title() string {
 func (s *study) subtitle() string {
 	r := s.arms[0].Runs[0]
 	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep),
-		format.Count(len(s.settings), "run"), format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Count(len(s.settings), "run"),
+		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
 }
