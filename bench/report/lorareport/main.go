@@ -42,11 +42,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	for _, f := range []struct {
 		name, want string
-		value      any
+		value      float64
 		ok         bool
 	}{
 		{"level", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
-		{"width", "at least 40", *width, *width >= 40},
+		{"width", "at least 40", float64(*width), *width >= 40},
 	} {
 		if !f.ok {
 			fmt.Fprintf(stderr, "lorareport: -%s is %v, want %s\n", f.name, f.value, f.want)
@@ -80,6 +80,7 @@ func files(paths []string, o compare.Options, stdout io.Writer) error {
 	return a.WriteText(stdout)
 }
 
+// write reports on the records in dir, there and on the terminal.
 func write(dir string, o compare.Options, width int, stdout io.Writer) error {
 	rs, err := record.ReadDir(dir)
 	if err != nil {
@@ -92,12 +93,5 @@ func write(dir string, o compare.Options, width int, stdout io.Writer) error {
 	if err := table.WriteSummary(stdout, rs, width); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(stdout); err != nil {
-		return err
-	}
-	if err := report.WriteVerdict(stdout, a, width); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "\nThe report is %s.\n", filepath.Join(dir, "report.html"))
-	return err
+	return report.WriteVerdict(stdout, a, filepath.Join(dir, "report.html"), width)
 }
