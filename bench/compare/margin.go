@@ -40,24 +40,16 @@ func (m *Margin) Set(s string) error {
 	return nil
 }
 
-// words is a margin in a sentence.
-func (m Margin) words() string {
-	of := " of what training gained"
-	if m.OfLoss {
-		of = " of the loss"
-	}
-	return format.Level(m.Part) + of
-}
-
-// of returns a margin as a fraction of the best loss, and which one it is: where the loss before training is not known (NaN),
-// one of the loss. It is 0 where training gained nothing.
-func (m Margin) of(before, best float64) (Margin, float64) {
+// of returns a margin as a fraction of the best loss, and in words. Where the loss before training is not known (NaN), it is one of the
+// loss. It is 0 where training gained nothing.
+func (m Margin) of(before, best float64) (limit float64, words string) {
 	switch {
 	case m.OfLoss:
+		return m.Part, format.Level(m.Part) + " of the loss"
 	case !format.Finite(before):
-		m = ofLoss
-	default:
-		return m, max(0, m.Part*(before-best)/best)
+		limit, words = ofLoss.of(before, best)
+		return limit, words + ", because the loss before training is not known"
 	}
-	return m, m.Part
+	return max(0, m.Part*(before-best)/best), fmt.Sprintf("%s of what training gained (%s before, %s after)",
+		format.Level(m.Part), format.Value(evalLoss, before), format.Value(evalLoss, best))
 }

@@ -194,6 +194,15 @@ func within(laps []Lap) (drift, noise float64, n int) {
 	return quarters[high] - quarters[low], math.Sqrt(noise), n
 }
 
+// Timings are the times of the arms among results; nil where they are of no one study.
+func Timings(in *results.Set) []Timing {
+	s, err := newStudy(in)
+	if err != nil {
+		return nil
+	}
+	return s.timings()
+}
+
 // timings are the runs' times. Laps are known from records of runs whose clock stood still in between, as it does for -eval-every and
 // in the gate's turns.
 func (s *study) timings() (runs []Timing) {

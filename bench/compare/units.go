@@ -26,11 +26,11 @@ func timed(unit string) bool { return unit == secToLoss || slices.Contains(resul
 // sameAs is the unit that unit is one measurement with, "" where unit stands for itself.
 func sameAs(unit string, all []record.Unit) string {
 	for _, s := range results.Speeds {
-		has := slices.ContainsFunc(all, func(u record.Unit) bool { return u.Name == s })
-		if has && s != unit && slices.Contains(results.Speeds, unit) {
+		if slices.ContainsFunc(all, func(u record.Unit) bool { return u.Name == s }) && slices.Contains(results.Speeds, unit) {
+			if s == unit {
+				return ""
+			}
 			return s
-		} else if has {
-			return ""
 		}
 	}
 	return ""

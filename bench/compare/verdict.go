@@ -19,8 +19,8 @@ type ranking struct {
 	best   int
 	loss   float64      // the best's mean
 	among  [][]estimate // [i][j] is arm i against arm j
-	margin Margin       // that was used
-	limit  float64      // as a fraction of loss; 0 where training gained nothing
+	limit  float64      // the margin as a fraction of loss; 0 where training gained nothing
+	margin string       // in words
 	may    []bool       // arms that may be the best
 }
 
@@ -33,7 +33,7 @@ func (c *contest) rank(o Options) *ranking {
 		all[i] = i
 	}
 	r.best, r.loss = c.lowest(all...)
-	r.margin, r.limit = o.Margin.of(c.before, r.loss)
+	r.limit, r.margin = o.Margin.of(c.before, r.loss)
 	for i := range n {
 		r.among = append(r.among, make([]estimate, n))
 		may := true

@@ -26,7 +26,11 @@ func (w *writer) text() []string {
 		if w.r.how != "" {
 			text = append(text, w.r.how)
 		}
-		text = append(append(append(text, w.r.limits()...), w.margin()...), w.standings()...)
+		text = append(text, w.r.limits()...)
+		if len(w.v.Standing) > 0 {
+			text = append(text, fmt.Sprintf("As good means at most %s above the best, %s.", format.Number(w.r.limit*w.r.loss, 3), w.r.margin))
+		}
+		text = append(text, w.standings()...)
 		if w.v.Unit != evalLoss {
 			text = append(text, fmt.Sprintf("There is no held-out loss (eval-loss) to judge by: this rests on %s, the %s, "+
 				"which says nothing about text that was not trained on.", w.v.Unit, plain(w.v.Unit)))
@@ -102,22 +106,6 @@ func (w *writer) enough(noun, loss, lowest, seeds string) string {
 		return fmt.Sprintf("%s is the smallest %s that is enough: %s, and every smaller rank is worse (%s).", v.Smallest, noun, why, seeds)
 	}
 	return fmt.Sprintf("%s is enough: %s (%s).", v.Smallest, why, seeds)
-}
-
-// margin says what counts as worse.
-func (w *writer) margin() []string {
-	r := w.r
-	if len(w.v.Standing) == 0 {
-		return nil
-	}
-	s := fmt.Sprintf("As good means at most %s above the best, %s", format.Number(r.limit*r.loss, 3), r.margin.words())
-	switch {
-	case r.margin != w.a.Margin:
-		s += ", because the loss before training is not known"
-	case !r.margin.OfLoss:
-		s += fmt.Sprintf(" (%s before, %s after)", format.Value(r.unit, r.before), format.Value(r.unit, r.loss))
-	}
-	return []string{s + "."}
 }
 
 // standings are a sentence for each arm but the best.

@@ -24,28 +24,23 @@ type Arm struct {
 func (a *Arm) Full() bool { return a.Runs[0].Rank == record.Full }
 
 // Arms collects records into arms, ranks in numeric order.
-func Arms(rs []*record.Record) ([]*Arm, error) {
+func Arms(rs []*record.Record) (arms []*Arm, err error) {
 	if len(rs) == 0 {
 		return nil, fmt.Errorf("no run records to report: run the benchmark with -out")
 	}
-	by := map[string]*Arm{}
-	var arms []*Arm
-	for _, r := range rs {
-		name := Clean(r.Name)
-		a := by[r.Name]
-		if a == nil {
-			a = &Arm{Key: r.Name, Name: name, Label: strings.ReplaceAll(strings.ReplaceAll(name, "/", ", "), "=", " ")}
-			by[r.Name] = a
-			arms = append(arms, a)
+	rs = slices.Clone(rs)
+	slices.SortStableFunc(rs, func(a, b *record.Record) int {
+		return cmp.Or(record.Compare(a.Name, b.Name), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
+	})
+	for i, r := range rs {
+		if i == 0 || rs[i-1].Name != r.Name {
+			name := Clean(r.Name)
+			arms = append(arms, &Arm{Key: r.Name, Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
+		} else if rs[i-1].Seed == r.Seed {
+			return nil, fmt.Errorf("two records of %s with seed %d: keep one of them", Clean(r.Name), r.Seed)
 		}
-		if slices.ContainsFunc(a.Runs, func(o *record.Record) bool { return o.Seed == r.Seed }) {
-			return nil, fmt.Errorf("two records of %s with seed %d: keep one of them", name, r.Seed)
-		}
+		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r)
-	}
-	slices.SortStableFunc(arms, func(a, b *Arm) int { return record.Compare(a.Name, b.Name) })
-	for _, a := range arms {
-		slices.SortFunc(a.Runs, func(x, y *record.Record) int { return cmp.Compare(x.Seed, y.Seed) })
 	}
 	return arms, nil
 }
@@ -62,8 +57,7 @@ func Clean(s string) string {
 }
 
 // Seeds is the largest number of runs of an arm.
-func Seeds(arms []*Arm) int {
-	n := 0
+func Seeds(arms []*Arm) (n int) {
 	for _, a := range arms {
 		n = max(n, len(a.Runs))
 	}
@@ -76,30 +70,24 @@ type Spread struct {
 	Median, Min, Max float64
 }
 
-// SpreadOf is the spread of vs.
-func SpreadOf(vs []float64) Spread {
+// spread is that of a figure over runs; f returns NaN where it was not measured.
+func spread(runs []*record.Record, f func(*record.Record) float64) Spread {
 	var ok []float64
-	for _, v := range vs {
-		if format.Finite(v) {
+	for _, r := range runs {
+		if v := f(r); format.Finite(v) {
 			ok = append(ok, v)
 		}
 	}
-	if len(ok) == 0 {
+	n := len(ok)
+	if n == 0 {
 		return Spread{Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
 	}
 	slices.Sort(ok)
-	n := len(ok)
 	return Spread{n, (ok[(n-1)/2] + ok[n/2]) / 2, ok[0], ok[n-1]}
 }
 
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.
-func (a *Arm) Over(f func(*record.Record) float64) Spread {
-	vs := make([]float64, len(a.Runs))
-	for i, r := range a.Runs {
-		vs[i] = f(r)
-	}
-	return SpreadOf(vs)
-}
+func (a *Arm) Over(f func(*record.Record) float64) Spread { return spread(a.Runs, f) }
 
 // Number is *p, and NaN where there is none.
 func Number[T int64 | float64](p *T) float64 {
@@ -111,3 +99,20 @@ func Number[T int64 | float64](p *T) float64 {
 
 // EvalLoss is the run's held-out loss after training; NaN where there is none.
 func EvalLoss(r *record.Record) float64 { return Number(r.EvalLoss) }
+
+// Positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
+func Positive(v float64) float64 {
+	if v > 0 {
+		return v
+	}
+	return math.NaN()
+}
+
+// Shown turns a figure into text; what is not finite into a dash.
+type Shown func(float64) string
+
+// Digits has at most so many significant digits.
+func Digits(n int) Shown { return func(v float64) string { return format.Number(v, n) } }
+
+// Fixed has a fixed number of decimals, so that a column's points stand below each other.
+func Fixed(decimals int) Shown { return func(v float64) string { return format.Fixed(v, decimals) } }

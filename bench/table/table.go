@@ -40,10 +40,8 @@ type Cell struct {
 
 // Note returns the footnote's number; the same text has one number.
 func (t *Table) Note(text string) int {
-	for i, n := range t.Notes {
-		if n == text {
-			return i + 1
-		}
+	if i := slices.Index(t.Notes, text); i >= 0 {
+		return i + 1
 	}
 	t.Notes = append(t.Notes, text)
 	return len(t.Notes)
@@ -54,27 +52,25 @@ func (t *Table) Add(label string, cells ...Cell) {
 	t.Rows = append(t.Rows, Row{Label: label, Cells: cells})
 }
 
-// Spans are the groups of the column heads with how many columns each has.
-func (t *Table) Spans() []span {
-	var ss []span
-	any := false
+// span is neighbouring columns of one group.
+type span struct {
+	Name    string
+	Columns int
+}
+
+// Spans are the groups of the column heads with how many columns each has; nil where no column has a group.
+func (t *Table) Spans() (ss []span) {
 	for _, c := range t.Head {
-		any = any || c.Group != ""
 		if n := len(ss); n > 0 && ss[n-1].Name == c.Group {
 			ss[n-1].Columns++
 		} else {
 			ss = append(ss, span{c.Group, 1})
 		}
 	}
-	if !any {
+	if len(ss) == 1 && ss[0].Name == "" {
 		return nil
 	}
 	return ss
-}
-
-type span struct {
-	Name    string
-	Columns int
 }
 
 func (c Cell) text() string {
@@ -88,24 +84,19 @@ func (c Cell) text() string {
 	return s
 }
 
-// text is the table over the columns from..to besides the labels'. Headings are in capitals.
+// text is the table with the columns from..to besides the labels'. Headings are in capitals.
 func (t *Table) text(from, to int) *format.Table {
-	out := &format.Table{}
-	for i, c := range append(t.Head[:1:1], t.Head[from:to]...) {
-		name := c.Name
-		if i > 0 {
-			name = strings.TrimSpace(c.Group + " " + c.Name)
-		}
-		if out.Head = append(out.Head, name); i > 0 && t.Words(from+i-1) {
+	out := &format.Table{Head: []string{t.Head[0].Name}}
+	for i, c := range t.Head[from:to] {
+		name := strings.TrimSpace(c.Group + " " + c.Name)
+		if out.Head = append(out.Head, name); t.Words(from + i) {
 			out.Words = append(out.Words, name)
 		}
 	}
 	for _, r := range t.Rows {
 		line := make([]string, len(out.Head))
-		if line[0] = r.Label; r.Group != "" {
-			line[0] = strings.ToUpper(r.Group)
-		}
-		for i := from; i < to && i-1 < len(r.Cells); i++ {
+		line[0] = r.Label + strings.ToUpper(r.Group)
+		for i := from; i < min(to, len(r.Cells)+1); i++ {
 			line[i-from+1] = r.Cells[i-1].text()
 		}
 		out.Rows = append(out.Rows, line)
@@ -121,42 +112,29 @@ func (t *Table) Words(i int) bool {
 // writeText draws the table for a terminal of so many columns: what does not fit follows below, with
 // the labels again, because a line that wraps is no table.
 func (t *Table) writeText(w io.Writer, width int) error {
-	for from := 1; from < len(t.Head); {
-		to := t.fitting(from, width)
-		if err := t.text(from, to).Text(w); err != nil {
-			return err
+	all := t.text(1, len(t.Head))
+	wide := make([]int, len(all.Head))
+	for _, row := range append(all.Rows, all.Head) {
+		for i, cell := range row {
+			wide[i] = max(wide[i], utf8.RuneCountInString(cell)+2)
 		}
-		if from = to; from < len(t.Head) {
+	}
+	for from := 1; from < len(wide); {
+		to := from + 1
+		for used := wide[0] + wide[from]; to < len(wide) && used+wide[to] <= width; to++ {
+			used += wide[to]
+		}
+		if from > 1 {
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}
 		}
+		if err := t.text(from, to).Text(w); err != nil {
+			return err
+		}
+		from = to
 	}
 	return t.writeNotes(w, "[%d] %s\n")
-}
-
-// fitting is the end of the columns from `from` on that fit beside the labels; at least one.
-func (t *Table) fitting(from, width int) int {
-	const padding = 2
-	wide := func(i int) int {
-		column := t.text(i, i+1)
-		n := utf8.RuneCountInString(column.Head[1])
-		for _, r := range column.Rows {
-			n = max(n, utf8.RuneCountInString(r[1]))
-		}
-		return n + padding
-	}
-	used := utf8.RuneCountInString(t.Head[0].Name) + padding
-	for _, r := range t.Rows {
-		used = max(used, utf8.RuneCountInString(r.Label)+padding, utf8.RuneCountInString(r.Group)+padding)
-	}
-	to := from
-	for ; to < len(t.Head); to++ {
-		if used += wide(to); used > width && to > from {
-			break
-		}
-	}
-	return to
 }
 
 // WriteMarkdown writes the table with its caption before it and its footnotes after it.
