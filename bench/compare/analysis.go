@@ -77,7 +77,7 @@ type Verdict struct {
 	Smallest string     // the smallest arm whose loss is as good as the best; "" where it cannot be told
 	Sure     bool       // every arm of a smaller rank is shown to be worse
 	Standing []Standing // every arm but Best: of each rank the one at its best rate and alpha
-	Costs    []Cost     // every larger arm against Smallest, or against the first arm where Smallest is ""
+	Costs    []Cost     // larger arms against Smallest, or against the first where that is "" or the largest
 	Text     []string   // sentences; the first is the verdict itself
 }
 

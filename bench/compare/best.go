@@ -106,6 +106,14 @@ func (c *contest) halves(half int) (losses [][]float64) {
 	return losses
 }
 
+// losses are the arms' by block.
+func (t *table) losses() (losses [][]float64) {
+	for _, c := range t.by {
+		losses = append(losses, c.value)
+	}
+	return losses
+}
+
 // conditions are the steps, rate and alpha that the verdict holds for.
 func (c *contest) conditions() string {
 	steps := c.setting(c.at[0], "steps", "max_steps")

@@ -49,7 +49,7 @@ func called(t *testing.T, draws, seeds int, drift float64, rotated bool, arm str
 // TestSimulate prints what docs/soundness.md shows: how often nothing is called something, and something found, with a machine
 // that drifts; and how often the verdict is right.
 func TestSimulate(t *testing.T) {
-	const draws = 4000
+	const draws = 2000
 	t.Log("speed, 3 ranks, 1 % noise, nothing different: families called different")
 	t.Logf("%-28s%10s%10s", "drift a run", "rotated", "by rank")
 	for _, drift := range []float64{0, 0.005, 0.01} {
@@ -76,7 +76,7 @@ func TestSimulate(t *testing.T) {
 	for _, noise := range []float64{0.002, 0.005} {
 		for _, margins := range []float64{2, 1, 0.5, 0} {
 			for _, seeds := range []int{3, 6, 10} {
-				right, wrong := verdicts(t, 1000, seeds, noise, margins)
+				right, wrong := verdicts(t, 500, seeds, noise, margins)
 				t.Logf("%-28s%8.1f %%%8.1f %%%12.1f %%", fmt.Sprintf("%v, noise %.1f %%, %d seeds", margins, 100*noise, seeds), 100*right, 100*wrong, 100*(1-right-wrong))
 				assert.LessOrEqual(t, wrong, 0.05)
 			}

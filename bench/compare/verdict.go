@@ -105,17 +105,37 @@ func (s *study) verdict(tables map[string]*table, a *Analysis) Verdict {
 	}
 	r := c.rank(a.Options)
 	v.Unit, v.Best, v.Limit = c.unit, r.arms[r.best], r.limit
-	if r.limit > 0 && len(r.arms) > 1 {
-		for i := range r.arms {
-			if i != r.best {
-				v.Standing = append(v.Standing, r.standing(i))
-			}
-		}
-		v.Smallest, v.Sure = r.smallest(!slices.ContainsFunc(v.Standing, func(st Standing) bool { return st.Call != Worse }))
+	v.Standing, v.Smallest, v.Sure = r.standings()
+	base := slices.Index(r.arms, v.Smallest)
+	if base < 0 || base == len(r.arms)-1 {
+		base = 0
 	}
-	v.Costs = s.costs(tables, r.arms[max(0, slices.Index(r.arms, v.Smallest)):], a.Alpha)
-	v.Text = (&writer{study: s, a: a, v: &v, r: r}).text()
+	v.Costs = s.costs(tables, r.arms[base:], a.Alpha)
+	w := &writer{study: s, a: a, v: &v, r: r}
+	v.Text = w.text()
+	if n := len(r.arms); full(v.Smallest) && n > 2 {
+		// Which adapter, if there must be one, is a question of its own.
+		c.table, c.at, c.groups = newTable(s, c.at[:n-1], c.losses()[:n-1]), c.at[:n-1], c.groups[:n-1]
+		w.r, w.v = c.rank(a.Options), &Verdict{Unit: c.unit}
+		w.v.Best = w.r.arms[w.r.best]
+		w.v.Standing, w.v.Smallest, w.v.Sure = w.r.standings()
+		v.Text = slices.Insert(v.Text, 1, "Without training every weight: "+w.first())
+	}
 	return v
+}
+
+// standings are those of every arm but the best, the smallest arm that is enough, and whether that is sure.
+func (r *ranking) standings() (all []Standing, smallest string, sure bool) {
+	if r.limit == 0 || len(r.arms) == 1 {
+		return nil, "", false
+	}
+	for i := range r.arms {
+		if i != r.best {
+			all = append(all, r.standing(i))
+		}
+	}
+	smallest, sure = r.smallest(!slices.ContainsFunc(all, func(st Standing) bool { return st.Call != Worse }))
+	return all, smallest, sure
 }
 
 // smallest is the smallest arm that is as good as the best, of one rank's the one with the lowest loss, and whether all of smaller

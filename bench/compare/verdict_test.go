@@ -100,6 +100,14 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// Where only training every weight is enough, the adapters are judged among themselves too.
+func TestAdaptersWithoutFull(t *testing.T) {
+	v := analyzed(t, lossSet(6, []string{"rank=8", "rank=64", "rank=128", "rank=full"}, []float64{3.2, 3.1, 3.1, 2.9}, []float64{1, 1, 1, 1}), Options{}).Verdict
+	assert.Contains(t, v.Text[0], "rank=full is the smallest rank that is enough: it has the lowest held-out loss, 2.9")
+	assert.Contains(t, v.Text[1], "Without training every weight: rank=64 is the smallest rank that is enough: ")
+	assert.Len(t, v.Standing, 3)
+}
+
 // A call is never made that the interval does not show.
 func TestStandingsAgreeWithTheirIntervals(t *testing.T) {
 	for seeds := 2; seeds < 12; seeds++ {
