@@ -22,7 +22,7 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 		o.Margin = ofGain
 	}
 	if !(o.Alpha > 0 && o.Alpha < 0.5) || !(o.Margin.Part > 0 && o.Margin.Part < 1) {
-		return nil, fmt.Errorf("compare: Alpha is %v and Margin %v, want Alpha above 0 and below 0.5, Margin above 0 and below 100 %%", o.Alpha, o.Margin)
+		return nil, fmt.Errorf("compare: Alpha is %v and Margin %v, want more than 0 and less than 0.5 and 100 %%", o.Alpha, o.Margin)
 	}
 	s, err := newStudy(in)
 	if err != nil {

@@ -168,36 +168,22 @@ func (c *contest) limits() (text []string) {
 		text = append(text, "The learning rate may limit the loss, not the rank: every rank is best at the largest rate tried. Try larger ones.")
 	}
 	if len(falling) > 0 {
-		text = append(text, fmt.Sprintf("The steps may limit the loss, not the rank: that of %s still falls at the end as fast as in the middle. Train longer.",
-			format.Few(falling, 4)))
+		text = append(text, fmt.Sprintf("The steps may limit the loss, not the rank: that of %s still falls at the end as fast as in "+
+			"the middle. Train longer.", format.Few(falling, 4)))
 	}
 	return text
 }
 
-// falling reports whether an arm's loss falls from the third quarter of training to the last by as much as from the second to the
-// third, and by more than the steps' noise: the held-out loss where that was taken at least eight times, else the training loss.
+// falling reports whether an arm's training loss falls from the third quarter of training to the last by as much as from the second
+// to the third, and by more than the steps' noise.
 func (c *contest) falling(i int) bool {
 	var curve []float64 // the sum over seeds
 	for _, run := range c.study.arms[i].Runs {
-		r := c.record(i, run.Seed)
-		if r == nil {
-			return false
-		}
-		var losses []float64
-		for _, e := range r.Evals {
-			losses = append(losses, e.Loss)
-		}
-		if len(losses) < 8 {
-			losses = nil
-			for _, s := range r.Steps {
-				losses = append(losses, s.Loss)
+		if r := c.record(i, run.Seed); r != nil {
+			curve = append(curve, make([]float64, max(0, len(r.Steps)-len(curve)))...)
+			for k, s := range r.Steps {
+				curve[k] += s.Loss
 			}
-		}
-		if curve == nil {
-			curve = make([]float64, len(losses))
-		}
-		for k := range min(len(curve), len(losses)) {
-			curve[k] += losses[k]
 		}
 	}
 	q := len(curve) / 4

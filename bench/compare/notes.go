@@ -47,13 +47,9 @@ func (t *table) notes(m *Metric, a *Analysis) (notes []string) {
 
 // allNotes are what must be known to read the analysis.
 func (s *study) allNotes(a *Analysis) (notes []string) {
-	most := 0
-	for _, b := range s.arms {
-		most = max(most, len(b.Runs))
-	}
 	var fewer []string
 	for i, b := range s.arms {
-		if len(b.Runs) < most {
+		if len(b.Runs) < len(s.seeds) {
 			fewer = append(fewer, fmt.Sprintf("%s has %d", s.names[i], len(b.Runs)))
 		}
 	}
@@ -67,8 +63,8 @@ func (s *study) allNotes(a *Analysis) (notes []string) {
 		notes = append(notes, fmt.Sprintf("%s are few: what is not called a difference cannot be told.", format.Count(a.Seeds, "seed")))
 	}
 	if len(fewer) > 0 {
-		notes = append(notes, fmt.Sprintf("Not every arm has %s: %s. Only seeds that both arms have are compared.",
-			format.Count(most, "run"), format.List(fewer)))
+		notes = append(notes, fmt.Sprintf("Not every arm has all of %s: %s. Only seeds that both arms have are compared.",
+			format.Count(len(s.seeds), "seed"), format.List(fewer)))
 	}
 	if a.Seeds > 1 && len(s.arms) > 1 {
 		notes = append(notes, fmt.Sprintf("p and intervals are corrected for the comparisons of each metric, not for the number of metrics: "+

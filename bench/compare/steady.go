@@ -35,14 +35,15 @@ func Steady(runs []Timing) string {
 	if arms, blocks, x := grid(runs); len(blocks) > 1 {
 		means, rest, noise := fit(x)
 		if i, k, size := outlier(rest, noise); math.Abs(size) > MaxDrift {
-			found = append(found, fmt.Sprintf("a step of %s took %s %s in block %d than in others",
-				arms[i], format.Percent(math.Expm1(size)), longer(size), blocks[k]))
+			found = append(found, fmt.Sprintf("the time of a step of %s was %s in block %d than in others",
+				arms[i], format.Higher(math.Expm1(size)), blocks[k]))
 			x[i][k] -= size
 			means, _, noise = fit(x)
 		}
 		low, high := extremes(means)
 		if d := means[high] - means[low]; d > MaxDrift && d > chance(noise, len(arms)) {
-			found = append(found, fmt.Sprintf("steps took %s longer in block %d than in block %d", format.Percent(math.Expm1(d)), blocks[high], blocks[low]))
+			found = append(found, fmt.Sprintf("steps took %s longer in block %d than in block %d",
+				format.Percent(math.Expm1(d)), blocks[high], blocks[low]))
 		}
 	}
 	worst, slow := 0.0, ""
@@ -59,13 +60,6 @@ func Steady(runs []Timing) string {
 	}
 	return fmt.Sprintf("Unsteady: %s. Close other programs, let the machine cool down, and run it again, with more seeds if it stays so.",
 		format.List(found))
-}
-
-func longer(d float64) string {
-	if d < 0 {
-		return "less"
-	}
-	return "longer"
 }
 
 // extremes are the places of the lowest and the highest value.
@@ -192,15 +186,6 @@ func within(laps []Lap) (drift, noise float64, n int) {
 	}
 	low, high := extremes(quarters)
 	return quarters[high] - quarters[low], math.Sqrt(noise), n
-}
-
-// Timings are the times of the arms among results; nil where they are of no one study.
-func Timings(in *results.Set) []Timing {
-	s, err := newStudy(in)
-	if err != nil {
-		return nil
-	}
-	return s.timings()
 }
 
 // timings are the runs' times. Laps are known from records of runs whose clock stood still in between, as it does for -eval-every and

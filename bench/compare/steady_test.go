@@ -39,7 +39,7 @@ func TestUnsteadyRunsAreCalledSo(t *testing.T) {
 				return 1.1
 			}
 			return 1
-		}, 0.9, "a step of rank=16 took", "one run of 10 %"},
+		}, 0.9, "the time of a step of rank=16 was ", "one run of 10 %"},
 		{func(_, block int) float64 { return 1 + 0.01*float64(block)/5 }, 0.05, "", "1 % is no matter"},
 	} {
 		r := rand.New(rand.NewPCG(6, 19))

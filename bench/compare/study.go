@@ -183,30 +183,17 @@ func (s *study) record(i int, seed int64) *record.Record {
 	return nil
 }
 
-// carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the very figure at which the
-// run of another arm before it ended, so that its peak may be the other's. It is "" where that did not happen or cannot be seen.
+// carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the very figure at which one of
+// another arm ended, so that its peak may be the other's. It is "" where that did not happen or cannot be seen.
 func (s *study) carried() string {
-	type run struct {
-		*results.Run
-		arm           string
-		initial, peak float64
-	}
-	var runs []run
-	for i := range s.arms {
-		initial, peak := s.values(i, initialGPU, 1), s.values(i, peakGPU, 1)
-		for k, r := range s.runs[i] {
-			if r != nil {
-				runs = append(runs, run{r, s.names[i], initial[k], peak[k]})
-			}
-		}
-	}
-	slices.SortStableFunc(runs, func(a, b run) int {
-		return cmp.Or(slices.Index(s.set.Files, a.File)-slices.Index(s.set.Files, b.File), a.Line-b.Line)
-	})
 	var found []string
-	for i, b := range runs[1:] {
-		if a := runs[i]; a.arm != b.arm && a.peak == b.initial && a.peak > 0 {
-			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", b.arm, format.Value(peakGPU, b.initial), a.arm))
+	for i, b := range s.arms {
+		for j, a := range s.arms {
+			initial, peak := b.Metric(initialGPU), a.Metric(peakGPU)
+			if i != j && initial != nil && peak != nil && slices.Contains(peak.Values, initial.Values[0]) {
+				found = append(found, fmt.Sprintf("%s began with the %s at which %s ended",
+					s.names[i], format.Value(peakGPU, initial.Values[0]), s.names[j]))
+			}
 		}
 	}
 	if len(found) == 0 {

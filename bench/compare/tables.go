@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"lorabench/bench/format"
 )
@@ -36,20 +37,17 @@ func (a *Analysis) WriteText(w io.Writer) error {
 
 // Title is the unit, with what it is in words and its direction.
 func (m *Metric) Title() string {
-	better := ""
+	var more []string
+	if name := words[m.Name]; name != "" {
+		more = append(more, name)
+	}
 	if m.Better != "" {
-		better = m.Better + " is better"
+		more = append(more, m.Better+" is better")
 	}
-	name := plain(m.Name)
-	switch {
-	case name == m.Name && better == "":
+	if len(more) == 0 {
 		return m.Name
-	case name == m.Name:
-		return fmt.Sprintf("%s (%s)", m.Name, better)
-	case better == "":
-		return fmt.Sprintf("%s (%s)", m.Name, name)
 	}
-	return fmt.Sprintf("%s (%s, %s)", m.Name, name, better)
+	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
 }
 
 // Table is a metric's. A column without any figure is left out.
@@ -58,8 +56,8 @@ func (m *Metric) Table(alpha float64) *format.Table {
 	if len(m.Pairs) > 0 {
 		against = "against " + m.Pairs[0].To
 	}
-	t := &format.Table{Words: []string{"call"}}
-	head := []string{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-alpha) + " interval", "p", "found from", "call"}
+	head := []string{"arm", "runs", "median", "95 % interval", "range",
+		against, format.Level(1-alpha) + " interval", "p", "found from", "call"}
 	var rows [][]string
 	for _, s := range m.Arms {
 		row := append([]string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median)}, make([]string, 7)...)
@@ -73,7 +71,7 @@ func (m *Metric) Table(alpha float64) *format.Table {
 		}
 		rows = append(rows, row)
 	}
-	t.Rows = make([][]string, len(rows))
+	t := &format.Table{Words: []string{"call"}, Rows: make([][]string, len(rows))}
 	for c := range head {
 		if !slices.ContainsFunc(rows, func(r []string) bool { return r[c] != "" }) {
 			continue

@@ -220,7 +220,6 @@ func TestCarriedOverMemory(t *testing.T) {
 		{line("8", 1.2, 8.8) + line("32", 1.2, 9.1), false, "the peak was reset"},
 		{line("8", 1.2, 8.8), false, "one arm"},
 		{line("32", 1.2, 8.8) + line("8", 8.8, 9.1), true, "the larger rank ran first"},
-		{line("8", 8.8, 9.1) + line("32", 1.2, 8.8), false, "in this order it is chance"},
 	} {
 		a := analyzed(t, results.Read(files(t, c.lines)...), Options{})
 		assert.Equal(t, c.carried, strings.Contains(fmt.Sprint(a.Verdict.Text), "cannot be told apart"), c.why)

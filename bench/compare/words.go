@@ -74,10 +74,11 @@ func (w *writer) first() string {
 	case len(w.r.arms) == 1:
 		return fmt.Sprintf("Cannot tell which %s is enough: only %s has a %s.", noun, v.Best, loss)
 	case w.seeds() == 0:
-		return fmt.Sprintf("Cannot tell which %s is enough: not every %s shares a seed with %s, which has the lowest %s.", noun, noun, v.Best, loss)
+		return fmt.Sprintf("Cannot tell which %[1]s is enough: not every %[1]s shares a seed with %s, which has the lowest %s.",
+			noun, v.Best, loss)
 	case w.seeds() == 1:
-		return fmt.Sprintf("One run of each %s cannot tell which is enough: %s has the lowest %s, %s, and nothing shows how far apart two runs of "+
-			"one %s lie.", noun, v.Best, loss, lowest, noun)
+		return fmt.Sprintf("One run of each %[1]s cannot tell which is enough: %s has the lowest %s, %s, and nothing shows how far apart "+
+			"two runs of one %[1]s lie.", noun, v.Best, loss, lowest)
 	}
 	return w.enough(noun, loss, lowest+" on average", format.Count(w.seeds(), "seed"))
 }

@@ -183,10 +183,12 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 		return err
 	}
 	t := ByArm(arms)
-	for _, remark := range []string{left, compare.Steady(compare.Timings(results.FromRecords(finite)))} {
-		if remark != "" {
-			t.Remarks = append(t.Remarks, Clean(remark))
-		}
+	if left != "" {
+		t.Remarks = append(t.Remarks, Clean(left))
+	}
+	// What is wrong with the comparison is told where the verdict is asked for.
+	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
+		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
 	}
 	if _, err := fmt.Fprintln(w, t.Caption); err != nil {
 		return err
