@@ -120,38 +120,35 @@ func (c *contest) conditions() string {
 	if steps == "" || steps == "0" {
 		steps = strconv.Itoa(c.study.arms[c.at[0]].Runs[0].Iters)
 	}
-	alpha := c.common("alpha", "alpha", "lora_alpha")
+	alpha := c.distinct("alpha", "alpha", "lora_alpha")
 	if number := strings.TrimPrefix(alpha, "alpha "); strings.Trim(number, "0123456789.") == "" {
 		alpha += ": with one alpha ranks differ in scale too, since B A is scaled by alpha/r"
 	}
-	return fmt.Sprintf("This holds for %s steps, %s and %s.", steps, c.common("learning rate", "lr", "learning_rate"), alpha)
+	return fmt.Sprintf("This holds for %s steps, %s and %s.", steps, c.distinct("learning rate", "lr", "learning_rate"), alpha)
 }
 
-// common is a setting that all arms have, or says that they differ in it.
-func (c *contest) common(name string, keys ...string) string {
-	value := ""
+// distinct are the values of a setting that arms have.
+func (c *contest) distinct(name string, keys ...string) string {
+	var values []string
 	for _, i := range c.at {
 		v := c.setting(i, keys...)
-		switch {
-		case name == "alpha" && rankOf(c.names[i]) == "rank="+record.Full: // it has none
-		case value != "" && v != value:
-			return "each arm's own " + name
-		case v == "":
-			return "an unknown " + name
-		default:
-			value = v
+		if v != "" && !slices.Contains(values, v) && !(name == "alpha" && full(c.names[i])) {
+			values = append(values, v)
 		}
 	}
-	return name + " " + value
+	switch len(values) {
+	case 0:
+		return "an unknown " + name
+	case 1:
+		return name + " " + values[0]
+	}
+	return name + "s " + format.Few(values, 5)
 }
 
 // limits are sentences where something other than the rank holds the loss back: the largest rate that was tried, or the steps.
 func (c *contest) limits() (text []string) {
 	rate := func(i int) float64 {
-		v, err := strconv.ParseFloat(c.setting(i, "lr", "learning_rate"), 64)
-		if err != nil {
-			return math.NaN()
-		}
+		v, _ := strconv.ParseFloat(c.setting(i, "lr", "learning_rate"), 64) // 0 where it is not known
 		return v
 	}
 	// A rate at which training diverged was tried too.

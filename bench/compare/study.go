@@ -109,13 +109,11 @@ func (s *study) check() error {
 
 // agree refuses runs whose settings are not of one study.
 func (s *study) agree() (err error) {
-	used := map[*results.Settings]bool{}
-	for _, b := range s.arms {
-		for i := range b.Runs {
-			used[b.Runs[i].Config] = true
-		}
-	}
-	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool { return !used[set] })
+	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool {
+		return !slices.ContainsFunc(s.arms, func(b *results.Benchmark) bool {
+			return slices.ContainsFunc(b.Runs, func(r results.Run) bool { return r.Config == set })
+		})
+	})
 	if s.notes, err = results.Agree(of); err == nil && len(s.set.Files) > 0 {
 		s.notes = append(s.notes, results.Unsaid(of)...)
 	}

@@ -43,17 +43,6 @@ func (w *writer) text() []string {
 	return text
 }
 
-// seeds is the fewest of any comparison with the best arm.
-func (w *writer) seeds() int {
-	n := math.MaxInt
-	for i := range w.r.arms {
-		if i != w.r.best {
-			n = min(n, w.r.among[i][w.r.best].n)
-		}
-	}
-	return n
-}
-
 // first is the verdict.
 func (w *writer) first() string {
 	v, noun := w.v, "setting"
@@ -72,15 +61,18 @@ func (w *writer) first() string {
 		return fmt.Sprintf("No verdict: training gained nothing. The %s was %s before training, and the lowest after it is %s's, %s.",
 			loss, format.Value(v.Unit, w.r.before), v.Best, lowest)
 	case len(w.r.arms) == 1:
-		return fmt.Sprintf("Cannot tell which %s is enough: only %s has a %s.", noun, v.Best, loss)
-	case w.seeds() == 0:
+		return fmt.Sprintf("Cannot tell which %s is enough: %s, whose %s is %s, has no other %[1]s to be compared with.", noun, v.Best, loss, lowest)
+	}
+	seeds := slices.MinFunc(v.Standing, func(a, b Standing) int { return a.N - b.N }).N
+	switch seeds {
+	case 0:
 		return fmt.Sprintf("Cannot tell which %[1]s is enough: not every %[1]s shares a seed with %s, which has the lowest %s.",
 			noun, v.Best, loss)
-	case w.seeds() == 1:
+	case 1:
 		return fmt.Sprintf("One run of each %[1]s cannot tell which is enough: %s has the lowest %s, %s, and nothing shows how far apart "+
 			"two runs of one %[1]s lie.", noun, v.Best, loss, lowest)
 	}
-	return w.enough(noun, loss, lowest+" on average", format.Count(w.seeds(), "seed"))
+	return w.enough(noun, loss, lowest+" on average", format.Count(seeds, "seed"))
 }
 
 // enough is the verdict where there are several seeds of several arms.

@@ -131,37 +131,31 @@ func ByArm(arms []*Arm) *Table {
 	if n := Seeds(arms); n > 1 {
 		t.Caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
 	}
-	var names []string
-	var runs [][]*record.Record
-	for _, a := range arms {
-		names, runs = append(names, a.Name), append(runs, a.Runs)
-	}
-	return t.fill(arms, names, runs)
+	return t.fill(arms)
 }
 
 // BySeed are an arm's own runs, a column for each.
 func BySeed(a *Arm, id string) *Table {
-	var names []string
-	var runs [][]*record.Record
-	for _, r := range a.Runs {
-		names, runs = append(names, fmt.Sprintf("seed %d", r.Seed)), append(runs, []*record.Record{r})
+	var runs []*Arm
+	for i, r := range a.Runs {
+		runs = append(runs, &Arm{Name: fmt.Sprintf("seed %d", r.Seed), Runs: a.Runs[i : i+1]})
 	}
-	return (&Table{ID: id, Caption: a.Name + ", each run"}).fill([]*Arm{a}, names, runs)
+	return (&Table{ID: id, Caption: a.Name + ", each run"}).fill(runs)
 }
 
-// fill adds the summary's lines, a column for each of names.
-func (t *Table) fill(arms []*Arm, names []string, runs [][]*record.Record) *Table {
+// fill adds the summary's lines, a column for each arm.
+func (t *Table) fill(arms []*Arm) *Table {
 	t.Head = []Column{{Name: "figure"}}
-	for _, name := range names {
-		t.Head = append(t.Head, Column{Name: name})
+	for _, a := range arms {
+		t.Head = append(t.Head, Column{Name: a.Name})
 	}
 	for _, l := range summary {
 		if l.value == nil {
 			t.Rows = append(t.Rows, Row{Group: l.label})
 		} else if l.asked(arms) {
 			var cells []Cell
-			for _, rs := range runs {
-				cells = append(cells, l.cell(t, rs))
+			for _, a := range arms {
+				cells = append(cells, l.cell(t, a.Runs))
 			}
 			t.Add(l.label, cells...)
 		}
