@@ -54,42 +54,34 @@ func (r *ranking) against(i, j int) (low, high float64) {
 	return r.among[i][j].bounds(r.alpha, r.family)
 }
 
-// call is arm i's standing, and the arm that being as good hangs on: that against which the interval reaches highest. An arm is worse
-// where its intervals against every arm that may be the best lie beyond the margin, and as good where all of its intervals lie
-// below it (against the best that is two one-sided tests, since there the interval is around a difference of at least 0).
-func (r *ranking) call(i int) (call Call, nearest int) {
-	worse, good, highest := !r.may[i], true, math.Inf(-1)
+// call is arm i's standing. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and as
+// good where all of its intervals lie below it (against the best that is two one-sided tests, since there the interval is around a
+// difference of at least 0).
+func (r *ranking) call(i int) Call {
+	worse, good := !r.may[i], true
 	for j := range r.arms {
-		if j == i {
-			continue
-		}
-		low, high := r.against(i, j)
-		worse = worse && (low > r.limit || !r.may[j])
-		good = good && high < r.limit
-		if high > highest {
-			nearest, highest = j, high
+		if j != i {
+			low, high := r.against(i, j)
+			worse, good = worse && (low > r.limit || !r.may[j]), good && high < r.limit
 		}
 	}
 	switch {
 	case good:
-		return AsGood, nearest
+		return AsGood
 	case worse:
-		return Worse, nearest
+		return Worse
 	}
-	return CannotTell, nearest
+	return CannotTell
 }
 
 // standing is arm i's against the best. The number of seeds that would decide it is of those for as good and for worse the lower, if
 // differences and noise are what they seem.
 func (r *ranking) standing(i int) Standing {
-	worse := r.among[i][r.best]
-	st := Standing{Pair: worse.pair(r.arms[i], r.arms[r.best], r.alpha, r.family)}
-	call, nearest := r.call(i)
-	st.Call = call
-	if good := r.among[i][nearest]; call == CannotTell && !math.IsNaN(good.SE) && !math.IsNaN(worse.SE) {
-		level := r.alpha / 2 / float64(r.family)
-		st.Seeds = min(stats.TooMany, good.needed(good.scale.Shift(r.limit, good.from)-good.Mean, level),
-			worse.needed(worse.Mean-worse.scale.Shift(r.limit, worse.from), level))
+	e, level := r.among[i][r.best], r.alpha/2/float64(r.family)
+	st := Standing{Pair: e.pair(r.arms[i], r.arms[r.best], r.alpha, r.family)}
+	if st.Call = r.call(i); st.Call == CannotTell && !math.IsNaN(e.SE) {
+		limit := e.scale.Shift(r.limit, e.from)
+		st.Seeds = min(stats.TooMany, e.needed(limit-e.Mean, level), e.needed(e.Mean-limit, level))
 	}
 	return st
 }
@@ -146,8 +138,7 @@ func (r *ranking) smallest(others bool) (arm string, sure bool) {
 		if at >= 0 && rankOf(name) != rankOf(r.arms[at]) {
 			break
 		}
-		call, _ := r.call(i)
-		good := call == AsGood || i == r.best && others
+		good := r.call(i) == AsGood || i == r.best && others
 		if good && (at < 0 || i == r.best || at != r.best && r.among[i][at].Mean < 0) {
 			at = i
 		}
@@ -161,7 +152,7 @@ func (r *ranking) smallest(others bool) (arm string, sure bool) {
 // open are the arms of smaller ranks that are not shown to be worse, or with all the worse ones too.
 func (r *ranking) open(arm string, all bool) (open []string) {
 	for i, name := range r.arms[:max(0, slices.Index(r.arms, arm))] {
-		if call, _ := r.call(i); rankOf(name) != rankOf(arm) && (all || call != Worse) {
+		if rankOf(name) != rankOf(arm) && (all || r.call(i) != Worse) {
 			open = append(open, name)
 		}
 	}

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -18,7 +19,20 @@ type line struct {
 	label string
 	shown Shown
 	value func(*record.Record) float64 // NaN is missing
+	why   string                       // it may be missing; "" where it is not a finite number
 }
+
+// Why figures may be missing.
+const (
+	noGPU     = "no GPU, or its allocator gave no figure"
+	noRSS     = "the system did not let the process reset its own peak"
+	noEval    = "no records were held out, or the held-out loss was not computed"
+	noForget  = "without -forget, or not computed"
+	noTarget  = "the target held-out loss was not reached"
+	noAdapter = "rank full has no adapter"
+	noCount   = "not counted"
+	noFile    = "not saved"
+)
 
 // gib4 keeps four digits: a small model is all behind the point.
 func gib4(v float64) string { return format.Number(v/record.GiB, 4) }
@@ -27,42 +41,39 @@ func gib4(v float64) string { return format.Number(v/record.GiB, 4) }
 // and then what it did not report.
 var summary = []line{
 	{label: "Memory"},
-	{"GPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.GPUAllocated) }},
-	{"GPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.GPUAllocated) }},
-	{"GPU memory, reserved: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.GPUReserved) }},
-	{"CPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.RSS) }},
-	{"CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.RSS) }},
+	{"GPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.GPUAllocated) }, noGPU},
+	{"GPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.GPUAllocated) }, noGPU},
+	{"GPU memory, reserved: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.GPUReserved) }, noGPU},
+	{"CPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.RSS) }, noRSS},
+	{"CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.RSS) }, noRSS},
 
 	{label: "Training"},
-	{"total_flos", Digits(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }},
-	{"epoch", Digits(5), func(r *record.Record) float64 { return r.Epoch }},
-	{"global_step", Fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }},
-	{"grad_norm", Digits(4), func(r *record.Record) float64 { return r.GradNorm }},
-	{"learning_rate", Digits(4), func(r *record.Record) float64 { return r.LearningRate }},
-	{"loss", Fixed(4), func(r *record.Record) float64 { return r.Loss }},
-	{"train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }},
-	{"eval_loss", Fixed(4), EvalLoss},
-	{"eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }},
-	{"forget_loss", Fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }},
-	{"forget_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }},
+	{"total_flos", Digits(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }, noCount},
+	{"epoch", Digits(5), func(r *record.Record) float64 { return r.Epoch }, ""},
+	{"global_step", Fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, ""},
+	{"grad_norm", Digits(4), func(r *record.Record) float64 { return r.GradNorm }, ""},
+	{"learning_rate", Digits(4), func(r *record.Record) float64 { return r.LearningRate }, ""},
+	{"loss", Fixed(4), func(r *record.Record) float64 { return r.Loss }, ""},
+	{"train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, ""},
+	{"eval_loss", Fixed(4), EvalLoss, noEval},
+	{"eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
+	{"forget_loss", Fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
+	{"forget_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
 
 	{label: "Speed"},
-	{"runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }},
-	{"samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }},
-	{"steps per second", Digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }},
-	{"real tokens per second", Digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }},
-	{"processed tokens per second", Digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }},
-	{"seconds to the target loss", Digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }},
+	{"runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }, ""},
+	{"samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, ""},
+	{"steps per second", Digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, ""},
+	{"real tokens per second", Digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, ""},
+	{"processed tokens per second", Digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, ""},
+	{"seconds to the target loss", Digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, noTarget},
 
 	{label: "Adapter"},
-	{"trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }},
-	{"share of the model's parameters (%)", Digits(3),
-		func(r *record.Record) float64 {
-			return 100 * float64(r.Trainable) / Positive(float64(r.Model.Parameters))
-		}},
-	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }},
-	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }},
-	{"scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }},
+	{"trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
+	{"share of the model's parameters (%)", Digits(3), trainedShare, noCount},
+	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, noFile},
+	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
+	{"scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
 
 func onlyAdapter(r *record.Record, v float64) float64 {
@@ -72,34 +83,8 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 	return v
 }
 
-// why says why a record has no such figure.
-func (l line) why(r *record.Record) string {
-	is := func(part string) bool { return strings.HasPrefix(l.label, part) }
-	switch {
-	case is("GPU memory") && strings.HasPrefix(r.Machine.Device, "cuda"):
-		return "the GPU's allocator gave no figure"
-	case is("GPU memory"):
-		return "no GPU: trained on " + Clean(r.Machine.Device)
-	case is("CPU memory"):
-		return "the system did not let the process reset its own peak"
-	case is("total_flos"):
-		return "not counted"
-	case is("eval_loss") && r.Data.Held == 0:
-		return "no records were held out"
-	case is("eval_loss"):
-		return "the held-out loss was not computed"
-	case is("forget_loss"):
-		return "without -forget, or not computed"
-	case is("seconds to"):
-		return "held-out loss " + format.All(r.Settings.TargetLoss) + " was not reached"
-	case is("share"):
-		return "the model's parameters were not counted"
-	case is("adapter on disk"):
-		return "not saved"
-	case (is("lora_alpha") || is("scaling")) && r.Rank == record.Full:
-		return "rank full has no adapter"
-	}
-	return "not a finite number"
+func trainedShare(r *record.Record) float64 {
+	return 100 * float64(r.Trainable) / Positive(float64(r.Model.Parameters))
 }
 
 // asked says whether a line is in the table at all: sec-to-loss is a figure only with a target, forget_loss only with such text.
@@ -117,10 +102,10 @@ func (l line) cell(t *Table, runs []*record.Record) Cell {
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
 		c.Range = lo + "–" + hi
 	}
-	if i := slices.IndexFunc(runs, func(r *record.Record) bool { return !format.Finite(l.value(r)) }); i >= 0 && s.N == 0 {
-		c.Note = t.Note(l.why(runs[i]))
-	} else if i >= 0 {
-		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(runs), l.why(runs[i])))
+	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
+		c.Note = t.Note(why)
+	} else if s.N < len(runs) {
+		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(runs), why))
 	}
 	return c
 }
