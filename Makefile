@@ -3,8 +3,8 @@ SHELL      := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 GO         ?= go
 STEPS      ?= 100
-COUNT      ?= 6
-RANKS      ?= 8,128,256
+COUNT      ?= 4
+RANKS      ?=
 OUT        ?= out
 BENCHFLAGS ?=
 PEERFLAGS  ?=
@@ -14,19 +14,22 @@ MODEL      ?=
 GPU        ?= 24GiB
 FITFLAGS   ?=
 
+# each command has a default of its own
+ranks := $(if $(RANKS),-ranks=$(RANKS))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup bench report selftest gate peer bundle fit test race lint fuzz clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: RANKS=$(RANKS) STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -help lists the flags)"
+	@echo "  variables: RANKS=8,128,256 STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -help lists the flags)"
 
 setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
 	@GOWORK=off $(GO) run ./internal/setup
 
-bench: setup ## train each rank COUNT times for STEPS steps and compare the ranks with benchstat
-	@echo "bench: ranks $(RANKS), $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
-	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench -ranks=$(RANKS) -out=$(OUT) $(BENCHFLAGS)
+bench: setup ## train each rank COUNT times for STEPS steps at each learning rate and say which rank is enough
+	@echo "bench: $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
+	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench $(ranks) -out=$(OUT) $(BENCHFLAGS)
 	@echo
 	@$(GO) tool benchstat -col /rank -ignore note $(OUT)/bench.txt
 	@echo
@@ -38,7 +41,7 @@ report: ## write OUT/report.html, its figures and OUT/summary.md from the record
 	@$(GO) run ./bench/report/lorareport -out=$(OUT)
 
 selftest: setup ## is the rank wired? checks the adapters of RANKS on the benchmark's model
-	@$(GO) run ./bench/selftest -ranks=$(RANKS) $(BENCHFLAGS)
+	@$(GO) run ./bench/selftest $(ranks) $(BENCHFLAGS)
 
 gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, memory or loss got worse
 	@test -n '$(BASE)' || { echo "gate: which revision is the base? make gate BASE=origin/main"; exit 2; }
@@ -51,10 +54,10 @@ bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtor
 	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
-	@$(GO) run ./internal/peer -ranks=$(RANKS) -out=$(OUT) $(PEERFLAGS)
+	@$(GO) run ./internal/peer $(ranks) -out=$(OUT) $(PEERFLAGS)
 
 fit: setup ## GPU=24GiB MODEL=FOLDER: which ranks fit a card, asked on a machine without one
-	@$(GO) run ./internal/fit $(if $(MODEL),-model='$(MODEL)') -gpu='$(GPU)' -ranks='$(RANKS)' $(FITFLAGS)
+	@$(GO) run ./internal/fit $(if $(MODEL),-model='$(MODEL)') -gpu='$(GPU)' $(ranks) $(FITFLAGS)
 
 test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...

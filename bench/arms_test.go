@@ -21,7 +21,7 @@ func TestArmsAreNamedByWhatVaries(t *testing.T) {
 		{"full has no adapter: only rates vary it", []string{"-ranks=8,full", "-alpha=8,16", "-lr=1e-4,2e-4"}, []string{
 			"rank=8/alpha=8/lr=1e-4", "rank=8/alpha=8/lr=2e-4", "rank=8/alpha=16/lr=1e-4", "rank=8/alpha=16/lr=2e-4", "rank=full/lr=1e-4", "rank=full/lr=2e-4"}},
 	} {
-		s, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
+		s, _, err := parse(t, 1, append([]string{"-device=cpu", "-recipe=reported"}, c.args...)...)
 		require.NoError(t, err, c.why)
 		require.Equal(t, c.names, each(s.Arms(), func(a Arm) string { return a.Name }), c.why)
 	}

@@ -121,6 +121,28 @@ func TestABlockIsOneSeedAndRanksTakeTurns(t *testing.T) {
 	}
 }
 
+// TestARateThatDivergesEndsWithoutAResult, and is no failure, among several; alone it is one.
+func TestARateThatDivergesEndsWithoutAResult(t *testing.T) {
+	commitKnown(t)
+	dir := t.TempDir()
+	out, code := ended(t, "-ranks=2", "-lr=1e-3,1e30", "-test.benchtime=3x", "-out="+dir)
+	require.Zero(t, code, out)
+	require.Equal(t, []string{"2"}, order(out), out)
+	require.Equal(t, []string{"2"}, order(contents(t, dir, "bench.txt")))
+	require.Regexp(t, `(?m)^Diverged: rank=2/lr=1e30, seed 42, at step \d: no result$`, out)
+	require.NoFileExists(t, filepath.Join(dir, unfinished))
+	rs, err := record.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, rs, 2)
+	_, left, err := record.Finite(rs)
+	require.NoError(t, err)
+	require.Contains(t, left, "rank=2/lr=1e30 (seed 42 at step ")
+
+	out, code = ended(t, "-ranks=2", "-lr=1e30", "-test.benchtime=3x")
+	require.Equal(t, 1, code, out)
+	require.Contains(t, out, "the training diverged; lower -lr or -alpha")
+}
+
 func TestFlagsOfGoTest(t *testing.T) {
 	commitKnown(t)
 	for _, c := range []struct {

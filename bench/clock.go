@@ -6,7 +6,6 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/relay"
-	"lorabench/lora"
 )
 
 // Begin starts the clock.
@@ -22,11 +21,11 @@ func (r *Run) Evaluate() error {
 	if err := r.pause(); err != nil {
 		return err
 	}
-	loss, err := lora.Evaluate(r.model, r.work.Held, r.work.Batch)
+	loss, _, err := r.work.heldOut(r.model)
 	if err != nil {
 		return err
 	}
-	r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: loss, Seconds: r.elapsed.Seconds()})
+	r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: *loss, Seconds: r.elapsed.Seconds()})
 	r.loss = r.trainer.LastLoss()
 	if err := r.work.device.Synchronize(); err != nil {
 		return err

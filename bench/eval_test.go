@@ -6,6 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/data"
+	"lorabench/lora"
 )
 
 func TestSecondsTo(t *testing.T) {
@@ -24,6 +26,43 @@ func TestSecondsTo(t *testing.T) {
 	} {
 		require.Equal(t, c.want, secondsTo(c.target, 4, evals), c.why)
 	}
+}
+
+// TestHeldOutHalvesAndOtherText: a choice on one half is judged on the other, so none of its records are in it.
+func TestHeldOutHalvesAndOtherText(t *testing.T) {
+	w := small(t, 20, "-lr=1e-2", "-forget="+smallOther)
+	rec := runOnce(t, w, "8", 1, 20)
+	require.Len(t, w.Held, 20)
+	var total, labels float64
+	for from := range 2 {
+		var half []data.Sample
+		n := 0.0
+		for i := from; i < 20; i += 2 {
+			half = append(half, w.Held[i])
+			n += float64(len(w.Held[i].Labels) - 1) // each token but the first
+		}
+		loss, err := lora.Evaluate(w.Base, half, 3)
+		require.NoError(t, err)
+		require.InDelta(t, loss, rec.Data.EvalHalvesBase[from], 1e-5)
+		total, labels = total+loss*n, labels+n
+		require.Less(t, rec.EvalHalves[from], rec.Data.EvalHalvesBase[from])
+	}
+	all, err := lora.Evaluate(w.Base, w.Held, 20)
+	require.NoError(t, err)
+	require.InDelta(t, all, *rec.Data.EvalLossBase, 1e-5)
+	require.InDelta(t, total/labels, *rec.Data.EvalLossBase, 1e-5)
+
+	require.Equal(t, smallOther, rec.Data.Forget)
+	require.Len(t, w.Other, rec.Data.ForgetRecords)
+	require.Equal(t, 256, rec.Data.ForgetRecords)
+	require.Less(t, *rec.Data.ForgetLossBase, 1.0, "the model was trained on it")
+	require.Greater(t, *rec.ForgetLoss, *rec.Data.ForgetLossBase)
+	require.Contains(t, rec.Metrics(), record.Metric{Unit: "forget-loss", Value: *rec.ForgetLoss})
+
+	one := small(t, 1, "-eval=1", "-forget="+smallData, "-limit=30")
+	require.Len(t, one.Held, 1)
+	require.NotNil(t, one.DataInfo.EvalLossBase)
+	require.Empty(t, one.DataInfo.EvalHalvesBase, "one record has no halves")
 }
 
 func TestEvaluatingInBetweenChangesNothing(t *testing.T) {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ const (
 	hubData    = "lucasmccabe-lmi/CodeAlpaca-20k"
 	smallModel = "testdata/small"
 	smallData  = "testdata/small/train.jsonl.gz"
+	smallOther = "testdata/small/pretrain.jsonl.gz"
 )
 
 // Flags are the command line's settings before defaults.
@@ -36,13 +38,17 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.Tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's)")
 	fs.StringVar(&s.Data, "data", "", "instruction records: a file or folder (JSON, JSON lines, parquet; plain or .gz) or a Hub data set `id`;\n"+
 		"default "+hubData+" with CUDA, "+smallData+" without")
-	fs.StringVar(&s.Recipe, "recipe", "reported", "reported (as the reference run was) or assigned (as it was asked for): text, loss and the defaults below")
-	fs.StringVar(&f.ranks, "ranks", "8,128,256", "LoRA ranks; full trains every weight. Every combination of -ranks, -alpha, -lr and -targets is a sub-benchmark")
+	fs.StringVar(&s.Recipe, "recipe", "", "text, loss and the defaults below: reported (as the reference run was), assigned (as it was asked for) or\n"+
+		"small, which compares each rank at several learning rates (default small where neither -model nor -data is given and there is no\n"+
+		"CUDA, else reported)")
+	fs.StringVar(&f.ranks, "ranks", "", "LoRA ranks (default the recipe's: 8,128,256 or 1,8,64,full); full trains every weight.\n"+
+		"Every combination of -ranks, -alpha, -lr and -targets is a sub-benchmark")
 	fs.StringVar(&f.alphas, "alpha", "", "lora_alpha, or a list: B A is scaled by alpha/r; numbers, multiples of the rank (2r), and sqrt,\n"+
 		"the recipe's alpha over the root of the rank (default the recipe's: 16 or 32)")
 	fs.Float64Var(&s.Dropout, "dropout", Unset, "lora_dropout (default the recipe's: 0.1)")
 	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
-	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4 or 2e-5)")
+	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,3e-3,1e-2);\n"+
+		"in a list one at which training diverges ends without a result instead of an error")
 	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them; several lists with a colon between them:\n"+
 		"q_proj,v_proj:q_proj,k_proj,v_proj,out_proj")
 	fs.BoolVar(&s.DoRA, "dora", false, "weight-decomposed adapters (DoRA) instead of LoRA")
@@ -63,6 +69,8 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
 	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
 	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss, never trained on; 0 is none (default 256, or a tenth of the records if less)")
+	fs.StringVar(&s.Forget, "forget", "auto", "`records` that are not of the task, named as for -data: the loss on up to 256 of them, after training, is forget-loss\n"+
+		"(before training it is in the record); or none; or auto: the small model's pre-training text where that model is the default's")
 	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps too, outside the clock (default only at the end; with -target-loss a twentieth of the steps)")
 	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the training time until the held-out loss is at most this (default none)")
 	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write PyTorch's snapshot of the CUDA allocator beside each run's record, for its memory viewer (pytorch.org/memory_viz); slower")
@@ -75,7 +83,10 @@ func Register(fs *flag.FlagSet) *Flags {
 // note says which default was taken, if one was. steps is as for Settings.Complete.
 func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	s = f.Settings
-	s.Ranks, s.Alphas = list(f.ranks), list(f.alphas)
+	s.Alphas = list(f.alphas)
+	if f.ranks != "" {
+		s.Ranks = append([]string{}, list(f.ranks)...) // never nil, which is the recipe's
+	}
 	for _, v := range list(f.rates) {
 		lr, err := strconv.ParseFloat(v, 64)
 		if err != nil {
@@ -100,19 +111,31 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 		return s, "", err
 	}
 	s.Device = on.String()
+	recipe, other := Recipes[0].Name, ""
 	switch {
 	case s.Model == "" && s.Data == "" && on.CUDA():
 		s.Model, s.Data = hubModel, hubData
 	case s.Model == "" && s.Data == "":
 		s.Model, s.Data = smallModel, smallData
+		recipe, other = smallRecipe, smallOther
 		note = "no CUDA device in use, so the small model and data of the repository stand in for " + hubModel + " on " + hubData
+		if s.Recipe == "" {
+			note += ", and recipe small for the reported one: each rank at several learning rates"
+		}
 	case s.Model == "":
 		return s, "", fmt.Errorf("-data is given without -model: name both, so that neither is taken by accident")
 	case s.Data == "":
 		return s, "", fmt.Errorf("-model is given without -data: name both, so that neither is taken by accident")
 	}
+	s.Recipe = cmp.Or(s.Recipe, recipe)
+	switch s.Forget {
+	case "auto":
+		s.Forget = other
+	case "none":
+		s.Forget = ""
+	}
 	spec, hashed := strings.CutPrefix(s.Model, "hash:")
-	for _, p := range []*string{&spec, &s.Data, &s.Tokenizer, &s.Adapter} {
+	for _, p := range []*string{&spec, &s.Data, &s.Tokenizer, &s.Adapter, &s.Forget} {
 		*p = inRoot(dir, *p)
 	}
 	if s.Model = spec; hashed {

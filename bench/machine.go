@@ -33,6 +33,9 @@ func (w *Workload) ConfigLines() [][2]string {
 	m := ThisMachine(w.device)
 	lines := [][2]string{{"model", w.ModelInfo.Name}, {"model-sha256", digest(w.ModelInfo.SHA256)}, {"data", w.DataInfo.Name}, {"data-sha256", digest(w.DataInfo.SHA256)},
 		{"recipe", w.Recipe}, {"settings", w.line()}, {"device", m.Device}}
+	if w.Forget != "" {
+		lines = append(lines, [2]string{"forget-sha256", digest(w.DataInfo.ForgetSHA256)})
+	}
 	if m.GPU != "" {
 		lines = append(lines, [2]string{"gpu", m.GPU}, [2]string{"driver", m.Driver})
 	}

@@ -43,7 +43,9 @@ func BenchmarkRate(b *testing.B) {
 // bytes that a part cannot do without. Attention and norm are all layers', forward and backward. The tokenizer has a
 // benchmark of its own in package data, an operation's overhead one in internal/torch.
 func BenchmarkPart(b *testing.B) {
-	arms := work.Arms()
+	s := work.Settings
+	s.LRs = s.LRs[:1] // a step takes as long at any rate
+	arms := s.Arms()
 	for _, arm := range arms {
 		if len(arms) == 1 {
 			benchmarkParts(b, arm)

@@ -151,6 +151,9 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 	for _, m := range rec.Metrics() {
 		b.ReportMetric(m.Value, m.Unit)
 	}
+	if rec.Diverged > 0 {
+		fmt.Fprintf(os.Stderr, "Diverged: %s, seed %d, at step %d: no result\n", rec.Name, rec.Seed, rec.Diverged)
+	}
 	if results != nil { // the record comes last: a run that has one is whole
 		if err = events.Save(work.Out, rec); err == nil {
 			err = rec.Save(work.Out)
@@ -160,12 +163,15 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		}
 	}
 	keep(b, rec)
+	if rec.Diverged > 0 {
+		b.Skip("diverged: no result")
+	}
 }
 
 // keep adds a run's record to what is summarized and to the exact results.
 func keep(b *testing.B, rec *record.Record) {
 	records = append(records, rec)
-	if results == nil {
+	if results == nil || rec.Diverged > 0 {
 		return
 	}
 	if err := results.Add(Name(rec.Name, runtime.GOMAXPROCS(0)), rec); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"lorabench/bench/record"
@@ -234,38 +235,65 @@ func (r *Run) Step() error {
 	return r.trainer.Step(micros)
 }
 
-// Record reads the losses and computes the held-out loss, after End. A loss that is no number is
-// an error, not a result.
+// Record reads the losses and computes those on text that was not trained on, after End. Where a loss is no number the training
+// diverged: an error, or among several rates a record without a result.
 func (r *Run) Record() (*record.Record, error) {
 	log, err := r.trainer.Log()
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range log {
-		if r.work.StandIn() {
-			break
-		}
-		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) || math.IsNaN(s.GradNorm) || math.IsInf(s.GradNorm, 0) {
-			return nil, fmt.Errorf("%s, seed %d: step %d has loss %v and gradient norm %v: the training diverged; lower -lr or -alpha", r.Name, r.Seed, i+1, s.Loss, s.GradNorm)
-		}
-	}
 	r.lookAround()
-	rec := r.record(log)
-	if len(r.work.Held) > 0 {
-		loss, err := lora.Evaluate(r.model, r.work.Held, r.work.Batch)
-		if err != nil {
-			return nil, err
-		}
-		rec.EvalLoss = &loss
-		if r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: loss, Seconds: rec.Runtime}); r.work.EvalEvery > 0 {
-			rec.Evals = r.evals
-		}
-		if target := r.work.TargetLoss; target > 0 {
-			rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
-		}
+	finite := len(log)
+	if i := slices.IndexFunc(log, func(s lora.Step) bool { return !r.finite(s.Loss, s.GradNorm) }); i >= 0 {
+		finite = i
+	}
+	rec := r.record(log[:finite])
+	if finite < len(log) {
+		rec.Diverged = finite + 1
+	} else if err := r.evaluate(rec); err != nil {
+		return nil, err
+	}
+	if rec.Diverged > 0 && len(r.work.LRs) < 2 {
+		return nil, fmt.Errorf("%s, seed %d: step %d has no finite loss: the training diverged; lower -lr or -alpha",
+			r.Name, r.Seed, rec.Diverged)
 	}
 	rec.AdapterBytes, err = r.diskBytes()
 	return rec, err
+}
+
+// evaluate completes the record with what follows from losses on text that was not trained on. Weights that make none diverged in
+// the last step.
+func (r *Run) evaluate(rec *record.Record) error {
+	held, halves, other, err := r.work.evaluate(r.model)
+	if err != nil {
+		return err
+	}
+	if held != nil {
+		r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: *held, Seconds: rec.Runtime})
+	}
+	for _, e := range r.evals {
+		if !r.finite(e.Loss) {
+			rec.Diverged = e.Step
+			return nil
+		}
+	}
+	if other != nil && !r.finite(*other) {
+		rec.Diverged = r.trainer.Taken()
+		return nil
+	}
+	rec.EvalLoss, rec.EvalHalves, rec.ForgetLoss = held, halves, other
+	if r.work.EvalEvery > 0 {
+		rec.Evals = r.evals
+	}
+	if target := r.work.TargetLoss; target > 0 {
+		rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
+	}
+	return nil
+}
+
+// finite reports whether all values are numbers. A stand-in device computes none.
+func (r *Run) finite(vs ...float64) bool {
+	return r.work.StandIn() || !slices.ContainsFunc(vs, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
 // SaveSnapshot writes PyTorch's memory snapshot of the run so far into dir, for pytorch.org/memory_viz,

@@ -19,7 +19,8 @@ import (
 
 // small is the repository's model with few records.
 func small(t *testing.T, steps int, args ...string) *Workload {
-	s, _, err := parse(t, steps, append([]string{"-device=cpu", "-limit=200", "-eval=20", "-batch=2", "-accum=2"}, args...)...)
+	s, _, err := parse(t, steps, append([]string{"-device=cpu", "-model=" + smallModel, "-data=" + smallData, "-limit=200", "-eval=20", "-batch=2",
+		"-accum=2"}, args...)...)
 	require.NoError(t, err)
 	w, err := LoadWorkload(context.Background(), s, nil)
 	require.NoError(t, err)
@@ -197,6 +198,7 @@ recipe: reported
 Unit loss better=lower
 Unit train-loss better=lower
 Unit eval-loss better=lower
+Unit forget-loss better=lower
 Unit samples/sec better=higher
 Unit tokens/sec better=higher
 Unit peak-GPU-GB better=lower
@@ -218,6 +220,35 @@ func TestDivergenceIsNoResult(t *testing.T) {
 		_, err = r.Record()
 	}
 	require.ErrorContains(t, err, "the training diverged; lower -lr or -alpha")
+}
+
+// TestAmongSeveralRatesDivergenceIsARecord: it has no result, and goes through its file.
+func TestAmongSeveralRatesDivergenceIsARecord(t *testing.T) {
+	w := small(t, 3, "-lr=1e30,1e-3", "-eval-every=1", "-forget="+smallOther)
+	rec := runOnce(t, w, "8", 1, 3)
+	require.Positive(t, rec.Diverged)
+	require.Len(t, rec.Steps, rec.Diverged-1)
+	require.Empty(t, rec.Metrics())
+	require.Nil(t, rec.EvalLoss)
+	dir := t.TempDir()
+	require.NoError(t, rec.Save(dir))
+	back, err := record.Read(filepath.Join(dir, rec.FileName()+".json"))
+	require.NoError(t, err)
+	require.Equal(t, rec, back)
+
+	s := w.Settings
+	s.LRs = s.LRs[1:]
+	r, err := w.Start(s.Arms()[0], 1)
+	require.NoError(t, err)
+	defer r.Close()
+	for range 3 {
+		require.NoError(t, r.Step())
+	}
+	require.NoError(t, r.End())
+	rec, err = r.Record()
+	require.NoError(t, err)
+	require.Zero(t, rec.Diverged)
+	require.NotNil(t, rec.EvalLoss)
 }
 
 func TestWorkloadsThatAreRefused(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,7 @@ func parse(t *testing.T, steps int, args ...string) (Settings, string, error) {
 }
 
 func TestRecipesGiveDefaults(t *testing.T) {
-	s, note, err := parse(t, 7, "-device=cpu")
+	s, note, err := parse(t, 7, "-device=cpu", "-recipe=reported", "-forget=none")
 	require.NoError(t, err)
 	root, err := Root()
 	require.NoError(t, err)
@@ -43,13 +44,42 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	}}, s)
 }
 
+// TestTheDefaultRunComparesEachRankAtSeveralRates: the reference's recipe is everywhere else, and a flag wins.
+func TestTheDefaultRunComparesEachRankAtSeveralRates(t *testing.T) {
+	root, err := Root()
+	require.NoError(t, err)
+	reference, other := []string{"8", "128", "256"}, filepath.Join(root, smallOther)
+	for _, c := range []struct {
+		why, recipe, forget string
+		args, ranks         []string
+		rates               int
+	}{
+		{"nothing is named", "small", other, nil, []string{"1", "8", "64", "full"}, 3},
+		{"flags win", "small", "", []string{"-ranks=2", "-lr=1e-3", "-forget=none"}, []string{"2"}, 1},
+		{"full training is in float32", "small", other, []string{"-dtype=bf16"}, []string{"1", "8", "64"}, 3},
+		{"the reference's recipe by name", "reported", other, []string{"-recipe=reported"}, reference, 1},
+		{"another model", "reported", "", []string{"-model=a/b", "-data=c/d"}, reference, 1},
+		{"the same model by name", "reported", "", []string{"-model=" + smallModel, "-data=" + smallData}, reference, 1},
+		{"the recipe for another model", "small", "e/f", []string{"-model=a/b", "-data=c/d", "-recipe=small", "-forget=e/f"},
+			[]string{"1", "8", "64", "full"}, 3},
+	} {
+		s, note, err := parse(t, 7, append([]string{"-device=cpu"}, c.args...)...)
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.recipe, s.Recipe, c.why)
+		require.Equal(t, c.forget, s.Forget, c.why)
+		require.Equal(t, c.ranks, s.Ranks, c.why)
+		require.Len(t, s.LRs, c.rates, c.why)
+		require.Equal(t, c.recipe == smallRecipe && c.forget != "e/f", strings.Contains(note, "recipe small"), c.why)
+	}
+}
+
 func TestFlagsThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		why  string
 		args []string
 		text string
 	}{
-		{"an unknown recipe", []string{"-recipe=x"}, `-recipe is "x", want reported or assigned`},
+		{"an unknown recipe", []string{"-recipe=x"}, `-recipe is "x", want reported, assigned or small`},
 		{"no ranks", []string{"-ranks=,"}, "-ranks is empty"},
 		{"a rank of 0", []string{"-ranks=0"}, `-ranks has "0"`},
 		{"a rank that is no number", []string{"-ranks=8,x"}, `-ranks has "x"`},

@@ -21,6 +21,7 @@ type Workload struct {
 	Settings
 	Base        *opt.Model
 	Train, Held []data.Sample
+	Other       []data.Sample // not of the task: what may be forgotten
 	ModelInfo   record.ModelInfo
 	DataInfo    record.DataInfo
 
@@ -46,10 +47,9 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 	if err == nil {
 		err = w.loadData(ctx, client, tokenizer)
 	}
-	if err == nil && len(w.Held) > 0 {
-		var loss float64
-		loss, err = lora.Evaluate(w.Base, w.Held, s.Batch)
-		w.DataInfo.EvalLossBase = &loss
+	if err == nil {
+		d := &w.DataInfo
+		d.EvalLossBase, d.EvalHalvesBase, d.ForgetLossBase, err = w.evaluate(w.Base)
 	}
 	if err != nil {
 		w.Close()
@@ -146,8 +146,70 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client, tokenizer s
 			return err
 		}
 	}
-	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped, Train: len(train), Held: len(held)}
+	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped,
+		Train: len(train), Held: len(held)}
+	return w.loadOther(ctx, client, tok)
+}
+
+// others is the number of records of -forget that are used. More would take longer and tell little more.
+const others = 256
+
+func (w *Workload) loadOther(ctx context.Context, client *hub.Client, tok *data.Tokenizer) error {
+	if w.Forget == "" {
+		return nil
+	}
+	set, err := data.LoadFrom(ctx, client, w.Forget)
+	recs := set.Records
+	if err == nil && len(recs) > others {
+		_, recs, err = data.Split(recs, others)
+	}
+	if err == nil {
+		w.Other, err = w.Prompt().Encode(tok, recs, w.MaxLength)
+	}
+	if err != nil {
+		return fmt.Errorf("-forget %s: %w", shown(w.Forget), err)
+	}
+	d := &w.DataInfo
+	d.Forget, d.ForgetSHA256, d.ForgetRecords = shown(w.Forget), set.SHA256, len(recs)
 	return nil
+}
+
+// evaluate returns m's loss on the held-out records, on every second of them, from the first and from the second, and on the other
+// text; nil is what was not asked for. Which record is in which half follows from the records alone, as what is held out does.
+func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, other *float64, err error) {
+	if len(w.Held) > 0 {
+		held, halves, err = w.heldOut(m)
+	}
+	if err == nil && len(w.Other) > 0 {
+		var loss float64
+		loss, err = lora.Evaluate(m, w.Other, w.Batch)
+		other = &loss
+	}
+	return held, halves, other, err
+}
+
+func (w *Workload) heldOut(m *opt.Model) (loss *float64, halves []float64, err error) {
+	if len(w.Held) < 2 {
+		all, err := lora.Evaluate(m, w.Held, w.Batch)
+		return &all, nil, err
+	}
+	total, labels := 0.0, 0
+	for from := range 2 {
+		var half []data.Sample
+		n := 0
+		for i := from; i < len(w.Held); i += 2 {
+			half = append(half, w.Held[i])
+			n += data.Pack(w.Held, []int{i}).Labels
+		}
+		mean, err := lora.Evaluate(m, half, w.Batch)
+		if err != nil {
+			return nil, nil, err
+		}
+		halves = append(halves, mean)
+		total, labels = total+mean*float64(n), labels+n
+	}
+	total /= float64(labels)
+	return &total, halves, nil
 }
 
 // fields is what JSON makes of v.

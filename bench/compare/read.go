@@ -33,7 +33,15 @@ func FromRecords(rs []*record.Record) (*Set, error) {
 	if len(rs) == 0 {
 		return nil, errors.New("compare: no run records")
 	}
-	return FromResults(results.FromRecords(rs))
+	rs, left, err := record.Finite(rs)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	s, err := FromResults(results.FromRecords(rs))
+	if err == nil && left != "" {
+		s.Notes = append(s.Notes, left)
+	}
+	return s, err
 }
 
 // FromResults makes a Set of the arms among results.

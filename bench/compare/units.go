@@ -44,6 +44,8 @@ func plain(unit string) string {
 	switch unit {
 	case evalLoss:
 		return "held-out loss"
+	case "forget-loss":
+		return "loss on other text"
 	case "train-loss":
 		return "training loss"
 	case "loss":

@@ -35,10 +35,14 @@ type Record struct {
 	Loss         float64  `json:"loss"`          // mean of the last Window steps, as last logged
 	TrainLoss    float64  `json:"train_loss"`    // mean of all steps
 	EvalLoss     *float64 `json:"eval_loss,omitempty"`
-	GradNorm     float64  `json:"grad_norm"` // of the last step, before clipping
-	LearningRate float64  `json:"learning_rate"`
-	GlobalStep   int      `json:"global_step"`
-	Epoch        float64  `json:"epoch"`
+	// EvalHalves are the held-out loss on every second held-out record, from the first and from the second: what is chosen on one
+	// half is judged on the other.
+	EvalHalves   []float64 `json:"eval_loss_halves,omitempty"`
+	ForgetLoss   *float64  `json:"forget_loss,omitempty"` // on Settings.Forget's text, which is not of the task
+	GradNorm     float64   `json:"grad_norm"`             // of the last step, before clipping
+	LearningRate float64   `json:"learning_rate"`
+	GlobalStep   int       `json:"global_step"`
+	Epoch        float64   `json:"epoch"`
 
 	Runtime            float64 `json:"train_runtime"` // seconds
 	SamplesPerSecond   float64 `json:"train_samples_per_second"`
@@ -64,6 +68,10 @@ type Record struct {
 	Graphs       int    `json:"cuda_graphs,omitempty"`
 	GraphsBytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
 	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
+
+	// Diverged is the first step without a finite loss, 0 where there is none. Such a run has no result: no loss is to be read from it,
+	// and Steps ends before that step.
+	Diverged int `json:"diverged_at_step,omitempty"`
 
 	Steps []Step `json:"log_history"`
 	Laps  []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process

@@ -48,6 +48,26 @@ func TestReadDirIsInOrder(t *testing.T) {
 	require.ErrorContains(t, err, "has no run record")
 }
 
+func TestAnArmWithARunThatDivergedIsLeftOut(t *testing.T) {
+	rs := []*record.Record{made("rank=8/lr=1e-3", 1), made("rank=8/lr=1e-3", 2), made("rank=8/lr=1", 1), made("rank=8/lr=1", 2)}
+	finite, left, err := record.Finite(rs)
+	require.NoError(t, err)
+	require.Equal(t, rs, finite)
+	require.Empty(t, left)
+
+	rs[3].Diverged = 2
+	require.Empty(t, rs[3].Metrics())
+	finite, left, err = record.Finite(rs)
+	require.NoError(t, err)
+	require.Equal(t, rs[:2], finite, "the seed that went well by luck is not chosen")
+	require.Equal(t, "Left out, because training diverged: rank=8/lr=1 (seed 2 at step 2).", left)
+
+	rs[2].Diverged = 1
+	_, left, err = record.Finite(rs[2:])
+	require.ErrorContains(t, err, "no arm is left to compare")
+	require.Contains(t, left, "rank=8/lr=1 (seed 1 at step 1, seed 2 at step 2)")
+}
+
 func TestCompare(t *testing.T) {
 	names := []string{"rank=128", "rank=full", "rank=8/lr=1e-3", "rank=8/lr=2e-4", "rank=8", "rank=8/lr=2e-4/targets=q"}
 	slices.SortFunc(names, record.Compare)
@@ -62,6 +82,8 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"a later version", `{"schema": 2, "name": "rank=8", "steps_skipped": 3}`, `"schema" is 2, this lorabench reads up to 1`},
 		{"a version below the first", `{"schema": -1, "name": "rank=8"}`, `"schema" is -1`},
 		{"a place before the first", `{"schema": 1, "block": 1, "position": -1}`, `"block" is 1 and "position" -1`},
+		{"divergence after the end", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1, "diverged_at_step": 2}`,
+			`"diverged_at_step" is 2`},
 		{"no name", `{"rank": "8"}`, `"name" is missing`},
 		{"no rank", `{"name": "x"}`, `"rank" is missing`},
 		{"a stand-in device", `{"name": "x", "rank": "8", "machine": {"gpu": "H100 (stand-in) (9.0)"}}`, "a stand-in device, whose kernels compute nothing"},

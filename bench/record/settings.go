@@ -34,6 +34,7 @@ type Settings struct {
 	Seed         int64    `json:"seed"`
 	Limit        int      `json:"limit,omitempty"`       // use only the first records; 0 is all
 	Eval         int      `json:"eval"`                  // records held out
+	Forget       string   `json:"forget,omitempty"`      // text that is not of the task; empty is none
 	EvalEvery    int      `json:"eval_steps,omitempty"`  // steps between held-out losses; 0 is only at the end
 	TargetLoss   float64  `json:"target_loss,omitempty"` // held-out loss whose time is taken; 0 is none
 	Steps        int      `json:"max_steps"`             // the schedule's length
@@ -58,7 +59,14 @@ type DataInfo struct {
 	Train    int      `json:"train_records"`
 	Held     int      `json:"eval_records"`
 	// EvalLossBase is the held-out loss of the base model: what every rank starts from.
-	EvalLossBase *float64 `json:"eval_loss_base,omitempty"`
+	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"`
+	EvalHalvesBase []float64 `json:"eval_loss_halves_base,omitempty"`
+
+	// Text that is not of the task, and the base model's loss on it.
+	Forget         string   `json:"forget,omitempty"`
+	ForgetSHA256   string   `json:"forget_sha256,omitempty"`
+	ForgetRecords  int      `json:"forget_records,omitempty"`
+	ForgetLossBase *float64 `json:"forget_loss_base,omitempty"`
 }
 
 // Machine is where a run was made and with what.

@@ -76,7 +76,7 @@ func combined(arms []*table.Arm) (command string, ok bool) {
 		{"order", s.Order}, {"adapter", s.Adapter}, {"device", s.Device}, {"dtype", strings.Replace(s.DType, "bfloat16", "bf16", 1)},
 		{"adapter-dtype", strings.Replace(s.AdapterDType, "bfloat16", "bf16", 1)},
 		{"tf32", set(s.TF32)}, {"graphs", graphsOf(s)}, {"checkpoint", set(s.Checkpoint)}, {"row-tokens", strconv.Itoa(s.RowTokens)},
-		{"seed", strconv.FormatInt(first, 10)}, {"limit", nonZero(float64(s.Limit))}, {"eval", strconv.Itoa(s.Eval)},
+		{"seed", strconv.FormatInt(first, 10)}, {"limit", nonZero(float64(s.Limit))}, {"eval", strconv.Itoa(s.Eval)}, {"forget", s.Forget},
 		{"eval-every", nonZero(float64(s.EvalEvery))}, {"target-loss", nonZero(s.TargetLoss)},
 	} {
 		if f.value != "" {

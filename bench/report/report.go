@@ -15,7 +15,11 @@ import (
 
 // analyzed is what every output is made from.
 func analyzed(rs []*record.Record, o compare.Options) (study, error) {
-	arms, err := table.Arms(rs)
+	finite, _, err := record.Finite(rs)
+	if err != nil {
+		return study{}, err
+	}
+	arms, err := table.Arms(finite)
 	if err != nil {
 		return study{}, err
 	}

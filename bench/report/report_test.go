@@ -106,6 +106,32 @@ func whole(t *testing.T, rs []*record.Record) study {
 	return s
 }
 
+// TestAnArmThatDivergedIsNamedAndLeftOut in every output; what was forgotten is in the table.
+func TestAnArmThatDivergedIsNamedAndLeftOut(t *testing.T) {
+	rs := madeUp{ranks: []string{"8", "128"}, seeds: 2, steps: 30}.records()
+	for _, r := range rs {
+		r.Settings.Forget, r.ForgetLoss, r.Data.ForgetLossBase = "other.jsonl", ptr(0.9876), ptr(0.8765)
+	}
+	d := *rs[0]
+	d.Name, d.Diverged, d.Steps, d.EvalLoss, d.ForgetLoss, d.Loss = "rank=8/lr=10", 4, d.Steps[:3], nil, nil, 0
+	rs = append(rs, &d)
+	var b bytes.Buffer
+	require.NoError(t, table.WriteSummary(&b, rs, table.Width))
+	left := fmt.Sprintf("Left out, because training diverged: rank=8/lr=10 (seed %d at step 4).", d.Seed)
+	require.Contains(t, b.String(), left)
+	require.Regexp(t, `forget_loss +0\.9876 +0\.9876`, b.String())
+	require.Regexp(t, `forget_loss before training +0\.8765 +0\.8765`, b.String())
+	b.Reset()
+	s := whole(t, rs)
+	require.Len(t, s.arms, 2)
+	require.NoError(t, s.markdown(&b))
+	require.Equal(t, 1, strings.Count(b.String(), "rank=8/lr=10"), "in the note alone")
+	require.Contains(t, b.String(), left)
+	require.Regexp(t, `forget-loss \(lower is better\)`, b.String(), "among the metrics that are compared")
+	_, err := analyzed([]*record.Record{&d}, compare.Options{})
+	require.ErrorContains(t, err, "no arm is left to compare")
+}
+
 func TestMarkdown(t *testing.T) {
 	for name, rs := range studies(t) {
 		if name == "strange" || name == "short" {

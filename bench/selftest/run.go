@@ -47,7 +47,8 @@ func selftest(flags *bench.Flags, stdout io.Writer) (failed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s.Eval, s.Limit = 0, min(max(s.Limit, s.Batch*s.Accum), 64) // a few records do, and no held-out ones
+	s.Eval, s.Forget, s.Limit = 0, "", min(max(s.Limit, s.Batch*s.Accum), 64) // a few records do, and no held-out ones
+	s.LRs = s.LRs[:1]
 	w, err := bench.LoadWorkload(context.Background(), s, nil)
 	if err != nil {
 		return 0, err

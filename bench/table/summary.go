@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"lorabench/bench/format"
@@ -38,6 +39,8 @@ var summary = []line{
 	{"", "train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, notFinite},
 	{"", "eval_loss", Fixed(4), EvalLoss, noEval},
 	{"", "eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
+	{"", forgetLoss, Fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
+	{"", forgetLoss + " before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
 
 	{"Speed", "runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }, notFinite},
 	{"", "samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, notFinite},
@@ -77,6 +80,11 @@ func noEval(r *record.Record) string {
 	return "the held-out loss was not computed"
 }
 
+// forgetLoss is the loss on text that is not of the task.
+const forgetLoss = "forget_loss"
+
+var noForget = because("without -forget, or not computed")
+
 func notReached(r *record.Record) string {
 	return "held-out loss " + format.All(r.Settings.TargetLoss) + " was not reached"
 }
@@ -102,17 +110,16 @@ func Positive(v float64) float64 {
 	return Number[float64](nil)
 }
 
-// shown says whether a line is in the table at all: sec-to-loss is a figure only with a target.
+// shown says whether a line is in the table at all: sec-to-loss is a figure only with a target, forget_loss only with such text.
 func (l line) shown(arms []*Arm) bool {
-	if l.label != "seconds to the target loss" {
-		return true
+	asked := func(record.Settings) bool { return true }
+	switch {
+	case l.label == "seconds to the target loss":
+		asked = func(s record.Settings) bool { return s.TargetLoss > 0 }
+	case strings.HasPrefix(l.label, forgetLoss):
+		asked = func(s record.Settings) bool { return s.Forget != "" }
 	}
-	for _, a := range arms {
-		if a.Runs[0].Settings.TargetLoss > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(arms, func(a *Arm) bool { return asked(a.Runs[0].Settings) })
 }
 
 // cell is the figure over runs: their median, and the range where they differ.
@@ -189,11 +196,18 @@ const Width = 120
 
 // WriteSummary writes the run summary for a terminal that is so many columns wide.
 func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
+	rs, left, err := record.Finite(rs)
+	if err != nil {
+		return err
+	}
 	arms, err := Arms(rs)
 	if err != nil {
 		return err
 	}
 	t := ByArm(arms)
+	if left != "" {
+		t.Remarks = append(t.Remarks, Clean(left))
+	}
 	if _, err := fmt.Fprintln(w, t.Caption); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, calls, "go run ./internal/setup in "+w.root+" GOWORK=off")
 	assert.Contains(t, calls, "go run ./internal/setup in "+w.worktree()+" GOWORK=off")
 	assert.Contains(t, calls, "go test -c -o "+filepath.Join(base, "bench.test")+" -tags=x ./bench in "+w.worktree()+" GOWORK=\n")
-	assert.Contains(t, calls, "old 42 -test.run=^$ -test.bench=^BenchmarkRank$ -test.count=1 -test.timeout=0 -test.benchtime=40x -ranks=8 -seed=42 -out="+
+	assert.Contains(t, calls, "old 42 -test.run=^$ -test.bench=^BenchmarkRank$ -test.count=1 -test.timeout=0 -test.benchtime=40x -recipe=reported -ranks=8 -seed=42 -out="+
 		filepath.Join(base, "turn-0")+" -batch=2 -test.cpu=1\n")
 
 	text := w.read(filepath.Join(head, "bench.txt"))

@@ -42,9 +42,11 @@ func (m *measurement) setUp(ctx context.Context, s *side, log string) error {
 	return set.run(ctx)
 }
 
-// args are the arguments of a benchmark's process. The caller's come last, where they win.
+// args are the arguments of a benchmark's process. The caller's come last, where they win. The recipe is named, because the small
+// model's own trains each rank at several rates.
 func (m *measurement) args(s *side, bench, benchtime string, more ...string) []string {
-	args := []string{s.binary, "-test.run=^$", "-test.bench=" + bench, "-test.count=1", "-test.timeout=0", "-test.benchtime=" + benchtime}
+	args := []string{s.binary, "-test.run=^$", "-test.bench=" + bench, "-test.count=1", "-test.timeout=0", "-test.benchtime=" + benchtime,
+		"-recipe=reported"}
 	if m.Ranks != "" {
 		args = append(args, "-ranks="+m.Ranks)
 	}
