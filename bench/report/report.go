@@ -44,11 +44,7 @@ func analyze(rs []*record.Record, o compare.Options) (*study, error) {
 	if err := results.OneStudy(settings); err != nil {
 		return nil, err
 	}
-	set, err := compare.FromRecords(rs)
-	if err != nil {
-		return nil, err
-	}
-	a, err := compare.Analyze(set, o)
+	a, err := compare.Analyze(results.FromRecords(rs), o)
 	if err != nil {
 		return nil, err
 	}
