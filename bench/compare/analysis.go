@@ -4,29 +4,28 @@ import "lorabench/bench/record"
 
 // Options are what a comparison is judged by. The zero value means the defaults.
 type Options struct {
-	Alpha  float64 // how often a metric on which nothing differs may be called different; 0 means 0.05
-	Margin float64 // how much higher a loss may be, relative to the best, and still be as good; 0 means 0.01
+	Alpha  float64 // how often a family in which nothing differs may be called different; 0 means 0.05
+	Margin Margin
 }
 
-// Analysis is everything that is said about a Set. A figure that does not exist is NaN; it must not be
-// printed.
+// Analysis is everything that is said about a study. A figure that does not exist is NaN.
 type Analysis struct {
 	Options
-	Seeds   int // the fewest seeds that an arm shares with the reference arm
-	Metrics []Metric
-	Verdict Verdict
-	Notes   []string // sentences about the whole: what was left aside, what was corrected for what
+	Seeds    int // the fewest blocks that an arm shares with the first
+	Metrics  []Metric
+	Verdict  Verdict
+	Unsteady string   // what Steady says of the machine
+	Notes    []string // sentences about the whole: what was left aside, what was corrected for what
 }
 
 // Metric is one metric over all arms that have it.
 type Metric struct {
 	record.Unit
-	Arms  []Summary
-	Pairs []Pair // every arm but the first against the first
-
-	Exact  bool     // every run of an arm gave the same value: no chance in it, no test
-	SameAs string   // the unit whose measurement this is too (ns/op is samples/sec); a difference in both is one finding
-	Notes  []string // sentences about this metric only
+	Arms     []Summary
+	Pairs    []Pair   // every arm but the first against the first
+	SameAs   string   // the unit whose measurement this is too (ns/op is samples/sec); a difference in both is one finding
+	Unsteady bool     // a time of an unsteady machine
+	Notes    []string // sentences about this metric only
 }
 
 // Summary is an arm's values of one metric.
@@ -36,72 +35,61 @@ type Summary struct {
 	Median    float64 // of the runs
 	Low, High float64 // the median's 95 % interval, from order statistics: NaN below 6 runs
 	Min, Max  float64
-	Mean      float64 // geometric where all values are positive: what the tests compare
-	Missing   int     // runs of the arm that lack the metric
+	Missing   int // runs of the arm that lack the metric
 }
 
-// Pair compares an arm with another, paired by seed. Diff, Low, High and Detectable are fractions of
-// To's value.
+// Pair compares an arm with another, paired by block. Diff, Low, High and Detectable are fractions of To's value.
 type Pair struct {
 	Arm, To   string
-	N         int     // seeds that both have
+	N         int     // blocks that both have
 	Diff      float64 // from the mean difference of logarithms; NaN where there is none
-	Low, High float64 // the 95 % (1 - Alpha) interval of this one difference; NaN where N < 2
+	Low, High float64 // all intervals of a family hold together with 1 - Alpha; NaN where N < 2
 	P         float64 // of this one comparison, two-sided; NaN where N < 2 and where Exact
-	Corrected float64 // P corrected for all comparisons of the metric
+	Corrected float64 // P corrected for the family: at most Alpha where the interval is on one side of 0
 
-	// Detectable is the smallest relative difference that so many seeds with this noise find at least
-	// 80 % of the time, after correction.
+	// Detectable is the smallest difference that so many blocks with this noise find at least 80 % of the time, after correction.
 	Detectable float64
 	Call       Call
-
-	Exact bool // the same difference in every seed, without any spread: no test is needed
+	Exact      bool // the same difference in every block, without any spread: no test is needed
 }
 
 // Call is what may be said about a difference.
 type Call string
 
-// The calls. NoDifference is said where enough seeds were compared to find something the size of
-// Detectable, CannotTell where they were too few.
+// The calls. NoDifference is said where enough blocks were compared to find something the size of Detectable.
 const (
 	Higher       Call = "higher"
 	Lower        Call = "lower"
 	NoDifference Call = "no difference found"
 	CannotTell   Call = "cannot tell"
+	Drifts       Call = "drift is in it" // times of runs that were not in blocks
+
+	// Of a loss against the best one, whose margin the interval lies beyond or within:
+	Worse  Call = "worse"
+	AsGood Call = "as good"
 )
 
 // Verdict says which arm to take, and how sure that is.
 type Verdict struct {
 	Unit     string     // the loss it rests on: eval-loss, or train-loss or loss where there is no other
 	Best     string     // the arm with the lowest mean loss
+	Limit    float64    // the margin as a fraction of the best's loss; 0 where training gained nothing
 	Smallest string     // the smallest arm whose loss is as good as the best; "" where it cannot be told
 	Sure     bool       // every arm of a smaller rank is shown to be worse
-	Standing []Standing // every arm but Best
+	Standing []Standing // every arm but Best: of each rank the one at its best rate and alpha
 	Costs    []Cost     // every larger arm against Smallest, or against the first arm where Smallest is ""
 	Text     []string   // sentences; the first is the verdict itself
 }
 
-// The calls of Standing.
-const (
-	Worse     = "worse"     // higher, and not shown to be within the margin
-	AsGood    = "as good"   // shown to be within the margin of every other arm
-	Undecided = "undecided" // neither
-)
-
-// Standing is an arm's loss against the best arm's, as a fraction of it.
+// Standing is an arm's loss against the best arm's. Seeds is about how many would decide it 80 % of the time where it cannot be told; 0
+// where that cannot be estimated.
 type Standing struct {
-	Arm, Call       string
-	Diff, Low, High float64 // the interval is this one comparison's
-	Corrected       float64 // p of "the same loss as the best", corrected for all pairs of arms: the best was chosen by looking
-	Within          float64 // p of "more than the margin above some arm", corrected for all arms
-	Seeds           int     // where Undecided: about how many seeds would decide it 80 % of the time; 0 where that cannot be estimated
+	Pair
+	Seeds int
 }
 
 // Cost is what an arm costs or saves against another.
 type Cost struct {
-	Arm, Unit       string
-	Diff, Low, High float64
-	Call            Call
-	To              string // the arm that it is compared with
-	Exact           bool
+	Pair
+	Unit string
 }

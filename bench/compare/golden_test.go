@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/results"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -34,22 +36,18 @@ func written(t *testing.T, a *Analysis) []byte {
 	return b.Bytes()
 }
 
-const study = "../../testdata/study/bench.txt"
+const studyFile = "../../testdata/study/bench.txt"
 
 func TestGoldenFiles(t *testing.T) {
 	for _, c := range []struct {
 		path, name, why string
 	}{
-		{study, "study", "the reference study: one run per rank, memory carried over"},
+		{studyFile, "study", "the reference study: one run per rank, memory carried over"},
 		{"testdata/six.txt", "six", "six seeds of three ranks and full, as lorabench writes them"},
 		{"testdata/arms.txt", "arms", "ranks and rates, two seeds, GOMAXPROCS' suffix, a target that was missed"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			s, err := ReadResults(c.path)
-			require.NoError(t, err, c.why)
-			a, err := Analyze(s, Options{})
-			require.NoError(t, err, c.why)
-			golden(t, c.name+".txt.golden", written(t, a))
+		t.Run(c.name+": "+c.why, func(t *testing.T) {
+			golden(t, c.name+".txt.golden", written(t, analyzed(t, results.Read(c.path), Options{})))
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 )
 
 // recorded is a finished run.
@@ -32,31 +33,28 @@ func recorded(rank string, seed int64, change ...func(*record.Record)) *record.R
 }
 
 func TestFromRecords(t *testing.T) {
-	s, err := FromRecords([]*record.Record{
+	s, err := newStudy(results.FromRecords([]*record.Record{
 		recorded("full", 42, func(r *record.Record) { r.Settings.Dropout, r.Settings.Alpha = 0, 0 }),
 		recorded("256", 42), recorded("8", 43), recorded("8", 42, func(r *record.Record) { r.Machine.Commit = "def" }),
-	})
+	}))
 	require.NoError(t, err)
 	assert.Equal(t, "rank=8: 42=1.5 43=1.5; rank=256: 42=1.5; rank=full: 42=1.5", told(s, peakRSS), "by rank and seed, in GiB")
 	assert.Equal(t, "rank=8: 42=5e+08 43=5e+08; rank=256: 42=5e+08; rank=full: 42=5e+08", told(s, "ns/op"), "a step's time")
 	assert.Equal(t, "rank=8: 42=4096 43=4096; rank=256: 42=4096; rank=full: 42=4096", told(s, adapterBytes), "what result lines lack")
 	assert.Equal(t, "rank=8: 42=1000 43=1000; rank=256: 42=1000; rank=full: 42=1000", told(s, parameters))
-	assert.Equal(t, []string{adapterBytes, parameters}, s.Exact)
-	assert.Equal(t, "3.2", s.config("target-loss", "target_loss"))
-	assert.Equal(t, "abc", s.config("commit"))
-	assert.Empty(t, s.config("gpu"), "what is not there is not said")
-	assert.Equal(t, []string{"The runs are not all of one commit: abc, def."}, s.Notes)
+	assert.True(t, s.table(adapterBytes).exact && s.table(parameters).exact)
+	assert.Equal(t, "3.2", s.setting(0, "target-loss", "target_loss"))
+	assert.Equal(t, []string{"The runs are not all of one commit: abc, def."}, s.notes)
 	units := map[string]string{}
-	for _, u := range s.Units {
+	for _, u := range s.units() {
 		units[u.Name] = u.Better
 	}
 	assert.Equal(t, map[string]string{
 		evalLoss: "lower", "train-loss": "lower", "loss": "lower", samples: "higher", "tokens/sec": "higher", "ns/op": "lower",
 		peakRSS: "lower", adapterBytes: "lower", parameters: "", "grad-norm": "",
 	}, units)
-	assert.Equal(t, evalLoss, s.Units[0].Name, "what is judged by comes first")
-	_, err = Analyze(s, Options{})
-	require.NoError(t, err)
+	assert.Equal(t, evalLoss, s.units()[0].Name, "what is judged by comes first")
+	analyzed(t, s.set, Options{})
 }
 
 // Alpha may follow the rank, and what an arm's name says may differ from arm to arm.
@@ -66,14 +64,13 @@ func TestArmsOfRecordsMayDiffer(t *testing.T) {
 			r.Settings.LR, r.Name = lr, fmt.Sprintf("rank=%s/lr=%g", r.Rank, lr)
 		}
 	}
-	s, err := FromRecords([]*record.Record{
+	s, err := newStudy(results.FromRecords([]*record.Record{
 		recorded("8", 1, rate(2e-4)), recorded("8", 2, rate(2e-4)), recorded("8", 1, rate(1e-4)),
 		recorded("16", 1, rate(1e-4), func(r *record.Record) { r.Settings.Alpha, r.Settings.RSLoRA = 32, true }),
 		recorded("full", 1, rate(1e-5), func(r *record.Record) { r.Settings.Targets = nil }),
-	})
+	}))
 	require.NoError(t, err)
-	assert.Len(t, s.Arms, 4)
-	assert.False(t, s.onlyRanks())
+	assert.Len(t, s.arms, 4)
 }
 
 func TestFromRecordsRefuses(t *testing.T) {
@@ -86,7 +83,7 @@ func TestFromRecordsRefuses(t *testing.T) {
 		want []string
 		why  string
 	}{
-		{nil, []string{"no run records"}, "nothing"},
+		{nil, []string{"no runs to compare"}, "nothing"},
 		{with("16", 1, func(r *record.Record) { r.Model.SHA256 = "cc" }), []string{`model-sha256 is "aa" in rank=8,seed=1 and "cc" in rank=16,seed=1`, study}, "another model of the same name"},
 		{with("16", 1, func(r *record.Record) { r.Data.SHA256 = "cc" }), []string{`data-sha256 is "bb" in`, `"cc"`, study}, "other data"},
 		{with("16", 1, func(r *record.Record) { r.Settings.Recipe = "assigned" }), []string{`recipe is "reported" in`, `"assigned"`, study}, "another recipe"},
@@ -105,7 +102,7 @@ func TestFromRecordsRefuses(t *testing.T) {
 		{with("16", 1, func(r *record.Record) { v := math.Inf(1); r.EvalLoss = &v }), []string{"rank=16,seed=1: Rank/rank=16: eval-loss is +Inf"}, "infinite held-out loss"},
 		{with("16", 1, func(r *record.Record) { r.GlobalStep, r.Runtime = 0, 0 }), []string{"of no finished run"}, "no run"},
 	} {
-		_, err := FromRecords(c.rs)
+		_, err := newStudy(results.FromRecords(c.rs))
 		require.Error(t, err, c.why)
 		for _, w := range c.want {
 			assert.ErrorContains(t, err, w, c.why)

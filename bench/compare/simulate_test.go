@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
 
@@ -40,34 +39,10 @@ func (tr truth) draw(r *rand.Rand, n int, centre float64) [][]float64 {
 	return out
 }
 
-var simulatedRanks = []string{"rank=8", "rank=32", "rank=64", "rank=128", "rank=256", "rank=full"}
-
-func newSet(arms int) *Set {
-	s := &Set{}
-	for _, name := range simulatedRanks[:arms] {
-		s.Arms = append(s.Arms, Arm{Name: name})
-	}
-	return s
-}
-
-// add puts a metric into a set.
-func (s *Set) add(unit string, values [][]float64) {
-	better := results.Better(unit)
-	s.Units = append(s.Units, record.Unit{Name: unit, Better: better})
-	for i := range s.Arms {
-		for k, v := range values[i] {
-			if len(s.Arms[i].Runs) <= k {
-				s.Arms[i].Runs = append(s.Arms[i].Runs, Run{Seed: int64(k + 1), Values: map[string]float64{}})
-			}
-			s.Arms[i].Runs[k].Values[unit] = v
-		}
-	}
-}
-
 // unchanged is a whole study in which the rank changes nothing: the metrics that lorabench reports,
 // with what is known of how they hang together.
-func unchanged(r *rand.Rand, seeds int, noise float64) *Set {
-	s := newSet(3)
+func unchanged(r *rand.Rand, seeds int, noise float64) *results.Set {
+	s := ranks(3)
 	all := []float64{noise, noise, noise}
 	// Losses share the seed's data, and the last window is part of the mean.
 	trainLoss := truth{noise: all, seed: 3 * noise}.draw(r, seeds, 1.68)
@@ -82,21 +57,20 @@ func unchanged(r *rand.Rand, seeds int, noise float64) *Set {
 			step[i] = append(step[i], 16e9/speed[i][k])
 		}
 	}
-	s.add(evalLoss, truth{noise: all, seed: noise}.draw(r, seeds, 1.7))
-	s.add("train-loss", trainLoss)
-	s.add("loss", loss)
-	s.add(samples, speed)
-	s.add("tokens/sec", tokens)
-	s.add("ns/op", step)
-	s.add(secToLoss, truth{noise: all}.draw(r, seeds, 90))
-	s.add(peakRSS, truth{noise: all}.draw(r, seeds, 2.3))
-	s.add("grad-norm", truth{noise: []float64{4 * noise, 4 * noise, 4 * noise}}.draw(r, seeds, 1.1))
+	add(s, evalLoss, truth{noise: all, seed: noise}.draw(r, seeds, 1.7)...)
+	add(s, "train-loss", trainLoss...)
+	add(s, "loss", loss...)
+	add(s, samples, speed...)
+	add(s, "tokens/sec", tokens...)
+	add(s, "ns/op", step...)
+	add(s, secToLoss, truth{noise: all}.draw(r, seeds, 90)...)
+	add(s, peakRSS, truth{noise: all}.draw(r, seeds, 2.3)...)
+	add(s, "grad-norm", truth{noise: []float64{4 * noise, 4 * noise, 4 * noise}}.draw(r, seeds, 1.1)...)
 	same := make([]float64, seeds)
 	for k := range same {
 		same[k] = 3151872
 	}
-	s.add(adapterBytes, [][]float64{same, same, same})
-	s.Exact = []string{adapterBytes}
+	add(s, adapterBytes, same, same, same)
 	return s
 }
 
@@ -154,8 +128,8 @@ func TestUnchangedRunsAreNotCalledDifferent(t *testing.T) {
 func (tr truth) rate(t *testing.T, r *rand.Rand, draws, seeds int, arm string) float64 {
 	n := 0
 	for range draws {
-		s := newSet(len(tr.noise))
-		s.add(samples, tr.draw(r, seeds, 36))
+		s := ranks(len(tr.noise))
+		add(s, samples, tr.draw(r, seeds, 36)...)
 		a, err := Analyze(s, Options{})
 		require.NoError(t, err)
 		for _, p := range a.Metrics[0].Pairs {
@@ -233,8 +207,8 @@ func TestDetectableIsFound(t *testing.T) {
 		sum := 0.0
 		const draws = 4000
 		for range draws {
-			s := newSet(3)
-			s.add(samples, tr.draw(r, seeds, 36))
+			s := ranks(3)
+			add(s, samples, tr.draw(r, seeds, 36)...)
 			a, err := Analyze(s, Options{})
 			require.NoError(t, err)
 			d := math.Log1p(a.Metrics[0].Pairs[0].Detectable)
@@ -257,8 +231,8 @@ func TestAsGoodIsNotSaidLightly(t *testing.T) {
 	const draws = 1000
 	for range draws {
 		at := func(noise float64, diff ...float64) *Analysis {
-			s := newSet(3)
-			s.add(evalLoss, truth{noise: []float64{noise, noise, noise}, seed: 0.02, diff: diff}.draw(r, 6, 1.7))
+			s := ranks(3)
+			add(s, evalLoss, truth{noise: []float64{noise, noise, noise}, seed: 0.02, diff: diff}.draw(r, 6, 1.7)...)
 			a, err := Analyze(s, Options{})
 			require.NoError(t, err)
 			return a

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
 )
@@ -17,18 +16,17 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	for _, s := range a.Verdict.Text {
 		fmt.Fprintln(&b, s)
 	}
-	fmt.Fprintln(&b)
 	for i := range a.Metrics {
 		m := &a.Metrics[i]
-		fmt.Fprintln(&b, m.title())
-		if err := m.table(a.Alpha).Text(&b); err != nil {
+		fmt.Fprintf(&b, "\n%s\n", m.Title())
+		if err := m.Table(a.Alpha).Text(&b); err != nil {
 			return fmt.Errorf("compare: %s: %w", m.Name, err)
 		}
 		for _, n := range m.Notes {
 			fmt.Fprintf(&b, "- %s\n", n)
 		}
-		fmt.Fprintln(&b)
 	}
+	fmt.Fprintln(&b)
 	for _, n := range a.Notes {
 		fmt.Fprintf(&b, "- %s\n", n)
 	}
@@ -36,76 +34,79 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	return err
 }
 
-// title is the unit, with what it is in words and its direction.
-func (m *Metric) title() string {
-	var more []string
-	if p := plain(m.Name); p != m.Name {
-		more = append(more, p)
-	}
+// Title is the unit, with what it is in words and its direction.
+func (m *Metric) Title() string {
+	better := ""
 	if m.Better != "" {
-		more = append(more, m.Better+" is better")
+		better = m.Better + " is better"
 	}
-	if len(more) == 0 {
+	name := plain(m.Name)
+	switch {
+	case name == m.Name && better == "":
 		return m.Name
+	case name == m.Name:
+		return fmt.Sprintf("%s (%s)", m.Name, better)
+	case better == "":
+		return fmt.Sprintf("%s (%s)", m.Name, name)
 	}
-	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
+	return fmt.Sprintf("%s (%s, %s)", m.Name, name, better)
 }
 
-// table is a metric's. A column without any figure is left out.
-func (m *Metric) table(alpha float64) *format.Table {
+// Table is a metric's. A column without any figure is left out.
+func (m *Metric) Table(alpha float64) *format.Table {
 	against := "difference"
 	if len(m.Pairs) > 0 {
 		against = "against " + m.Pairs[0].To
 	}
-	rows := [][]string{{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-alpha) + " interval", "p", "found from", "call"}}
+	t := &format.Table{Words: []string{"call"}}
+	head := []string{"arm", "runs", "median", "95 % interval", "range", against, format.Level(1-alpha) + " interval", "p", "found from", "call"}
+	var rows [][]string
 	for _, s := range m.Arms {
-		row := []string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median), "", "", "", "", "", "", ""}
-		switch {
-		case s.Min == s.Max:
-		case !math.IsNaN(s.Low):
+		row := append([]string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median)}, make([]string, 7)...)
+		if s.Low < s.High {
 			row[3] = format.Value(m.Name, s.Low) + " to " + format.Value(m.Name, s.High)
-		default:
+		} else if s.Min < s.Max {
 			row[4] = format.Value(m.Name, s.Min) + " to " + format.Value(m.Name, s.Max)
 		}
 		if i := slices.IndexFunc(m.Pairs, func(p Pair) bool { return p.Arm == s.Arm }); i >= 0 {
-			m.Pairs[i].cells(row[5:])
+			m.cells(&m.Pairs[i], row[5:])
 		}
 		rows = append(rows, row)
 	}
-	var keep []int
-	for c := range rows[0] {
-		if slices.ContainsFunc(rows[1:], func(r []string) bool { return r[c] != "" }) {
-			keep = append(keep, c)
+	t.Rows = make([][]string, len(rows))
+	for c := range head {
+		if !slices.ContainsFunc(rows, func(r []string) bool { return r[c] != "" }) {
+			continue
+		}
+		t.Head = append(t.Head, head[c])
+		for i, row := range rows {
+			t.Rows[i] = append(t.Rows[i], row[c])
 		}
 	}
-	for i, row := range rows {
-		kept := make([]string, len(keep))
-		for j, c := range keep {
-			kept[j] = row[c]
-		}
-		rows[i] = kept
-	}
-	return &format.Table{Head: rows[0], Rows: rows[1:], Words: []string{"call"}}
+	return t
 }
 
 // cells fills in difference, interval, p, what would have been found, and the call.
-func (p *Pair) cells(row []string) {
-	if !math.IsNaN(p.Diff) {
-		row[0] = format.Change(p.Diff)
+func (m *Metric) cells(p *Pair, row []string) {
+	shown := func(i int, v float64, f func(float64) string) {
+		if !math.IsNaN(v) {
+			row[i] = f(v)
+		}
 	}
-	if !math.IsNaN(p.Low) && !p.Exact {
+	shown(0, p.Diff, format.Change)
+	if !p.Exact {
 		row[1] = format.Interval(p.Low, p.High)
 	}
-	if !math.IsNaN(p.Corrected) {
-		row[2] = format.P(p.Corrected)
-	}
-	if !math.IsNaN(p.Detectable) {
-		row[3] = format.Percent(p.Detectable)
-	}
+	shown(2, p.Corrected, format.P)
+	shown(3, p.Detectable, format.Percent)
 	row[4] = string(p.Call)
 	if p.Exact && p.Diff == 0 {
-		row[4] = "equal (exact)"
-	} else if p.Exact {
+		row[4] = "equal"
+	}
+	if p.Exact {
 		row[4] += " (exact)"
+	}
+	if m.Unsteady {
+		row[4] += ", unsteady"
 	}
 }

@@ -1,14 +1,14 @@
 package compare
 
 import (
+	"cmp"
 	"slices"
 
 	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
 
-// Units of this package besides record.Units: the testing package's own, and what the records have
-// and result lines lack.
+// Units that this package knows something about.
 const (
 	adapterBytes = results.AdapterBytes
 	parameters   = results.Parameters
@@ -20,40 +20,26 @@ const (
 	secToLoss    = "sec-to-loss"
 )
 
-// deterministic units have no chance in them.
-var deterministic = []string{adapterBytes, parameters}
+// timed reports whether a unit is a time or speed.
+func timed(unit string) bool { return unit == secToLoss || slices.Contains(results.Speeds, unit) }
 
 // sameAs is the unit that unit is one measurement with, "" where unit stands for itself.
 func sameAs(unit string, all []record.Unit) string {
-	if !slices.Contains(results.Speeds, unit) {
-		return ""
-	}
 	for _, s := range results.Speeds {
-		if s == unit {
-			return ""
-		}
-		if slices.ContainsFunc(all, func(u record.Unit) bool { return u.Name == s }) {
+		has := slices.ContainsFunc(all, func(u record.Unit) bool { return u.Name == s })
+		if has && s != unit && slices.Contains(results.Speeds, unit) {
 			return s
+		} else if has {
+			return ""
 		}
 	}
 	return ""
 }
 
-// plain is what a unit is called in a sentence.
-func plain(unit string) string {
-	switch unit {
-	case evalLoss:
-		return "held-out loss"
-	case "forget-loss":
-		return "loss on other text"
-	case "train-loss":
-		return "training loss"
-	case "loss":
-		return "last logged loss"
-	case peakGPU:
-		return "peak GPU memory"
-	case peakRSS:
-		return "peak memory"
-	}
-	return unit
+// words are units in sentences.
+var words = map[string]string{
+	evalLoss: "held-out loss", "forget-loss": "loss on other text", "train-loss": "training loss", "loss": "last logged loss",
+	peakGPU: "peak GPU memory", peakRSS: "peak memory",
 }
+
+func plain(unit string) string { return cmp.Or(words[unit], unit) }

@@ -1,15 +1,12 @@
-// Package events writes what a run's record says step by step in the forms that other tools read:
-// event files for TensorBoard, and the Trainer's log_history as JSON lines. Both say the same under
-// the same names, which are those that the Trainer of transformers and its TensorBoardCallback use.
+// Package events writes a run's steps in the forms that other tools read: event files for TensorBoard, and the Trainer's
+// log_history as JSON lines. Both have the same values under the names that the Trainer of transformers and its
+// TensorBoardCallback use.
 package events
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,111 +14,43 @@ import (
 	"lorabench/internal/file"
 )
 
-// Save writes both logs of a run: dir/NAME.jsonl and the event file's folder dir/tensorboard/NAME/,
-// NAME being the record's file name, such as rank=8,seed=42. Of a record that either refuses, nothing
-// is written.
+// eventName contains tfevents, by which TensorBoard finds it. It is the same for every run, so that a repeated run
+// replaces its file: TensorBoard would draw two files of a folder as one curve.
+const eventName = "events.out.tfevents.0.lorabench"
+
+// Save writes both logs of a run: dir/NAME.jsonl and dir/tensorboard/NAME/, NAME being the record's file name, such as
+// rank=8,seed=42. TensorBoard takes each folder for one run. Of a record that is refused, nothing is written.
 func Save(dir string, r *record.Record) error {
-	content, err := eventFile(r)
+	lines, events, err := logs(r)
 	if err != nil {
+		return fmt.Errorf("%s, seed %d: %w", r.Name, r.Seed, err)
+	}
+	if err := file.Write(filepath.Join(dir, r.FileName()+".jsonl"), lines); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, r.FileName()+".jsonl")
-	if err := file.Replace(path, func(w io.Writer) error { return WriteHistory(w, r) }); err != nil {
-		return err
-	}
-	return put(filepath.Join(dir, "tensorboard"), r, content)
+	return file.Write(filepath.Join(dir, "tensorboard", r.FileName(), eventName), events)
 }
 
-// An event file's name must contain tfevents to be found. The place of the host is the program's: the
-// same record then gives the same file everywhere, and the files written here can be told from others.
-const (
-	namePrefix = "events.out.tfevents."
-	nameSuffix = ".lorabench"
-)
-
-// Write puts the run's event file into dir/NAME/: TensorBoard takes each folder for one run. An event
-// file that was written there before for the same name and seed goes, since TensorBoard would draw
-// both as one curve. The events' time of day is the record's Started with the training time up to them;
-// a record without it is an error. Values are single precision, as in every scalar of a SummaryWriter;
-// exact ones are in the record and in the history.
-func Write(dir string, r *record.Record) error {
-	content, err := eventFile(r)
-	if err != nil {
-		return err
-	}
-	return put(dir, r, content)
-}
-
-// put writes the event file of r, content, in place of an earlier one.
-func put(dir string, r *record.Record, content []byte) error {
-	folder := filepath.Join(dir, r.FileName())
-	name := fmt.Sprintf("%s%d%s", namePrefix, r.Started.Unix(), nameSuffix)
-	if err := file.Write(filepath.Join(folder, name), content); err != nil {
-		return err
-	}
-	return removeOthers(folder, name)
-}
-
-// removeOthers removes the event files of this package in folder besides name.
-func removeOthers(folder, name string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return fmt.Errorf("event files of an earlier run: %w", err)
-	}
-	for _, e := range entries {
-		n := e.Name()
-		if n == name || !strings.HasPrefix(n, namePrefix) || !strings.HasSuffix(n, nameSuffix) {
-			continue
-		}
-		if gone := os.Remove(filepath.Join(folder, n)); gone != nil {
-			err = errors.Join(err, fmt.Errorf("event file of an earlier run, which TensorBoard would mix with the new one: %w", gone))
-		}
-	}
-	return err
-}
-
-// eventFile is the whole file: its version, the settings as text, then one event for each value.
-func eventFile(r *record.Record) ([]byte, error) {
-	if r.Started.IsZero() {
-		return nil, fmt.Errorf(`%s, seed %d: "started" is not set: events need the time when the run's clock was started, such as "2026-03-01T12:00:00Z"`, r.Name, r.Seed)
-	}
+func logs(r *record.Record) (lines, events []byte, err error) {
 	entries, err := history(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	texts, err := summaries(r)
-	if err != nil {
-		return nil, err
+	if lines, err = jsonLines(entries); err != nil {
+		return nil, nil, err
 	}
-	began := float64(r.Started.Unix()) + float64(r.Started.Nanosecond())/1e9
-	b := appendRecord(nil, versionEvent(began))
-	for _, t := range texts {
-		b = appendRecord(b, summaryEvent(began, 0, textValue(t.tag, t.text)))
-	}
-	for _, e := range entries {
-		for _, v := range e.values {
-			// One value an event, as a SummaryWriter writes them: not every reader expects more.
-			b = appendRecord(b, summaryEvent(began+e.seconds, int64(e.step), scalarValue(tag(v.key), v.v)))
-		}
-	}
-	return b, nil
+	events, err = eventFile(r, entries)
+	return lines, events, err
 }
 
-// tag is a log's key as TensorBoardCallback renames it (rewrite_logs in transformers' integrations).
-func tag(key string) string {
-	if name, ok := strings.CutPrefix(key, "eval_"); ok {
-		return "eval/" + name
+// eventFile encodes the version, the settings as text, then one event for each value, as a SummaryWriter does: not every
+// reader expects more. An event's time of day is the record's Started plus the training time up to it. Values have single
+// precision, as all scalars of a SummaryWriter.
+func eventFile(r *record.Record, entries []entry) ([]byte, error) {
+	if r.Started.IsZero() {
+		return nil, fmt.Errorf(`"started" is not set: events need the time at which the run's clock was started, such as "2026-03-01T12:00:00Z"`)
 	}
-	return "train/" + key
-}
-
-// text is Markdown for TensorBoard's text plugin.
-type text struct{ tag, text string }
-
-// summaries are what the callback writes when a training begins: every setting, and the model's
-// configuration.
-func summaries(r *record.Record) ([]text, error) {
-	args, err := codeBlock(struct {
+	args := struct {
 		Name string `json:"name"`
 		Rank string `json:"rank"`
 		Seed int64  `json:"seed"`
@@ -130,23 +59,46 @@ func summaries(r *record.Record) ([]text, error) {
 		Data    string         `json:"data_sha256,omitempty"`
 		Weights string         `json:"model_sha256,omitempty"`
 		Machine record.Machine `json:"machine"`
-	}{r.Name, r.Rank, r.Seed, r.Settings, r.Scaling, r.Data.SHA256, r.Model.SHA256, r.Machine})
-	if err != nil {
-		return nil, fmt.Errorf("%s, seed %d: settings: %w", r.Name, r.Seed, err)
+	}{r.Name, r.Rank, r.Seed, r.Settings, r.Scaling, r.Data.SHA256, r.Model.SHA256, r.Machine}
+	began := float64(r.Started.Unix()) + float64(r.Started.Nanosecond())/1e9
+	b := appendRecord(nil, encode(1, began, 3, "brain.Event:2"))
+	for _, text := range []struct {
+		tag   string
+		value any
+	}{{"args", args}, {"model_config", r.Model.Config}} {
+		block, err := codeBlock(text.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", text.tag, err)
+		}
+		b = appendRecord(b, encode(1, began, 5, encode(1, textValue(text.tag, block))))
 	}
-	texts := []text{{"args", args}}
-	if r.Model.Config == nil {
-		return texts, nil
+	for _, e := range entries {
+		for _, v := range e.values {
+			scalar := encode(1, tag(v.key), 2, float32(v.v))
+			b = appendRecord(b, encode(1, began+e.seconds, 2, e.step, 5, encode(1, scalar)))
+		}
 	}
-	config, err := codeBlock(r.Model.Config)
-	if err != nil {
-		return nil, fmt.Errorf("%s, seed %d: model's configuration: %w", r.Name, r.Seed, err)
-	}
-	return append(texts, text{"model_config", config}), nil
+	return b, nil
 }
 
-// codeBlock is v as JSON, set off by four spaces: plain JSON, as the callback writes it, is one
-// paragraph to Markdown, its lines run together. It is still JSON to whoever parses it.
+// tag renames a log's key as TensorBoardCallback does (rewrite_logs in transformers' integrations).
+func tag(key string) string {
+	if name, ok := strings.CutPrefix(key, "eval_"); ok {
+		return "eval/" + name
+	}
+	return "train/" + key
+}
+
+// textValue encodes a Value for TensorBoard's text plugin: a tensor of one string, [1], under the tag that
+// torch.utils.tensorboard's add_text gives it.
+func textValue(tag, text string) []byte {
+	const dtString = 7
+	shape := encode(2, encode(1, 1))
+	return encode(1, tag+"/text_summary", 8, encode(1, dtString, 2, shape, 8, text), 9, encode(1, encode(1, "text")))
+}
+
+// codeBlock returns v as JSON indented by four spaces: Markdown would run the lines of plain JSON, as the callback writes
+// it, together. It still parses as JSON.
 func codeBlock(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -1,20 +1,20 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"math"
 	"slices"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 )
 
-// entry is one line of log_history. Its values do not include the step.
+// entry is one line of log_history.
 type entry struct {
 	step    int
 	seconds float64 // training time up to there
-	values  []value
+	values  []value // besides the step
 }
 
 type value struct {
@@ -22,93 +22,81 @@ type value struct {
 	v   float64
 }
 
-// WriteHistory writes the run as JSON lines, each what the Trainer appends to its log_history when
-// logging_steps is 1: epoch, grad_norm, learning_rate, loss and step of each step; epoch, eval_loss
-// and step of each evaluation, after the line of its step, step 0 being the base model; and the
-// training's totals in the last line. Keys are sorted, as in trainer_state.json.
-func WriteHistory(w io.Writer, r *record.Record) error {
-	entries, err := history(r)
-	if err != nil {
-		return err
-	}
+// jsonLines encodes entries as JSON lines, keys sorted as in trainer_state.json.
+func jsonLines(entries []entry) ([]byte, error) {
+	var b bytes.Buffer
 	for _, e := range entries {
 		line := map[string]any{"step": e.step}
 		for _, v := range e.values {
 			line[v.key] = v.v
 		}
-		b, err := json.Marshal(line)
-		if err != nil {
-			return fmt.Errorf("%s, seed %d: step %d: %w", r.Name, r.Seed, e.step, err)
-		}
-		if _, err := w.Write(append(b, '\n')); err != nil {
-			return err
+		if err := json.NewEncoder(&b).Encode(line); err != nil {
+			return nil, fmt.Errorf("step %d: %w", e.step, err)
 		}
 	}
-	return nil
+	return b.Bytes(), nil
 }
 
-// history is the run's log_history, in the order in which the Trainer would have logged it.
+// history returns what the Trainer appends to log_history when logging_steps is 1: each step, each held-out evaluation
+// after the line of its step, step 0 being the base model, and the training's totals last.
 func history(r *record.Record) ([]entry, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
 	evals := evaluations(r)
-	seconds := clock(r, evals)
-	epoch := func(step int) value {
-		return value{"epoch", r.Epoch * float64(step) / float64(r.GlobalStep)}
-	}
 	var entries []entry
-	for i, s := range r.Steps {
-		e := entry{s.Step, seconds(s.Step), []value{{"loss", s.Loss}, {"grad_norm", s.GradNorm}}}
-		if lr, ok := rateAfter(r, i); ok {
-			e.values = append(e.values, value{"learning_rate", lr})
-		}
-		e.values = append(e.values, epoch(s.Step))
-		entries = append(entries, e)
+	add := func(step int, seconds float64, values ...value) {
+		epoch := value{"epoch", r.Epoch * float64(step) / float64(r.GlobalStep)}
+		entries = append(entries, entry{step, seconds, append(values, epoch)})
 	}
-	for _, v := range evals {
-		entries = append(entries, entry{v.Step, v.Seconds, []value{{"eval_loss", v.Loss}, epoch(v.Step)}})
+	for i, s := range r.Steps {
+		values := []value{{"loss", s.Loss}, {"grad_norm", s.GradNorm}}
+		// The Trainer reads the learning rate after its scheduler's step: it is that of the step to come, and 0 at the end.
+		if s.Step == r.GlobalStep {
+			values = append(values, value{"learning_rate", r.LearningRate})
+		} else if i+1 < len(r.Steps) && r.Steps[i+1].Step == s.Step+1 {
+			values = append(values, value{"learning_rate", r.Steps[i+1].LearningRate})
+		}
+		add(s.Step, seconds(r, evals, s.Step), values...)
+	}
+	for _, e := range evals {
+		add(e.Step, e.Seconds, value{"eval_loss", e.Loss})
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return a.step - b.step })
-	entries = append(entries, entry{r.GlobalStep, r.Runtime, []value{
-		{"train_runtime", r.Runtime}, {"train_samples_per_second", r.SamplesPerSecond}, {"train_steps_per_second", r.StepsPerSecond},
-		{"total_flos", r.TotalFLOPs}, {"train_loss", r.TrainLoss}, epoch(r.GlobalStep),
-	}})
+	add(r.GlobalStep, r.Runtime, value{"train_runtime", r.Runtime}, value{"train_samples_per_second", r.SamplesPerSecond},
+		value{"train_steps_per_second", r.StepsPerSecond}, value{"total_flos", r.TotalFLOPs}, value{"train_loss", r.TrainLoss})
 	for _, e := range entries {
 		for _, v := range e.values {
-			if math.IsNaN(v.v) || math.IsInf(v.v, 0) {
-				return nil, fmt.Errorf("%s, seed %d: %s of step %d is %v: a run that diverged has no log", r.Name, r.Seed, v.key, e.step, v.v)
+			if !format.Finite(v.v) {
+				return nil, fmt.Errorf("%s of step %d is %v: a run that diverged has no log", v.key, e.step, v.v)
 			}
 		}
 	}
 	return entries, nil
 }
 
-// check refuses steps that a training cannot have: TensorBoard drops what goes back in steps without
-// a word.
+// check refuses steps that a training cannot have: TensorBoard drops what goes back in steps without a message.
 func check(r *record.Record) error {
 	if r.GlobalStep < 1 {
-		return fmt.Errorf(`%s, seed %d: "global_step" is %d, want at least 1`, r.Name, r.Seed, r.GlobalStep)
+		return fmt.Errorf(`"global_step" is %d, want at least 1`, r.GlobalStep)
 	}
-	before := 0
-	for i, s := range r.Steps {
-		if s.Step <= before || s.Step > r.GlobalStep {
-			return fmt.Errorf(`%s, seed %d: "log_history"[%d] is of step %d, after step %d of %d: steps must rise from 1`, r.Name, r.Seed, i, s.Step, before, r.GlobalStep)
+	rising := func(key string, before, n int, step func(i int) int) error {
+		for i := range n {
+			s := step(i)
+			if s <= before || s > r.GlobalStep {
+				return fmt.Errorf("%q[%d] is of step %d, want more than %d and at most %d", key, i, s, before, r.GlobalStep)
+			}
+			before = s
 		}
-		before = s.Step
+		return nil
 	}
-	before = -1
-	for i, e := range r.Evals {
-		if e.Step <= before || e.Step > r.GlobalStep {
-			return fmt.Errorf(`%s, seed %d: "eval_history"[%d] is of step %d of %d: steps must rise from 0`, r.Name, r.Seed, i, e.Step, r.GlobalStep)
-		}
-		before = e.Step
+	if err := rising("log_history", 0, len(r.Steps), func(i int) int { return r.Steps[i].Step }); err != nil {
+		return err
 	}
-	return nil
+	return rising("eval_history", -1, len(r.Evals), func(i int) int { return r.Evals[i].Step })
 }
 
-// evaluations are all held-out losses that the record knows: the base model's, those during the
-// training, and the final one.
+// evaluations returns all held-out losses: the base model's, those during training, and the final one.
 func evaluations(r *record.Record) []record.Eval {
 	evals := slices.Clone(r.Evals)
 	if base := r.Data.EvalLossBase; base != nil && (len(evals) == 0 || evals[0].Step > 0) {
@@ -120,35 +108,19 @@ func evaluations(r *record.Record) []record.Eval {
 	return evals
 }
 
-// rateAfter is the learning rate in the Trainer's log line of the record's i-th step: it reads it
-// after its scheduler's step, so that it is the rate of the step to come, and 0 at the end. There is
-// none where the record leaves that step out.
-func rateAfter(r *record.Record, i int) (float64, bool) {
-	switch s := r.Steps[i]; {
-	case s.Step == r.GlobalStep:
-		return r.LearningRate, true
-	case i+1 < len(r.Steps) && r.Steps[i+1].Step == s.Step+1:
-		return r.Steps[i+1].LearningRate, true
-	}
-	return 0, false
-}
-
-// clock tells the training time up to a step. The record has it for evaluations and for the end;
-// steps between two of these are taken for equally long.
-func clock(r *record.Record, evals []record.Eval) func(step int) float64 {
-	known := []record.Eval{{}}
+// seconds returns the training time up to a step. The record has it for evaluations and for the end; the steps between
+// two of these are taken to be equally long.
+func seconds(r *record.Record, evals []record.Eval, step int) float64 {
+	from, to := record.Eval{}, record.Eval{Step: r.GlobalStep, Seconds: r.Runtime}
 	for _, e := range evals {
-		if e.Step > 0 && e.Step < r.GlobalStep {
-			known = append(known, e)
+		if e.Step <= step {
+			from = e
+		} else if e.Step < to.Step {
+			to = e
 		}
 	}
-	known = append(known, record.Eval{Step: r.GlobalStep, Seconds: r.Runtime})
-	return func(step int) float64 {
-		i, _ := slices.BinarySearchFunc(known, step, func(e record.Eval, step int) int { return e.Step - step })
-		if i == 0 {
-			return 0
-		}
-		a, b := known[i-1], known[i]
-		return a.Seconds + (b.Seconds-a.Seconds)*float64(step-a.Step)/float64(b.Step-a.Step)
+	if step >= to.Step {
+		return to.Seconds
 	}
+	return from.Seconds + (to.Seconds-from.Seconds)*float64(step-from.Step)/float64(to.Step-from.Step)
 }

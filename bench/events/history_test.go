@@ -3,7 +3,6 @@ package events
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,10 +12,12 @@ import (
 
 func lines(t *testing.T, r *record.Record) []map[string]float64 {
 	t.Helper()
-	var b bytes.Buffer
-	require.NoError(t, WriteHistory(&b, r))
+	entries, err := history(r)
+	require.NoError(t, err)
+	b, err := jsonLines(entries)
+	require.NoError(t, err)
 	var out []map[string]float64
-	for line := range bytes.Lines(b.Bytes()) {
+	for line := range bytes.Lines(b) {
 		m := map[string]float64{}
 		require.NoError(t, json.Unmarshal(line, &m))
 		out = append(out, m)
@@ -68,14 +69,4 @@ func TestHistoryIsOrdered(t *testing.T) {
 	last := entries[len(entries)-1]
 	require.Equal(t, 8.0, last.seconds)
 	require.Equal(t, "train_runtime", last.values[0].key, "the totals come last")
-}
-
-type full struct{}
-
-var errFull = errors.New("no space left")
-
-func (full) Write([]byte) (int, error) { return 0, errFull }
-
-func TestHistoryPassesOnWriteErrors(t *testing.T) {
-	require.ErrorIs(t, WriteHistory(full{}, example()), errFull)
 }

@@ -1,169 +1,80 @@
 package report
 
 import (
-	"fmt"
 	"image/color"
+	"slices"
 	"strings"
 
-	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
 
-// pattern is how a category looks: a colour, and lines over it for those who do not see the colour.
-type pattern struct {
-	fill  color.NRGBA
-	slant int // of the lines: 1 and -1 are diagonals, 2 both, 3 across, 4 upright; 0 none
+// fills are the categories' colours. Neighbours differ in lightness too, for those who do not see the colour.
+var fills = map[string]color.NRGBA{
+	record.Weights:     {0x00, 0x72, 0xB2, 0xFF},
+	record.Adapter:     {0xE6, 0x9F, 0x00, 0xFF},
+	record.Gradients:   {0x8A, 0x3C, 0x00, 0xFF},
+	record.Optimizer:   {0x6F, 0xD6, 0xB5, 0xFF},
+	record.Activations: {0x00, 0x5F, 0x73, 0xFF},
+	record.Head:        {0xF0, 0xE4, 0x42, 0xFF},
+	record.Workspace:   {0xA8, 0x50, 0x80, 0xFF},
+	record.Process:     {0xC4, 0xC4, 0xC4, 0xFF},
+	record.Slack:       {0x70, 0x70, 0x70, 0xFF},
 }
 
-var patterns = map[string]pattern{
-	record.Process:     {color.NRGBA{0xA8, 0xA8, 0xA8, 0xFF}, 0},
-	record.Weights:     {color.NRGBA{0x00, 0x72, 0xB2, 0xFF}, 0},
-	record.Adapter:     {color.NRGBA{0xD5, 0x5E, 0x00, 0xFF}, 1},
-	record.Gradients:   {color.NRGBA{0xE6, 0x9F, 0x00, 0xFF}, -1},
-	record.Optimizer:   {color.NRGBA{0x00, 0x9E, 0x73, 0xFF}, 2},
-	record.Activations: {color.NRGBA{0x56, 0xB4, 0xE9, 0xFF}, 4},
-	record.Head:        {color.NRGBA{0xF0, 0xE4, 0x42, 0xFF}, 3},
-	record.Workspace:   {color.NRGBA{0xCC, 0x79, 0xA7, 0xFF}, 1},
-	record.Slack:       {color.NRGBA{0xDD, 0xDD, 0xDD, 0xFF}, -1},
-}
-
-// barsFigure is measured memory at the peak, a bar for each arm, a part for each category; nil where
-// nothing was measured.
-func barsFigure(arms []*table.Arm) *figure {
-	labels, key := short(arms)
-	all := categories(arms)
-	unit, f := memoryUnit(arms)
-	scale := 1 / unitBytes[unit]
-	b := &bars{}
-	used := map[string]bool{}
-	var said []string
-	for i, a := range arms {
-		bar := bar{label: labels[i]}
-		sum, parts := 0.0, []string{}
-		for _, n := range all {
-			if v := bytesOf(a, n, measured); format.Finite(v) && v > 0 {
-				bar.parts = append(bar.parts, part{n, v * scale})
-				parts = append(parts, n+" "+f(v))
-				used[n] = true
-				sum += v
+// memoryFigure draws memory by category, two bars for each arm: as predicted and as measured. What is predicted comes first,
+// so that the two can be compared. There is none where nothing was measured.
+func memoryFigure(arms []*table.Arm) []*figure {
+	known, unknown := categories(arms)
+	unknown = slices.DeleteFunc(unknown, func(n string) bool { return n == record.Process })
+	shown := sizes(arms)
+	f := newFigure("memory-bars", "Memory at the peak by category", "GiB", "")
+	rows := 2 * len(shown) // the first arm's are the highest
+	names, said := make([]string, rows), make([][]string, rows)
+	var below *plotter.BarChart
+	for _, n := range slices.Concat(known, unknown) {
+		bar := &plotter.BarChart{Values: make(plotter.Values, rows), Width: 13, Horizontal: true, Color: fills[n]}
+		if fills[n].A == 0 { // a category of another version
+			bar.Color = color.NRGBA{0xEE, 0xEE, 0xEE, 0xFF}
+		}
+		for i, a := range shown {
+			for j, of := range []which{predicted, measured} {
+				row := rows - 1 - 2*i - j
+				names[row] = a.Label + []string{", predicted", ", measured"}[j]
+				if v := bytesOf(a, of, n); v > 0 {
+					bar.Values[row] = v / record.GiB
+					said[row] = append(said[row], n+" "+format.Bytes(v))
+				}
 			}
 		}
-		if len(bar.parts) == 0 {
+		if slices.Max(bar.Values) == 0 {
 			continue
 		}
-		bar.total = f(sum)
-		b.bars = append(b.bars, bar)
-		said = append(said, fmt.Sprintf("%s %s (%s)", bar.label, bar.total, strings.Join(parts, ", ")))
+		if below != nil {
+			bar.StackOn(below)
+		}
+		below = bar
+		f.Add(bar)
+		f.keyed(n, bar)
 	}
-	if len(b.bars) == 0 {
+	if below == nil {
 		return nil
 	}
-	for _, n := range all {
-		if used[n] {
-			key = append(key, keyed{n, patterns[n].draw})
-		}
+	f.Desc = "Bars."
+	for row := rows - 1; row >= 0; row-- {
+		f.Desc += " " + names[row] + ": " + strings.Join(said[row], ", ") + "."
 	}
-	p := newPlot(unit, "")
-	p.Add(b)
-	p.X.Min = 0
-	p.Y.Min, p.Y.Max = 0, float64(len(b.bars))
-	p.HideY()
-	return &figure{
-		ID: "memory-bars", Title: "Memory at the peak by category", key: key,
-		height:  38*vg.Length(len(b.bars)) + 46,
-		Caption: "Measured, medians over seeds; the number is the sum. Parts stand in the key's order.",
-		Desc:    "Stacked bars in " + unit + ". " + strings.Join(said, "; ") + ".",
-		paint:   painted(p),
+	f.NominalY(names...)
+	f.X.Min, f.Y.Min, f.Y.Max = 0, -0.6, float64(rows)-0.4
+	f.grid.Horizontal.Width = 0
+	f.height = 20*vg.Length(rows) + 70
+	f.Caption = "Medians over seeds, without the process itself, parts in the key's order. Predictions are made from the configuration."
+	if len(unknown) > 0 {
+		f.Caption += " Not predicted: " + format.List(unknown) + "."
 	}
-}
-
-type bar struct {
-	label, total string
-	parts        []part
-}
-
-type part struct {
-	name  string
-	value float64
-}
-
-// bars lie below each other, the first on top.
-type bars struct{ bars []bar }
-
-func (b *bars) DataRange() (xmin, xmax, ymin, ymax float64) {
-	for _, bar := range b.bars {
-		s := 0.0
-		for _, p := range bar.parts {
-			s += p.value
-		}
-		xmax = max(xmax, s)
-	}
-	return 0, xmax, 0, float64(len(b.bars))
-}
-
-// GlyphBoxes makes room for the arms' names on the left and the sums on the right.
-func (b *bars) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
-	left, right := vg.Length(0), vg.Length(0)
-	for _, bar := range b.bars {
-		left = max(left, words(textSize).Width(bar.label)+8)
-		right = max(right, words(textSize).Width(bar.total)+8)
-	}
-	return []plot.GlyphBox{
-		{X: 0, Y: 0.5, Rectangle: vg.Rectangle{Min: vg.Point{X: -left, Y: -1}, Max: vg.Point{Y: 1}}},
-		{X: 1, Y: 0.5, Rectangle: vg.Rectangle{Min: vg.Point{Y: -1}, Max: vg.Point{X: right, Y: 1}}},
-	}
-}
-
-func (b *bars) Plot(c draw.Canvas, plt *plot.Plot) {
-	x, y := plt.Transforms(&c)
-	const half = 11
-	for i, bar := range b.bars {
-		mid := y(float64(len(b.bars)-1-i) + 0.5)
-		s := words(textSize)
-		s.XAlign = draw.XRight
-		c.FillText(s, vg.Point{X: x(0) - 6, Y: mid}, bar.label)
-		at := 0.0
-		for _, p := range bar.parts {
-			r := vg.Rectangle{Min: vg.Point{X: x(at), Y: mid - half}, Max: vg.Point{X: x(at + p.value), Y: mid + half}}
-			patterns[p.name].draw(draw.Canvas{Canvas: c.Canvas, Rectangle: r})
-			at += p.value
-		}
-		c.FillText(words(textSize), vg.Point{X: x(at) + 5, Y: mid}, bar.total)
-	}
-}
-
-// draw fills the canvas with the pattern and outlines it.
-func (p pattern) draw(c draw.Canvas) {
-	if p.fill.A == 0 { // a category that this version does not know
-		p.fill = color.NRGBA{0xEE, 0xEE, 0xEE, 0xFF}
-	}
-	c.FillPolygon(p.fill, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
-	lines := draw.LineStyle{Color: color.NRGBA{0x11, 0x11, 0x11, 0xA0}, Width: 0.6}
-	const gap = 5
-	h := c.Max.Y - c.Min.Y
-	for k := c.Min.X - h; k < c.Max.X; k += gap {
-		// From (k, bottom) to (k+h, top), cut to the canvas.
-		lo, hi := max(k, c.Min.X), min(k+h, c.Max.X)
-		if lo >= hi {
-			continue
-		}
-		if p.slant == 1 || p.slant == 2 {
-			c.StrokeLine2(lines, lo, c.Min.Y+lo-k, hi, c.Min.Y+hi-k)
-		}
-		if p.slant == -1 || p.slant == 2 {
-			c.StrokeLine2(lines, lo, c.Max.Y-(lo-k), hi, c.Max.Y-(hi-k))
-		}
-	}
-	for k := c.Min.Y + gap/2; p.slant == 3 && k < c.Max.Y; k += gap {
-		c.StrokeLine2(lines, c.Min.X, k, c.Max.X, k)
-	}
-	for k := c.Min.X + gap/2; p.slant == 4 && k < c.Max.X; k += gap {
-		c.StrokeLine2(lines, k, c.Min.Y, k, c.Max.Y)
-	}
-	c.StrokeLines(draw.LineStyle{Color: white, Width: 0.6}, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}, c.Min})
+	return []*figure{f}
 }

@@ -1,198 +1,172 @@
 package report
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
 
-// curve is a quantity over steps or time: the mean over seeds and the range.
-type curve struct {
-	Label          string
-	X              []float64
-	Mean, Low, Top []float64
-	mark           mark
+// curves is a figure with a line for each arm.
+type curves struct {
+	id, title, x, y string
+	of              func(*record.Record) plotter.XYs // of a run; nil where it has none
+	smooth          bool                             // a step's own value is mostly its records'
+	caption         string
 }
 
-// points is how many of a curve's points are drawn: more than a figure has room for would only make
-// the page large.
-const points = 200
-
-// smoothing is the number of steps that a curve is averaged over: a step's own loss is mostly its
-// records'.
-func smoothing(steps int) int { return max(1, steps/20) }
-
-// smooth is the mean of every window of so many values. It is shorter than the values: means of fewer
-// at the ends would be as noisy there as what was smoothed, and the ends are what one looks at.
-func smooth(vs []float64, window int) []float64 {
-	sum := 0.0
-	var out []float64
-	for i, v := range vs {
-		if sum += v; i >= window {
-			sum -= vs[i-window]
+// trainingFigures are what happened step by step.
+func trainingFigures(arms []*table.Arm) []*figure {
+	first := arms[0]
+	loss := bySteps(func(s record.Step) float64 { return s.Loss })
+	base := map[int64]plotter.XYs{}
+	for _, r := range first.Runs {
+		base[r.Seed] = loss(r)
+	}
+	// All arms see the same records in the same order: what the records do to the loss cancels, and what is left is the arm's.
+	difference := func(r *record.Record) plotter.XYs {
+		of, from := loss(r), base[r.Seed]
+		of = of[:min(len(of), len(from))]
+		for i := range of {
+			of[i].Y -= from[i].Y
 		}
-		if i >= window-1 {
-			out = append(out, sum/float64(window))
+		return of
+	}
+	specs := []curves{
+		{id: "loss", title: "Training loss", x: "step", y: "training loss", smooth: true, of: loss},
+		{id: "loss-difference", title: "Training loss less the first arm's", x: "step", y: "difference", smooth: true, of: difference,
+			caption: "The first arm is " + first.Label + ": below 0 is better. Paired by seed: the same records in the same order."},
+		{id: "eval-loss", title: "Held-out loss while training", x: "training time (s), evaluations not counted", y: "held-out loss",
+			of: byEvaluations},
+		{id: "grad-norm", title: "Norm of the gradient before clipping", x: "step", y: "norm of the gradient", smooth: true,
+			of: bySteps(func(s record.Step) float64 { return s.GradNorm })},
+	}
+	if len(arms) == 1 {
+		specs = slices.Delete(specs, 1, 2)
+	}
+	var fs []*figure
+	for _, s := range specs {
+		fs = append(fs, s.figure(arms)...)
+	}
+	return fs
+}
+
+func bySteps(of func(record.Step) float64) func(*record.Record) plotter.XYs {
+	return func(r *record.Record) (out plotter.XYs) {
+		for _, s := range r.Steps {
+			out = append(out, plotter.XY{X: float64(s.Step), Y: of(s)})
 		}
+		return out
+	}
+}
+
+func byEvaluations(r *record.Record) (out plotter.XYs) {
+	for _, e := range r.Evals {
+		out = append(out, plotter.XY{X: e.Seconds, Y: e.Loss})
 	}
 	return out
 }
 
-// stepsOf are a run's values by step; nil if there is none, or one that is not finite.
-func stepsOf(r *record.Record, f func(record.Step) float64) []float64 {
-	var vs []float64
-	for _, s := range r.Steps {
-		v := f(s)
-		if !format.Finite(v) {
-			return nil
-		}
-		vs = append(vs, v)
-	}
-	return vs
-}
+// curve is the mean of an arm's runs, with the lowest and the highest.
+type curve struct{ mean, low, high plotter.XYs }
 
-// combine is the curve of several seeds, as far as all of them go.
-func combine(label string, m mark, runs [][]float64) *curve {
-	n, window := math.MaxInt, 1
+// combine averages runs as far as all of them go, over a moving window of steps first. Runs without values, or with one
+// that is not finite, are left out; ok is false if fewer than two points are left.
+func combine(runs []plotter.XYs, smooth bool) (c curve, window int, ok bool) {
+	const most = 200 // points: more than a figure shows would only make the page large
+	runs = slices.DeleteFunc(runs, func(r plotter.XYs) bool {
+		return len(r) == 0 || slices.ContainsFunc(r, func(p plotter.XY) bool { return !format.Finite(p.Y) })
+	})
+	n := math.MaxInt
 	for _, r := range runs {
-		if len(r) > 0 {
-			n = min(n, len(r))
-			window = smoothing(n)
-		}
+		n = min(n, len(r))
 	}
-	var kept [][]float64
-	for _, r := range runs {
-		if len(r) > 0 {
-			kept = append(kept, smooth(r[:n], window))
-		}
+	if window = 1; smooth && len(runs) > 0 {
+		window = max(1, n/20)
 	}
-	if len(kept) == 0 || n < 2 {
-		return nil
+	if n -= window - 1; len(runs) == 0 || n < 2 {
+		return c, window, false
 	}
-	n -= window - 1
-	c := &curve{Label: label, mark: m}
-	stride := max(1, n/points)
+	stride := max(1, n/most)
 	for i := 0; i < n; i++ {
 		if i%stride != 0 && i != n-1 {
 			continue
 		}
-		var at []float64
-		sum := 0.0
-		for _, k := range kept {
-			at = append(at, k[i])
-			sum += k[i]
+		var mean plotter.XY
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, r := range runs {
+			y := 0.0
+			for _, p := range r[i : i+window] { // X is the window's middle
+				y += p.Y / float64(window)
+				mean.X += p.X / float64(window*len(runs))
+			}
+			mean.Y += y / float64(len(runs))
+			low, high = min(low, y), max(high, y)
 		}
-		s := table.SpreadOf(at)
-		c.X = append(c.X, float64(i+1)+float64(window-1)/2) // the window's middle
-		c.Mean = append(c.Mean, sum/float64(len(kept)))
-		c.Low = append(c.Low, s.Min)
-		c.Top = append(c.Top, s.Max)
+		c.mean = append(c.mean, mean)
+		c.low, c.high = append(c.low, plotter.XY{X: mean.X, Y: low}), append(c.high, plotter.XY{X: mean.X, Y: high})
 	}
-	return c
+	return c, window, true
 }
 
-func (c *curve) last() float64 { return c.Mean[len(c.Mean)-1] }
-
-// xys pairs x with y.
-func xys(x, y []float64) plotter.XYs {
-	ps := make(plotter.XYs, len(x))
-	for i := range x {
-		ps[i] = plotter.XY{X: x[i], Y: y[i]}
-	}
-	return ps
-}
-
-// addCurves draws bands below lines below markers, and names each line at its end.
-func addCurves(p *plot.Plot, cs []*curve) {
-	for _, c := range cs {
-		ring := xys(c.X, c.Top)
-		for i := len(c.X) - 1; i >= 0; i-- {
-			ring = append(ring, plotter.XY{X: c.X[i], Y: c.Low[i]})
-		}
-		p.Add(&plotter.Polygon{XYs: []plotter.XYs{ring}, Color: faint(c.mark.NRGBA, 0x26)})
-	}
-	for _, c := range cs {
-		p.Add(&plotter.Line{XYs: xys(c.X, c.Mean), LineStyle: c.mark.line})
-	}
-	var ends names
-	for i, c := range cs {
-		// Markers of different curves stand at different steps, so that curves that run on each other
-		// can still be told apart.
-		var at plotter.XYs
-		const each = 6
-		n := len(c.X)
-		for k := range each {
-			j := (k*len(cs) + i + 1) * n / (each*len(cs) + 1)
-			at = append(at, plotter.XY{X: c.X[min(j, n-1)], Y: c.Mean[min(j, n-1)]})
-		}
-		p.Add(&plotter.Scatter{XYs: at, GlyphStyle: c.mark.glyph})
-		ends = append(ends, name{c.Label, c.X[n-1], c.last()})
-	}
-	p.Add(ends)
-}
-
-// names stand to the right of what they name, moved apart where they would overlap, with a line to it.
-type names []name
-
-type name struct {
-	text string
-	x, y float64
-}
-
-const nameGap vg.Length = 12
-
-// GlyphBoxes makes room for the names, so that the plot ends before them.
-func (ns names) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
-	w := vg.Length(0)
-	for _, n := range ns {
-		w = max(w, words(textSize).Width(n.text))
-	}
-	return []plot.GlyphBox{{X: 1, Y: 0.5, Rectangle: vg.Rectangle{Min: vg.Point{Y: -1}, Max: vg.Point{X: nameGap + 2 + w, Y: 1}}}}
-}
-
-func (ns names) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	at := make([]vg.Length, len(ns))
-	for i, n := range ns {
-		at[i] = y(n.y)
-	}
-	to := apart(at, lineHeight-1, c.Min.Y, c.Max.Y)
-	for i, n := range ns {
-		right := c.Max.X + nameGap
-		c.StrokeLines(thin, []vg.Point{{X: x(n.x) + 2, Y: at[i]}, {X: right - 5, Y: to[i]}, {X: right - 2, Y: to[i]}})
-		c.FillText(words(textSize), vg.Point{X: right, Y: to[i]}, n.text)
-	}
-}
-
-// short are labels for inside a figure: the arms' own where there is room for them, and their numbers,
-// which the key below the drawing explains, where there is not.
-func short(arms []*table.Arm) (labels []string, key []keyed) {
-	const room = 14
-	fit := true
-	for _, a := range arms {
-		fit = fit && len([]rune(a.Label)) <= room
-	}
+// figure draws the curves: bands below lines below markers. There is none where no run has values.
+func (s curves) figure(arms []*table.Arm) []*figure {
+	f := newFigure(s.id, s.title, s.x, s.y)
+	var bands, lines []plot.Plotter
+	var said []string
+	widest := 1
 	for i, a := range arms {
-		if fit {
-			labels = append(labels, a.Label)
+		var runs []plotter.XYs
+		for _, r := range a.Runs {
+			runs = append(runs, s.of(r))
+		}
+		c, window, ok := combine(runs, s.smooth)
+		if !ok {
 			continue
 		}
-		labels = append(labels, "#"+format.Whole(i+1))
-		key = append(key, keyed{labels[i] + " " + a.Label, markOf(i).swatch})
+		widest = max(widest, window)
+		slices.Reverse(c.high)
+		bands = append(bands, &plotter.Polygon{XYs: []plotter.XYs{append(c.low, c.high...)}, Color: faint(i, 0x26)})
+		line, markers := &plotter.Line{XYs: c.mean, LineStyle: lineOf(i)}, &plotter.Scatter{GlyphStyle: glyphOf(i)}
+		const each = 6 // markers a line, at other steps for other arms, so that lines on each other can be told apart
+		for k := range each {
+			at := (k*len(arms) + i + 1) * len(c.mean) / (each*len(arms) + 1)
+			markers.XYs = append(markers.XYs, c.mean[min(at, len(c.mean)-1)])
+		}
+		lines = append(lines, line, markers)
+		f.keyed(a.Label, line, markers)
+		from, to := c.mean[0], c.mean[len(c.mean)-1]
+		said = append(said, fmt.Sprintf("%s from %s at %s to %s at %s", a.Label, format.Number(from.Y, 4), format.Number(from.X, 4),
+			format.Number(to.Y, 4), format.Number(to.X, 4)))
 	}
-	return labels, key
+	if len(lines) == 0 {
+		return nil
+	}
+	f.Add(append(bands, lines...)...)
+	if f.Y.Min > 0 && f.Y.Max > 20*f.Y.Min {
+		f.Y.Scale, f.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	widen(f.Plot)
+	f.Caption = strings.TrimSpace(s.caption + " " + averaged(table.Seeds(arms), widest))
+	f.Desc = fmt.Sprintf("Lines over the %s: %s.", s.x, strings.Join(said, "; "))
+	return []*figure{f}
 }
 
-// swatch is the mark as a key has it.
-func (m mark) swatch(c draw.Canvas) {
-	mid := c.Center()
-	c.StrokeLine2(m.line, c.Min.X, mid.Y, c.Max.X, mid.Y)
-	c.DrawGlyphNoClip(m.glyph, mid)
+// averaged says what a line is a mean of.
+func averaged(seeds, window int) string {
+	said := "One run for each line: its noise is not shown."
+	if seeds > 1 {
+		said = fmt.Sprintf("Mean over %d seeds, the band from the lowest to the highest.", seeds)
+	}
+	if window > 1 {
+		said += fmt.Sprintf(" Each point is a mean over %d steps.", window)
+	}
+	return said
 }

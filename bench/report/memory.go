@@ -10,180 +10,149 @@ import (
 	"lorabench/bench/table"
 )
 
-// configured are the categories that the configuration alone fixes, whatever the data and the
-// program: on them a prediction can be held to.
-var configured = []string{record.Weights, record.Adapter, record.Gradients, record.Optimizer}
-
-// bytesOf is the median over seeds of a category's bytes; NaN where there is none.
-func bytesOf(a *table.Arm, name string, of func(record.Category) *int64) float64 {
-	return a.Over(func(r *record.Record) float64 {
-		for _, c := range r.Memory {
-			if c.Name == name {
-				return table.Number(of(c))
-			}
-		}
-		return math.NaN()
-	}).Median
+// peakOf is peak memory in bytes: the GPU's where there is one, the process's otherwise.
+func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
+	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
+	}
+	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
 }
+
+// sizes are the arms that differ in memory: the first of those that train as many parameters.
+func sizes(arms []*table.Arm) (out []*table.Arm) {
+	for _, a := range arms {
+		same := func(b *table.Arm) bool {
+			return a.Runs[0].Trainable == b.Runs[0].Trainable && a.Full() == b.Full()
+		}
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// which picks one of a category's two numbers.
+type which func(record.Category) *int64
 
 func predicted(c record.Category) *int64 { return c.Predicted }
 func measured(c record.Category) *int64  { return c.Measured }
 
-// categories are those that any arm has, in their order; unknown ones last.
-func categories(arms []*table.Arm) []string {
-	names := slices.Clone(record.Categories)
-	has := map[string]bool{}
+// bytesOf returns the median over seeds of what categories hold together; NaN where one is missing: a part is no sum.
+func bytesOf(a *table.Arm, of which, names ...string) float64 {
+	return a.Over(func(r *record.Record) (sum float64) {
+		for _, name := range names {
+			i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
+			if i < 0 {
+				return math.NaN()
+			}
+			sum += table.Number(of(r.Memory[i]))
+		}
+		return sum
+	}).Median
+}
+
+// categories are those that any arm has, in the record's order and then unknown ones: those that are predicted, and the others.
+func categories(arms []*table.Arm) (known, unknown []string) {
+	names, told := slices.Clone(record.Categories), map[string]bool{}
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			for _, c := range r.Memory {
-				if has[c.Name] = true; !slices.Contains(names, c.Name) {
+				if told[c.Name] = told[c.Name] || c.Predicted != nil; !slices.Contains(names, c.Name) {
 					names = append(names, c.Name)
 				}
 			}
 		}
 	}
-	return slices.DeleteFunc(names, func(n string) bool { return !has[n] })
-}
-
-// unitBytes are the bytes of what memoryUnit says.
-var unitBytes = map[string]float64{"MiB": 1 << 20, "GiB": record.GiB}
-
-// memoryUnit is MiB where everything is small: a GiB with three decimals hides an adapter.
-func memoryUnit(arms []*table.Arm) (unit string, f table.Shown) {
-	most := 0.0
-	for _, a := range arms {
-		if v := a.Over(peak).Max; format.Finite(v) {
-			most = max(most, v)
+	for _, n := range names {
+		if is, has := told[n]; is {
+			known = append(known, n)
+		} else if has {
+			unknown = append(unknown, n)
 		}
 	}
-	for _, small := range []struct {
-		below    float64
-		decimals int
-	}{{record.GiB, 2}, {8 * record.GiB, 1}} {
-		if most < small.below {
-			return "MiB", func(v float64) string { return format.Fixed(v/(1<<20), small.decimals) }
-		}
-	}
-	return "GiB", table.GiB
+	return known, unknown
 }
 
-// memoryTable is memory at the peak told apart: for each arm predicted, measured, and measured more
-// than the first arm. nil where no record tells it apart.
-func memoryTable(arms []*table.Arm) *table.Table {
-	names := categories(arms)
-	if len(names) == 0 {
+// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
+// is no table where no record does.
+func memoryTable(arms []*table.Arm) []*table.Table {
+	known, unknown := categories(arms)
+	all := slices.Concat(known, unknown)
+	if len(all) == 0 {
 		return nil
 	}
-	unit, f := memoryUnit(arms)
-	t := &table.Table{ID: "memory", Head: []table.Column{{Name: "category"}},
-		Caption: fmt.Sprintf("Memory at the peak in %s, told apart: predicted from the configuration, measured, and how much more than %s. Medians over seeds.", unit, arms[0].Name)}
-	for i, a := range arms {
+	t := &table.Table{ID: "memory-table", Head: []table.Column{{Name: "category"}}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
+	shown := sizes(arms)
+	if len(shown) < len(arms) {
+		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
+	}
+	for i, a := range shown {
 		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
 		if i > 0 {
 			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
 		}
 	}
-	line := func(label string, of func(a *table.Arm, which func(record.Category) *int64) float64) {
+	line := func(label string, of func(a *table.Arm, w which) float64) {
 		var cells []table.Cell
-		for i, a := range arms {
-			p, m := of(a, predicted), of(a, measured)
-			cells = append(cells, bytesCell(t, f, p, "not predicted"), bytesCell(t, f, m, "not measured"))
-			if i > 0 {
-				d := m - of(arms[0], measured)
-				cells = append(cells, table.Cell{Text: format.Plus(d, f(d))})
+		for i, a := range shown {
+			p, m := table.Cell{Text: format.Bytes(of(a, predicted))}, table.Cell{Text: format.Bytes(of(a, measured))}
+			if p.Text == format.None {
+				p.Note = t.Note("not predicted")
+			}
+			if m.Text == format.None {
+				m.Note = t.Note("not measured")
+			}
+			if cells = append(cells, p, m); i > 0 {
+				d := of(a, measured) - of(arms[0], measured)
+				cells = append(cells, table.Cell{Text: format.Plus(d, format.Bytes(d))})
 			}
 		}
 		t.Add(label, cells...)
 	}
-	for _, n := range names {
-		line(n, func(a *table.Arm, which func(record.Category) *int64) float64 { return bytesOf(a, n, which) })
-	}
-	sum := func(names []string) func(*table.Arm, func(record.Category) *int64) float64 {
-		return func(a *table.Arm, which func(record.Category) *int64) (s float64) {
-			for _, n := range names {
-				s += bytesOf(a, n, which) // NaN if one is missing: a part is no sum
-			}
-			return s
-		}
+	for _, n := range all {
+		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, w, n) })
 	}
 	t.Rows = append(t.Rows, table.Row{Group: "Together"})
-	if !slices.ContainsFunc(configured, func(n string) bool { return !slices.Contains(names, n) }) {
-		line("weights, adapter, gradients, optimizer", sum(configured))
+	if len(known) > 0 {
+		line("all that is predicted", func(a *table.Arm, w which) float64 { return bytesOf(a, w, known...) })
 	}
-	known := slices.DeleteFunc(slices.Clone(names), func(n string) bool {
-		return slices.ContainsFunc(arms, func(a *table.Arm) bool { return !format.Finite(bytesOf(a, n, predicted)) })
-	})
-	if len(known) > 0 && len(known) < len(names) {
-		line("all that is predicted", sum(known))
+	if len(unknown) > 0 {
+		line("all categories", func(a *table.Arm, w which) float64 { return bytesOf(a, w, all...) })
 	}
-	line("all categories", sum(names))
-	name, _ := peakName(arms)
-	line(name, func(a *table.Arm, which func(record.Category) *int64) float64 {
-		if which(record.Category{Measured: new(int64)}) == nil {
+	name, peak := peakOf(arms)
+	line(name, func(a *table.Arm, w which) float64 {
+		if w(record.Category{Measured: new(int64)}) == nil {
 			return math.NaN()
 		}
 		return a.Over(peak).Median
 	})
-	t.Remarks = holders(arms)
-	return t
+	t.Remarks = disturbances(arms)
+	return []*table.Table{t}
 }
 
-// bytesCell is a cell of bytes, a dash with a footnote where there are none.
-func bytesCell(t *table.Table, f table.Shown, v float64, why string) table.Cell {
-	c := table.Cell{Text: f(v)}
-	if !format.Finite(v) {
-		c.Note = t.Note(why)
+// disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
+func disturbances(arms []*table.Arm) []string {
+	var order []string
+	during := map[string]int{}
+	see := func(what string) {
+		if during[what]++; during[what] == 1 {
+			order = append(order, what)
+		}
 	}
-	return c
-}
-
-// holders says who else held memory of the GPU, and during how many of the runs.
-func holders(arms []*table.Arm) []string {
-	type process struct {
-		pid  int
-		name string
-	}
-	var order []process
-	during, most := map[process]int{}, map[process]int64{}
-	runs := 0
 	for _, a := range arms {
 		for _, r := range a.Runs {
-			runs++
 			for _, h := range r.Others {
-				p := process{h.PID, table.Clean(h.Name)}
-				if during[p]++; during[p] == 1 {
-					order = append(order, p)
-				}
-				most[p] = max(most[p], h.Bytes)
+				see(fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name))
+			}
+			if r.GraphsFailed != "" {
+				see("training went on without CUDA graphs (" + r.GraphsFailed + ")")
 			}
 		}
 	}
-	var said []string
-	for _, p := range order {
-		s := fmt.Sprintf("During %d of %d runs another process held memory of the same GPU: %d", during[p], runs, p.pid)
-		if p.name != "" {
-			s += " (" + p.name + ")"
-		}
-		if most[p] > 0 {
-			s += ", up to " + format.Bytes(float64(most[p]))
-		}
-		said = append(said, s+". Speed, and whether a run fits, are then not the run's alone.")
+	for i, what := range order {
+		order[i] = fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
+			format.Count(during[what], "run"), table.Clean(what))
 	}
-	return said
-}
-
-// peak is the run's peak memory in bytes: the GPU's where there is one, the process's otherwise.
-func peak(r *record.Record) float64 {
-	if r.PeakMemory.GPUAllocated != nil {
-		return table.Number(r.PeakMemory.GPUAllocated)
-	}
-	return table.Number(r.PeakMemory.RSS)
-}
-
-// peakName says what peak is of these arms, and in which unit compare has it.
-func peakName(arms []*table.Arm) (name, unit string) {
-	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
-		return "peak GPU memory", "peak-GPU-GB"
-	}
-	return "peak memory of the process", "peak-RSS-GB"
+	return order
 }

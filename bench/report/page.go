@@ -7,8 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"lorabench/bench/compare"
-	"lorabench/bench/table"
+	"lorabench/bench/format"
 )
 
 //go:embed page.html
@@ -18,11 +17,9 @@ var pageHTML string
 var pageCSS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"css":   func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded: nothing foreign is in it
-	"inc":   func(i int) int { return i + 1 },
-	"brk":   breakable,
-	"kept":  kept,
-	"clean": table.Clean,
+	"css": func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded: nothing foreign is in it
+	"inc": func(i int) int { return i + 1 },
+	"brk": breakable,
 }).Parse(pageHTML))
 
 // breakable lets a name as long as rank=8/alpha=16/lr=2e-4 break at its slashes.
@@ -30,55 +27,43 @@ func breakable(s string) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(s), "/", "/<wbr>"))
 }
 
-// kept keeps a number and its unit on one line.
-func kept(s string) string {
-	return strings.NewReplacer(" %", "\u00a0%", " KiB", "\u00a0KiB", " MiB", "\u00a0MiB", " GiB", "\u00a0GiB", " TiB", "\u00a0TiB").Replace(s)
-}
-
-// view is what the template shows.
-type view struct {
-	Title, Subtitle  string
-	Verdict          compare.Verdict
-	Standing, Costs  *table.Table
-	Summary, Memory  *table.Table
-	Metrics          *table.Table
-	Each             []*table.Table
-	Settings         *table.Table
-	Commands         []string
-	Words            []point
-	Notes            []string
-	Fronts, Training []*figure
-	MemoryFigures    []*figure
-}
-
-func (s study) page(w io.Writer, figures []*figure) error {
-	v := view{
-		Title: s.title(), Subtitle: s.subtitle(), Verdict: s.a.Verdict,
-		Standing: standingTable(s.a), Costs: costTable(s.a),
-		Summary: table.ByArm(s.arms), Memory: memoryTable(s.arms), Metrics: metricsTable(s.a),
-		Words: s.words(), Commands: commands(s.arms), Notes: s.a.Notes,
-	}
-	for _, f := range figures {
-		switch {
-		case strings.HasPrefix(f.ID, "front-"):
-			v.Fronts = append(v.Fronts, f)
-		case strings.HasPrefix(f.ID, "memory-"):
-			v.MemoryFigures = append(v.MemoryFigures, f)
-		default:
-			v.Training = append(v.Training, f)
-		}
-	}
-	if table.Seeds(s.arms) > 1 {
-		for i, a := range s.arms {
-			v.Each = append(v.Each, table.BySeed(a, fmt.Sprintf("arm-%d", i+1)))
-		}
-	}
-	var err error
-	if v.Settings, err = settingsTable(s.arms); err != nil {
-		return err
-	}
-	if err := pageTemplate.Execute(w, v); err != nil {
+// page writes report.html.
+func (s *study) page(w io.Writer, sections []section) error {
+	err := pageTemplate.Execute(w, struct {
+		Title, Subtitle string
+		Sections        []section
+	}{s.title(), s.subtitle(), sections})
+	if err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
 	return nil
+}
+
+// markdown writes summary.md: all sections but their figures.
+func (s *study) markdown(w io.Writer, sections []section) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", format.Escape(s.title()), format.Escape(s.subtitle()))
+	for _, p := range sections {
+		if len(p.Text)+len(p.Points)+len(p.Tables) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n", p.Title)
+		for _, text := range p.Text {
+			fmt.Fprintf(&b, "\n%s\n", format.Escape(text))
+		}
+		for _, point := range p.Points {
+			fmt.Fprintf(&b, "\n### %s\n", point.Head)
+			for _, text := range point.Sentences {
+				fmt.Fprintf(&b, "\n%s\n", format.Escape(text))
+			}
+		}
+		for _, t := range p.Tables {
+			b.WriteByte('\n')
+			if err := t.WriteMarkdown(&b); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }

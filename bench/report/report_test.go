@@ -99,9 +99,9 @@ func TestSummary(t *testing.T) {
 }
 
 // whole is what every output of records is made from.
-func whole(t *testing.T, rs []*record.Record) study {
+func whole(t *testing.T, rs []*record.Record) *study {
 	t.Helper()
-	s, err := analyzed(rs, compare.Options{})
+	s, err := analyze(rs, compare.Options{})
 	require.NoError(t, err)
 	return s
 }
@@ -124,11 +124,11 @@ func TestAnArmThatDivergedIsNamedAndLeftOut(t *testing.T) {
 	b.Reset()
 	s := whole(t, rs)
 	require.Len(t, s.arms, 2)
-	require.NoError(t, s.markdown(&b))
+	require.NoError(t, s.markdown(&b, s.sections()))
 	require.Equal(t, 1, strings.Count(b.String(), "rank=8/lr=10"), "in the note alone")
 	require.Contains(t, b.String(), left)
-	require.Regexp(t, `forget-loss \(lower is better\)`, b.String(), "among the metrics that are compared")
-	_, err := analyzed([]*record.Record{&d}, compare.Options{})
+	require.Regexp(t, `(?i)forget-loss \([^)]*lower is better\)`, b.String(), "among the metrics that are compared")
+	_, err := analyze([]*record.Record{&d}, compare.Options{})
 	require.ErrorContains(t, err, "no arm is left to compare")
 }
 
@@ -138,7 +138,7 @@ func TestMarkdown(t *testing.T) {
 			continue
 		}
 		var b bytes.Buffer
-		require.NoError(t, whole(t, rs).markdown(&b))
+		require.NoError(t, whole(t, rs).markdown(&b, whole(t, rs).sections()))
 		golden(t, name+".md", b.String())
 		columns := 0
 		for _, line := range strings.Split(b.String(), "\n") {
@@ -166,7 +166,7 @@ func TestPage(t *testing.T) {
 		}
 		var b bytes.Buffer
 		s := whole(t, rs)
-		require.NoError(t, s.page(&b, s.figures()))
+		require.NoError(t, s.page(&b, s.sections()))
 		golden(t, name+".html", strings.Replace(drawing.ReplaceAllString(b.String(), "</desc></svg>"), pageCSS, "", 1))
 	}
 }
@@ -183,7 +183,7 @@ func TestEveryOutput(t *testing.T) {
 			require.NotEmpty(t, a.Verdict.Text)
 			var summary bytes.Buffer
 			require.NoError(t, table.WriteSummary(&summary, rs, table.Width))
-			require.NoError(t, WriteVerdict(&summary, a, table.Width))
+			require.NoError(t, WriteVerdict(&summary, a, "report.html", table.Width))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "summary.txt"), summary.Bytes(), 0o666))
 			files, err := filepath.Glob(filepath.Join(dir, "*.*"))
 			require.NoError(t, err)
@@ -255,6 +255,8 @@ func TestWriteTwiceIsTheSame(t *testing.T) {
 func TestRefused(t *testing.T) {
 	mixed := usual.records()
 	mixed[3].Settings.Recipe = "assigned"
+	elsewhere, later := usual.records(), usual.records()
+	elsewhere[4].Machine.CPU, later[4].Machine.Commit = "Another processor", "0123456789ab"
 	twice := usual.records()
 	twice[1].Seed = twice[0].Seed
 	for _, c := range []struct {
@@ -265,6 +267,8 @@ func TestRefused(t *testing.T) {
 	}{
 		{"nothing to report", nil, compare.Options{}, "no run records"},
 		{"two studies in one folder", mixed, compare.Options{}, "recipe"},
+		{"two machines", elsewhere, compare.Options{}, `cpu is "A processor" in rank=8,seed=42 and "Another processor" in rank=8,seed=46`},
+		{"two commits", later, compare.Options{}, `commit is "53bd62dbc571" in rank=8,seed=42 and "0123456789ab" in rank=8,seed=46`},
 		{"a run counted twice", twice, compare.Options{}, "seed 42"},
 	} {
 		dir := t.TempDir()
@@ -277,8 +281,8 @@ func TestRefused(t *testing.T) {
 	require.Error(t, table.WriteSummary(&bytes.Buffer{}, nil, table.Width))
 	require.ErrorContains(t, table.WriteSummary(failing{}, usual.records(), table.Width), "full")
 	s := whole(t, usual.records())
-	require.ErrorContains(t, s.markdown(failing{}), "full")
-	require.ErrorContains(t, s.page(failing{}, s.figures()), "full")
+	require.ErrorContains(t, s.markdown(failing{}, s.sections()), "full")
+	require.ErrorContains(t, s.page(failing{}, s.sections()), "full")
 }
 
 // failing is a disk without room.

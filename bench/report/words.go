@@ -2,10 +2,9 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
-	"strings"
 
-	"lorabench/bench/compare"
 	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
@@ -17,201 +16,117 @@ type point struct {
 	Sentences []string
 }
 
-// study is what is written about: the runs and what was concluded from them.
-type study struct {
-	arms []*table.Arm
-	a    *compare.Analysis
-}
-
-// words is what LoRA saves and costs, as far as these runs show it. A sentence without its figures is
-// not there, and a heading without sentences neither.
-func (s study) words() []point {
-	points := []point{
-		{"What LoRA saves", slices.Concat(s.share(), s.file(), s.state())},
-		{"What a larger rank gives", slices.Concat(s.learned(), s.losses(), s.target(), s.scalings())},
-		{"What a larger rank costs", slices.Concat(s.speed(), s.memory())},
-		{"Against training every weight", s.full()},
+// points say what LoRA gives and costs, as far as these runs show it; what the verdict says of ranks is not said again. A
+// sentence without its figures is left out, and a heading without sentences too.
+func (s *study) points() []point {
+	full := slices.IndexFunc(s.arms, (*table.Arm).Full)
+	adapters := slices.DeleteFunc(sizes(s.arms), func(a *table.Arm) bool { return a.Full() || a.Runs[0].Trainable <= 0 })
+	if len(adapters) == 0 {
+		return nil
 	}
-	return slices.DeleteFunc(points, func(p point) bool { return len(p.Sentences) == 0 })
-}
-
-// adapters are the arms with an adapter, one for each number of trained parameters.
-func (s study) adapters() []*table.Arm {
-	var out []*table.Arm
-	seen := map[int64]bool{}
-	for _, a := range s.arms {
-		if n := a.Runs[0].Trainable; !a.Full() && n > 0 && !seen[n] {
-			seen[n] = true
-			out = append(out, a)
-		}
+	first := adapters[0]
+	base := first.Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
+	ps := []point{
+		{"What LoRA saves", s.saved(adapters, full)},
+		{"What training gives", []string{
+			list("The base model's held-out loss of "+format.Fixed(base, 4)+" became ", s.arms, " (medians).", func(a *table.Arm) string {
+				loss := a.Over(table.EvalLoss).Median
+				return at(a, loss/base, format.Fixed(loss, 4))
+			})}},
+		{"What a larger rank costs", []string{
+			list("By arithmetic alone (total_flos) a step takes longer than at "+first.Label+": ", adapters[1:], ".", func(a *table.Arm) string {
+				ratio := a.Over(flops).Median / first.Over(flops).Median
+				return at(a, ratio, format.Change(ratio-1))
+			})}},
 	}
-	return out
-}
-
-func (s study) fullArm() *table.Arm {
-	for _, a := range s.arms {
-		if a.Full() {
-			return a
-		}
+	if full >= 0 {
+		ps = append(ps, point{"Against training every weight", []string{s.againstFull(s.arms[full], first)}})
 	}
-	return nil
+	for i := range ps {
+		ps[i].Sentences = slices.DeleteFunc(ps[i].Sentences, func(s string) bool { return s == "" })
+	}
+	return slices.DeleteFunc(ps, func(p point) bool { return len(p.Sentences) == 0 })
 }
 
-func (s study) share() []string {
-	total := s.arms[0].Runs[0].Model.Parameters
+// list makes a sentence of what is said of each arm; "" where nothing is.
+func list(before string, arms []*table.Arm, after string, say func(*table.Arm) string) string {
 	var parts []string
-	for _, a := range s.adapters() {
-		n := a.Runs[0].Trainable
-		parts = append(parts, fmt.Sprintf("%s (%s) at %s", format.Whole(n), format.Percent(float64(n)/float64(total)), a.Label))
-	}
-	if total <= 0 || len(parts) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("Of the model's %s parameters LoRA trains as many as %s.", format.Whole(total), format.List(parts))}
-}
-
-// modelBytes is the whole model as a file: as rank full saved it, or in float32.
-func (s study) modelBytes() (bytes float64, said string) {
-	if f := s.fullArm(); f != nil && f.Runs[0].AdapterBytes > 0 {
-		return float64(f.Runs[0].AdapterBytes), "the whole model, as rank full has to keep it, takes "
-	}
-	return 4 * float64(s.arms[0].Runs[0].Model.Parameters), "the whole model in float32 takes "
-}
-
-func (s study) file() []string {
-	whole, said := s.modelBytes()
-	var parts []string
-	for _, a := range s.adapters() {
-		if b := float64(a.Runs[0].AdapterBytes); b > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s (%s of it)", format.Bytes(b), a.Label, format.Percent(b/whole)))
+	for _, a := range arms {
+		if said := say(a); said != "" {
+			parts = append(parts, said)
 		}
 	}
-	if !(whole > 0) || len(parts) == 0 {
-		return nil
+	if len(parts) == 0 {
+		return ""
 	}
-	return []string{fmt.Sprintf("For each task one keeps only the adapter's file, %s; %s%s.", format.List(parts), said, format.Bytes(whole))}
+	return before + format.List(parts) + after
 }
 
-// state is what training holds besides activations: weights, and for each trained parameter a
-// gradient and AdamW's two moments, all float32.
-func (s study) state() []string {
-	r := s.arms[0].Runs[0]
-	n := float64(r.Model.Parameters)
-	adapters := s.adapters()
-	if !(n > 0) || len(adapters) == 0 {
-		return nil
+// at is a part of a list: text of an arm, "" where the value that it rests on does not exist.
+func at(a *table.Arm, value float64, text string) string {
+	if !(value > 0) || math.IsInf(value, 0) {
+		return ""
 	}
-	weight := 4.0
-	if adapters[0].Runs[0].Settings.DType == "bfloat16" {
+	return text + " at " + a.Label
+}
+
+func speed(r *record.Record) float64    { return r.SamplesPerSecond }
+func flops(r *record.Record) float64    { return table.Positive(r.TotalFLOPs) }
+func fileSize(r *record.Record) float64 { return table.Positive(float64(r.AdapterBytes)) }
+
+// saved is about parameters, files and what training holds besides activations: weights, and for each trained parameter
+// itself, its gradient and AdamW's two moments in float32.
+func (s *study) saved(adapters []*table.Arm, full int) []string {
+	r := adapters[0].Runs[0]
+	total, file, weight := float64(r.Model.Parameters), 4*float64(r.Model.Parameters), 4.0
+	if full >= 0 && s.arms[full].Runs[0].AdapterBytes > 0 {
+		file = fileSize(s.arms[full].Runs[0])
+	}
+	if r.Settings.DType == "bfloat16" {
 		weight = 2
 	}
-	full := 16 * n
-	var parts []string
-	for _, a := range adapters {
-		lora := weight*n + 16*float64(a.Runs[0].Trainable)
-		parts = append(parts, fmt.Sprintf("%s at %s (%s of that)", format.Bytes(lora), a.Label, format.Percent(lora/full)))
+	return []string{
+		list("Of the model's "+format.Fixed(total, 0)+" parameters LoRA trains ", adapters, ".", func(a *table.Arm) string {
+			n := float64(a.Runs[0].Trainable)
+			return at(a, n/total, format.Fixed(n, 0)+" ("+format.Percent(n/total)+")")
+		}),
+		list("The whole model's file has "+format.Bytes(file)+"; for each task one keeps only the adapter's, ", adapters, ".",
+			func(a *table.Arm) string {
+				b := fileSize(a.Runs[0])
+				return at(a, b/file, format.Bytes(b)+" ("+format.Percent(b/file)+" of it)")
+			}),
+		list("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): "+format.Bytes(16*total)+
+			" by arithmetic. LoRA holds them only for the adapter, besides the weights: ", adapters, ".", func(a *table.Arm) string {
+			b := weight*total + 16*float64(a.Runs[0].Trainable)
+			return at(a, b/(16*total), format.Bytes(b)+" ("+format.Percent(b/(16*total))+" of that)")
+		}),
 	}
-	out := []string{fmt.Sprintf("Training every weight holds four numbers for each of them (itself, its gradient and AdamW's two moments): %s by arithmetic. "+
-		"LoRA holds the last three only for the adapter: %s.", format.Bytes(full), format.List(parts))}
-	var moments []string
-	for _, a := range adapters {
-		if m := bytesOf(a, record.Optimizer, measured); m > 0 {
-			moments = append(moments, format.Bytes(m)+" at "+a.Label)
-		}
-	}
-	if len(moments) > 0 {
-		out = append(out, fmt.Sprintf("AdamW's moments were measured at %s; for every weight they would take %s.",
-			format.List(moments), format.Bytes(8*n)))
-	}
-	return out
 }
 
-// learned is how far the held-out loss fell.
-func (s study) learned() []string {
-	base := s.arms[0].Over(func(r *record.Record) float64 { return table.Number(r.Data.EvalLossBase) }).Median
-	var parts []string
+// againstFull compares training every weight with the arm that the verdict would take, or with first.
+func (s *study) againstFull(full, first *table.Arm) string {
+	to := first
 	for _, a := range s.arms {
-		if v := a.Over(table.EvalLoss).Median; format.Finite(v) {
-			parts = append(parts, fmt.Sprintf("%s with %s", format.Fixed(v, 4), a.Label))
+		if a.Key == s.a.Verdict.Smallest && !a.Full() {
+			to = a
 		}
 	}
-	if !format.Finite(base) || len(parts) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("The base model's held-out loss of %s became %s.", format.Fixed(base, 4), format.List(parts))}
-}
-
-// against says an arm's difference with how sure it is, without its unit.
-func against(at *table.Arm, p compare.Pair, a *compare.Analysis) string {
-	d := format.Change(p.Diff) + " at " + at.Label
-	switch {
-	case p.Exact:
-		return d + ", exactly"
-	case p.Call == compare.CannotTell:
-		return d + ", which so few runs cannot tell from noise"
-	case p.Call == compare.NoDifference && format.Finite(p.Detectable):
-		return fmt.Sprintf("%s, no difference found (%s %s; these seeds would have shown %s)",
-			d, level(a), interval(p.Low, p.High), format.Percent(p.Detectable))
-	case format.Finite(p.Low) && format.Finite(p.Corrected):
-		return fmt.Sprintf("%s (%s %s, corrected p %s)", d, level(a), interval(p.Low, p.High), format.P(p.Corrected))
-	}
-	return d
-}
-
-// compared is a unit of every adapter's arm against the first arm.
-func (s study) compared(unit string) []string {
+	peakName, peak := peakOf(s.arms)
 	var parts []string
-	for _, a := range s.arms[1:] {
-		if p, ok := pairOf(s.a, unit, a.Key); ok && !a.Full() {
-			parts = append(parts, against(a, p, s.a))
-		}
-	}
-	return parts
-}
-
-func (s study) losses() []string {
-	parts := s.compared("eval-loss")
-	if len(parts) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("Held-out loss against %s, paired by seed: %s.", s.arms[0].Label, strings.Join(parts, "; "))}
-}
-
-func (s study) target() []string {
-	target := s.arms[0].Runs[0].Settings.TargetLoss
-	var parts []string
-	for _, a := range s.arms {
-		at := a.Over(func(r *record.Record) float64 { return table.Number(r.SecondsToTarget) })
-		switch {
-		case at.N == len(a.Runs):
-			parts = append(parts, fmt.Sprintf("%s after %s s", a.Label, format.Number(at.Median, 3)))
-		case at.N > 0:
-			parts = append(parts, fmt.Sprintf("%s after %s s in %d of %d runs", a.Label, format.Number(at.Median, 3), at.N, len(a.Runs)))
-		default:
-			parts = append(parts, a.Label+" not at all")
-		}
-	}
-	if !(target > 0) {
-		return nil
-	}
-	return []string{fmt.Sprintf("A held-out loss of %s was reached by %s of training (medians).", format.All(target), format.List(parts))}
-}
-
-// scalings says why ranks may look alike: with one alpha a larger rank is held back.
-func (s study) scalings() []string {
-	if !oneAlpha(s.arms) {
-		return nil
-	}
-	var parts []string
-	for _, a := range s.adapters() {
-		if v := a.Runs[0].Scaling; v > 0 {
-			parts = append(parts, fmt.Sprintf("%s at %s", format.Number(v, 3), a.Label))
+	for _, q := range []struct {
+		name  string
+		of    func(*record.Record) float64
+		shown table.Shown
+	}{
+		{"held-out loss", table.EvalLoss, table.Fixed(4)}, {"samples per second", speed, table.Digits(4)},
+		{peakName, peak, format.Bytes}, {"file", fileSize, format.Bytes},
+	} {
+		if ours, theirs := full.Over(q.of).Median, to.Over(q.of).Median; format.Finite(ours) && theirs > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s instead of %s (%s)", q.name, q.shown(ours), q.shown(theirs), format.Change(ours/theirs-1)))
 		}
 	}
 	if len(parts) == 0 {
-		return nil
+		return ""
 	}
-	return []string{fmt.Sprintf("All ranks have lora_alpha %s, so that BA is scaled by %s: over a short training ranks are then expected to end near each other. "+
-		"Run -alpha=2r to compare them at one scale, -alpha=sqrt for one in between.",
-		format.All(s.adapters()[0].Runs[0].Settings.Alpha), format.List(parts))}
+	return fmt.Sprintf("Medians of %s against %s: %s.", full.Label, to.Label, format.List(parts))
 }

@@ -50,12 +50,22 @@ func (s *Settings) are(config []benchfmt.Config) bool {
 // without another one that does. Of arms, alpha may follow the rank.
 var free = []string{"commit", "note", "date", "time", "go", "driver", "os", "goos", "pkg", "seed", "lora_alpha", "use_rslora"}
 
+// varied are those of free that may differ within one study.
+var varied = []string{"seed", "lora_alpha", "use_rslora"}
+
 // MayDiffer reports whether results that differ in a setting can be compared all the same.
 func MayDiffer(key string) bool { return slices.Contains(free, key) }
 
 // Agree refuses settings that are not of one study, with both values and places. The notes name what may differ and does.
 func Agree(sets []*Settings) (notes []string, err error) {
 	return agree(sets, MayDiffer, "they are not of one study: compare them apart, each study in files or a folder of its own")
+}
+
+// OneStudy refuses settings that are not of one program, run on one machine with one configuration, as a study's records are.
+func OneStudy(sets []*Settings) error {
+	_, err := agree(sets, func(key string) bool { return slices.Contains(varied, key) },
+		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
+	return err
 }
 
 func agree(sets []*Settings, mayDiffer func(key string) bool, why string) (notes []string, err error) {
@@ -76,7 +86,7 @@ func agree(sets []*Settings, mayDiffer func(key string) bool, why string) (notes
 		}
 	}
 	for _, key := range free {
-		if vs := loose[key]; len(vs) > 1 && !slices.Contains([]string{"seed", "pkg", "lora_alpha", "use_rslora"}, key) {
+		if vs := loose[key]; len(vs) > 1 && key != "pkg" && !slices.Contains(varied, key) {
 			notes = append(notes, fmt.Sprintf("The runs are not all of one %s: %s.", key, strings.Join(vs, ", ")))
 		}
 	}

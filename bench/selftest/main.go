@@ -1,14 +1,127 @@
-// Command selftest tells whether the rank is wired: on the model and with the adapters that the benchmark
-// would train, it checks what must hold for every rank.
+// Command selftest checks what must hold for every rank, on the model and with the adapters that the benchmark would train.
 //
 //	go run ./bench/selftest -ranks=8,128,256
 //
-// It takes the benchmark's own flags. Its exit status is 0 where all checks hold, 1 where one does not or
-// cannot be made, 2 for a flag it does not know.
+// It takes the benchmark's own flags. Its exit status is 0 where all checks hold, 1 where one does not or cannot be made, 2
+// for a flag it does not know.
 package main
 
 import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
 	"os"
+
+	"lorabench/bench"
+	"lorabench/bench/format"
+	"lorabench/bench/record"
+	"lorabench/data"
+	"lorabench/lora"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("selftest", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	flags := bench.Register(fs)
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	failed, err := selftest(flags, stdout)
+	if err != nil {
+		fmt.Fprintf(stderr, "selftest: %v\n", err)
+		return 1
+	}
+	if failed > 0 {
+		fmt.Fprintf(stdout, "\n%d checks FAILED\n", failed)
+		return 1
+	}
+	fmt.Fprintln(stdout, "\nall checks hold: the rank is wired")
+	return 0
+}
+
+// checks are shown with the arm that each is of.
+type checks struct {
+	format.Table
+	failed int
+}
+
+func (t *checks) add(arm string, cs ...lora.Check) {
+	for _, c := range cs {
+		verdict := "ok"
+		if !c.OK {
+			verdict = "FAILED"
+			t.failed++
+		}
+		t.Rows = append(t.Rows, []string{arm, c.Name, verdict, c.Found})
+	}
+}
+
+func selftest(flags *bench.Flags, stdout io.Writer) (failed int, err error) {
+	s, _, err := flags.Parsed(1)
+	if err != nil {
+		return 0, err
+	}
+	s.Eval, s.Forget, s.Limit = 0, "", min(max(s.Limit, s.Batch*s.Accum), 64) // a few records are enough, none of them held out
+	s.LRs = s.LRs[:1]
+	w, err := bench.LoadWorkload(context.Background(), s, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	t := &checks{Table: format.Table{Head: []string{"arm", "check", "", "found"}, Words: []string{"check", "", "found"}}}
+	micro := data.Pack(w.Train, []int{0, 1})
+	for _, arm := range w.Arms() {
+		if arm.Rank == record.Full {
+			continue
+		}
+		c, err := arm.Config(w.Settings)
+		if err != nil {
+			return 0, err
+		}
+		cs, err := lora.Checks(w.Base.Share(), c, &micro)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", arm.Name, err)
+		}
+		t.add(arm.Name, cs...)
+	}
+	// With B = 0 and without dropout the first step's loss is the base model's for every arm.
+	w.Dropout, w.Base.ModelDropout = 0, 0
+	first := math.NaN()
+	for _, arm := range w.Arms() {
+		loss, err := firstLoss(w, arm)
+		if err != nil {
+			return 0, err
+		}
+		if math.IsNaN(first) {
+			first = loss
+		}
+		t.add(arm.Name, lora.Check{Name: "first loss coincides", OK: math.Abs(loss-first) <= 1e-5*first,
+			Found: fmt.Sprintf("%.6f, the first arm's is %.6f", loss, first)})
+	}
+	return t.failed, t.Text(stdout)
+}
+
+// firstLoss trains an arm for one step.
+func firstLoss(w *bench.Workload, arm bench.Arm) (float64, error) {
+	r, err := w.Start(arm, w.Seed)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	r.Begin()
+	if err := errors.Join(r.Step(), r.End()); err != nil {
+		return 0, err
+	}
+	rec, err := r.Record()
+	if err != nil {
+		return 0, err
+	}
+	return rec.Loss, nil
+}

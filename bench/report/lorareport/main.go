@@ -18,6 +18,7 @@ import (
 	"lorabench/bench/compare"
 	"lorabench/bench/record"
 	"lorabench/bench/report"
+	"lorabench/bench/results"
 	"lorabench/bench/table"
 )
 
@@ -29,7 +30,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
 	var o compare.Options
-	fs.Float64Var(&o.Margin, "margin", 0.01, "how much higher a held-out loss may be, relative to the best, and still be as good")
+	o.Margin = compare.Margin{Part: 0.05}
+	fs.Var(&o.Margin, "margin", "how much higher than the best a held-out loss may be and still be as good: "+
+		"a part of what training gained, or of the loss (1%loss)")
 	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
 	width := fs.Int("width", table.Width, "columns of the terminal")
 	if err := fs.Parse(args); err != nil {
@@ -40,12 +43,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	for _, f := range []struct {
 		name, want string
-		value      any
+		value      float64
 		ok         bool
 	}{
-		{"margin", "more than 0 and below 1", o.Margin, o.Margin > 0 && o.Margin < 1},
 		{"level", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
-		{"width", "at least 40", *width, *width >= 40},
+		{"width", "at least 40", float64(*width), *width >= 40},
 	} {
 		if !f.ok {
 			fmt.Fprintf(stderr, "lorareport: -%s is %v, want %s\n", f.name, f.value, f.want)
@@ -54,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	var err error
 	if fs.NArg() > 0 {
-		err = results(fs.Args(), o, stdout)
+		err = files(fs.Args(), o, stdout)
 	} else {
 		err = write(*out, o, *width, stdout)
 	}
@@ -65,24 +67,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// results is for files of result lines, which have no seeds, steps or memory told apart.
-func results(paths []string, o compare.Options, stdout io.Writer) error {
+// files is for files of result lines, which have no seeds, steps or memory told apart.
+func files(paths []string, o compare.Options, stdout io.Writer) error {
 	for _, p := range paths {
 		if i, err := os.Stat(p); err == nil && i.IsDir() {
 			return fmt.Errorf("%s is a folder: the folder of records is named by -out, and files of results by themselves", p)
 		}
 	}
-	set, err := compare.ReadResults(paths...)
-	if err != nil {
-		return err
-	}
-	a, err := compare.Analyze(set, o)
+	a, err := compare.Analyze(results.Read(paths...), o)
 	if err != nil {
 		return err
 	}
 	return a.WriteText(stdout)
 }
 
+// write reports on the records in dir, there and on the terminal.
 func write(dir string, o compare.Options, width int, stdout io.Writer) error {
 	rs, err := record.ReadDir(dir)
 	if err != nil {
@@ -95,12 +94,5 @@ func write(dir string, o compare.Options, width int, stdout io.Writer) error {
 	if err := table.WriteSummary(stdout, rs, width); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(stdout); err != nil {
-		return err
-	}
-	if err := report.WriteVerdict(stdout, a, width); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(stdout, "\nThe report is %s.\n", filepath.Join(dir, "report.html"))
-	return err
+	return report.WriteVerdict(stdout, a, filepath.Join(dir, "report.html"), width)
 }

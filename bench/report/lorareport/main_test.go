@@ -66,7 +66,11 @@ func TestResultFiles(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	empty, broken := t.TempDir(), t.TempDir()
+	empty, broken, mixed := t.TempDir(), t.TempDir(), records(t)
+	r, err := record.Read(filepath.Join(mixed, "rank=16,seed=44.json"))
+	require.NoError(t, err)
+	r.Machine.Commit = "0123456789ab"
+	require.NoError(t, r.Save(mixed))
 	require.NoError(t, os.WriteFile(filepath.Join(broken, "rank=8,seed=1.json"), []byte("{"), 0o666))
 	for _, c := range []struct {
 		why  string
@@ -77,12 +81,13 @@ func TestRefused(t *testing.T) {
 		{"no folder", []string{"-out=" + filepath.Join(empty, "no")}, 1, "no run record"},
 		{"no records in it", []string{"-out=" + empty}, 1, "no run record"},
 		{"half a record", []string{"-out=" + broken}, 1, "rank=8,seed=1.json"},
+		{"a record of another commit", []string{"-out=" + mixed}, 1, `commit is "53bd62dbc571" in rank=8,seed=42 and "0123456789ab" in rank=16,seed=44`},
 		{"a flag that is not there", []string{"-ot=x"}, 2, "-ot"},
-		{"a margin of nothing", []string{"-margin=0"}, 2, "-margin is 0"},
-		{"a margin in per cent", []string{"-margin=5"}, 2, "-margin is 5"},
+		{"a margin of nothing", []string{"-margin=0%gain"}, 2, "want a part of what training gained such as 5%gain"},
+		{"a margin of nothing said", []string{"-margin=5"}, 2, "or of the best loss such as 1%loss"},
 		{"no chance at all", []string{"-level=0"}, 2, "-level is 0"},
 		{"a coin", []string{"-level=0.5"}, 2, "-level is 0.5"},
-		{"not a number passes no bound", []string{"-margin=NaN"}, 2, "-margin is NaN"},
+		{"not a number passes no bound", []string{"-margin=NaN%loss"}, 2, "above 0 and below 100 %"},
 		{"too narrow for a table", []string{"-width=3"}, 2, "-width is 3"},
 		{"a folder without its flag", []string{empty}, 1, "is a folder: the folder of records is named by -out"},
 		{"no such file of results", []string{filepath.Join(empty, "bench.txt")}, 1, "bench.txt"},

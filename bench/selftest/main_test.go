@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/bench/format"
 	"lorabench/lora"
 )
 
@@ -32,9 +33,10 @@ func TestTheSmallModelPasses(t *testing.T) {
 
 func TestAFailedCheckIsAFailure(t *testing.T) {
 	var out bytes.Buffer
-	failed, err := show(&out, []line{{"rank=8", lora.Check{Name: "holds", OK: true}}, {"rank=8", lora.Check{Name: "does not", Found: "7 of 8"}}})
-	require.NoError(t, err)
-	require.Equal(t, 1, failed)
+	c := checks{Table: format.Table{Head: []string{"arm", "check", "", "found"}}}
+	c.add("rank=8", lora.Check{Name: "holds", OK: true}, lora.Check{Name: "does not", Found: "7 of 8"})
+	require.NoError(t, c.Text(&out))
+	require.Equal(t, 1, c.failed)
 	require.Contains(t, out.String(), "FAILED")
 }
 

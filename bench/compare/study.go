@@ -1,0 +1,217 @@
+package compare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"lorabench/bench/format"
+	"lorabench/bench/record"
+	"lorabench/bench/results"
+)
+
+// study is the arms among results, and their blocks: a block is one seed.
+type study struct {
+	set   *results.Set
+	arms  []*results.Benchmark // the smallest rank first, full last
+	names []string             // of arms: rank=8
+	seeds []int64              // of all runs, in order
+	runs  [][]*results.Run     // of arms[i] with seeds[k]; nil where there is none
+	notes []string             // what was left aside, what differs and does not matter
+}
+
+// newStudy takes the arms. It refuses results that are not of one study, and two of one arm and seed. Results of other benchmarks
+// and arms with a run that diverged are left aside with a note.
+func newStudy(in *results.Set) (*study, error) {
+	if in == nil || len(in.Benchmarks)+len(in.Problems) == 0 {
+		return nil, errors.New("no runs to compare")
+	}
+	if len(in.Problems) > 0 {
+		return nil, in.Problems[0]
+	}
+	s := &study{set: in}
+	finite, left, err := record.Finite(in.Records)
+	if err != nil {
+		return nil, err
+	}
+	aside, n := map[string]bool{}, 0
+	for _, b := range in.Benchmarks {
+		base, name, _ := strings.Cut(b.Bare, "/")
+		if base != results.Rank || name == "" {
+			aside[base] = true
+			n += len(b.Runs)
+		} else if left == "" || slices.ContainsFunc(finite, func(r *record.Record) bool { return r.Name == name }) {
+			s.arms, s.names = append(s.arms, b), append(s.names, name)
+		}
+	}
+	if len(s.arms) == 0 {
+		return nil, fmt.Errorf("%s: no result of Benchmark%s/rank=...: give the output of go test -bench=%[2]s or the bench.txt of -out",
+			strings.Join(in.Files, ", "), results.Rank)
+	}
+	if err := errors.Join(s.check(), s.agree()); err != nil {
+		return nil, err
+	}
+	if left != "" {
+		s.notes = append(s.notes, left)
+	}
+	if n > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("%s of other benchmarks left aside: %s.",
+			format.Count(n, "result"), strings.Join(slices.Sorted(maps.Keys(aside)), ", ")))
+	}
+	return s, nil
+}
+
+// suffixed is the end of a name that looks like GOMAXPROCS'.
+var suffixed = regexp.MustCompile(`^(.*)-[0-9]+$`)
+
+// check refuses names and seeds that are none, and places the runs.
+func (s *study) check() error {
+	for _, b := range s.arms {
+		for _, r := range b.Runs {
+			s.seeds = append(s.seeds, r.Seed)
+		}
+	}
+	slices.Sort(s.seeds)
+	s.seeds = slices.Compact(s.seeds)
+	for i, b := range s.arms {
+		name, first := s.names[i], &b.Runs[0]
+		if rank, ok := strings.CutPrefix(name, "rank="); !ok || rank == "" {
+			return fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", first.Where(), b.Bare, results.Rank)
+		}
+		if m := suffixed.FindStringSubmatch(name); m != nil && slices.Contains(s.names[:i], m[1]) {
+			return fmt.Errorf("%s: Benchmark%s stands beside %s: they differ in GOMAXPROCS, or a name ends in a number; compare runs of one -cpu",
+				first.Where(), b.Bare, m[1])
+		}
+		if a := s.arms[0]; a.Procs != b.Procs {
+			return fmt.Errorf("%s: %s was run with GOMAXPROCS %d, %s with %d (%s): compare runs of one -cpu",
+				first.Where(), b.Bare, b.Procs, a.Bare, a.Procs, a.Runs[0].Where())
+		}
+		placed := make([]*results.Run, len(s.seeds))
+		for k := range b.Runs {
+			r := &b.Runs[k]
+			if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
+				return fmt.Errorf("%s: seed is %q, want a whole number: that of the first run", r.Where(), v)
+			}
+			if placed[s.slot(r.Seed)] != nil {
+				return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
+					r.Where(), name, r.Seed)
+			}
+			placed[s.slot(r.Seed)] = r
+		}
+		s.runs = append(s.runs, placed)
+	}
+	return nil
+}
+
+// agree refuses runs whose settings are not of one study.
+func (s *study) agree() (err error) {
+	used := map[*results.Settings]bool{}
+	for _, b := range s.arms {
+		for i := range b.Runs {
+			used[b.Runs[i].Config] = true
+		}
+	}
+	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool { return !used[set] })
+	if s.notes, err = results.Agree(of); err == nil && len(s.set.Files) > 0 {
+		s.notes = append(s.notes, results.Unsaid(of)...)
+	}
+	return err
+}
+
+func (s *study) slot(seed int64) int {
+	k, _ := slices.BinarySearch(s.seeds, seed)
+	return k
+}
+
+// values are arm i's of a metric by the seed's place, in a unit whose factor to the base unit is given; NaN where it has none.
+func (s *study) values(i int, base string, factor float64) []float64 {
+	out := missing(len(s.seeds))
+	if m := s.arms[i].Metric(base); m != nil {
+		for k, v := range m.Values {
+			if m.Factor != factor {
+				v *= m.Factor / factor
+			}
+			out[s.slot(m.Seeds[k])] = v
+		}
+	}
+	return out
+}
+
+// units are the metrics that any run has, each in the unit that it was first written in.
+func (s *study) units() (units []record.Unit) {
+	seen := map[string]bool{}
+	for _, b := range s.arms {
+		for _, m := range b.Metrics {
+			if !seen[m.Base] {
+				seen[m.Base] = true
+				units = append(units, record.Unit{Name: m.Unit, Better: cmp.Or(results.Better(m.Unit), s.set.Units[m.Base].Better)})
+			}
+		}
+	}
+	slices.SortStableFunc(units, func(a, b record.Unit) int { return results.Order(a.Name) - results.Order(b.Name) })
+	return units
+}
+
+// setting is an arm's, by the key of lorabench's lines or that of a record: a line of its own, in the line settings, or in the arm's name.
+func (s *study) setting(i int, keys ...string) string {
+	config := s.arms[i].Runs[0].Config
+	parts := append(strings.Fields(config.Get("settings")), strings.Split(s.names[i], "/")...)
+	for _, key := range keys {
+		for _, part := range parts {
+			if v, ok := strings.CutPrefix(part, key+"="); ok {
+				return v
+			}
+		}
+		if v := config.Get(key); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// record is that of arm i's run with a seed; nil where there is none.
+func (s *study) record(i int, seed int64) *record.Record {
+	for _, r := range s.set.Records {
+		if r.Name == s.names[i] && r.Seed == seed {
+			return r
+		}
+	}
+	return nil
+}
+
+// carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the very figure at which the
+// run of another arm before it ended, so that its peak may be the other's. It is "" where that did not happen or cannot be seen.
+func (s *study) carried() string {
+	type run struct {
+		*results.Run
+		arm           string
+		initial, peak float64
+	}
+	var runs []run
+	for i := range s.arms {
+		initial, peak := s.values(i, initialGPU, 1), s.values(i, peakGPU, 1)
+		for k, r := range s.runs[i] {
+			if r != nil {
+				runs = append(runs, run{r, s.names[i], initial[k], peak[k]})
+			}
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b run) int {
+		return cmp.Or(slices.Index(s.set.Files, a.File)-slices.Index(s.set.Files, b.File), a.Line-b.Line)
+	})
+	var found []string
+	for i, b := range runs[1:] {
+		if a := runs[i]; a.arm != b.arm && a.peak == b.initial && a.peak > 0 {
+			found = append(found, fmt.Sprintf("%s began with the %s at which %s ended", b.arm, format.Value(peakGPU, b.initial), a.arm))
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("GPU memory cannot be told apart: %s. The peak was not reset in between, so a figure may be that of an earlier run.",
+		format.Few(found, 3))
+}
