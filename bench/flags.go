@@ -47,7 +47,7 @@ func Register(fs *flag.FlagSet) *Flags {
 		"the recipe's alpha over the root of the rank (default the recipe's: 16 or 32)")
 	fs.Float64Var(&s.Dropout, "dropout", Unset, "lora_dropout (default the recipe's: 0.1)")
 	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
-	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,3e-3,1e-2);\n"+
+	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,1e-2,3e-2);\n"+
 		"in a list one at which training diverges ends without a result instead of an error")
 	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them; several lists with a colon between them:\n"+
 		"q_proj,v_proj:q_proj,k_proj,v_proj,out_proj")

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ var (
 	stepTime = flag.Duration("step-timeout", 15*time.Minute, "end the process, with a dump of its goroutines, when a step takes longer: go test's -timeout does not apply to benchmarks")
 
 	batonAt = flag.String("relay", "", "`descriptors` of the pipes over which this takes turns, step by step, with the process that it is compared with")
+
+	slowArm = flag.String("slow", "", "`arm`, such as rank=8, whose steps sleep a tenth of their time: what a comparison must find (testdata/small/disturbed.sh)")
 
 	// Set by TestMain where benchmarks are asked for.
 	work   *Workload
@@ -99,6 +102,9 @@ func load() error {
 	config = work.ConfigLines()
 	if note != "" {
 		config = append(config, [2]string{"note", note})
+	}
+	if *slowArm != "" {
+		config = append(config, [2]string{"slow", *slowArm})
 	}
 	return Preamble(os.Stdout, config)
 }
@@ -211,7 +217,11 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 			failed = errInterrupted
 		}
 		if failed == nil {
+			began := time.Now()
 			failed = r.Step()
+			if arm.Name == *slowArm || strings.HasPrefix(arm.Name, *slowArm+"/") {
+				time.Sleep(time.Since(began) / 10)
+			}
 		}
 		if failed == nil && r.EvalDue() {
 			b.StopTimer()

@@ -34,7 +34,7 @@ var Recipes = []Recipe{
 	{Name: "assigned", Prompt: data.Assigned, MaxLength: 128, Batch: 8, Accum: 1,
 		Ranks: referenceRanks, LRs: []float64{2e-5}, Alpha: 32, Dropout: 0.1, Steps: 1000},
 	{Name: smallRecipe, Prompt: data.Reported, MaxLength: 1024, Batch: 8, Accum: 1,
-		Ranks: []string{"1", "8", "64", record.Full}, LRs: []float64{1e-3, 3e-3, 1e-2}, Alpha: 16, Dropout: 0.1, Steps: 200},
+		Ranks: []string{"1", "8", "64", record.Full}, LRs: []float64{1e-3, 1e-2, 3e-2}, Alpha: 16, Dropout: 0.1, Steps: 100},
 }
 
 // smallRecipe is the small model's.

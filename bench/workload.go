@@ -174,12 +174,9 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client, tok *data.
 	return nil
 }
 
-// evaluate returns m's loss on the held-out records, on every second of them, from the first and from the second, and on the other
-// text; nil is what was not asked for. Which record is in which half follows from the records alone, as what is held out does.
+// evaluate returns m's loss on the held-out records, on each half of them, and on the other text; nil is what was not asked for.
 func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, other *float64, err error) {
-	if len(w.Held) > 0 {
-		held, halves, err = w.heldOut(m)
-	}
+	held, halves, err = w.heldOut(m)
 	if err == nil && len(w.Other) > 0 {
 		var loss float64
 		loss, err = lora.Evaluate(m, w.Other, w.Batch)
@@ -188,13 +185,14 @@ func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, othe
 	return held, halves, other, err
 }
 
+// heldOut returns m's loss on the held-out records, nil where there are none, and on every second of them, from the first and from the
+// second. Which record is in which half follows from the records alone, as what is held out does. One record has no halves.
 func (w *Workload) heldOut(m *opt.Model) (loss *float64, halves []float64, err error) {
-	if len(w.Held) < 2 {
-		all, err := lora.Evaluate(m, w.Held, w.Batch)
-		return &all, nil, err
+	if len(w.Held) == 0 {
+		return nil, nil, nil
 	}
 	total, labels := 0.0, 0
-	for from := range 2 {
+	for from := range min(2, len(w.Held)) {
 		var half []data.Sample
 		n := 0
 		for i := from; i < len(w.Held); i += 2 {
@@ -208,7 +206,9 @@ func (w *Workload) heldOut(m *opt.Model) (loss *float64, halves []float64, err e
 		halves = append(halves, mean)
 		total, labels = total+mean*float64(n), labels+n
 	}
-	total /= float64(labels)
+	if total /= float64(labels); len(halves) < 2 {
+		halves = nil
+	}
 	return &total, halves, nil
 }
 

@@ -74,7 +74,7 @@ func memoryFigure(arms []*table.Arm) []*figure {
 	f.height = 20*vg.Length(rows) + 70
 	f.Caption = "Medians over seeds, without the process itself, parts in the key's order. Predictions are made from the configuration."
 	if len(unknown) > 0 {
-		f.Caption += " There is none of " + format.List(unknown) + "."
+		f.Caption += " Not predicted: " + format.List(unknown) + "."
 	}
 	return []*figure{f}
 }

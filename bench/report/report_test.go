@@ -127,7 +127,7 @@ func TestAnArmThatDivergedIsNamedAndLeftOut(t *testing.T) {
 	require.NoError(t, s.markdown(&b, s.sections()))
 	require.Equal(t, 1, strings.Count(b.String(), "rank=8/lr=10"), "in the note alone")
 	require.Contains(t, b.String(), left)
-	require.Regexp(t, `forget-loss \([^)]*lower is better\)`, b.String(), "among the metrics that are compared")
+	require.Regexp(t, `(?i)forget-loss \([^)]*lower is better\)`, b.String(), "among the metrics that are compared")
 	_, err := analyze([]*record.Record{&d}, compare.Options{})
 	require.ErrorContains(t, err, "no arm is left to compare")
 }

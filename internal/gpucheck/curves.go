@@ -25,7 +25,7 @@ func (s *session) curveJobs() ([]job, error) {
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
 	name := "peer rank=" + rank
-	j := s.peerJob(5, name, rank, "bf16,float32", "tuned", "run", 1, s.peerSteps)
+	j := s.peerJob(5, name, rank, "bf16,float32", "tuned", "run", 0, s.peerSteps)
 	j.read = s.readPeer(5, name, func(r peerRow) []row {
 		ours := s.curveRow(r.computes()+", no dropout", r.Loss)
 		ours.add("largest difference", r.LossDifference)

@@ -245,5 +245,9 @@ func (s *session) folder(stage int, job string) string {
 
 // shown is a command without this machine's paths.
 func (s *session) shown(argv []string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(strings.Join(argv, " "), s.out+"/", ""), s.top+"/", "")
+	shown := strings.Join(argv, " ")
+	for _, dir := range []string{s.out, s.top, filepath.Dir(s.data), filepath.Dir(s.tokenizer), filepath.Dir(strings.TrimPrefix(s.model, "hash:"))} {
+		shown = strings.ReplaceAll(shown, dir+"/", "")
+	}
+	return shown
 }

@@ -190,9 +190,13 @@ func (c *comparison) measurePhase(ctx context.Context, rank int, p phase, rows [
 		if err := c.same(p, ours, theirs); err != nil {
 			return fmt.Errorf("%s: lorabench and the peer did not do the same: %w", what, err)
 		}
+		err := rows[i].describe(c, x, ours, theirs)
 		if p.still {
 			rows[i].compareLosses(ours, theirs)
-		} else if err := rows[i].compareSpeed(c, x, ours, theirs); err != nil {
+		} else if err == nil {
+			err = rows[i].compareSpeed(c, ours, theirs)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}

@@ -97,6 +97,21 @@ func testCompare(t *testing.T, inTurns, want, why string) {
 	assert.Empty(t, left, "nothing is left behind")
 }
 
+func TestLossesAlone(t *testing.T) {
+	t.Setenv(fakeVariable, "")
+	o := tiny(t, "-ranks=8", "-peers=tuned", "-steps=0")
+	var out bytes.Buffer
+	require.NoError(t, compareWith(t.Context(), o, &out, io.Discard, withFakes))
+	var rows []row
+	b, err := os.ReadFile(filepath.Join(o.out, "peer.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &rows))
+	require.Len(t, rows, 1)
+	assert.Equal(t, "tuned", rows[0].Peer)
+	assert.Len(t, rows[0].PeerLoss, 3)
+	assert.NotContains(t, out.String(), "Speed and peak")
+}
+
 func TestPeakOfTheProcess(t *testing.T) {
 	t.Setenv(fakeVariable, "lorabench has no peak")
 	o := tiny(t, "-ranks=8", "-peers=stock")

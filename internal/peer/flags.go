@@ -66,7 +66,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.StringVar(&o.recipe, "recipe", "reported", "reported or assigned")
 	fs.IntVar(&o.maxLength, "max-length", bench.Unset, "tokens a record is cut at (default the recipe's; on a CPU at most 256)")
 	fs.StringVar(&ranks, "ranks", "8,128,256", "LoRA ranks")
-	fs.IntVar(&o.steps, "steps", bench.Unset, "optimizer steps timed (default 3 on a CPU, 100 on CUDA)")
+	fs.IntVar(&o.steps, "steps", bench.Unset, "optimizer steps timed, 0 for none (default 3 on a CPU, 100 on CUDA)")
 	fs.IntVar(&o.lossSteps, "loss-steps", bench.Unset, "optimizer steps whose losses are compared, 0 for none (default 3 on a CPU, 10 on CUDA)")
 	fs.StringVar(&o.device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	fs.StringVar(&dtypes, "dtype", "float32", "what lorabench and the tuned peer compute in: float32, bf16, tf32 (float32 with TF32 products, CUDA), or several")
@@ -94,9 +94,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		name  string
 		value int
 	}{{"-steps", o.steps}, {"-loss-steps", o.lossSteps}, {"-threads", o.threads}, {"-max-length", o.maxLength}} {
-		if f.value < 1 && f.value != bench.Unset && (f.value < 0 || f.name != "-loss-steps") {
+		if f.value < 1 && f.value != bench.Unset && (f.value < 0 || !strings.HasSuffix(f.name, "steps")) {
 			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
 		}
+	}
+	if o.steps == 0 && (o.lossSteps == 0 || o.standIn) {
+		return o, fmt.Errorf("-steps is 0: want at least 1, or -loss-steps alone")
 	}
 	if !slices.Contains([]string{"", "step", "round", "run"}, o.turns) {
 		return o, fmt.Errorf("-turns is %q, want step, round or run", o.turns)

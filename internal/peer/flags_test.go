@@ -23,7 +23,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"-peers=none", `-peers has "none"`, "nothing to compare with, outside -stand-in"},
 		{"-dtype=float8", `-dtype has "float8", want float32, tf32, bf16, or several`, "no such type"},
 		{"-dtype=bf16,bf16", "-dtype has bf16 twice", "the same"},
-		{"-steps=0", "-steps is 0, want at least 1", "nothing timed"},
+		{"-steps=0; -loss-steps=0", "-steps is 0: want at least 1, or -loss-steps alone", "nothing to do"},
 		{"-loss-steps=-3", "-loss-steps is -3", "negative"},
 		{"-threads=0", "-threads is 0", "no thread"},
 		{"-turns=batch", `-turns is "batch", want step, round or run`, "no such turns"},
@@ -37,10 +37,10 @@ func TestRefusedFlags(t *testing.T) {
 		{"-nosuch", "-nosuch", "unknown"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			_, err := parse([]string{c.args}, io.Discard)
+			_, err := parse(strings.Split(c.args, "; "), io.Discard)
 			require.ErrorContains(t, err, c.err, c.why)
 			var out, errs bytes.Buffer
-			assert.Equal(t, 2, run([]string{c.args}, &out, &errs))
+			assert.Equal(t, 2, run(strings.Split(c.args, "; "), &out, &errs))
 			assert.Contains(t, errs.String(), c.err)
 			assert.Empty(t, out.String())
 		})

@@ -112,15 +112,26 @@ func (r *row) compareLosses(ours, theirs measured) {
 	r.LossSteps = len(r.Loss)
 }
 
-func (r *row) compareSpeed(c *comparison, x pair, ours, theirs measured) error {
-	rec, res, s := ours.record, theirs.result, c.recipe
+// describe fills in what was run, which each phase knows.
+func (r *row) describe(c *comparison, x pair, ours, theirs measured) error {
+	rec, s, k := ours.record, c.recipe, x.theirs.kind
 	rank, err := parseRanks(rec.Rank)
 	if err != nil {
 		return fmt.Errorf("lorabench's record: rank %q", rec.Rank)
 	}
-	samples := float64(len(res.Steps) * s.Batch * s.Accum)
-	k := x.theirs.kind
 	r.Rank, r.Peer, r.On, r.DType, r.TF32, r.GPU = rank[0], k.name, rec.Machine.Device, rec.Settings.DType, x.ours.tf32, rec.Machine.GPU
+	r.Recipe, r.MaxLength, r.Batch, r.Accum, r.LR, r.Seed = s.Recipe, s.MaxLength, s.Batch, s.Accum, s.LR, s.Seed
+	r.Alpha, r.Dropout, r.Trainable = rec.Settings.Alpha, rec.Settings.Dropout, rec.Trainable
+	r.PeerDType, r.PeerTF32 = x.theirs.torch, x.theirs.tf32
+	r.PeerOptim, r.PeerGrouped, r.PeerAttention = k.optim, k.grouped, theirs.result.Attention
+	r.Model, r.Data, r.Machine, r.Versions = rec.Model.Name, rec.Data.Name, rec.Machine, c.versions
+	r.Command = c.command()
+	return nil
+}
+
+func (r *row) compareSpeed(c *comparison, ours, theirs measured) (err error) {
+	rec, res, s := ours.record, theirs.result, c.recipe
+	samples := float64(len(res.Steps) * s.Batch * s.Accum)
 	r.Samples, r.PeerSamples = rec.SamplesPerSecond, samples/res.Seconds
 	r.Tokens, r.PeerTokens = rec.TokensPerSecond, float64(res.RealTokens)/res.Seconds
 	if r.Memory, r.PeerMemory, r.MemoryKind, err = memory(c.cuda(), ours, theirs); err != nil {
@@ -136,13 +147,7 @@ func (r *row) compareSpeed(c *comparison, x pair, ours, theirs measured) error {
 		r.PeerStepSeconds = append(r.PeerStepSeconds, s.Seconds)
 	}
 	r.RealTokens, r.Padded, r.PeerPadded = rec.RealTokens, rec.PaddedTokens, res.PaddedTokens
-	r.Steps, r.Warmup, r.Turns, r.Recipe, r.MaxLength = len(rec.Steps), c.speed.warmup, c.turns, s.Recipe, s.MaxLength
-	r.Batch, r.Accum, r.LR, r.Alpha, r.Dropout, r.Seed = s.Batch, s.Accum, s.LR, rec.Settings.Alpha, rec.Settings.Dropout, s.Seed
-	r.Trainable = rec.Trainable
-	r.PeerDType, r.PeerTF32 = x.theirs.torch, x.theirs.tf32
-	r.PeerOptim, r.PeerGrouped, r.PeerAttention = k.optim, k.grouped, res.Attention
-	r.Model, r.Data, r.Machine, r.Versions = rec.Model.Name, rec.Data.Name, rec.Machine, c.versions
-	r.Command = c.command()
+	r.Steps, r.Warmup, r.Turns = len(rec.Steps), c.speed.warmup, c.turns
 	return nil
 }
 

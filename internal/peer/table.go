@@ -31,9 +31,13 @@ func table(w io.Writer, rows []row) error {
 		if r.LossSteps > 0 {
 			difference = format.Number(r.LossDifference, 2)
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
+		cells := []string{strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
 			fmt.Sprintf("%.2fx", r.SpeedRatio), format.Fixed(r.Tokens, 0), format.Fixed(r.PeerTokens, 0),
-			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference})
+			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference}
+		for i := 3; i < 11 && r.Steps == 0; i++ {
+			cells[i] = format.None
+		}
+		t.Rows = append(t.Rows, cells)
 	}
 	return t.Text(w)
 }
@@ -47,12 +51,13 @@ func explain(rows []row) []string {
 		fmt.Sprintf("lorabench against Hugging Face Trainer + PEFT (peer's), a ratio is lorabench's figure over the peer's. Same machine, %s weights,\n"+
 			"adapter, sequences and micro-batches; %s recipe: %d x %d records a step, at most %d tokens, lr %g, alpha %g, dropout %g.",
 			r.Model, r.Recipe, r.Batch, r.Accum, r.MaxLength, r.LR, r.Alpha, r.Dropout),
-		fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench warms up and goes back to the start; the peer is given the\n"+
+	}
+	if r.Steps > 0 {
+		notes = append(notes, fmt.Sprintf("Speed and peak are of %d steps with dropout on, %s. Before them lorabench warms up and goes back to the start; the peer is given the\n"+
 			"first %d of its steps twice and the first time is left out. tokens/s are real ones: of %d, the peer computes %s with padding.",
 			r.Steps, map[string]string{"step": "the programs taking one each in turn", "round": "all programs of a rank taking one each in turn",
 				"run": "one program after the other"}[r.Turns],
-			r.Warmup, r.RealTokens, padded(rows)),
-		memoryNote(r),
+			r.Warmup, r.RealTokens, padded(rows)), memoryNote(r))
 	}
 	if r.LossSteps > 0 {
 		notes = append(notes, fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+

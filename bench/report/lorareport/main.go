@@ -31,7 +31,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
 	var o compare.Options
 	o.Margin = compare.Margin{Part: 0.05}
-	fs.Var(&o.Margin, "margin", "how much higher than the best a held-out loss may be and still be as good: a part of what training gained, or of the loss (1%loss)")
+	fs.Var(&o.Margin, "margin", "how much higher than the best a held-out loss may be and still be as good: "+
+		"a part of what training gained, or of the loss (1%loss)")
 	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
 	width := fs.Int("width", table.Width, "columns of the terminal")
 	if err := fs.Parse(args); err != nil {

@@ -17,8 +17,8 @@ const (
 	Steps             // of losses, norms and weights after several optimizer steps
 )
 
-// onGPU is by which factor a GPU may be further off than the CPU, which has its tolerance in each test. No GPU has run
-// the tests yet: these are estimates, to be set to what the first one shows.
+// onGPU is by which factor a GPU may be further off than the CPU, which has its tolerance in each test. An H200 passed all
+// tests with these.
 var onGPU = [...]float64{
 	// cuBLAS and the reductions add in another order than the CPU's libraries, and in one that changes with the size of a
 	// row. The memory-efficient attention kernel, where the CPU has the flash kernel, rescales its sums block by

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Shows two things about this machine, which should do nothing else meanwhile: another program that takes all cores for the middle third of
+# `make bench` does not make a rank look slow, and a rank whose steps do take a tenth longer is found. Twice the time of make bench, after
+# one that says how long that is. usage: testdata/small/disturbed.sh [RANK]
+set -eu
+cd "$(dirname "$0")/../.."
+rank=${1:-8} out=out/disturbed
+rm -rf "$out"
+verdict() { go run ./bench/report/lorareport -out="$1" | sed -n '/^Verdict/,$p'; }
+
+began=$(date +%s)
+make bench OUT="$out/quiet" >"$out.log" 2>&1
+third=$((($(date +%s) - began) / 3))
+echo "== undisturbed: $((third * 3)) s"
+verdict "$out/quiet"
+
+make bench OUT="$out/loaded" >>"$out.log" 2>&1 &
+bench=$!
+sleep "$third"
+load=
+for _ in $(seq "$(nproc)"); do
+	(while :; do :; done) &
+	load="$load $!"
+done
+sleep "$third"
+kill $load
+wait "$bench"
+echo "== all cores taken from second $third to $((2 * third))"
+verdict "$out/loaded"
+
+make bench OUT="$out/slow" BENCHFLAGS=-slow=rank="$rank" >>"$out.log" 2>&1
+echo "== rank=$rank sleeps a tenth of each step"
+verdict "$out/slow"
