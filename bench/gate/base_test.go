@@ -33,7 +33,7 @@ cp bench/program.sh "$4" && chmod +x "$4"
 
 // program stands for the benchmark. TIME and PART are what the revisions differ in.
 const program = `#!/bin/sh
-for a; do case "$a" in -seed=*) seed=${a#-seed=} ;; -out=*) out=${a#-out=} ;; *-test.bench=*Part*) part=1 ;; esac; done
+for a; do case "$a" in -relay=3,4) dd bs=1 count=1 <&3 >/dev/null 2>&1 ;; -seed=*) seed=${a#-seed=} ;; -out=*) out=${a#-out=} ;; *-test.bench=*Part*) part=1 ;; esac; done
 if [ "$part" ]; then printf 'BenchmarkPart/rank=8/part=attention 3 PARTe6 ns/op\nBenchmarkPart/rank=8/part=head 3 5e6 ns/op\n'; exit; fi
 printf 'device: cpu\ncpu: fake\nthreads: 1\ntorch: 2.11.0\ndtype: float32\nseed: %s\n\nBenchmarkRank/rank=8 60 TIME.%s ns/op 1.%s loss\n' $seed $seed $seed >"$out/bench.txt"
 `

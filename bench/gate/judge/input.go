@@ -1,8 +1,11 @@
 package judge
 
 import (
-	"cmp"
-	"slices"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 
 	"lorabench/bench/results"
@@ -14,15 +17,16 @@ type Input struct {
 	Label string // of label=file, else ""
 }
 
-// Read reads one side: a file, a quoted glob, a folder (its bench.txt, and parts.txt where there is one),
-// several of them with commas between, or any of these with "label=" before it. Records beside the files
-// are read for explanations; one that cannot be read is a note. Input is never nil.
+// Read reads one side: a file, a quoted glob, a folder (its bench.txt, and parts.txt where there is one), several of them with
+// commas between, or any of these with "label=" before it. Records beside the files are read for explanations; one that cannot
+// be read is a note. Input is never nil.
 func Read(arg string) *Input {
-	label, paths, problems := files(arg)
-	set := results.Read(paths...)
-	set.Problems = append(problems, set.Problems...)
+	a := argument{}
+	a.read(arg)
+	set := results.Read(a.files...)
+	set.Problems = append(a.problems, set.Problems...)
 	set.ReadRecords()
-	return &Input{Set: set, Label: label}
+	return &Input{Set: set, Label: a.label}
 }
 
 // ReadBoth reads both sides at a time.
@@ -34,27 +38,69 @@ func ReadBoth(old, new string) (a, b *Input) {
 	return a, b
 }
 
-// metric is what a side has of a unit.
-type metric struct {
-	*results.Metric
-	class  Class         // by unit and Unit lines; rules may say otherwise
-	better string        // built in, else by Unit lines; rules may say where nothing else does
-	runs   []results.Run // nil for what records have and not result lines
+// argument is a side as the command line names it.
+type argument struct {
+	label    string
+	files    []string
+	problems []Problem
 }
 
-// metrics are a benchmark's, with counts of records where counted: loss, speed, memory, counts, others.
-func (in *Input) metrics(b *results.Benchmark, counted []results.Metric) []metric {
-	var out []metric
-	take := func(ms []results.Metric, runs []results.Run) {
-		for i := range ms {
-			m, u := &ms[i], in.Units[ms[i].Base]
-			out = append(out, metric{m, classOf(m.Unit, u.Exact), cmp.Or(results.Better(m.Unit), u.Better), runs})
+// labelled is an argument with a label: label=file, where the label is no path.
+var labelled = regexp.MustCompile(`^([^=/\\,]+)=(.+)$`)
+
+// read finds the files. A path that exists is taken as it is, whatever signs are in it: folders of runs are called
+// rank=8,seed=1 and the like.
+func (a *argument) read(arg string) {
+	if m := labelled.FindStringSubmatch(arg); m != nil && !exists(arg) {
+		a.label, arg = m[1], m[2]
+	}
+	items := []string{arg}
+	if !exists(arg) {
+		items = strings.Split(arg, ",")
+	}
+	for _, item := range items {
+		if item == "" {
+			a.refuse("", "%q has an empty part, which names no result file: want files, folders with a bench.txt, or quoted patterns", arg)
+			continue
+		}
+		paths := []string{item}
+		if !exists(item) && strings.ContainsAny(item, "*?[") {
+			var err error
+			if paths, err = filepath.Glob(item); err != nil {
+				a.refuse(item, "the pattern cannot be read: %v", err)
+			} else if paths == nil {
+				a.refuse(item, "no file matches the pattern")
+			}
+		}
+		for _, p := range paths {
+			a.add(p, p != item)
 		}
 	}
-	take(b.Metrics, b.Runs)
-	take(counted, nil)
-	slices.SortStableFunc(out, func(x, y metric) int {
-		return cmp.Or(cmp.Compare(slices.Index(classes, x.class), slices.Index(classes, y.class)), cmp.Compare(results.Order(x.Unit), results.Order(y.Unit)))
-	})
-	return out
+}
+
+// add adds a file, or those of a folder; one that a pattern matches may be of something else.
+func (a *argument) add(path string, matched bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		a.files = append(a.files, path) // one that is not there is told when it is read
+		return
+	}
+	bench, parts := filepath.Join(path, "bench.txt"), filepath.Join(path, "parts.txt")
+	switch {
+	case exists(bench) && exists(parts):
+		a.files = append(a.files, bench, parts)
+	case exists(bench):
+		a.files = append(a.files, bench)
+	case !matched:
+		a.refuse(path, "the folder has no bench.txt: give a folder that a benchmark wrote with -out, or the files themselves (%s)", filepath.Join(path, "*.txt"))
+	}
+}
+
+func (a *argument) refuse(file, format string, args ...any) {
+	a.problems = append(a.problems, Problem{Kind: results.Unreadable, File: file, Text: fmt.Sprintf(format, args...)})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

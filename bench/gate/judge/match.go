@@ -1,11 +1,13 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
 
@@ -16,90 +18,59 @@ type matched struct {
 	deterministic bool // the same seed must give the same loss
 }
 
-// judged are a side's benchmarks that do not merely explain.
-func (j *judging) judged(in *Input) []*results.Benchmark {
-	var out []*results.Benchmark
-	for _, b := range in.Benchmarks {
-		if !parts.MatchString(b.Bare) {
-			out = append(out, b)
-		}
-	}
-	return out
+// explains reports whether a benchmark only explains, and is never judged.
+func explains(b *results.Benchmark) bool {
+	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")
 }
 
-// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package. A package that
-// only one side names, or that was renamed, matches by the name alone where that is of one benchmark only.
+// judged are a side's benchmarks that do not merely explain, by bare name; none is a problem.
+func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
+	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
+	switch {
+	case len(bs) > 0 || len(in.Problems) > 0:
+	case len(in.Benchmarks) > 0:
+		j.problem(results.Empty, "", "", "%s (%s) has only benchmarks that explain (Part), and none to judge: give the results of the others too", side.Label, strings.Join(side.Files, ", "))
+	default:
+		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result: give the output of go test -bench, or the folder of -out", side.Label, strings.Join(side.Files, ", "))
+	}
+	return bs
+}
+
+// match finds each benchmark of the baseline in New.
 func (j *judging) match() {
-	olds, news := j.judged(j.old), j.judged(j.new)
-	for _, s := range []struct {
-		in   *Input
-		bs   []*results.Benchmark
-		side Side
-	}{{j.old, olds, j.Baseline}, {j.new, news, j.New}} {
-		switch {
-		case len(s.bs) > 0 || len(s.in.Problems) > 0:
-		case len(s.in.Benchmarks) > 0:
-			j.problem(Empty, "", "", "%s (%s) has only benchmarks that explain (%s), and none to judge: give the results of the others too", s.side.Label, strings.Join(s.in.Files, ", "), parts)
-		default:
-			j.problem(Empty, "", "", "%s (%s) has no benchmark result: give the output of go test -bench, or the folder of -out", s.side.Label, strings.Join(s.in.Files, ", "))
-		}
-	}
-	by := func(bs []*results.Benchmark) map[string][]*results.Benchmark {
-		m := map[string][]*results.Benchmark{}
+	olds, news := j.judged(j.old, j.Baseline), j.judged(j.new, j.New)
+	byName := map[string][2][]*results.Benchmark{}
+	for side, bs := range [...][]*results.Benchmark{olds, news} {
 		for _, b := range bs {
-			m[b.Bare] = append(m[b.Bare], b)
+			sides := byName[b.Bare]
+			sides[side] = append(sides[side], b)
+			byName[b.Bare] = sides
 		}
-		return m
 	}
-	byOld, byNew := by(olds), by(news)
 	taken := map[*results.Benchmark]bool{}
-	find := func(a *results.Benchmark) *results.Benchmark {
-		sameProcs := func(bs []*results.Benchmark) (out []*results.Benchmark) {
-			for _, b := range bs {
-				if b.Procs == a.Procs {
-					out = append(out, b)
-				}
-			}
-			return out
-		}
-		candidates := sameProcs(byNew[a.Bare])
-		for _, b := range candidates {
-			if b.Pkg == a.Pkg {
-				return b
-			}
-		}
-		if len(candidates) == 1 && len(sameProcs(byOld[a.Bare])) == 1 {
-			return candidates[0]
-		}
-		return nil
-	}
-	var procs differences
+	var procs grouped
 	for _, a := range olds {
-		b := find(a)
-		if b != nil {
+		sides := byName[a.Bare]
+		b := counterpart(a, sides)
+		others := slices.IndexFunc(sides[1], func(b *results.Benchmark) bool { return b.Procs != a.Procs })
+		switch {
+		case b != nil:
 			taken[b] = true
 			name := a.Name
 			if len(b.Name) > len(name) {
 				name = b.Name
 			}
 			j.matched = append(j.matched, matched{name: name, old: a, new: b})
-			continue
-		}
-		if len(news) == 0 {
-			continue // said once for all
-		}
-		if i := slices.IndexFunc(byNew[a.Bare], func(b *results.Benchmark) bool {
-			return b.Procs != a.Procs && (b.Pkg == a.Pkg || a.Pkg == "" || b.Pkg == "")
-		}); i >= 0 {
-			b := byNew[a.Bare][i]
+		case others >= 0:
+			b := sides[1][others]
 			taken[b] = true
-			procs.add(a.Name, fmt.Sprintf("GOMAXPROCS was %d in %s and %d in %s", a.Procs, j.Baseline.Label, b.Procs, j.New.Label))
-			continue
+			procs.add(fmt.Sprintf("GOMAXPROCS was %d in %s and %d in %s", a.Procs, j.Baseline.Label, b.Procs, j.New.Label), a.Name)
+		case len(news) > 0: // else said once for all
+			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew where it was removed on purpose", a.Name, j.New.Label)
 		}
-		j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew where it was removed on purpose", a.Name, j.New.Label)
 	}
-	for _, d := range procs {
-		j.problem(Mismatch, d.names[0], "", "%s for %s: compare runs of one -cpu", d.text, format.Few(d.names, 4))
+	for _, g := range procs {
+		j.problem(Mismatch, g.names[0], "", "%s for %s: compare runs of one -cpu", g.text, format.Few(g.names, 4))
 	}
 	for _, b := range news {
 		if !taken[b] {
@@ -108,4 +79,48 @@ func (j *judging) match() {
 	}
 	slices.SortStableFunc(j.matched, func(a, b matched) int { return inOrder(a.name, b.name) })
 	slices.SortStableFunc(j.Added, inOrder)
+}
+
+// counterpart is the benchmark of New with the GOMAXPROCS and package of a. A package that only one side names, or that was
+// renamed, matches by the name alone where that is of one benchmark only.
+func counterpart(a *results.Benchmark, sides [2][]*results.Benchmark) *results.Benchmark {
+	n := 0
+	for _, b := range sides[0] {
+		if b.Procs == a.Procs {
+			n++
+		}
+	}
+	var found []*results.Benchmark
+	for _, b := range sides[1] {
+		if b.Procs != a.Procs {
+			continue
+		}
+		if b.Pkg == a.Pkg {
+			return b
+		}
+		found = append(found, b)
+	}
+	if n == 1 && len(found) == 1 {
+		return found[0]
+	}
+	return nil
+}
+
+// inOrder is the order in which benchmarks are shown.
+func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Compare(a, b)) }
+
+// grouped is what is to be said, each once, with the benchmarks that it is said of.
+type grouped []group
+
+type group struct {
+	text  string
+	names []string
+}
+
+func (g *grouped) add(text, name string) {
+	if i := slices.IndexFunc(*g, func(x group) bool { return x.text == text }); i >= 0 {
+		(*g)[i].names = append((*g)[i].names, name)
+		return
+	}
+	*g = append(*g, group{text, []string{name}})
 }

@@ -9,139 +9,118 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lorabench/bench/results"
 )
 
-// ParseRules reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over the
-// defaults, comments from # to the end of the line. UNIT is a unit as results have it, class:speed or the
-// like for all units of a class, or * for all units without a line of their own. The keys are
-//
-//	floor=3%      worse only beyond this; a percentage or a fraction below 1
-//	alpha=0.01    worse only where the corrected p is below this
-//	detect=25%    cannot tell where a worsening by this is neither found nor ruled out; 0 never
-//	better=lower  or higher, for units of which neither this package nor a Unit line says it
-//	class=loss    or speed, memory, count, other, for units whose name does not say it
-//	mode=exact    or test, auto
-//
-// Later lines win, key by key. All errors are reported together, each with name and line.
-func ParseRules(r io.Reader, name string) (*Rules, error) {
-	rules := DefaultRules()
-	var errs []error
-	s := bufio.NewScanner(r)
-	n := 0
-	for s.Scan() {
-		n++
-		text := s.Text()
-		if n == 1 {
-			text = strings.TrimPrefix(text, "\ufeff")
-		}
-		where := fmt.Sprintf("%s:%d", name, n)
-		l, err := parseLine(text, where)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", where, err))
-		} else if l != nil {
-			rules.lines = append(rules.lines, *l)
-		}
-	}
-	if err := s.Err(); err != nil {
-		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n+1, err))
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return rules, nil
-}
-
-// Override puts one line of gate.txt's format over the rules that there are, as -rule gives it.
-func (r *Rules) Override(text string) error {
-	l, err := parseLine(text, "-rule")
-	if err == nil && l == nil {
-		err = errors.New("it is empty: want a unit and what is said of it, such as samples/sec floor=5%")
-	}
-	if err != nil {
-		return fmt.Errorf("-rule %q: %w", text, err)
-	}
-	r.lines = append(r.lines, *l)
-	return nil
-}
-
-// parseLine reads a line; nil is for one that says nothing.
-func parseLine(text, where string) (*line, error) {
-	fields := strings.Fields(text)
-	if i := slices.IndexFunc(fields, func(f string) bool { return strings.HasPrefix(f, "#") }); i >= 0 {
-		fields = fields[:i]
-	}
-	if len(fields) == 0 {
-		return nil, nil
-	}
-	l := &line{Rule: Rule{Unit: fields[0], From: where}, has: map[string]bool{}}
-	if strings.Contains(l.Unit, "=") {
-		return nil, fmt.Errorf("%q is no unit: a line begins with the unit it is for, such as samples/sec floor=5%%, or with * for all others", l.Unit)
-	}
-	if strings.HasPrefix(l.Unit, "class:") && !slices.Contains(classes, l.forClass()) {
-		return nil, fmt.Errorf("%q: there is no such class, want class:%s", l.Unit, oneOf(classes))
-	}
-	if len(fields) == 1 {
-		return nil, fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", l.Unit, oneOf(keys), oneOf(needs))
-	}
-	for _, f := range fields[1:] {
-		if err := l.set(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", l.Unit, err)
-		}
-	}
-	return l, nil
+// field is a key of gate.txt: how its value is read into a rule, and taken from one.
+type field struct {
+	read func(to *Rule, value string) error
+	take func(to, from *Rule)
 }
 
 var (
 	keys  = []string{"floor", "alpha", "detect", "better", "class", "mode"}
 	needs = []Need{Required, Judged, Informal}
-	modes = []Mode{Auto, Test, Exact}
 )
 
-// set reads a field.
-func (l *line) set(field string) error {
-	key, value, ok := strings.Cut(field, "=")
-	if !ok {
-		if !slices.Contains(needs, Need(field)) {
-			return fmt.Errorf("%q is neither key=value nor one of %s", field, oneOf(needs))
+// fields are by key; need is written without it.
+var fields = map[string]field{
+	"floor":  {func(r *Rule, v string) (err error) { r.Floor, err = fraction(v); return err }, func(to, r *Rule) { to.Floor = r.Floor }},
+	"detect": {func(r *Rule, v string) (err error) { r.Detect, err = fraction(v); return err }, func(to, r *Rule) { to.Detect = r.Detect }},
+	"alpha": {func(r *Rule, v string) (err error) {
+		if r.Alpha, err = fraction(v); err != nil || r.Alpha <= 0 || r.Alpha >= 0.5 {
+			return errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
 		}
-		key, value = "need", field
-	} else if !slices.Contains(keys, key) {
-		return fmt.Errorf("%q: there is no key %q, want one of %s", field, key, oneOf(keys))
+		return nil
+	}, func(to, r *Rule) { to.Alpha = r.Alpha }},
+	"better": {func(r *Rule, v string) error { return oneOf(&r.Better, v, []string{"higher", "lower"}) }, func(to, r *Rule) { to.Better = r.Better }},
+	"class":  {func(r *Rule, v string) error { return oneOf(&r.Class, v, classes) }, func(to, r *Rule) {}}, // Rules.class takes it
+	"mode":   {func(r *Rule, v string) error { return oneOf(&r.Mode, v, []Mode{Auto, Test, Exact}) }, func(to, r *Rule) { to.Mode = r.Mode }},
+	"need":   {func(r *Rule, v string) error { return oneOf(&r.Need, v, needs) }, func(to, r *Rule) { to.Need = r.Need }},
+}
+
+// ParseRules reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over the defaults, comments
+// from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
+// all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
+// each with name and line.
+func ParseRules(r io.Reader, name string) (*Rules, error) {
+	rules := &Rules{}
+	var errs []error
+	n := 1
+	s := bufio.NewScanner(r)
+	for ; s.Scan(); n++ {
+		where := fmt.Sprintf("%s:%d", name, n)
+		if err := rules.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+		}
 	}
-	if l.has[key] {
-		return fmt.Errorf("%q: %s is given twice on the line", field, key)
+	if err := s.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
 	}
-	l.has[key] = true
-	var err error
-	switch key {
-	case "need":
-		l.Need = Need(value)
-	case "floor":
-		l.Floor, err = fraction(value)
-	case "detect":
-		l.Detect, err = fraction(value)
-	case "alpha":
-		if l.Alpha, err = fraction(value); err != nil || l.Alpha <= 0 || l.Alpha >= 0.5 {
-			err = errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
-		}
-	case "better":
-		if l.Better = value; value != "higher" && value != "lower" {
-			err = errors.New("want higher or lower")
-		}
-	case "class":
-		l.Class = Class(value)
-		if l.forClass() != "" {
-			err = errors.New("a line for a class cannot change it: give units their class in lines of their own")
-		} else if !slices.Contains(classes, l.Class) {
-			err = fmt.Errorf("want one of %s", oneOf(classes))
-		}
-	case "mode":
-		if l.Mode = Mode(value); !slices.Contains(modes, l.Mode) {
-			err = fmt.Errorf("want one of %s", oneOf(modes))
-		}
+	return rules, errors.Join(errs...)
+}
+
+// Override puts one line of gate.txt's format over the rules that there are, as -rule gives it.
+func (r *Rules) Override(text string) error {
+	n := len(r.lines)
+	err := r.add(text, "-rule")
+	if err == nil && len(r.lines) == n {
+		err = errors.New("it is empty: want a unit and what is said of it, such as samples/sec floor=5%")
 	}
 	if err != nil {
-		return fmt.Errorf("%q: %w", field, err)
+		return fmt.Errorf("-rule %q: %w", text, err)
+	}
+	return nil
+}
+
+// add reads a line; one that says nothing adds nothing.
+func (r *Rules) add(text, where string) error {
+	words := strings.Fields(text)
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "#") }); i >= 0 {
+		words = words[:i]
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	l := line{unit: words[0], class: forClass(words[0]), says: map[string]*Rule{}, from: where}
+	l.base, _ = results.Tidy(l.unit)
+	switch {
+	case strings.Contains(l.unit, "="):
+		return fmt.Errorf("%q is no unit: a line begins with the unit it is for, such as samples/sec floor=5%%, or with * for all others", l.unit)
+	case strings.HasPrefix(l.unit, "class:") && !slices.Contains(classes, l.class):
+		return fmt.Errorf("%q: there is no such class, want class:%s", l.unit, enumerated(classes))
+	case len(words) == 1:
+		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", l.unit, enumerated(keys), enumerated(needs))
+	}
+	for _, w := range words[1:] {
+		if err := l.say(w); err != nil {
+			return fmt.Errorf("%s: %w", l.unit, err)
+		}
+	}
+	r.lines = append(r.lines, l)
+	return nil
+}
+
+// say reads a word of a line.
+func (l *line) say(word string) error {
+	key, value, ok := strings.Cut(word, "=")
+	switch {
+	case !ok && !slices.Contains(needs, Need(word)):
+		return fmt.Errorf("%q is neither key=value nor one of %s", word, enumerated(needs))
+	case !ok:
+		key, value = "need", word
+	case !slices.Contains(keys, key):
+		return fmt.Errorf("%q: there is no key %q, want one of %s", word, key, enumerated(keys))
+	case key == "class" && l.class != "":
+		return fmt.Errorf("%q: a line for a class cannot change it: give units their class in lines of their own", word)
+	}
+	if l.says[key] != nil {
+		return fmt.Errorf("%q: %s is given twice on the line", word, key)
+	}
+	l.says[key] = &Rule{}
+	if err := fields[key].read(l.says[key], value); err != nil {
+		return fmt.Errorf("%q: %w", word, err)
 	}
 	return nil
 }
@@ -159,8 +138,15 @@ func fraction(text string) (float64, error) {
 	return v, nil
 }
 
-// oneOf lists what is allowed.
-func oneOf[S ~string](all []S) string {
+// oneOf reads one of the words that are allowed.
+func oneOf[S ~string](to *S, value string, all []S) error {
+	if *to = S(value); !slices.Contains(all, *to) {
+		return fmt.Errorf("want one of %s", enumerated(all))
+	}
+	return nil
+}
+
+func enumerated[S ~string](all []S) string {
 	var names []string
 	for _, s := range all {
 		names = append(names, string(s))

@@ -8,8 +8,8 @@ import (
 
 // Rule is how a unit is judged. The fields are gate.txt's.
 type Rule struct {
-	Unit   string  // as written, or "*" for units without a rule of their own
-	Class  Class   // "" is by unit
+	Unit   string
+	Class  Class
 	Better string  // "" is by unit and Unit line
 	Floor  float64 // worse only beyond this fraction of the baseline
 	Alpha  float64 // worse only where the corrected p is below this
@@ -22,8 +22,8 @@ type Rule struct {
 // Mode is how values are compared.
 type Mode string
 
-// The modes. Auto is Exact for losses where both sides ran on the same kind of CPU with the same libtorch
-// and the same seeds, and for counts that do not vary; it is Test elsewhere.
+// The modes. Auto is Exact for losses where both sides ran on the same kind of CPU with the same libtorch and the same seeds,
+// and for counts that do not vary; it is Test elsewhere.
 const (
 	Auto  Mode = "auto"
 	Test  Mode = "test"
@@ -40,8 +40,8 @@ const (
 	Informal Need = "informational" // shown
 )
 
-// The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared
-// machines differ from hour to hour by themselves, while a mean loss is far steadier than speed.
+// The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared machines differ from
+// hour to hour by themselves, while a mean loss is far steadier than speed.
 const (
 	defaultAlpha  = 0.01
 	defaultDetect = 0.25
@@ -49,54 +49,44 @@ const (
 	lossFloor     = 0.005 // of losses and counts that are tested; where they are exact it is 0
 )
 
-// Rules say how each unit is judged: the defaults, and what was given over them.
-type Rules struct {
-	lines []line
-}
+// Rules say how each unit is judged: the defaults, and what was given over them. nil is the defaults alone.
+type Rules struct{ lines []line }
 
 // line is a line of gate.txt: what it says of the units that it is for.
 type line struct {
-	Rule
-	has map[string]bool // the keys that it gives, and "need"
+	unit  string           // as written, "*" for units without a line of their own
+	base  string           // what all spellings of the unit have
+	class Class            // that it is for: class:loss; "" for a unit or all
+	says  map[string]*Rule // by key, a rule with that field: what is not there is not said
+	from  string
 }
 
-// DefaultRules are the rules where nothing else is said.
-func DefaultRules() *Rules { return &Rules{} }
-
-// forClass is the class that a line is for, "" where it is for a unit or all units.
-func (l *line) forClass() Class {
-	c, ok := strings.CutPrefix(l.Unit, "class:")
-	if !ok {
-		return ""
-	}
-	return Class(c)
-}
-
-// own says whether the unit, in its tidied spelling, has a line of its own.
-func (r *Rules) own(tidied string) bool {
+// of calls f with every line for a unit of a class, in order.
+func (r *Rules) of(base string, class Class, f func(*line)) {
+	own := false
 	for i := range r.lines {
-		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied {
-			return true
+		own = own || r.lines[i].base == base
+	}
+	for i := range r.lines {
+		if l := &r.lines[i]; l.base == base || l.class != "" && l.class == class || l.unit == "*" && !own {
+			f(l)
 		}
 	}
-	return false
 }
 
 // class is a unit's class where rules give it another than its name does.
 func (r *Rules) class(unit string, class Class) Class {
-	tidied, _ := results.Tidy(unit)
-	own := r.own(tidied)
-	for i := range r.lines {
-		l := &r.lines[i]
-		if u, _ := results.Tidy(l.Unit); l.has["class"] && (u == tidied || l.Unit == "*" && !own) {
-			class = l.Class
+	base, _ := results.Tidy(unit)
+	r.of(base, "", func(l *line) {
+		if said := l.says["class"]; said != nil {
+			class = said.Class
 		}
-	}
+	})
 	return class
 }
 
-// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key
-// by key. exact is that its values are compared one by one.
+// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key by key. exact is
+// that its values are compared one by one.
 func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	out := Rule{Unit: unit, Class: class, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
 	switch {
@@ -108,84 +98,65 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	if unit == "grad-norm" {
 		out.Need = Informal
 	}
-	if r == nil {
+	if len(r.lines) == 0 {
 		return out
 	}
-	tidied, _ := results.Tidy(unit)
-	own := r.own(tidied)
-	for i := range r.lines {
-		l := &r.lines[i]
-		u, _ := results.Tidy(l.Unit)
-		if u != tidied && l.forClass() != class && (l.Unit != "*" || own) {
-			continue
+	base, _ := results.Tidy(unit)
+	r.of(base, class, func(l *line) {
+		for key, said := range l.says {
+			fields[key].take(&out, said)
 		}
-		l.over(&out)
-	}
+		out.From = l.from
+	})
 	return out
-}
-
-// over puts what the line gives into a rule.
-func (l *line) over(to *Rule) {
-	if l.has["floor"] {
-		to.Floor = l.Floor
-	}
-	if l.has["alpha"] {
-		to.Alpha = l.Alpha
-	}
-	if l.has["detect"] {
-		to.Detect = l.Detect
-	}
-	if l.has["better"] {
-		to.Better = l.Better
-	}
-	if l.has["mode"] {
-		to.Mode = l.Mode
-	}
-	if l.has["need"] {
-		to.Need = l.Need
-	}
-	to.From = l.From
 }
 
 // required are the units and classes that must be there.
-func (r *Rules) required() []string {
-	need := map[string]Need{}
-	var units []string
-	for i := range r.lines {
-		if l := &r.lines[i]; l.has["need"] && l.Unit != "*" {
-			if _, ok := need[l.Unit]; !ok {
-				units = append(units, l.Unit)
+func (r *Rules) required() (out []string) {
+	last := map[string]Need{}
+	for _, l := range r.lines {
+		if said := l.says["need"]; said != nil && l.unit != "*" {
+			if last[l.unit] == "" {
+				out = append(out, l.unit)
 			}
-			need[l.Unit] = l.Need
+			last[l.unit] = said.Need
 		}
 	}
-	var out []string
-	for _, u := range units {
-		if need[u] == Required {
-			out = append(out, u)
+	n := 0
+	for _, u := range out {
+		if last[u] == Required {
+			out[n] = u
+			n++
 		}
 	}
-	return out
+	return out[:n]
 }
 
-// asked says whether a unit's own lines ask for it to be judged.
-func (r *Rules) asked(tidied string) bool {
-	asked := false
-	for i := range r.lines {
-		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied && r.lines[i].has["need"] {
-			asked = r.lines[i].Need != Informal
+// asked reports whether a unit's own lines ask for it to be judged.
+func (r *Rules) asked(base string) (asked bool) {
+	for _, l := range r.lines {
+		if said := l.says["need"]; said != nil && l.base == base {
+			asked = said.Need != Informal
 		}
 	}
 	return asked
 }
 
-// contradiction is a unit's own line that gives it the other direction, nil where there is none.
-func (r *Rules) contradiction(tidied, better string) *line {
-	for i := range r.lines {
-		l := &r.lines[i]
-		if u, _ := results.Tidy(l.Unit); u == tidied && l.has["better"] && l.Better != better {
-			return l
+// contradiction returns where a unit's own line gives it the other direction, "" where none does.
+func (r *Rules) contradiction(base, better string) string {
+	for _, l := range r.lines {
+		if said := l.says["better"]; said != nil && l.base == base && said.Better != better {
+			return l.from
 		}
 	}
-	return nil
+	return ""
+}
+
+// forClass is the class that a line's unit names, "" where it names none.
+func forClass(unit string) Class {
+	class, ok := strings.CutPrefix(unit, "class:")
+	if !ok {
+		return ""
+	}
+	return Class(class)
 }

@@ -48,7 +48,7 @@ func TestRules(t *testing.T) {
 		{"a count", results.AdapterBytes, Count, true, 0, Judged},
 		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informal},
 	} {
-		r := DefaultRules().For(c.unit, c.class, c.exact)
+		r := (&Rules{}).For(c.unit, c.class, c.exact)
 		assert.Equal(t, Rule{Unit: c.unit, Class: c.class, Floor: c.floor, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: c.need, From: "default"}, r, c.why)
 	}
 }
@@ -64,7 +64,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"infinite", "loss floor=Inf%", `want`},
 		{"always significant", "loss alpha=50%", `"alpha=50%": want above 0 and below 0.5`},
 		{"never significant", "loss alpha=0", `"alpha=0": want above 0`},
-		{"no direction", "loss better=up", `"better=up": want higher or lower`},
+		{"no direction", "loss better=up", `"better=up": want one of higher, lower`},
 		{"no class", "loss class=x", `"class=x": want one of loss, speed, memory, count, other`},
 		{"no class to be for", "class:x floor=3%", "want class:loss, speed"},
 		{"a class of a class", "class:loss class=speed", "cannot change it"},
@@ -76,12 +76,12 @@ func TestRulesThatAreRefused(t *testing.T) {
 	} {
 		_, err := ParseRules(strings.NewReader("# a comment\n"+c.line+"\n"), "gate.txt")
 		assert.ErrorContains(t, err, c.text, c.why)
-		assert.ErrorContains(t, DefaultRules().Override(c.line), "-rule", c.why)
+		assert.ErrorContains(t, (&Rules{}).Override(c.line), "-rule", c.why)
 	}
 	_, err := ParseRules(strings.NewReader("a\nb floor=3%\nc\n"), "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:1")
 	assert.ErrorContains(t, err, "gate.txt:3", "all errors are told")
-	assert.ErrorContains(t, DefaultRules().Override("# nothing"), "it is empty")
+	assert.ErrorContains(t, (&Rules{}).Override("# nothing"), "it is empty")
 	_, err = ParseRules(strings.NewReader("loss floor=3%\nloss "+strings.Repeat("x", 1<<17)), "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:2")
 }

@@ -15,17 +15,17 @@ import (
 type values struct {
 	x       []float64
 	seeds   []int64
-	rounded []bool // has the digits that go test prints
+	rounded bool // some have the digits that go test prints
 }
 
-// valuesOf are a metric's values by seed, times factor; runs are nil for what is not of result lines.
-func valuesOf(m *results.Metric, runs []results.Run, factor float64) values {
-	v := values{slices.Clone(m.Values), slices.Clone(m.Seeds), make([]bool, len(m.Values))}
-	for i := range v.x {
-		if factor != 1 {
-			v.x[i] *= factor
+// valuesOf are a metric's values by seed, times factor.
+func valuesOf(m *results.Metric, factor float64, rounded bool) values {
+	v := values{m.Values, m.Seeds, rounded}
+	if factor != 1 {
+		v.x = make([]float64, len(m.Values))
+		for i, x := range m.Values {
+			v.x[i] = x * factor
 		}
-		v.rounded[i] = runs != nil && runs[m.Runs[i]].Rounded
 	}
 	if slices.IsSorted(v.seeds) {
 		return v
@@ -35,22 +35,22 @@ func valuesOf(m *results.Metric, runs []results.Run, factor float64) values {
 		at[i] = i
 	}
 	slices.SortStableFunc(at, func(i, j int) int { return cmp.Compare(v.seeds[i], v.seeds[j]) })
-	out := values{make([]float64, len(at)), make([]int64, len(at)), make([]bool, len(at))}
+	out := values{make([]float64, len(at)), make([]int64, len(at)), v.rounded}
 	for k, i := range at {
-		out.x[k], out.seeds[k], out.rounded[k] = v.x[i], v.seeds[i], v.rounded[i]
+		out.x[k], out.seeds[k] = v.x[i], v.seeds[i]
 	}
 	return out
 }
 
-// constant says whether there is no spread at all.
+// constant reports whether there is no spread at all.
 func (v values) constant() bool {
 	return !slices.ContainsFunc(v.x, func(x float64) bool { return x != v.x[0] })
 }
 
-// pairs calls f with the places of each seed that both sides have; a seed that is there several times is
-// paired in the order of the runs.
-func pairs(a, b values, f func(i, j int)) int {
-	n := 0
+// pairs calls f with the places of each seed that both sides have; a seed that is there several times is paired in the order of
+// the runs. Blocks need no pairing of their own: a block has one seed, and where the same block has another seed on the other
+// side the two were not run together.
+func pairs(a, b values, f func(i, j int)) (n int) {
 	for i, j := 0, 0; i < len(a.seeds) && j < len(b.seeds); {
 		switch c := cmp.Compare(a.seeds[i], b.seeds[j]); c {
 		case 0:
@@ -67,19 +67,11 @@ func pairs(a, b values, f func(i, j int)) int {
 
 // sample is what is shown of a side; logs is that the geometric mean is compared.
 func (v values) sample(logs bool) Sample {
-	n := len(v.x)
-	s := Sample{Values: v.x, Seeds: v.seeds, Center: v.x[0], Median: v.x[0], Min: v.x[0], Max: v.x[0], Variation: math.NaN()}
-	if n < 2 {
+	s := Sample{Values: v.x, Seeds: v.seeds, Center: v.x[0], Variation: math.NaN()}
+	switch {
+	case len(v.x) < 2:
 		return s
-	}
-	sorted := slices.Clone(v.x)
-	slices.Sort(sorted)
-	s.Min, s.Max = sorted[0], sorted[n-1]
-	s.Median = sorted[n/2]
-	if n%2 == 0 {
-		s.Median = sorted[n/2-1]/2 + sorted[n/2]/2
-	}
-	if s.Min == s.Max { // and not what sums and logarithms make of it
+	case v.constant(): // and not what sums and logarithms make of it
 		s.Variation = 0
 		return s
 	}

@@ -22,12 +22,12 @@ type test struct {
 func (t *test) measure() {
 	t.scale = stats.NewScale(t.old.x, t.new.x)
 	r := t.Result
-	r.Old, r.New = t.old.sample(t.scale.Logs), t.new.sample(t.scale.Logs)
+	r.Baseline, r.New = t.old.sample(t.scale.Logs), t.new.sample(t.scale.Logs)
 	nan := math.NaN()
 	r.Change, r.Low, r.High, r.P, r.Corrected, r.Detectable = nan, nan, nan, nan, nan, nan
 	t.pUp, t.pDown = nan, nan
-	if r.Old.Center != 0 {
-		r.Change = (r.New.Center - r.Old.Center) / math.Abs(r.Old.Center)
+	if r.Baseline.Center != 0 {
+		r.Change = (r.New.Center - r.Baseline.Center) / math.Abs(r.Baseline.Center)
 	}
 	if math.IsInf(r.Change, 0) {
 		r.Change = nan
@@ -84,11 +84,11 @@ func (t *test) interval() {
 func (t *test) share(level float64) float64 { return level / float64(len(t.by)) }
 
 // relative is a difference on the scale as a fraction of the baseline; NaN where that is 0.
-func (t *test) relative(d float64) float64 { return t.scale.Relative(d, t.Old.Center) }
+func (t *test) relative(d float64) float64 { return t.scale.Relative(d, t.Baseline.Center) }
 
 // onScale is the size of a worsening by a fraction of the baseline.
 func (t *test) onScale(fraction float64) float64 {
-	return t.worse * t.scale.Shift(t.worse*fraction, t.Old.Center)
+	return t.worse * t.scale.Shift(t.worse*fraction, t.Baseline.Center)
 }
 
 // detectable is the smallest worsening that is found, of a family of so many tests.
@@ -115,7 +115,7 @@ func (t *test) ruledOut() bool {
 // needed is about how many samples of each side would rule out a worsening by Rule.Detect where nothing
 // differs; stats.TooMany where not even so many would.
 func (t *test) needed() int {
-	n, limit := min(t.Old.N(), t.New.N()), t.onScale(t.Rule.Detect)
+	n, limit := min(t.Baseline.N(), t.New.N()), t.onScale(t.Rule.Detect)
 	return stats.Needed(n, func(k int) bool {
 		return slices.ContainsFunc(t.by, func(d stats.Difference) bool {
 			return d.Resampled(n, k).Detectable(t.share(t.Rule.Alpha), 0) <= limit
@@ -127,7 +127,7 @@ func (t *test) needed() int {
 func (t *test) beyond(direction float64) bool {
 	const tiny = 1e-12 // 3 % in float64 is not 3 %
 	if math.IsNaN(t.Change) {
-		return direction*(t.New.Center-t.Old.Center) > 0
+		return direction*(t.New.Center-t.Baseline.Center) > 0
 	}
 	return direction*t.Change > t.Rule.Floor+tiny
 }

@@ -1,0 +1,144 @@
+package judge
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lorabench/bench/format"
+	"lorabench/bench/results"
+)
+
+// settings finds what differs between the sides, or within one, that makes them another study. Settings that differ and may,
+// since -ignore or libtorch allows it, change what a seed gives.
+func (j *judging) settings() {
+	keys := j.differing()
+	found := map[string]*grouped{}
+	for i := range j.matched {
+		m := &j.matched[i]
+		olds, news := settingsOf(m.old), settingsOf(m.new)
+		m.deterministic = sameMachine(olds) && sameMachine(news)
+		for _, key := range keys {
+			a, whereA := valuesIn(olds, key)
+			b, whereB := valuesIn(news, key)
+			if len(a) == 0 || len(b) == 0 || len(a) == 1 && slices.Equal(a, b) {
+				continue
+			}
+			m.deterministic = false
+			if found[key] == nil {
+				found[key] = &grouped{}
+			}
+			found[key].add(fmt.Sprintf("%s is %s in %s and %s in %s", key, whereA, j.Baseline.Label, whereB, j.New.Label), m.name)
+		}
+		j.steps(m)
+	}
+	for _, key := range keys {
+		if found[key] == nil {
+			continue
+		}
+		for _, g := range *found[key] {
+			name, where := "", ""
+			if len(g.names) < len(j.matched) {
+				name, where = g.names[0], " for "+format.Few(g.names, 4)
+			}
+			if key == "torch" || slices.Contains(j.Ignore, key) {
+				j.note("%s%s: losses are tested, not compared value by value.", g.text, where)
+				continue
+			}
+			j.problem(Mismatch, name, "", "%s%s: compare results of one %s, or give -ignore=%s where that is what is compared", g.text, where, key, key)
+		}
+	}
+	if len(j.matched) > 0 {
+		j.Notes = append(j.Notes, results.Unsaid(slices.Concat(j.old.Settings, j.new.Settings))...)
+	}
+}
+
+// differing are the settings that must agree and have more than one value.
+func (j *judging) differing() (keys []string) {
+	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
+		same := func(o Config) bool { return o.Key != c.Key || len(o.Values) == 1 && o.Values[0] == c.Values[0] }
+		all := slices.ContainsFunc(j.Baseline.Config, func(o Config) bool { return !same(o) }) || slices.ContainsFunc(j.New.Config, func(o Config) bool { return !same(o) })
+		if all && !results.MayDiffer(c.Key) && !slices.Contains(keys, c.Key) {
+			keys = append(keys, c.Key)
+		}
+	}
+	return keys
+}
+
+// settingsOf are those of a benchmark's runs, each once.
+func settingsOf(b *results.Benchmark) (out []*results.Settings) {
+	for i := range b.Runs {
+		if s := b.Runs[i].Config; len(out) == 0 || out[len(out)-1] != s && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// valuesIn are a key's values among settings, and in words where each was first seen.
+func valuesIn(sets []*results.Settings, key string) (values []string, where string) {
+	var said []string
+	for _, set := range sets {
+		if v := set.Get(key); v != "" && !slices.Contains(values, v) {
+			values, said = append(values, v), append(said, fmt.Sprintf("%s (%s)", strconv.Quote(v), filepath.Base(set.Where)))
+		}
+	}
+	return values, format.List(said)
+}
+
+// sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
+func sameMachine(sets []*results.Settings) bool {
+	for _, s := range sets {
+		for _, key := range []string{"seed", "torch", "cpu", "threads", "dtype"} {
+			if s.Get("device") != "cpu" || s.Get(key) == "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// steps finds trainings of different lengths: their losses and schedules are not the same thing.
+func (j *judging) steps(m *matched) {
+	if !strings.HasPrefix(m.old.Bare, results.Rank+"/") {
+		return
+	}
+	of := func(b *results.Benchmark) (out []string) {
+		for i := range b.Runs {
+			if i > 0 && b.Runs[i].Iters == b.Runs[i-1].Iters {
+				continue
+			}
+			if s := strconv.Itoa(b.Runs[i].Iters); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	if a, b := of(m.old), of(m.new); len(a) > 1 || !slices.Equal(a, b) {
+		j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
+	}
+}
+
+// side is what is shown of a side.
+func side(in *Input, label string) Side {
+	s := Side{Label: in.Label, Files: in.Files}
+	if s.Label == "" {
+		s.Label = label
+	}
+	at := map[string]int{}
+	for _, set := range in.Settings {
+		for i, k := range set.Keys {
+			n, ok := at[k]
+			if !ok {
+				n = len(s.Config)
+				at[k], s.Config = n, append(s.Config, Config{Key: k})
+			}
+			if c := &s.Config[n]; len(c.Values) == 0 || c.Values[len(c.Values)-1] != set.Values[i] && !slices.Contains(c.Values, set.Values[i]) {
+				c.Values = append(c.Values, set.Values[i])
+			}
+		}
+	}
+	return s
+}
