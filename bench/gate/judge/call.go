@@ -80,7 +80,7 @@ func (j *judging) conclude() {
 	for i := range j.Results {
 		r := &j.Results[i]
 		by[r.Call] = append(by[r.Call], r)
-		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informal && !slices.Contains(j.Unjudged, r.Unit) {
+		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informational && !slices.Contains(j.Unjudged, r.Unit) {
 			j.Unjudged = append(j.Unjudged, r.Unit)
 		}
 	}

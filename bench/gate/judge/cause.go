@@ -16,7 +16,6 @@ import (
 type cause struct {
 	name     string // activations, or part=attention
 	old, new float64
-	note     string
 }
 
 func (c cause) growth() float64 { return c.new - c.old }
@@ -88,7 +87,7 @@ func sentences(benchmark string, found []cause, unit, of string) (out []string) 
 		if c.growth() < minor*whole {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s takes %s instead of %s%s", benchmark, c.name, format.Value(unit, c.new), format.Value(unit, c.old), c.note)
+		text := fmt.Sprintf("%s: %s takes %s instead of %s", benchmark, c.name, format.Value(unit, c.new), format.Value(unit, c.old))
 		if c.old > 0 {
 			text += " (" + format.Change(c.new/c.old-1) + ")"
 		}
@@ -98,44 +97,35 @@ func sentences(benchmark string, found []cause, unit, of string) (out []string) 
 }
 
 // containers are lorabench's parts that hold others: the gradient is forward, attention, head, norm and most of matmul, and the
-// forward pass is a part of each of these.
+// forward pass is a part of each of these. They are named where none of what they hold is.
 var containers = []string{"part=gradient", "part=forward"}
 
 // slowed names the parts that slowed most in time, from the benchmarks that explain. A part is not judged but looked at once
 // something is worse, so nothing is corrected.
 func (j *judging) slowed(m *matched) []string {
-	var found []cause
-	timed, inside := 0, 0.0
-	gradient := cause{note: ", most of it outside the parts timed within it"}
+	var found, holding []cause
+	timed := 0
 	for _, b := range j.old.Benchmarks {
-		other := slices.IndexFunc(j.new.Benchmarks, func(o *results.Benchmark) bool { return o.Bare == b.Bare })
-		if !explains(b) || other < 0 {
-			continue
-		}
 		part, ok := partOf(b.Bare, m.old.Bare)
-		x, y := b.Metric("sec/op"), j.new.Benchmarks[other].Metric("sec/op")
-		if !ok || x == nil || y == nil {
+		if !explains(b) || !ok {
 			continue
 		}
-		timed++
-		c := cause{name: part}
-		var slower bool
-		if c.old, c.new, slower = slowerThan(valuesOf(x, x.Factor, false), valuesOf(y, y.Factor, false)); !slower {
-			continue
-		}
-		switch {
-		case part == containers[0]:
-			gradient.name, gradient.old, gradient.new = part, c.old, c.new
-		case !slices.Contains(containers, part):
-			found = append(found, c)
-			if part != "part=optimizer" {
-				inside = max(inside, c.growth()) // matmul and head are partly the same time
+		for _, other := range j.new.Benchmarks {
+			x, y := b.Metric("sec/op"), other.Metric("sec/op")
+			if other.Bare != b.Bare || x == nil || y == nil {
+				continue
+			}
+			timed++
+			c, slower := slowerThan(valuesOf(x, x.Factor, false), valuesOf(y, y.Factor, false))
+			if c.name = part; slower && slices.Contains(containers, part) {
+				holding = append(holding, c)
+			} else if slower {
+				found = append(found, c)
 			}
 		}
 	}
-	// What slowed outside the parts that are timed: LoRA's own products, what is done element by element.
-	if gradient.growth()-inside > inside {
-		found = append(found, gradient)
+	if found == nil {
+		found = holding
 	}
 	switch {
 	case timed == 0 && !strings.HasPrefix(m.old.Bare, results.Rank+"/"):
@@ -143,7 +133,7 @@ func (j *judging) slowed(m *matched) []string {
 	case timed == 0:
 		return []string{"Which part of " + m.name + " slowed cannot be told: no benchmark of its parts is on both sides. Run go test -bench=Part " +
 			"on both sides and keep its output as parts.txt beside bench.txt."}
-	case len(found) == 0:
+	case found == nil:
 		return []string{fmt.Sprintf("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.",
 			m.name, format.Count(timed, "part"))}
 	}
@@ -172,16 +162,12 @@ func partOf(explaining, judged string) (string, bool) {
 // slower is the least by which a part must slow to be named, where it has too few samples for a test.
 const slower = 0.03
 
-// slowerThan returns the means and whether a part slowed by more than chance: by Welch's test at 5 % where there are enough
-// samples.
-func slowerThan(old, new values) (from, to float64, is bool) {
+// slowerThan reports whether a part slowed by more than chance: by Welch's test at 5 % where there are enough samples.
+func slowerThan(old, new values) (c cause, is bool) {
 	s := stats.NewScale(old.x, new.x)
-	from, to = old.sample(s.Logs).Center, new.sample(s.Logs).Center
-	if !(from > 0) || !(to > from) {
-		return from, to, false
+	c.old, c.new = old.sample(s.Logs).Center, new.sample(s.Logs).Center
+	if !(c.old > 0) || min(len(old.x), len(new.x)) < 3 {
+		return c, c.old > 0 && c.new/c.old-1 > slower
 	}
-	if min(len(old.x), len(new.x)) < 3 {
-		return from, to, to/from-1 > slower
-	}
-	return from, to, stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
+	return c, stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
 }

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 
@@ -59,51 +58,40 @@ func byValue(old, new values) differences {
 func (j *judging) exact(t *test, m *matched) (tested bool) {
 	d := byValue(t.old, t.new)
 	t.Pairs, t.Change = d.pairs, d.change
-	every := t.old.constant() && t.new.constant()
-	switch {
-	case d.pairs == 0 && !every:
-		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
-		return false
-	case d.differ == 0 && d.pairs == 0:
-		t.Call, t.Why = CallSame, "the same value in every run"
-		return false
-	case d.differ == 0:
-		t.Call, t.Why = CallSame, "the same value in "+format.Count(d.pairs, "seed")
-		return false
-	}
 	first := fmt.Sprintf("%s instead of %s", format.All(d.nu), format.All(d.old))
+	seeds := "every run"
 	if d.pairs > 0 {
-		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", d.seed, first, d.differ, format.Count(d.pairs, "seed"))
+		seeds = format.Count(d.pairs, "seed")
+		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", d.seed, first, d.differ, seeds)
 	}
-	size, within := "from 0", ""
+	size := "from 0"
 	if !math.IsNaN(d.change) {
 		size = format.Higher(d.change)
 	}
-	if t.Rule.Floor > 0 {
-		within = ", floor " + format.Level(t.Rule.Floor)
-	}
-	beyond := func(direction float64) bool {
-		return direction*d.mean > 0 && (math.IsNaN(d.change) || direction*d.change > t.Rule.Floor)
+	by := math.Abs(d.change)
+	if t.Class == Loss || t.worse == 0 { // two-sided
+		by = d.largest
 	}
 	switch {
-	case t.Class == Loss && d.largest > t.Rule.Floor:
-		if j.Accept != "" {
-			j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
-			t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)
-			t.measure()
-			return true
-		}
-		t.Call, t.Why, t.Causes = CallNumerics, fmt.Sprintf("%s on average%s: %s", size, within, first), j.parting(m, t)
-	case t.Class == Loss:
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s on average, within the floor of %s: %s", size, format.Level(t.Rule.Floor), first)
-	case t.worse == 0 && (t.Rule.Floor == 0 || beyond(1) || beyond(-1)):
-		t.Call, t.Why = CallWorse, fmt.Sprintf("it must not change: %s%s; accept a deliberate change with a new baseline, or a floor in gate.txt", first, within)
-	case t.worse != 0 && beyond(t.worse):
-		t.Call, t.Why = CallWorse, fmt.Sprintf("%s%s: %s", size, within, first)
-	case t.worse != 0 && beyond(-t.worse):
-		t.Call, t.Why = CallBetter, fmt.Sprintf("%s%s: %s", size, within, first)
-	default:
+	case d.pairs == 0 && !(t.old.constant() && t.new.constant()):
+		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
+	case d.differ == 0:
+		t.Call, t.Why = CallSame, "the same value in "+seeds
+	case by <= t.Rule.Floor:
 		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s: %s", size, format.Level(t.Rule.Floor), first)
+	case t.Class == Loss && j.Accept != "":
+		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
+		t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)
+		t.measure()
+		return true
+	case t.Class == Loss:
+		t.Call, t.Why, t.Causes = CallNumerics, fmt.Sprintf("%s on average: %s", size, first), j.parting(m, t)
+	case t.worse == 0:
+		t.Call, t.Why = CallWorse, "it must not change: "+first+"; accept a deliberate change with a new baseline, or a floor in gate.txt"
+	case t.worse*d.mean > 0:
+		t.Call, t.Why = CallWorse, size+": "+first
+	default:
+		t.Call, t.Why = CallBetter, size+": "+first
 	}
 	return false
 }
@@ -115,32 +103,29 @@ func (j *judging) parting(m *matched, t *test) []string {
 			return nil
 		}
 	}
-	olds := map[int64]*record.Record{}
-	for _, r := range j.old.RecordsOf(m.old) {
-		olds[r.Seed] = r
-	}
-	both, at, seed := 0, record.Step{}, int64(0)
-	var was float64
-	for _, r := range j.new.RecordsOf(m.new) {
-		old := olds[r.Seed]
-		if old == nil {
-			continue
-		}
-		both++
-		for i := range min(len(old.Steps), len(r.Steps)) {
-			if s := r.Steps[i]; s.Loss != old.Steps[i].Loss {
-				if at.Step == 0 || cmp.Or(cmp.Compare(s.Step, at.Step), cmp.Compare(r.Seed, seed)) < 0 {
-					at, seed, was = s, r.Seed, old.Steps[i].Loss
+	var at, was *record.Step
+	seed, both := int64(0), false
+	for _, old := range j.old.RecordsOf(m.old) {
+		for _, r := range j.new.RecordsOf(m.new) {
+			if r.Seed != old.Seed {
+				continue
+			}
+			both = true
+			for i := range min(len(old.Steps), len(r.Steps)) {
+				if s := &r.Steps[i]; s.Loss != old.Steps[i].Loss {
+					if at == nil || s.Step < at.Step {
+						at, was, seed = s, &old.Steps[i], r.Seed
+					}
+					break
 				}
-				break
 			}
 		}
 	}
 	switch {
-	case both == 0:
-		return []string{fmt.Sprintf("At which step the losses of %s part cannot be told: both sides need run records; run with -out=DIR and give the folders.", m.name)}
-	case at.Step == 0:
-		return []string{fmt.Sprintf("The training losses of %s are the same in every step: what is evaluated, or how, has changed.", m.name)}
+	case !both:
+		return []string{"At which step the losses of " + m.name + " part cannot be told: both sides need run records; run with -out=DIR and give the folders."}
+	case at == nil:
+		return []string{"The training losses of " + m.name + " are the same in every step: what is evaluated, or how, has changed."}
 	}
-	return []string{fmt.Sprintf("%s parts from the baseline at step %d, seed %d: loss %s instead of %s.", m.name, at.Step, seed, format.All(at.Loss), format.All(was))}
+	return []string{fmt.Sprintf("%s parts from the baseline at step %d, seed %d: loss %s instead of %s.", m.name, at.Step, seed, format.All(at.Loss), format.All(was.Loss))}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,23 +19,29 @@ type Input struct {
 }
 
 // Read reads one side: a file, a quoted glob, a folder (its bench.txt, and parts.txt where there is one), several of them with
-// commas between, or any of these with "label=" before it. Records beside the files are read for explanations; one that cannot
-// be read is a note. Input is never nil.
+// commas between, or any of these with "label=" before it. Input is never nil.
 func Read(arg string) *Input {
 	a := argument{}
 	a.read(arg)
 	set := results.Read(a.files...)
 	set.Problems = append(a.problems, set.Problems...)
-	set.ReadRecords()
 	return &Input{Set: set, Label: a.label}
 }
 
-// ReadBoth reads both sides at a time.
+// ReadBoth reads both sides at a time, and the run records beside their files. Records beside the files of both sides are left
+// aside: whose they are is not known.
 func ReadBoth(old, new string) (a, b *Input) {
 	var reading sync.WaitGroup
 	reading.Go(func() { a = Read(old) })
 	b = Read(new)
 	reading.Wait()
+	for _, f := range a.Files {
+		if slices.ContainsFunc(b.Files, func(g string) bool { return filepath.Dir(f) == filepath.Dir(g) }) {
+			return a, b
+		}
+	}
+	a.ReadRecords()
+	b.ReadRecords()
 	return a, b
 }
 

@@ -3,10 +3,8 @@ package judge
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
-	"lorabench/bench/format"
 	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
@@ -43,12 +41,6 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 	j := &judging{Verdict: &Verdict{}, Options: o, old: old, new: new, rules: rules, said: map[string]bool{}}
 	j.Problems = slices.Concat(old.Problems, new.Problems)
 	j.Notes = slices.Concat(old.Notes, new.Notes)
-	for _, f := range old.Files {
-		if slices.ContainsFunc(new.Files, func(g string) bool { return filepath.Clean(f) == filepath.Clean(g) }) {
-			j.note("%s is on both sides: it is compared with itself.", f)
-		}
-	}
-	j.sameRecords()
 	j.Baseline, j.New = side(j.old, "baseline"), side(j.new, "new")
 	j.match()
 	j.settings()
@@ -78,45 +70,26 @@ func (j *judging) note(format string, args ...any) {
 	}
 }
 
-// sameRecords leaves aside records that stand beside the files of both sides: whose they are is not known.
-func (j *judging) sameRecords() {
-	both := slices.DeleteFunc(slices.Clone(j.old.RecordFiles), func(f string) bool { return !slices.Contains(j.new.RecordFiles, f) })
-	if len(both) == 0 {
-		return
-	}
-	for _, in := range []**Input{&j.old, &j.new} {
-		set := *(*in).Set
-		set.Records, set.RecordFiles = nil, nil
-		for i, f := range (*in).RecordFiles {
-			if !slices.Contains(both, f) {
-				set.Records, set.RecordFiles = append(set.Records, (*in).Records[i]), append(set.RecordFiles, f)
-			}
-		}
-		*in = &Input{Set: &set, Label: (*in).Label}
-	}
-	j.note("%s beside the files of both sides left aside: they can be of one side only; keep each side in a folder of its own.", format.Count(len(both), "run record"))
-}
-
 // mustBeThere looks for what rules require.
 func (j *judging) mustBeThere() {
-	for _, name := range j.rules.required() {
-		base, _ := results.Tidy(name)
-		is := func(r *Result) bool {
+	done := map[string]bool{}
+	for _, s := range j.rules.said {
+		base := s.base
+		if s.unit == "*" || j.rules.need(s.unit) != Required || done[base] {
+			continue
+		}
+		done[base] = true
+		found := len(j.matched) == 0
+		for _, r := range j.results {
 			unit, _ := results.Tidy(r.Unit)
-			return r.Class == forClass(name) || unit == base
+			found = found || unit == base || "class:"+string(r.Class) == base
 		}
-		if len(j.matched) > 0 && !slices.ContainsFunc(j.results, is) {
-			j.problem(MissingMetric, "", name, "%s is required and no benchmark has it on both sides: run the benchmark that reports it, or change the rule", name)
+		if !found {
+			j.problem(MissingMetric, "", s.unit, "%s is required and no benchmark has it on both sides: run the benchmark that reports it, or change the rule", s.unit)
 		}
-	}
-	if len(j.rules.lines) == 0 {
-		return
-	}
-	for _, m := range j.matched {
-		for _, b := range j.new.metrics(m.new, nil) {
-			class := j.rules.class(b.Unit, b.class)
-			if m.old.Metric(b.Base) == nil && j.rules.For(b.Unit, class, false).Need == Required {
-				j.problem(MissingMetric, m.name, b.Unit, "%s of %s is required and the baseline has none: make the baseline anew", b.Unit, m.name)
+		for _, m := range j.matched {
+			if m.new.Metric(base) != nil && m.old.Metric(base) == nil {
+				j.problem(MissingMetric, m.name, s.unit, "%s of %s is required and the baseline has none: make the baseline anew", s.unit, m.name)
 			}
 		}
 	}

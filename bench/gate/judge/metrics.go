@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
 	"lorabench/bench/results"
@@ -54,15 +53,6 @@ func (j *judging) metrics(m *matched) {
 		}
 		return nil
 	}
-	var added []string
-	for i := range news {
-		if find(olds, news[i].Base) == nil {
-			added = append(added, news[i].Unit)
-		}
-	}
-	if len(added) > 0 {
-		j.note("%s has metrics that the baseline lacks: %s.", m.name, strings.Join(added, ", "))
-	}
 	speed := "" // the one that is judged for all
 	for i := range olds {
 		a := &olds[i]
@@ -74,10 +64,10 @@ func (j *judging) metrics(m *matched) {
 		t := j.newTest(m, a, b)
 		j.results = append(j.results, t.Result)
 		j.lacking(m, a, b, t.Rule)
-		if slices.Contains(results.Speeds, a.Unit) && t.Rule.Need != Informal {
+		if slices.Contains(results.Speeds, a.Unit) && t.Rule.Need != Informational {
 			// One that is only shown itself must not stand for others: then none would be judged.
 			decides := (t.worse != 0 || t.Exact) && a.lacking == 0 && b.lacking == 0
-			if speed != "" && !j.rules.asked(a.Base) {
+			if speed != "" && !slices.Contains([]string{Required, Judged}, j.rules.need(a.Unit)) {
 				t.SameAs = speed
 			} else if speed == "" && decides {
 				speed = a.Unit
@@ -86,7 +76,7 @@ func (j *judging) metrics(m *matched) {
 		switch {
 		case t.SameAs != "":
 			t.Call, t.Why = CallShown, "the same measurement as "+t.SameAs+", which is judged"
-		case t.Rule.Need == Informal:
+		case t.Rule.Need == Informational:
 			t.Call, t.Why = CallShown, "informational"
 		case t.worse == 0 && !t.Exact:
 			t.Call, t.Why = CallShown, "it has no direction: say better=lower or better=higher in gate.txt or a Unit line to have it judged"
@@ -155,10 +145,10 @@ func (j *judging) direction(a, b *metric, rule Rule) string {
 	if better == "" {
 		return rule.Better
 	}
-	if from := j.rules.contradiction(a.Base, better); from != "" {
-		said("%s says that better is %s of %s, which it is not: better is %s; correct the rule or rename the unit", from, opposite[better], a.Unit, better)
+	for _, s := range j.rules.of(a.Unit, "") {
+		if s.key == "better" && s.unit != "*" && s.value != better {
+			said("%s says that better is %s of %s, which it is not: better is %s; correct the rule or rename the unit", s.from, s.value, a.Unit, better)
+		}
 	}
 	return better
 }
-
-var opposite = map[string]string{"higher": "lower", "lower": "higher"}

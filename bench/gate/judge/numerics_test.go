@@ -51,13 +51,13 @@ func (tr training) folder(t *testing.T) string {
 // times each way, and that unchanged code passes ten times.
 func TestWrongGradientsAreFound(t *testing.T) {
 	noise := rand.New(rand.NewPCG(7, 11))
-	base := Read(training{noise, 0}.folder(t))
+	base := training{noise, 0}.folder(t)
 	for _, c := range []struct {
 		mask float64
 		want Status
 	}{{1e-8, Worse}, {-1e-8, Worse}, {0, Pass}} {
 		for i := range 10 {
-			v := Judge(base, Read(training{noise, c.mask}.folder(t)), nil, Options{})
+			v := compared(t, base, training{noise, c.mask}.folder(t))
 			require.Equal(t, c.want, v.Status, "%g, %d of 10: %s", c.mask, i+1, v.Text)
 			if c.want == Pass {
 				assert.Regexp(t, `It would have found a slowdown of 3\.\d+ %, memory growth of 3\.\d+ % and a loss change of a digit`, v.Text)
@@ -75,7 +75,7 @@ func TestWrongGradientsAreFound(t *testing.T) {
 // TestAcceptedLossesAreTested is that accepting other digits lets rounding pass, and no loss that got worse.
 func TestAcceptedLossesAreTested(t *testing.T) {
 	noise := rand.New(rand.NewPCG(8, 11))
-	base := Read(training{noise, 0}.folder(t))
+	base := training{noise, 0}.folder(t)
 	for _, c := range []struct {
 		why  string
 		mask float64
@@ -86,7 +86,8 @@ func TestAcceptedLossesAreTested(t *testing.T) {
 		{"a loss that is 2 % higher", 0.02, Worse, "accepts"},
 		{"nothing to accept", 0, Pass, ""},
 	} {
-		v := Judge(base, Read(training{noise, c.mask}.folder(t)), nil, Options{Accept: "commit 0ff21c3"})
+		old, new := ReadBoth(base, training{noise, c.mask}.folder(t))
+		v := Judge(old, new, nil, Options{Accept: "commit 0ff21c3"})
 		assert.Equal(t, c.want, v.Status, "%s: %s", c.why, v.Text)
 		assert.Equal(t, c.mask == 0, of(t, v, "train-loss").Exact, c.why)
 		assert.Contains(t, strings.Join(v.Notes, "\n"), c.note, c.why)

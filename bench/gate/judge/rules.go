@@ -1,6 +1,13 @@
 package judge
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"lorabench/bench/results"
@@ -14,30 +21,19 @@ type Rule struct {
 	Floor  float64 // worse only beyond this fraction of the baseline
 	Alpha  float64 // worse only where the corrected p is below this
 	Detect float64 // cannot tell where a worsening by this fraction is neither found nor ruled out; 0 never
-	Mode   Mode
-	Need   Need
-	From   string // where the rule was given: "default", "gate.txt:3", "-rule"
+	Mode   string  // auto, test or exact
+	Need   string  // required, judged or informational
+	From   string  // where the rule was given: "default", "gate.txt:3", "-rule"
 }
 
-// Mode is how values are compared.
-type Mode string
-
-// The modes. Auto is Exact for losses where both sides ran on the same kind of CPU with the same libtorch and the same seeds,
-// and for counts that do not vary; it is Test elsewhere.
+// Values of Rule.Need and Rule.Mode. Auto is exact for losses where both sides ran on the same kind of CPU with the same libtorch
+// and the same seeds, and for counts that do not vary; it is a test elsewhere.
 const (
-	Auto  Mode = "auto"
-	Test  Mode = "test"
-	Exact Mode = "exact"
-)
-
-// Need is whether a unit decides.
-type Need string
-
-// The needs.
-const (
-	Required Need = "required"      // judged, and its absence on either side makes the input unusable
-	Judged   Need = "judged"        // judged where it is; gone from New is a problem, as for every metric
-	Informal Need = "informational" // shown
+	Required      = "required" // its absence on either side makes the input unusable
+	Judged        = "judged"   // gone from New is a problem, as for every metric
+	Informational = "informational"
+	Auto          = "auto"
+	Exact         = "exact"
 )
 
 // The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared machines differ from
@@ -49,114 +45,210 @@ const (
 	lossFloor     = 0.005 // of losses and counts that are tested; where they are exact it is 0
 )
 
-// Rules say how each unit is judged: the defaults, and what was given over them. nil is the defaults alone.
-type Rules struct{ lines []line }
+// Rules say how each unit is judged: the defaults, and what was given over them.
+type Rules struct{ said []said }
 
-// line is a line of gate.txt: what it says of the units that it is for.
-type line struct {
-	unit  string           // as written, "*" for units without a line of their own
-	base  string           // what all spellings of the unit have
-	class Class            // that it is for: class:loss; "" for a unit or all
-	says  map[string]*Rule // by key, a rule with that field: what is not there is not said
+// said is a key of a line of gate.txt.
+type said struct {
+	unit  string // as written, "*" for units without a line of their own, class:loss for all of a class
+	base  string // what all spellings of the unit have
+	key   string
+	value string
 	from  string
 }
 
-// of calls f with every line for a unit of a class, in order.
-func (r *Rules) of(base string, class Class, f func(*line)) {
-	own := false
-	for i := range r.lines {
-		own = own || r.lines[i].base == base
+// of are the keys that are for a unit of a class, in order.
+func (r *Rules) of(unit string, class Class) (out []said) {
+	if len(r.said) == 0 {
+		return nil
 	}
-	for i := range r.lines {
-		if l := &r.lines[i]; l.base == base || l.class != "" && l.class == class || l.unit == "*" && !own {
-			f(l)
+	base, _ := results.Tidy(unit)
+	own := slices.ContainsFunc(r.said, func(s said) bool { return s.base == base })
+	for _, s := range r.said {
+		if s.base == base || s.unit == "class:"+string(class) || s.unit == "*" && !own {
+			out = append(out, s)
 		}
 	}
+	return out
 }
 
 // class is a unit's class where rules give it another than its name does.
 func (r *Rules) class(unit string, class Class) Class {
-	base, _ := results.Tidy(unit)
-	r.of(base, "", func(l *line) {
-		if said := l.says["class"]; said != nil {
-			class = said.Class
+	for _, s := range r.of(unit, "") {
+		if s.key == "class" {
+			class = Class(s.value)
 		}
-	})
+	}
 	return class
 }
 
 // For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key by key. exact is
 // that its values are compared one by one.
 func (r *Rules) For(unit string, class Class, exact bool) Rule {
-	out := Rule{Unit: unit, Class: class, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
+	out := Rule{Unit: unit, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
 	switch {
 	case exact:
 		out.Floor = 0
 	case class == Loss || class == Count:
 		out.Floor = lossFloor
+	case unit == "grad-norm":
+		out.Need = Informational
 	}
-	if unit == "grad-norm" {
-		out.Need = Informal
+	for _, s := range r.of(unit, class) {
+		_ = out.set(s.key, s.value) // it was read before
+		out.From = s.from
 	}
-	if len(r.lines) == 0 {
-		return out
-	}
-	base, _ := results.Tidy(unit)
-	r.of(base, class, func(l *line) {
-		for key, said := range l.says {
-			fields[key].take(&out, said)
-		}
-		out.From = l.from
-	})
+	out.Class = class
 	return out
 }
 
-// required are the units and classes that must be there.
-func (r *Rules) required() (out []string) {
-	last := map[string]Need{}
-	for _, l := range r.lines {
-		if said := l.says["need"]; said != nil && l.unit != "*" {
-			if last[l.unit] == "" {
-				out = append(out, l.unit)
-			}
-			last[l.unit] = said.Need
+// need is what the lines for exactly this unit or class say of it last.
+func (r *Rules) need(unit string) (need string) {
+	base, _ := results.Tidy(unit)
+	for _, s := range r.said {
+		if s.key == "need" && s.base == base {
+			need = s.value
 		}
 	}
-	n := 0
-	for _, u := range out {
-		if last[u] == Required {
-			out[n] = u
-			n++
-		}
-	}
-	return out[:n]
+	return need
 }
 
-// asked reports whether a unit's own lines ask for it to be judged.
-func (r *Rules) asked(base string) (asked bool) {
-	for _, l := range r.lines {
-		if said := l.says["need"]; said != nil && l.base == base {
-			asked = said.Need != Informal
+// ParseRules reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over the defaults, comments
+// from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
+// all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
+// each with name and line.
+func ParseRules(r io.Reader, name string) (*Rules, error) {
+	rules := &Rules{}
+	var errs []error
+	n := 1
+	s := bufio.NewScanner(r)
+	for ; s.Scan(); n++ {
+		where := fmt.Sprintf("%s:%d", name, n)
+		if err := rules.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
 	}
-	return asked
+	if err := s.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
+	}
+	return rules, errors.Join(errs...)
 }
 
-// contradiction returns where a unit's own line gives it the other direction, "" where none does.
-func (r *Rules) contradiction(base, better string) string {
-	for _, l := range r.lines {
-		if said := l.says["better"]; said != nil && l.base == base && said.Better != better {
-			return l.from
+// Override puts one line of gate.txt's format over the rules that there are, as -rule gives it.
+func (r *Rules) Override(text string) error {
+	n := len(r.said)
+	err := r.add(text, "-rule")
+	if err == nil && len(r.said) == n {
+		err = errors.New("it is empty: want a unit and what is said of it, such as samples/sec floor=5%")
+	}
+	if err != nil {
+		return fmt.Errorf("-rule %q: %w", text, err)
+	}
+	return nil
+}
+
+var (
+	keys  = []string{"floor", "alpha", "detect", "better", "class", "mode"}
+	needs = []string{Required, Judged, Informational}
+)
+
+// add reads a line; one that says nothing adds nothing.
+func (r *Rules) add(text, where string) error {
+	words := strings.Fields(text)
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "#") }); i >= 0 {
+		words = words[:i]
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	unit := words[0]
+	class, forClass := strings.CutPrefix(unit, "class:")
+	switch {
+	case strings.Contains(unit, "="):
+		return fmt.Errorf("%q is no unit: a line begins with the unit it is for, such as samples/sec floor=5%%, or with * for all others", unit)
+	case forClass && !slices.Contains(classes, Class(class)):
+		return fmt.Errorf("%q: there is no such class, want class:%s", unit, enumerated(classes))
+	case len(words) == 1:
+		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", unit, enumerated(keys), enumerated(needs))
+	}
+	base, _ := results.Tidy(unit)
+	var line []said
+	for _, w := range words[1:] {
+		key, value, ok := strings.Cut(w, "=")
+		if !ok {
+			key, value = "need", w
 		}
+		var err error
+		switch {
+		case !ok && !slices.Contains(needs, w):
+			err = fmt.Errorf("is neither key=value nor one of %s", enumerated(needs))
+		case slices.ContainsFunc(line, func(s said) bool { return s.key == key }):
+			err = fmt.Errorf("%s is given twice on the line", key)
+		case forClass && key == "class":
+			err = errors.New("a line for a class cannot change it: give units their class in lines of their own")
+		default:
+			err = new(Rule).set(key, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %q: %w", unit, w, err)
+		}
+		line = append(line, said{unit, base, key, value, where})
 	}
-	return ""
+	r.said = append(r.said, line...)
+	return nil
 }
 
-// forClass is the class that a line's unit names, "" where it names none.
-func forClass(unit string) Class {
-	class, ok := strings.CutPrefix(unit, "class:")
-	if !ok {
-		return ""
+// set gives a rule the value of a key.
+func (r *Rule) set(key, value string) (err error) {
+	switch key {
+	case "need":
+		r.Need = value
+	case "floor":
+		r.Floor, err = fraction(value)
+	case "detect":
+		r.Detect, err = fraction(value)
+	case "alpha":
+		if r.Alpha, err = fraction(value); err != nil || r.Alpha <= 0 || r.Alpha >= 0.5 {
+			err = errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
+		}
+	case "better":
+		r.Better = value
+		err = oneOf(value, "higher", "lower")
+	case "class":
+		err = oneOf(Class(value), classes...)
+	case "mode":
+		r.Mode = value
+		err = oneOf(value, Auto, "test", Exact)
+	default:
+		err = fmt.Errorf("there is no key %q, want one of %s", key, enumerated(keys))
 	}
-	return Class(class)
+	return err
+}
+
+// fraction reads 3% or 0.03. A bare 3 is refused: it is more often meant as 3 % than as threefold.
+func fraction(text string) (float64, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 || !percent && v >= 1 {
+		return 0, errors.New("want a percentage such as 3% or a fraction from 0 to below 1 such as 0.03")
+	}
+	return v, nil
+}
+
+func oneOf[S ~string](value S, all ...S) error {
+	if !slices.Contains(all, value) {
+		return fmt.Errorf("want one of %s", enumerated(all))
+	}
+	return nil
+}
+
+func enumerated[S ~string](all []S) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
 }

@@ -23,30 +23,30 @@ func TestRules(t *testing.T) {
 	}{
 		{"the later line wins, key by key", "samples/sec", Speed, false, Rule{Floor: 0.06, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Required, From: "gate.txt:9"}},
 		{"no line of its own: the class's and *", "tokens/sec", Speed, false, Rule{Floor: 0.01, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
-		{"a line of its own: not *", "sec-to-loss", Speed, false, Rule{Floor: 0.03, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Informal, From: "gate.txt:6"}},
+		{"a line of its own: not *", "sec-to-loss", Speed, false, Rule{Floor: 0.03, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Informational, From: "gate.txt:6"}},
 		{"another spelling of the unit", "ns/op", Speed, false, Rule{Floor: 0.07, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:7"}},
 		{"from the command line", "peak-RSS-GB", Memory, false, Rule{Floor: 0.1, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "-rule"}},
 		{"* holds for what is exact too", "loss", Loss, true, Rule{Floor: 0.01, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
-		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: Test, Need: Judged, From: "gate.txt:8"}},
+		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: "test", Need: Judged, From: "gate.txt:8"}},
 	} {
 		c.want.Unit, c.want.Class = c.unit, c.class
 		assert.Equal(t, c.want, rules.For(c.unit, c.class, c.exact), c.why)
 	}
 	assert.Equal(t, Memory, rules.class("frob", Other))
-	assert.Equal(t, []string{"samples/sec"}, rules.required())
+	assert.Equal(t, Required, rules.need("samples/sec"))
 	for _, c := range []struct {
 		why, unit string
 		class     Class
 		exact     bool
 		floor     float64
-		need      Need
+		need      string
 	}{
 		{"speed", "samples/sec", Speed, false, 0.03, Judged},
 		{"memory", "B/op", Memory, false, 0.03, Judged},
 		{"a loss that is tested", "loss", Loss, false, 0.005, Judged},
 		{"a loss that is exact", "loss", Loss, true, 0, Judged},
 		{"a count", results.AdapterBytes, Count, true, 0, Judged},
-		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informal},
+		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informational},
 	} {
 		r := (&Rules{}).For(c.unit, c.class, c.exact)
 		assert.Equal(t, Rule{Unit: c.unit, Class: c.class, Floor: c.floor, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: c.need, From: "default"}, r, c.why)
@@ -70,7 +70,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"a class of a class", "class:loss class=speed", "cannot change it"},
 		{"no mode", "loss mode=x", `"mode=x": want one of auto, test, exact`},
 		{"no key", "loss flor=3%", `there is no key "flor", want one of floor, alpha, detect, better, class, mode`},
-		{"no need", "loss optional", `"optional" is neither key=value nor one of required, judged, informational`},
+		{"no need", "loss optional", `"optional": is neither key=value nor one of required, judged, informational`},
 		{"twice", "loss floor=3% floor=4%", "floor is given twice"},
 		{"two needs", "loss required judged", "need is given twice"},
 	} {

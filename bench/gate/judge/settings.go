@@ -57,11 +57,15 @@ func (j *judging) settings() {
 
 // differing are the settings that must agree and have more than one value.
 func (j *judging) differing() (keys []string) {
+	first := map[string]string{}
 	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
-		same := func(o Config) bool { return o.Key != c.Key || len(o.Values) == 1 && o.Values[0] == c.Values[0] }
-		all := slices.ContainsFunc(j.Baseline.Config, func(o Config) bool { return !same(o) }) || slices.ContainsFunc(j.New.Config, func(o Config) bool { return !same(o) })
-		if all && !results.MayDiffer(c.Key) && !slices.Contains(keys, c.Key) {
-			keys = append(keys, c.Key)
+		for _, v := range c.Values {
+			if _, ok := first[c.Key]; !ok {
+				first[c.Key] = v
+			}
+			if v != first[c.Key] && !results.MayDiffer(c.Key) && !slices.Contains(keys, c.Key) {
+				keys = append(keys, c.Key)
+			}
 		}
 	}
 	return keys
@@ -107,14 +111,10 @@ func (j *judging) steps(m *matched) {
 	}
 	of := func(b *results.Benchmark) (out []string) {
 		for i := range b.Runs {
-			if i > 0 && b.Runs[i].Iters == b.Runs[i-1].Iters {
-				continue
-			}
-			if s := strconv.Itoa(b.Runs[i].Iters); !slices.Contains(out, s) {
-				out = append(out, s)
-			}
+			out = append(out, strconv.Itoa(b.Runs[i].Iters))
 		}
-		return out
+		slices.Sort(out)
+		return slices.Compact(out)
 	}
 	if a, b := of(m.old), of(m.new); len(a) > 1 || !slices.Equal(a, b) {
 		j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
