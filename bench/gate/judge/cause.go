@@ -22,13 +22,16 @@ func (c cause) growth() float64 { return c.new - c.old }
 
 // explain says where regressions sit, once for a benchmark's memory and once for its speed.
 func (j *judging) explain() {
-	for i := range j.matched {
-		m := &j.matched[i]
-		for class, say := range map[Class]func(*matched) []string{Memory: j.grew, Speed: j.slowed} {
-			worse := func(r *Result) bool { return r.Benchmark == m.name && r.Class == class && r.Call == CallWorse }
-			if k := slices.IndexFunc(j.results, worse); k >= 0 {
-				j.results[k].Causes = say(m)
-			}
+	var last *test
+	for _, t := range j.all {
+		if t.Call != CallWorse || last != nil && last.m == t.m && last.Class == t.Class {
+			continue
+		}
+		switch last = t; t.Class {
+		case Memory:
+			t.Causes = j.grew(t.m)
+		case Speed:
+			t.Causes = j.slowed(t.m)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func byValue(old, new values) differences {
 
 // exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
 // other digits.
-func (j *judging) exact(t *test, m *matched) (tested bool) {
+func (j *judging) exact(t *test) (tested bool) {
 	d := byValue(t.old, t.new)
 	t.Pairs, t.Change = d.pairs, d.change
 	first := fmt.Sprintf("%s instead of %s", format.All(d.nu), format.All(d.old))
@@ -85,7 +85,7 @@ func (j *judging) exact(t *test, m *matched) (tested bool) {
 		t.measure()
 		return true
 	case t.Class == Loss:
-		t.Call, t.Why, t.Causes = CallNumerics, fmt.Sprintf("%s on average: %s", size, first), j.parting(m, t)
+		t.Call, t.Why, t.Causes = CallNumerics, fmt.Sprintf("%s on average: %s", size, first), j.parting(t)
 	case t.worse == 0:
 		t.Call, t.Why = CallWorse, "it must not change: "+first+"; accept a deliberate change with a new baseline, or a floor in gate.txt"
 	case t.worse*d.mean > 0:
@@ -97,9 +97,10 @@ func (j *judging) exact(t *test, m *matched) (tested bool) {
 }
 
 // parting says where the losses of a benchmark first part, as its run records have them: once for all of its losses.
-func (j *judging) parting(m *matched, t *test) []string {
-	for _, r := range j.results {
-		if r.Benchmark == t.Benchmark && r.Call == CallNumerics {
+func (j *judging) parting(t *test) []string {
+	m := t.m
+	for i := len(j.all) - 1; i >= 0 && j.all[i].m == m; i-- {
+		if j.all[i].Call == CallNumerics {
 			return nil
 		}
 	}

@@ -23,8 +23,8 @@ type judging struct {
 	old, new *Input
 	rules    *Rules
 	matched  []matched
-	tests    []*test
-	results  []*Result
+	all      []*test         // every result
+	tests    []*test         // those that are tested
 	said     map[string]bool // units whose direction was complained of
 }
 
@@ -53,8 +53,9 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 		j.call(t)
 	}
 	j.explain()
-	for _, r := range j.results {
-		j.Results = append(j.Results, *r)
+	j.Results = make([]Result, len(j.all))
+	for i, t := range j.all {
+		j.Results[i] = *t.Result
 	}
 	j.conclude()
 	return j.Verdict
@@ -80,7 +81,7 @@ func (j *judging) mustBeThere() {
 		}
 		done[base] = true
 		found := len(j.matched) == 0
-		for _, r := range j.results {
+		for _, r := range j.all {
 			unit, _ := results.Tidy(r.Unit)
 			found = found || unit == base || "class:"+string(r.Class) == base
 		}

@@ -62,7 +62,7 @@ func (j *judging) metrics(m *matched) {
 			continue
 		}
 		t := j.newTest(m, a, b)
-		j.results = append(j.results, t.Result)
+		j.all = append(j.all, t)
 		j.lacking(m, a, b, t.Rule)
 		if slices.Contains(results.Speeds, a.Unit) && t.Rule.Need != Informational {
 			// One that is only shown itself must not stand for others: then none would be judged.
@@ -83,7 +83,7 @@ func (j *judging) metrics(m *matched) {
 		case a.lacking > 0 || b.lacking > 0:
 			// Those that have it may be the fast ones only: sec-to-loss is of runs that got there.
 			t.Call, t.Why = CallShown, fmt.Sprintf("%d of the baseline's runs and %d of the new ones lack it: what the others say cannot be compared", a.lacking, b.lacking)
-		case !t.Exact || j.exact(t, m):
+		case !t.Exact || j.exact(t):
 			j.tests = append(j.tests, t)
 		}
 	}
@@ -91,7 +91,7 @@ func (j *judging) metrics(m *matched) {
 
 // newTest measures a metric by its rule.
 func (j *judging) newTest(m *matched, a, b *metric) *test {
-	t := &test{Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a.Metric, 1, a.rounded), new: valuesOf(b.Metric, b.Factor/a.Factor, b.rounded)}
+	t := &test{m: m, Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a.Metric, 1, a.rounded), new: valuesOf(b.Metric, b.Factor/a.Factor, b.rounded)}
 	t.Class = a.class
 	if b.class == Count {
 		t.Class = Count // a Unit line of New says assume=exact

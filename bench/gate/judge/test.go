@@ -10,6 +10,7 @@ import (
 // test is one metric of one benchmark while it is judged.
 type test struct {
 	*Result
+	m          *matched
 	worse      float64 // the direction of a worsening: 1 up, -1 down, 0 none
 	old, new   values
 	scale      stats.Scale

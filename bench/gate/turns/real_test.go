@@ -25,9 +25,9 @@ var harms = []struct {
 	{"a sleep of 5 % of a step", "lora/trainer.go", "func (t *Trainer) Step(micros []data.Micro) error {\n",
 		"func (t *Trainer) Step(micros []data.Micro) error {\n\tdefer func(start time.Time) { time.Sleep(time.Since(start) / 20) }(time.Now())\n",
 		1, "worse", "speed"},
-	{"20 MiB more memory", "lora/trainer.go", "t.rate = t.scope.Zeros(torch.Float32, on, 1)\n",
-		"t.rate = t.scope.Zeros(torch.Float32, on, 1)\n\t\tt.scope.Zeros(torch.Float32, on, 5<<20)\n", 1, "worse", "memory"},
-	{"the sign of A's gradient", "lora/group.go", "q.b, false, false, 0, g.config.Scaling())", "q.b, false, false, 0, -g.config.Scaling())", 1, "numerics changed", "loss"},
+	{"20 MiB more memory", "lora/trainer.go", "t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)\n",
+		"t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)\n\t\tt.scope.Zeros(torch.Float32, on, 5<<20)\n", 1, "worse", "memory"},
+	{"the sign of A's gradient", "lora/group.go", "bs[i], false, false, 0, g.config.Scaling())", "bs[i], false, false, 0, -g.config.Scaling())", 1, "numerics changed", "loss"},
 	{"a mask left out of A's gradient", "lora/group.go", "e, s.DropoutWith(x, k.Drawn, n, p), true", "e, s.DropoutWith(x, k.Drawn, n, 0), true", 1, "numerics changed", "loss"},
 	{"a rank that is not trained", "bench/flags.go", `"ranks", "8,128,256",`, `"ranks", "8,128",`, 2, "", ""},
 }
@@ -115,7 +115,9 @@ func (r real) gate(t *testing.T, what string) (status int, found []string) {
 	t.Logf("%s: exit status %d\n%s", what, cmd.ProcessState.ExitCode(), text)
 	b, err := os.ReadFile(report)
 	require.NoError(t, err)
-	var v struct{ Results []struct{ Call, Class string } }
+	var v struct {
+		Results []struct{ Call, Class string }
+	}
 	require.NoError(t, json.Unmarshal(b, &v))
 	for _, x := range v.Results {
 		found = append(found, x.Call+" "+x.Class)
