@@ -11,49 +11,32 @@ import (
 	"lorabench/bench/stats"
 )
 
-// call says what a tested metric's difference amounts to.
+// call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what
+// it is.
 func (j *judging) call(t *test) {
-	if t.worse == 0 {
-		return
-	}
-	if n := min(t.Baseline.N(), t.New.N()); n < j.MinSamples {
-		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
-		return
-	}
-	how := t.how()
-	better := -t.worse
+	how, floor := t.how(), format.Level(t.Rule.Floor)
+	p, sure := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha
 	if !t.spread {
-		// Nothing varies, so nothing is to be tested: the difference is what it is.
-		switch {
-		case t.beyond(t.worse):
-			t.Call, t.Why = CallWorse, how+" in every run, floor "+format.Level(t.Rule.Floor)
-		case t.beyond(better):
-			t.Call, t.Why = CallBetter, how+" in every run, floor "+format.Level(t.Rule.Floor)
-		case t.New.Center == t.Baseline.Center:
-			t.Call, t.Why = CallSame, "the same value in every run"
-		default:
-			t.Call, t.Why = CallSame, how+" in every run, within the floor of "+format.Level(t.Rule.Floor)
-		}
-		return
+		p, sure = ", in every run", true
+	} else {
+		t.Detectable = t.detectable(j.Compared)
 	}
-	if math.IsNaN(t.Corrected) {
+	switch n := min(t.Baseline.N(), t.New.N()); {
+	case n < j.MinSamples:
+		t.Detectable = math.NaN()
+		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
+	case t.spread && math.IsNaN(t.Corrected):
 		t.Call, t.Why = CallCannotTell, "the values are too far apart to be compared"
-		return
-	}
-	t.Detectable = t.detectable(j.Compared)
-	beyond := ", floor " + format.Level(t.Rule.Floor) + ", corrected p " + format.P(t.Corrected)
-	significant := t.Corrected < t.Rule.Alpha
-	switch {
-	case significant && t.beyond(t.worse):
-		t.Call, t.Why = CallWorse, how+beyond
-	case significant && t.beyond(better):
-		t.Call, t.Why = CallBetter, how+beyond
-	case t.Rule.Detect > 0 && !t.ruledOut():
+	case sure && t.beyond(t.worse):
+		t.Call, t.Why = CallWorse, how+", floor "+floor+p
+	case sure && t.beyond(-t.worse):
+		t.Call, t.Why = CallBetter, how+", floor "+floor+p
+	case t.spread && t.Rule.Detect > 0 && !t.ruledOut():
 		t.Call, t.Why = CallCannotTell, j.tooNoisy(t)
-	case t.beyond(t.worse) || t.beyond(better):
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, not significant (corrected p %s)", how, format.P(t.Corrected))
+	case t.beyond(1) || t.beyond(-1):
+		t.Call, t.Why = CallSame, how+", not significant"+p
 	default:
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s", how, format.Level(t.Rule.Floor))
+		t.Call, t.Why = CallSame, how+", within the floor of "+floor
 	}
 }
 

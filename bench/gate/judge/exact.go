@@ -79,6 +79,8 @@ func (j *judging) exact(t *test) (tested bool) {
 		t.Call, t.Why = CallSame, "the same value in "+seeds
 	case by <= t.Rule.Floor:
 		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s: %s", size, format.Level(t.Rule.Floor), first)
+	case t.Class == Loss && j.Accept != "" && t.worse == 0:
+		t.Call, t.Why = CallSame, "other digits, which "+j.Accept+" accepts: "+first
 	case t.Class == Loss && j.Accept != "":
 		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
 		t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)

@@ -100,10 +100,7 @@ func (j *judging) mustBeThere() {
 func (j *judging) correct() {
 	worse, better := make([]float64, len(j.tests)), make([]float64, len(j.tests))
 	for i, t := range j.tests {
-		worse[i], better[i] = t.pUp, t.pDown
-		if t.worse < 0 {
-			worse[i], better[i] = t.pDown, t.pUp
-		}
+		worse[i], better[i] = t.pWorse, t.pBetter
 		if min(t.Baseline.N(), t.New.N()) < j.MinSamples {
 			worse[i], better[i] = math.NaN(), math.NaN()
 		}

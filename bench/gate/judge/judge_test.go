@@ -75,7 +75,7 @@ func TestStatuses(t *testing.T) {
 		{"a direction that contradicts what is known", "Unit samples/sec better=lower\n" + base, base, "", Unusable, "higher is better of it"},
 		{"a rule that contradicts what is known", base, base, "samples/sec better=lower", Unusable, "gate.txt:1 says that better is lower of samples/sec"},
 		{"a rule for all others only fills in", base, base, "* better=lower", Pass, "No regression"},
-		{"only benchmarks that explain", lines("BenchmarkPart/part=a 1 %v ns/op", 1, 1, 1, 1), base, "", Unusable, "only benchmarks that explain"},
+		{"only benchmarks that explain", lines("BenchmarkPart/part=a 1 %v ns/op", 1, 1, 1, 1), base, "", Unusable, "no benchmark result to judge"},
 	} {
 		v := judged(t, c.old, c.new, c.rules, Options{})
 		all := v.Text + "\n" + told(v)

@@ -15,7 +15,7 @@ import (
 // since -ignore or libtorch allows it, change what a seed gives.
 func (j *judging) settings() {
 	keys := j.differing()
-	found := map[string]*grouped{}
+	told := map[string]bool{}
 	for i := range j.matched {
 		m := &j.matched[i]
 		olds, news := settingsOf(m.old), settingsOf(m.new)
@@ -27,28 +27,17 @@ func (j *judging) settings() {
 				continue
 			}
 			m.deterministic = false
-			if found[key] == nil {
-				found[key] = &grouped{}
+			text := fmt.Sprintf("%s is %s in %s and %s in %s", key, whereA, j.Baseline.Label, whereB, j.New.Label)
+			switch {
+			case told[text]:
+			case key == "torch" || slices.Contains(j.Ignore, key):
+				j.note("%s: losses are tested, not compared value by value.", text)
+			default:
+				j.problem(Mismatch, m.name, "", "%s: compare results of one %s, or give -ignore=%s where that is what is compared", text, key, key)
 			}
-			found[key].add(fmt.Sprintf("%s is %s in %s and %s in %s", key, whereA, j.Baseline.Label, whereB, j.New.Label), m.name)
+			told[text] = true
 		}
 		j.steps(m)
-	}
-	for _, key := range keys {
-		if found[key] == nil {
-			continue
-		}
-		for _, g := range *found[key] {
-			name, where := "", ""
-			if len(g.names) < len(j.matched) {
-				name, where = g.names[0], " for "+format.Few(g.names, 4)
-			}
-			if key == "torch" || slices.Contains(j.Ignore, key) {
-				j.note("%s%s: losses are tested, not compared value by value.", g.text, where)
-				continue
-			}
-			j.problem(Mismatch, name, "", "%s%s: compare results of one %s, or give -ignore=%s where that is what is compared", g.text, where, key, key)
-		}
 	}
 	if len(j.matched) > 0 {
 		j.Notes = append(j.Notes, results.Unsaid(slices.Concat(j.old.Settings, j.new.Settings))...)

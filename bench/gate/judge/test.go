@@ -10,13 +10,14 @@ import (
 // test is one metric of one benchmark while it is judged.
 type test struct {
 	*Result
-	m          *matched
-	worse      float64 // the direction of a worsening: 1 up, -1 down, 0 none
-	old, new   values
-	scale      stats.Scale
-	by         []stats.Difference // on the scale, by each test
-	spread     bool               // there is some: else values are compared with the floor and nothing else
-	pUp, pDown float64            // of "not higher" and "not lower"
+	m        *matched
+	worse    float64 // the direction of a worsening: 1 up, -1 down, 0 none
+	old, new values
+	scale    stats.Scale
+	by       []stats.Difference // on the scale, positive where New is worse, by each test
+	spread   bool               // there is some: else values are compared with the floor and nothing else
+	pWorse   float64            // of "not worse"
+	pBetter  float64            // of "not better"
 }
 
 // measure fills in what is shown of both sides, and the estimates.
@@ -26,7 +27,7 @@ func (t *test) measure() {
 	r.Baseline, r.New = t.old.sample(t.scale.Logs), t.new.sample(t.scale.Logs)
 	nan := math.NaN()
 	r.Change, r.Low, r.High, r.P, r.Corrected, r.Detectable = nan, nan, nan, nan, nan, nan
-	t.pUp, t.pDown = nan, nan
+	t.pWorse, t.pBetter = nan, nan
 	if r.Baseline.Center != 0 {
 		r.Change = (r.New.Center - r.Baseline.Center) / math.Abs(r.Baseline.Center)
 	}
@@ -39,8 +40,16 @@ func (t *test) measure() {
 		return
 	}
 	xo, xn := t.scale.Of(t.old.x), t.scale.Of(t.new.x)
+	if t.worse < 0 {
+		xo, xn = xn, xo
+	}
 	d := make([]float64, 0, len(xo))
-	r.Pairs = pairs(t.old, t.new, func(i, j int) { d = append(d, xn[j]-xo[i]) })
+	r.Pairs = pairs(t.old, t.new, func(i, j int) {
+		if t.worse < 0 {
+			i, j = j, i
+		}
+		d = append(d, xn[j]-xo[i])
+	})
 	if !t.spread {
 		return
 	}
@@ -49,8 +58,8 @@ func (t *test) measure() {
 	if r.Pairs >= 3 {
 		t.by = append(t.by, stats.Paired(d))
 	}
-	t.pUp = t.p(func(d stats.Difference) float64 { return d.Above(0) })
-	t.pDown = t.p(func(d stats.Difference) float64 { return d.Below(0) })
+	t.pWorse = t.p(func(d stats.Difference) float64 { return d.Above(0) })
+	t.pBetter = t.p(func(d stats.Difference) float64 { return d.Below(0) })
 	t.interval()
 }
 
@@ -78,14 +87,14 @@ func (t *test) interval() {
 	if low > high { // the seeds that both have lie apart from all
 		low, high = t.by[0].Interval(0.05)
 	}
-	t.Low, t.High = t.relative(low), t.relative(high)
+	if t.worse < 0 {
+		low, high = -high, -low
+	}
+	t.Low, t.High = t.scale.Relative(low, t.Baseline.Center), t.scale.Relative(high, t.Baseline.Center)
 }
 
 // share is a test's part of a level.
 func (t *test) share(level float64) float64 { return level / float64(len(t.by)) }
-
-// relative is a difference on the scale as a fraction of the baseline; NaN where that is 0.
-func (t *test) relative(d float64) float64 { return t.scale.Relative(d, t.Baseline.Center) }
 
 // onScale is the size of a worsening by a fraction of the baseline.
 func (t *test) onScale(fraction float64) float64 {
@@ -98,19 +107,14 @@ func (t *test) detectable(family int) float64 {
 	for _, d := range t.by {
 		least = min(least, d.Detectable(t.share(t.Rule.Alpha)/float64(family), t.onScale(t.Rule.Floor)))
 	}
-	return math.Abs(t.relative(t.worse * least))
+	return math.Abs(t.scale.Relative(t.worse*least, t.Baseline.Center))
 }
 
 // ruledOut says whether a worsening by Rule.Detect can be ruled out: at Rule.Alpha, one-sided. With a
 // baseline of 0 no fraction of it means anything.
 func (t *test) ruledOut() bool {
-	limit := t.worse * t.onScale(t.Rule.Detect)
-	return limit == 0 || slices.ContainsFunc(t.by, func(d stats.Difference) bool {
-		if t.worse < 0 {
-			return d.Above(limit) < t.share(t.Rule.Alpha)
-		}
-		return d.Below(limit) < t.share(t.Rule.Alpha)
-	})
+	limit := t.onScale(t.Rule.Detect)
+	return limit == 0 || slices.ContainsFunc(t.by, func(d stats.Difference) bool { return d.Below(limit) < t.share(t.Rule.Alpha) })
 }
 
 // needed is about how many samples of each side would rule out a worsening by Rule.Detect where nothing
