@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 	"lorabench/bench/gate/show"
 	"lorabench/bench/gate/turns"
@@ -160,17 +161,11 @@ func two(args []string) error {
 	if i := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' }); i > 0 {
 		return fmt.Errorf("%s stands after the results: flags go before them", args[i])
 	}
-	switch n := len(args); n {
-	case 0:
-		return errors.New("no results given, want two sets: gate BASELINE NEW (gate -help says more)")
-	case 1:
-		return fmt.Errorf("only %s is given, want two sets of results: gate BASELINE NEW", args[0])
-	case 2:
+	if len(args) == 2 {
 		return nil
-	default:
-		return fmt.Errorf("%d arguments (%s, ...), want two sets of results: quote a glob, so that the shell leaves it to the gate: gate 'old/*.txt' 'new/*.txt'",
-			n, strings.Join(args[:3], ", "))
 	}
+	return fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; quote a glob, so that the shell leaves it to the gate: gate 'old/*.txt' 'new/*.txt'",
+		len(args), format.Few(args, 4))
 }
 
 // compare reads both sides and judges them.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
-
 	"lorabench/bench/stats"
 )
 

@@ -47,20 +47,15 @@ func (j *judging) metrics(m *matched) {
 		a, b = nil, nil
 	}
 	olds, news := j.old.metrics(m.old, a), j.new.metrics(m.new, b)
-	find := func(all []metric, base string) *metric {
-		if i := slices.IndexFunc(all, func(x metric) bool { return x.Base == base }); i >= 0 {
-			return &all[i]
-		}
-		return nil
-	}
 	speed := "" // the one that is judged for all
 	for i := range olds {
 		a := &olds[i]
-		b := find(news, a.Base)
-		if b == nil {
+		k := slices.IndexFunc(news, func(x metric) bool { return x.Base == a.Base })
+		if k < 0 {
 			j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit, m.name, j.New.Label)
 			continue
 		}
+		b := &news[k]
 		t := j.newTest(m, a, b)
 		j.all = append(j.all, t)
 		j.lacking(m, a, b, t.Rule)

@@ -110,26 +110,21 @@ func findings(v *judge.Verdict, call judge.Call) (out []item) {
 	slices.SortStableFunc(rs, func(a, b *judge.Result) int {
 		return cmp.Or(cmp.Compare(a.Class.Order(), b.Class.Order()), cmp.Compare(size(b), size(a)))
 	})
-	names := map[string][]string{} // by reason, of what cannot be told
+	at := map[string]int{} // of what cannot be told, by reason
+	var subjects [][]string
 	for _, r := range rs {
 		subject := cell(r.Benchmark) + " " + cell(r.Unit)
+		if i, ok := at[r.Why]; ok && call == judge.CallCannotTell {
+			subjects[i] = append(subjects[i], subject)
+			out[i].subject, out[i].text = format.Few(subjects[i], 4), sentence(r.Why)
+			continue
+		}
+		at[r.Why] = len(out)
+		subjects = append(subjects, []string{subject})
 		a, b := centers(r)
-		i := item{subject: subject, text: a + " → " + b + ": " + sentence(r.Why)}
+		out = append(out, item{subject: subject, text: a + " → " + b + ": " + sentence(r.Why)})
 		for _, c := range r.Causes {
-			i.causes = append(i.causes, sentence(c))
-		}
-		if call == judge.CallCannotTell {
-			if names[r.Why] = append(names[r.Why], subject); len(names[r.Why]) > 1 {
-				continue
-			}
-		}
-		out = append(out, i)
-	}
-	for i := range out {
-		for why, subjects := range names {
-			if len(subjects) > 1 && subjects[0] == out[i].subject {
-				out[i] = item{subject: format.Few(subjects, 4), text: sentence(why)}
-			}
+			out[len(out)-1].causes = append(out[len(out)-1].causes, sentence(c))
 		}
 	}
 	return out
@@ -145,8 +140,11 @@ func centers(r *judge.Result) (string, string) {
 }
 
 // manyRows is what still is a compact table. Beyond, only findings are in it: a project with thousands of benchmarks has its few
-// that changed.
-const manyRows = 60
+// that changed. With more than mostRows it would not fit into a comment on GitHub, which refuses 65,536 characters.
+const (
+	manyRows = 60
+	mostRows = 200
+)
 
 // cells makes the table of what was judged, or of all results. A benchmark's name stands in its first row alone.
 func (p *page) cells(v *judge.Verdict, all bool) {
@@ -160,6 +158,7 @@ func (p *page) cells(v *judge.Verdict, all bool) {
 	}
 	if n := len(rs); n > manyRows && !all {
 		rs = slices.DeleteFunc(rs, func(r *judge.Result) bool { return r.Call == judge.CallSame })
+		rs = rs[:min(len(rs), mostRows)]
 		p.left = n - len(rs)
 	}
 	last := ""

@@ -93,8 +93,7 @@ func wellFormed(t *testing.T, v *judge.Verdict) {
 			}
 			require.True(t, v.Status == judge.Pass || s != "", "silent only where there is nothing to say")
 		case "md":
-			require.Equal(t, 1, strings.Count(s, "<details>"))
-			require.Equal(t, 1, strings.Count(s, "</details>"))
+			require.Equal(t, 2, strings.Count(s, "```"), "nothing ends the block")
 			require.Less(t, utf8.RuneCountInString(s), 65536, "GitHub refuses longer comments")
 		case "txt", "verbose.txt":
 			for line := range strings.Lines(s) {
@@ -130,7 +129,7 @@ func TestMany(t *testing.T) {
 	text := written(t, "txt", v)
 	require.Less(t, strings.Count(text, "\n"), 800)
 	require.Contains(t, text, "… and 280 more: -v shows them")
-	require.Contains(t, text, "300 results not shown, the same on both sides: -v shows them")
+	require.Contains(t, text, "700 results not shown: -v shows them")
 	verbose := written(t, "verbose.txt", v)
 	require.NotContains(t, verbose, "-v shows")
 	require.Contains(t, verbose, "Case/n=299 ns/op: 100 ns → 110 ns: 10 % more")

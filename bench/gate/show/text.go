@@ -37,7 +37,7 @@ func Text(to io.Writer, v *judge.Verdict, all bool) error {
 		}
 	}
 	if p.left > 0 {
-		fmt.Fprintf(w, "\n%s not shown, the same on both sides: -v shows them\n", format.Count(p.left, "result"))
+		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(p.left, "result"))
 	}
 	for _, s := range p.remarks {
 		s.text(w, all)
@@ -60,74 +60,24 @@ func (s section) text(w io.Writer, all bool) {
 	}
 }
 
-// markdownRows is how many rows a table may have: GitHub refuses a comment of more than 65,536 characters, and a row is about
-// 150.
-const markdownRows = 200
-
-// Markdown writes for a pull request's comment or a job's summary: a line, and all details folded away, when all is well; what
-// is wrong before them when it is not. Nothing of a file's text can become markup or a mention.
+// Markdown writes for a job's summary or a pull request's comment: the verdict, and the text in a block, which is folded away
+// when all is well. In a block nothing of a file's text can become markup or a mention.
 func Markdown(to io.Writer, v *judge.Verdict) error {
-	p := newPage(v, false)
 	w := bufio.NewWriter(to)
+	verdict := format.Escape(newPage(v, false).verdict)
 	if v.Status == judge.Pass {
-		fmt.Fprintf(w, "✓ **Gate:** %s\n", format.Escape(p.verdict))
+		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", verdict, format.Count(len(v.Results), "result"))
 	} else {
-		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, format.Escape(p.verdict))
+		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, verdict)
 	}
-	folded := p.remarks
-	for _, s := range p.findings {
-		if s.level == "notice" {
-			folded = append([]section{s}, folded...)
-			continue
-		}
-		s.markdown(w)
+	var text strings.Builder
+	err := Text(&text, v, false)
+	_, rest, _ := strings.Cut(text.String(), "\n")
+	fmt.Fprintf(w, "\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimSpace(rest), "```", "` ` `"))
+	if v.Status == judge.Pass {
+		fmt.Fprint(w, "\n</details>\n")
 	}
-	fmt.Fprintf(w, "\n<details><summary>%s</summary>\n", format.Count(len(v.Results), "result"))
-	if p.table != nil {
-		if n := len(p.table.Rows); n > markdownRows {
-			p.table.Rows, p.left = p.table.Rows[:markdownRows], p.left+n-markdownRows
-		}
-		fmt.Fprintln(w)
-		if v.Status == judge.Unusable {
-			fmt.Fprintf(w, "%s\n\n", partial)
-		}
-		if err := p.table.Markdown(w); err != nil {
-			return err
-		}
-	}
-	if p.left > 0 {
-		fmt.Fprintf(w, "\n%s not shown.\n", format.Count(p.left, "more result"))
-	}
-	for _, s := range folded {
-		s.markdown(w)
-	}
-	fmt.Fprintf(w, "\n</details>\n")
-	return w.Flush()
-}
-
-// markdown is a heading and a list.
-func (s section) markdown(w io.Writer) {
-	if len(s.items) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n**%s**\n\n", s.heading)
-	for i, it := range s.items {
-		if i == fewItems {
-			fmt.Fprintf(w, "- … and %s more\n", format.Whole(len(s.items)-i))
-			return
-		}
-		text := format.Escape(it.String())
-		if it.subject != "" {
-			text = "**" + format.Escape(it.subject) + "**: " + format.Escape(it.text)
-		}
-		if strings.IndexAny(text, "+-0123456789") == 0 {
-			text = "\u200b" + text // it would begin a list in the list
-		}
-		fmt.Fprintf(w, "- %s\n", text)
-		for _, c := range it.causes {
-			fmt.Fprintf(w, "  - %s\n", format.Escape(c))
-		}
-	}
+	return cmp.Or(err, w.Flush())
 }
 
 // fewAnnotations of a level are written: GitHub keeps ten of each level and step and drops the others without a word.

@@ -32,6 +32,9 @@ type Options struct {
 	Stderr io.Writer // progress
 }
 
+// Accept is the line of a commit's message that accepts other digits of losses.
+const Accept = "Gate-Accept: losses"
+
 // firstSeed is the harness's own first seed: the runs are then those of make bench too.
 const firstSeed = 42
 
@@ -44,9 +47,6 @@ type Measurement struct {
 	build   []string // flags for the compiler
 	release func()
 }
-
-// Accept is the line of a commit's message that accepts other digits of losses.
-const Accept = "Gate-Accept: losses"
 
 // Open finds the working folder's repository and checks the base out, waiting for another gate to end.
 func Open(ctx context.Context, o Options) (m *Measurement, err error) {
