@@ -142,14 +142,14 @@ func (c *command) readRules(given bool) error {
 	switch {
 	case err == nil:
 		defer f.Close() // read only
-		if c.rules, err = judge.ParseRules(f, c.rulesFile); err != nil {
+		if err := c.rules.Read(f, c.rulesFile); err != nil {
 			return err
 		}
 	case c.rulesFile != "" && (given || !errors.Is(err, os.ErrNotExist)):
 		return fmt.Errorf("rules: %w", err)
 	}
 	for _, line := range c.ruleLines {
-		if err := c.rules.Override(line); err != nil {
+		if err := c.rules.Read(strings.NewReader(line), "-rule"); err != nil {
 			return err
 		}
 	}

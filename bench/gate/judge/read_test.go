@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,7 +73,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte(lorabench+"BenchmarkRank/rank=8-2 1 1 loss 2 x\n"), []byte(lorabench+"BenchmarkRank/rank=8-2 1 2 loss 2 x\nBenchmarkPart/a 1 2 ns/op\n"), "x mode=exact")
 	f.Fuzz(func(t *testing.T, old, new []byte, rule string) {
 		rules := &Rules{}
-		if rules.Override(rule) != nil {
+		if rules.Read(strings.NewReader(rule), "-rule") != nil {
 			return
 		}
 		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), rules, Options{MinSamples: 2})

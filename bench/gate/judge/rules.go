@@ -113,38 +113,24 @@ func (r *Rules) need(unit string) (need string) {
 	return need
 }
 
-// ParseRules reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over the defaults, comments
+// Read reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over what was read before, comments
 // from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
 // all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
 // each with name and line.
-func ParseRules(r io.Reader, name string) (*Rules, error) {
-	rules := &Rules{}
+func (r *Rules) Read(from io.Reader, name string) error {
 	var errs []error
 	n := 1
-	s := bufio.NewScanner(r)
+	s := bufio.NewScanner(from)
 	for ; s.Scan(); n++ {
 		where := fmt.Sprintf("%s:%d", name, n)
-		if err := rules.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+		if err := r.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
 	}
 	if err := s.Err(); err != nil {
 		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
 	}
-	return rules, errors.Join(errs...)
-}
-
-// Override puts one line of gate.txt's format over the rules that there are, as -rule gives it.
-func (r *Rules) Override(text string) error {
-	n := len(r.said)
-	err := r.add(text, "-rule")
-	if err == nil && len(r.said) == n {
-		err = errors.New("it is empty: want a unit and what is said of it, such as samples/sec floor=5%")
-	}
-	if err != nil {
-		return fmt.Errorf("-rule %q: %w", text, err)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 var (
