@@ -54,12 +54,12 @@ type command struct {
 func (c *command) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("gate", flag.ContinueOnError)
 	fs.SetOutput(c.stderr)
-	fs.StringVar(&c.rulesFile, "rules", "gate.txt", "`file` of rules, a line per unit; the default is read only if it exists, -rules= reads none")
+	fs.StringVar(&c.rulesFile, "rules", "gate.txt", "`file` of rules, a line per unit; the default is read only if it exists")
 	fs.Var(&c.ruleLines, "rule", "one `line` of rules, such as 'samples/sec floor=5%'; repeatable, over the file's")
 	fs.IntVar(&c.options.MinSamples, "min-samples", 4, "fewest values that a side must have of what is tested")
 	fs.Var(&c.ignore, "ignore", "configuration `keys` that may differ between the sides, with commas; repeatable")
-	fs.StringVar(&c.accept, "accept", "", "losses: other digits of the same seed on the same CPU are meant, and losses are tested; with -base also by a line\n"+
-		turns.Accept+" in the message of a commit of the change")
+	fs.StringVar(&c.accept, "accept", "", "losses: other digits of the same seed are meant; losses are tested then. With -base\n"+
+		turns.Accept+" in the message of a commit of the change says the same")
 	c.output.flags(fs)
 	fs.StringVar(&c.turns.Base, "base", "", "`revision` to check out, measure in turns with the working tree, and judge against")
 	fs.IntVar(&c.turns.Steps, "steps", 40, "with -base: optimizer steps of each run")
@@ -164,7 +164,7 @@ func two(args []string) error {
 	if len(args) == 2 {
 		return nil
 	}
-	return fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; quote a glob, so that the shell leaves it to the gate: gate 'old/*.txt' 'new/*.txt'",
+	return fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; a glob is quoted: gate 'old/*.txt' 'new/*.txt'",
 		len(args), format.Few(args, 4))
 }
 

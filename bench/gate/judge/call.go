@@ -23,7 +23,8 @@ func (j *judging) call(t *test) {
 	switch n := min(t.Baseline.N(), t.New.N()); {
 	case n < j.MinSamples:
 		t.Detectable = math.NaN()
-		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
+		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more",
+			format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
 	case t.spread && math.IsNaN(t.Corrected):
 		t.Call, t.Why = CallCannotTell, "the values are too far apart to be compared"
 	case sure && t.beyond(t.worse):
@@ -49,7 +50,9 @@ func (t *test) how() string {
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
 func (j *judging) tooNoisy(t *test) string {
-	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(), format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"), format.Percent(t.New.Variation), t.New.N())
+	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(),
+		format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"),
+		format.Percent(t.New.Variation), t.New.N())
 	if n := t.needed(); n < stats.TooMany {
 		return fmt.Sprintf("%s; about %d of each side would do", text, n)
 	}
@@ -83,13 +86,15 @@ func (j *judging) conclude() {
 			say(Worse, "Worse: %s (%d of %s).", found(worse), len(worse), metrics)
 		}
 		if len(numerics) > 0 {
-			say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it with "+
-				"-accept=losses, or with -base by a line Gate-Accept: losses in the message of a commit.", found(numerics), len(numerics), metrics)
+			say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
+				"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(numerics),
+				len(numerics), metrics)
 		}
 	case len(cannot) > 0:
-		say(CannotTell, "Cannot tell: %d of %s cannot be judged; %s of %s: %s.", len(cannot), metrics, cannot[0].Unit, cannot[0].Benchmark, cannot[0].Why)
+		say(CannotTell, "Cannot tell: %d of %s cannot be judged; %s of %s: %s.", len(cannot), metrics, cannot[0].Unit,
+			cannot[0].Benchmark, cannot[0].Why)
 	case decided == 0:
-		say(CannotTell, "Cannot tell: no metric is judged; say in gate.txt which direction of a unit is better, or leave out informational.")
+		say(CannotTell, "Cannot tell: no metric is judged; say in gate.txt which direction of a unit is better.")
 	case len(better) > 0:
 		say(Pass, "No regression in %s; better: %s (%d of them). %s", metrics, found(better), len(better), j.wouldHaveFound())
 	default:

@@ -41,7 +41,8 @@ func (j *judging) grew(m *matched) []string {
 	old, new := categories(j.old.RecordsOf(m.old)), categories(j.new.RecordsOf(m.new))
 	if len(old) == 0 || len(new) == 0 {
 		if strings.HasPrefix(m.old.Bare, results.Rank+"/") {
-			return []string{"Which memory of " + m.name + " grew cannot be told: both sides need run records that tell it apart; run with -out=DIR and give the folders."}
+			return []string{"Which memory of " + m.name + " grew cannot be told: both sides need run records that tell it apart; run " +
+				"with -out=DIR and give the folders."}
 		}
 		return nil
 	}
@@ -134,10 +135,11 @@ func (j *judging) slowed(m *matched) []string {
 	case timed == 0 && !strings.HasPrefix(m.old.Bare, results.Rank+"/"):
 		return nil
 	case timed == 0:
-		return []string{"Which part of " + m.name + " slowed cannot be told: no benchmark of its parts is on both sides. Run go test -bench=Part " +
-			"on both sides and keep its output as parts.txt beside bench.txt."}
+		return []string{"Which part of " + m.name + " slowed cannot be told: no benchmark of its parts is on both sides. Run " +
+			"go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt."}
 	case found == nil:
-		return []string{fmt.Sprintf("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.",
+		return []string{fmt.Sprintf("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over "+
+			"steps), or the machine was busier.",
 			m.name, format.Count(timed, "part"))}
 	}
 	return sentences(m.name, found, "sec/op", "of what the parts slowed by")
@@ -146,20 +148,11 @@ func (j *judging) slowed(m *matched) []string {
 // partOf is what an explaining benchmark times of a judged one: Part/rank=8/part=head is part=head of Rank/rank=8, and of no
 // other rank; Part/part=head is of every rank.
 func partOf(explaining, judged string) (string, bool) {
-	have := strings.Split(judged, "/")[1:]
-	var rest []string
-	for _, s := range strings.Split(explaining, "/")[1:] {
-		key, _, ok := strings.Cut(s, "=")
-		also := func(h string) bool { return ok && strings.HasPrefix(h, key+"=") }
-		switch {
-		case slices.Contains(have, s):
-		case slices.ContainsFunc(have, also):
-			return "", false
-		default:
-			rest = append(rest, s)
-		}
+	part := strings.TrimPrefix(explaining, "Part/")
+	if own, ok := strings.CutPrefix(part, strings.TrimPrefix(judged, results.Rank+"/")+"/"); ok {
+		return own, true
 	}
-	return cmp.Or(strings.Join(rest, "/"), explaining), true
+	return part, strings.HasPrefix(part, "part=")
 }
 
 // slower is the least by which a part must slow to be named, where it has too few samples for a test.

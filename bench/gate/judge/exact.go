@@ -126,9 +126,11 @@ func (j *judging) parting(t *test) []string {
 	}
 	switch {
 	case !both:
-		return []string{"At which step the losses of " + m.name + " part cannot be told: both sides need run records; run with -out=DIR and give the folders."}
+		return []string{"At which step the losses of " + m.name + " part cannot be told: both sides need run records; run with -out=DIR " +
+			"and give the folders."}
 	case at == nil:
 		return []string{"The training losses of " + m.name + " are the same in every step: what is evaluated, or how, has changed."}
 	}
-	return []string{fmt.Sprintf("%s parts from the baseline at step %d, seed %d: loss %s instead of %s.", m.name, at.Step, seed, format.All(at.Loss), format.All(was.Loss))}
+	return []string{fmt.Sprintf("%s parts from the baseline at step %d, seed %d: loss %s instead of %s.", m.name, at.Step, seed,
+		format.All(at.Loss), format.All(was.Loss))}
 }

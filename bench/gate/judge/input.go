@@ -75,7 +75,7 @@ func files(arg string) (label string, paths []string, problems []Problem) {
 			info, err := os.Stat(path)
 			switch {
 			case path == "":
-				refuse("", "%q has an empty part, which names no result file: want files, folders with a bench.txt, or quoted patterns", arg)
+				refuse("", "%q has an empty part, which names no result file: want files, folders or quoted patterns", arg)
 			case err != nil || !info.IsDir():
 				paths = append(paths, path) // one that is not there is told when it is read
 			case exists(bench) && exists(parts):
@@ -83,7 +83,8 @@ func files(arg string) (label string, paths []string, problems []Problem) {
 			case exists(bench):
 				paths = append(paths, bench)
 			case path == item: // a pattern may match folders of something else
-				refuse(item, "the folder has no bench.txt: give a folder that a benchmark wrote with -out, or the files themselves (%s)", filepath.Join(path, "*.txt"))
+				refuse(item, "the folder has no bench.txt: give a folder of -out, or the files themselves (%s)", filepath.Join(path,
+					"*.txt"))
 			}
 		}
 	}

@@ -86,11 +86,14 @@ func (j *judging) mustBeThere() {
 			found = found || unit == base || "class:"+string(r.Class) == base
 		}
 		if !found {
-			j.problem(MissingMetric, "", s.unit, "%s is required and no benchmark has it on both sides: run the benchmark that reports it, or change the rule", s.unit)
+			j.problem(MissingMetric, "", s.unit, "%s is required and no benchmark has it on both sides: run what reports it, or change "+
+				"the rule",
+				s.unit)
 		}
 		for _, m := range j.matched {
 			if m.new.Metric(base) != nil && m.old.Metric(base) == nil {
-				j.problem(MissingMetric, m.name, s.unit, "%s of %s is required and the baseline has none: make the baseline anew", s.unit, m.name)
+				j.problem(MissingMetric, m.name, s.unit, "%s of %s is required and the baseline has none: make the baseline anew",
+					s.unit, m.name)
 			}
 		}
 	}

@@ -25,7 +25,9 @@ func explains(b *results.Benchmark) bool {
 func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
 	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
 	if len(bs) == 0 && len(in.Problems) == 0 {
-		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge (Part only explains): give the output of go test -bench, or the folder of -out", side.Label, strings.Join(side.Files, ", "))
+		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge: give the output of go test -bench, or the folder of "+
+			"-out",
+			side.Label, strings.Join(side.Files, ", "))
 	}
 	return bs
 }
@@ -69,9 +71,11 @@ func (j *judging) match() {
 			j.matched = append(j.matched, matched{name: name, old: a, new: b})
 		case len(byNew[same]) == 0 && len(others) > 0:
 			taken[others[0]] = true
-			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs, j.Baseline.Label, others[0].Procs, j.New.Label, a.Name)
+			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
+				j.Baseline.Label, others[0].Procs, j.New.Label, a.Name)
 		case len(news) > 0: // else said once for all
-			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew where it was removed on purpose", a.Name, j.New.Label)
+			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
+				a.Name, j.New.Label)
 		}
 	}
 	for _, b := range news {

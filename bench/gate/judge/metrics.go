@@ -28,7 +28,8 @@ func (in *Input) metrics(b *results.Benchmark, counted []results.Metric) []metri
 	for i := range b.Metrics {
 		m := &b.Metrics[i]
 		u := in.Units[m.Base]
-		out = append(out, metric{m, classOf(m.Unit, u.Exact), cmp.Or(results.Better(m.Unit), u.Better), rounded, len(b.Runs) - len(m.Values)})
+		out = append(out, metric{m, classOf(m.Unit, u.Exact), cmp.Or(results.Better(m.Unit), u.Better), rounded,
+			len(b.Runs) - len(m.Values)})
 	}
 	for i := range counted {
 		m := &counted[i]
@@ -52,7 +53,8 @@ func (j *judging) metrics(m *matched) {
 		a := &olds[i]
 		k := slices.IndexFunc(news, func(x metric) bool { return x.Base == a.Base })
 		if k < 0 {
-			j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit, m.name, j.New.Label)
+			j.problem(MissingMetric, m.name, a.Unit, "the baseline has %s of %s and %s has not: make both with the same flags", a.Unit,
+				m.name, j.New.Label)
 			continue
 		}
 		b := &news[k]
@@ -77,7 +79,8 @@ func (j *judging) metrics(m *matched) {
 			t.Call, t.Why = CallShown, "it has no direction: say better=lower or better=higher in gate.txt or a Unit line to have it judged"
 		case a.lacking > 0 || b.lacking > 0:
 			// Those that have it may be the fast ones only: sec-to-loss is of runs that got there.
-			t.Call, t.Why = CallShown, fmt.Sprintf("%d of the baseline's runs and %d of the new ones lack it: what the others say cannot be compared", a.lacking, b.lacking)
+			t.Call, t.Why = CallShown, fmt.Sprintf("%d of the baseline's runs and %d of the new ones lack it",
+				a.lacking, b.lacking)
 		case !t.Exact || j.exact(t):
 			j.tests = append(j.tests, t)
 		}
@@ -86,7 +89,8 @@ func (j *judging) metrics(m *matched) {
 
 // newTest measures a metric by its rule.
 func (j *judging) newTest(m *matched, a, b *metric) *test {
-	t := &test{m: m, Result: &Result{Benchmark: m.name, Unit: a.Unit}, old: valuesOf(a.Metric, 1, a.rounded), new: valuesOf(b.Metric, b.Factor/a.Factor, b.rounded)}
+	t := &test{m: m, Result: &Result{Benchmark: m.name, Unit: a.Unit}}
+	t.old, t.new = valuesOf(a.Metric, 1, a.rounded), valuesOf(b.Metric, b.Factor/a.Factor, b.rounded)
 	t.Class = a.class
 	if b.class == Count {
 		t.Class = Count // a Unit line of New says assume=exact
@@ -118,10 +122,12 @@ func (j *judging) newTest(m *matched, a, b *metric) *test {
 // lacking tells of runs that lack a metric which others of the benchmark have.
 func (j *judging) lacking(m *matched, a, b *metric, rule Rule) {
 	if rule.Need == Required && a.lacking > 0 {
-		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make the baseline anew, or change the rule", a.lacking, format.Count(len(m.old.Runs), "run"), m.name, a.Unit)
+		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make it anew",
+			a.lacking, format.Count(len(m.old.Runs), "run"), m.name, a.Unit)
 	}
 	if b.lacking > 0 && a.lacking == 0 {
-		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", b.lacking, format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
+		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", b.lacking,
+			format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
 	}
 }
 
@@ -135,14 +141,16 @@ func (j *judging) direction(a, b *metric, rule Rule) string {
 	}
 	better := cmp.Or(a.better, b.better)
 	if b.better != "" && b.better != better {
-		said("better is %s of %s in %s and %s in %s: correct one of the Unit lines", a.better, a.Unit, j.old.Units[a.Base].Where, b.better, j.new.Units[b.Base].Where)
+		said("better is %s of %s in %s and %s in %s: correct one of the Unit lines", a.better, a.Unit, j.old.Units[a.Base].Where,
+			b.better, j.new.Units[b.Base].Where)
 	}
 	if better == "" {
 		return rule.Better
 	}
 	for _, s := range j.rules.of(a.Unit, "") {
 		if s.key == "better" && s.unit != "*" && s.value != better {
-			said("%s says that better is %s of %s, which it is not: better is %s; correct the rule or rename the unit", s.from, s.value, a.Unit, better)
+			said("%s says that better is %s of %s, which it is not: better is %s; correct the rule",
+				s.from, s.value, a.Unit, better)
 		}
 	}
 	return better

@@ -151,11 +151,12 @@ func (r *Rules) add(text, where string) error {
 	class, forClass := strings.CutPrefix(unit, "class:")
 	switch {
 	case strings.Contains(unit, "="):
-		return fmt.Errorf("%q is no unit: a line begins with the unit it is for, such as samples/sec floor=5%%, or with * for all others", unit)
+		return fmt.Errorf("%q is no unit: a line begins with one, such as samples/sec floor=5%%, or with * for all others", unit)
 	case forClass && !slices.Contains(classes, Class(class)):
 		return fmt.Errorf("%q: there is no such class, want class:%s", unit, enumerated(classes))
 	case len(words) == 1:
-		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", unit, enumerated(keys), enumerated(needs))
+		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", unit, enumerated(keys),
+			enumerated(needs))
 	}
 	base, _ := results.Tidy(unit)
 	var line []said

@@ -33,7 +33,8 @@ func (j *judging) settings() {
 			case key == "torch" || slices.Contains(j.Ignore, key):
 				j.note("%s: losses are tested, not compared value by value.", text)
 			default:
-				j.problem(Mismatch, m.name, "", "%s: compare results of one %s, or give -ignore=%s where that is what is compared", text, key, key)
+				j.problem(Mismatch, m.name, "", "%s: compare results of one %s, or give -ignore=%s where that is what is compared",
+					text, key, key)
 			}
 			told[text] = true
 		}
@@ -106,7 +107,8 @@ func (j *judging) steps(m *matched) {
 		return slices.Compact(out)
 	}
 	if a, b := of(m.old), of(m.new); len(a) > 1 || !slices.Equal(a, b) {
-		j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name, format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
+		j.problem(Mismatch, m.name, "", "%s took %s steps in %s and %s in %s: run both with the same -benchtime=Nx", m.name,
+			format.Few(a, 4), j.Baseline.Label, format.Few(b, 4), j.New.Label)
 	}
 }
 
@@ -124,8 +126,8 @@ func side(in *Input, label string) Side {
 				n = len(s.Config)
 				at[k], s.Config = n, append(s.Config, Config{Key: k})
 			}
-			if c := &s.Config[n]; len(c.Values) == 0 || c.Values[len(c.Values)-1] != set.Values[i] && !slices.Contains(c.Values, set.Values[i]) {
-				c.Values = append(c.Values, set.Values[i])
+			if c, v := &s.Config[n], set.Values[i]; !slices.Contains(c.Values, v) {
+				c.Values = append(c.Values, v)
 			}
 		}
 	}

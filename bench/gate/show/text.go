@@ -102,7 +102,8 @@ func Annotations(to io.Writer, v *judge.Verdict) error {
 			}
 		}
 		text := cmp.Or(strings.Join(append([]string{it.String()}, it.causes...), "\n"), title)
-		levels[level] = append(levels[level], fmt.Sprintf("::%s %stitle=%s::%s\n", level, at, property.Replace("Gate: "+strings.ToLower(title)), data.Replace(text)))
+		levels[level] = append(levels[level], fmt.Sprintf("::%s %stitle=%s::%s\n", level, at,
+			property.Replace("Gate: "+strings.ToLower(title)), data.Replace(text)))
 	}
 	for _, s := range append(p.findings, p.remarks...) {
 		for _, it := range s.items {

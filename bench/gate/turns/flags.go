@@ -10,10 +10,10 @@ import (
 
 // Which flags of go test go where. A flag in none is the benchmark's.
 var (
-	buildFlags = strings.Fields("a asan cover linkshared modcacherw msan n race trimpath work x asmflags buildmode buildvcs compiler covermode " +
-		"coverpkg gccgoflags gcflags installsuffix ldflags mod modfile overlay p pgo pkgdir tags toolexec vet")
-	testFlags = strings.Fields("benchmem failfast short v blockprofile blockprofilerate cpu cpuprofile memprofile memprofilerate mutexprofile " +
-		"mutexprofilefraction outputdir parallel timeout trace")
+	buildFlags = strings.Fields("a asan cover linkshared modcacherw msan n race trimpath work x asmflags buildmode buildvcs compiler " +
+		"covermode coverpkg gccgoflags gcflags installsuffix ldflags mod modfile overlay p pgo pkgdir tags toolexec vet")
+	testFlags = strings.Fields("benchmem failfast short v blockprofile blockprofilerate cpu cpuprofile memprofile memprofilerate " +
+		"mutexprofile mutexprofilefraction outputdir parallel timeout trace")
 	ours      = strings.Fields("bench benchtime count run out relay seed")
 	pathFlags = strings.Fields("model data tokenizer adapter")
 )
@@ -36,7 +36,7 @@ func split(flags []string) (build, bench []string, err error) {
 		switch name = strings.TrimPrefix(name, "test."); {
 		case name == "args": // there is only one program that takes what follows
 		case slices.Contains(ours, name):
-			return nil, nil, fmt.Errorf("%s: the gate itself sets -%s; leave it out, -steps and -seeds before -- say how long it measures", f, name)
+			return nil, nil, fmt.Errorf("%s: the gate itself sets -%s; leave it out (-steps and -seeds go before --)", f, name)
 		case slices.Contains(buildFlags, name):
 			build = append(build, "-"+name+value)
 		case slices.Contains(testFlags, name):
@@ -55,14 +55,14 @@ func shared(flags []string, head, base string) []string {
 	for i, f := range flags {
 		name, value, _ := strings.Cut(strings.TrimPrefix(f, "-"), "=")
 		path, hashed := strings.CutPrefix(value, "hash:")
-		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !exists(filepath.Join(head, path)) || exists(filepath.Join(base, path)) {
+		mine := filepath.Join(head, path)
+		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !exists(mine) || exists(filepath.Join(base, path)) {
 			continue
 		}
-		path = filepath.Join(head, path)
 		if hashed {
-			path = "hash:" + path
+			mine = "hash:" + mine
 		}
-		out[i] = "-" + name + "=" + path
+		out[i] = "-" + name + "=" + mine
 	}
 	return out
 }

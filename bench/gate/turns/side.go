@@ -111,7 +111,8 @@ func (m *Measurement) warmUp(ctx context.Context, s *side) error {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	if _, err := s.benchmark("warming up", "warm.log", results.Rank, min(m.Steps, warmSteps), seedFlag(0), "-out="+out).Run(ctx); err != nil {
+	if _, err := s.benchmark("warming up", "warm.log", results.Rank, min(m.Steps, warmSteps), seedFlag(0),
+		"-out="+out).Run(ctx); err != nil {
 		return err
 	}
 	return os.RemoveAll(out)
@@ -154,7 +155,8 @@ func (m *Measurement) turn(ctx context.Context, s *side, k int, baton []*os.File
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	c := s.benchmark("seed "+strconv.Itoa(firstSeed+k), filepath.Base(out)+".log", results.Rank, m.Steps, "-relay=3,4", seedFlag(k), "-out="+out)
+	c := s.benchmark("seed "+strconv.Itoa(firstSeed+k), filepath.Base(out)+".log", results.Rank, m.Steps, "-relay=3,4", seedFlag(k),
+		"-out="+out)
 	c.Pass = baton
 	if _, err := c.Run(ctx); err != nil {
 		return err

@@ -163,7 +163,8 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 	start := time.Now()
 	for k := range m.Seeds {
 		first, second := m.order(k)
-		m.say("pair %d of %d: seed %d, %s and %s step by step%s", k+1, m.Seeds, firstSeed+k, first.name, second.name, left(time.Since(start), k, m.Seeds))
+		m.say("pair %d of %d: seed %d, %s and %s step by step%s", k+1, m.Seeds, firstSeed+k, first.name, second.name,
+			left(time.Since(start), k, m.Seeds))
 		if err := m.pair(ctx, k); err != nil {
 			return "", "", err
 		}
