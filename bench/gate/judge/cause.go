@@ -120,7 +120,7 @@ func (j *judging) slowed(m *matched) []string {
 				continue
 			}
 			timed++
-			c, slower := slowerThan(valuesOf(x, x.Factor, false), valuesOf(y, y.Factor, false))
+			c, slower := slowerThan(newSample(x, x.Factor, false), newSample(y, y.Factor, false))
 			if c.name = part; slower && slices.Contains(containers, part) {
 				holding = append(holding, c)
 			} else if slower {
@@ -159,11 +159,13 @@ func partOf(explaining, judged string) (string, bool) {
 const slower = 0.03
 
 // slowerThan reports whether a part slowed by more than chance: by Welch's test at 5 % where there are enough samples.
-func slowerThan(old, new values) (c cause, is bool) {
-	s := stats.NewScale(old.x, new.x)
-	c.old, c.new = old.sample(s.Logs).Center, new.sample(s.Logs).Center
-	if !(c.old > 0) || min(len(old.x), len(new.x)) < 3 {
+func slowerThan(old, new Sample) (c cause, is bool) {
+	s := stats.NewScale(old.Values, new.Values)
+	old.measure(s.Logs)
+	new.measure(s.Logs)
+	c.old, c.new = old.Center, new.Center
+	if !(c.old > 0) || min(old.N(), new.N()) < 3 {
 		return c, c.old > 0 && c.new/c.old-1 > slower
 	}
-	return c, stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
+	return c, stats.Welch(s.Of(old.Values), s.Of(new.Values)).Above(0) < 0.05
 }

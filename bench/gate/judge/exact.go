@@ -20,29 +20,27 @@ type differences struct {
 	old, nu float64 // its values
 }
 
-// byValue compares the sides seed by seed, with the digits of the coarser file: go test prints four, the files of -out have
-// all. Counts of which no seed is on both sides are compared as they are: they do not vary.
-func byValue(old, new values) differences {
-	var d differences
-	from := 0.0
-	add := func(i, j int) {
-		a, b := old.x[i], new.x[j]
-		if old.rounded || new.rounded {
+// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
+// Counts of which no seed is on both sides are compared as they are: they do not vary.
+func (t *test) byValue() differences {
+	d := differences{pairs: len(t.at)}
+	from, at := 0.0, t.at
+	if len(at) == 0 {
+		at = [][2]int{{0, 0}}
+	}
+	for k, p := range at {
+		a, b := t.Baseline.Values[p[0]], t.New.Values[p[1]]
+		if t.Baseline.rounded || t.New.rounded {
 			a, b = results.Printed(a), results.Printed(b)
 		}
-		d.pairs++
 		if a != b {
 			if d.differ++; d.differ == 1 {
-				d.seed, d.old, d.nu = old.seeds[i], a, b
+				d.seed, d.old, d.nu = t.Baseline.Seeds[p[0]], a, b
 			}
 			d.largest = max(d.largest, math.Abs((b-a)/a))
 		}
-		d.mean += (b - a - d.mean) / float64(d.pairs)
-		from += (a - from) / float64(d.pairs)
-	}
-	if pairs(old, new, add) == 0 && old.constant() && new.constant() {
-		add(0, 0)
-		d.pairs = 0
+		d.mean += (b - a - d.mean) / float64(k+1)
+		from += (a - from) / float64(k+1)
 	}
 	if d.mean != 0 {
 		d.change = d.mean / math.Abs(from)
@@ -56,7 +54,7 @@ func byValue(old, new values) differences {
 // exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
 // other digits.
 func (j *judging) exact(t *test) (tested bool) {
-	d := byValue(t.old, t.new)
+	d := t.byValue()
 	t.Pairs, t.Change = d.pairs, d.change
 	first := fmt.Sprintf("%s instead of %s", format.All(d.nu), format.All(d.old))
 	seeds := "every run"
@@ -73,7 +71,7 @@ func (j *judging) exact(t *test) (tested bool) {
 		by = d.largest
 	}
 	switch {
-	case d.pairs == 0 && !(t.old.constant() && t.new.constant()):
+	case d.pairs == 0 && t.spread:
 		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
 	case d.differ == 0:
 		t.Call, t.Why = CallSame, "the same value in "+seeds

@@ -90,7 +90,8 @@ func (j *judging) metrics(m *matched) {
 // newTest measures a metric by its rule.
 func (j *judging) newTest(m *matched, a, b *metric) *test {
 	t := &test{m: m, Result: &Result{Benchmark: m.name, Unit: a.Unit}}
-	t.old, t.new = valuesOf(a.Metric, 1, a.rounded), valuesOf(b.Metric, b.Factor/a.Factor, b.rounded)
+	t.Baseline, t.New = newSample(a.Metric, 1, a.rounded), newSample(b.Metric, b.Factor/a.Factor, b.rounded)
+	t.at = pairs(&t.Baseline, &t.New)
 	t.Class = a.class
 	if b.class == Count {
 		t.Class = Count // a Unit line of New says assume=exact
@@ -102,9 +103,9 @@ func (j *judging) newTest(m *matched, a, b *metric) *test {
 		t.Exact = true
 	case rule.Mode == Auto && t.Class == Count:
 		// The runtime itself allocates now and then; nothing else may begin to vary.
-		t.Exact = t.old.constant() && (t.new.constant() || a.Unit != "allocs/op")
+		t.Exact = t.Baseline.constant() && (t.New.constant() || a.Unit != "allocs/op")
 	case rule.Mode == Auto && t.Class == Loss:
-		t.Exact = m.deterministic && pairs(t.old, t.new, func(i, j int) {}) > 0
+		t.Exact = m.deterministic && len(t.at) > 0
 	}
 	if t.Rule = rule; t.Exact {
 		t.Rule = j.rules.For(a.Unit, t.Class, true)

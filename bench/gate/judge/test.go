@@ -4,28 +4,30 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"lorabench/bench/stats"
 )
 
 // test is one metric of one benchmark while it is judged.
 type test struct {
 	*Result
-	m        *matched
-	worse    float64 // the direction of a worsening: 1 up, -1 down, 0 none
-	old, new values
-	scale    stats.Scale
-	by       []stats.Difference // on the scale, positive where New is worse, by each test
-	spread   bool               // there is some: else values are compared with the floor and nothing else
-	pWorse   float64            // of "not worse"
-	pBetter  float64            // of "not better"
+	m       *matched
+	worse   float64  // the direction of a worsening: 1 up, -1 down, 0 none
+	at      [][2]int // places of each pair
+	scale   stats.Scale
+	by      []stats.Difference // on the scale, positive where New is worse, by each test
+	spread  bool               // there is some: else values are compared with the floor and nothing else
+	pWorse  float64            // of "not worse"
+	pBetter float64            // of "not better"
 }
 
 // measure fills in what is shown of both sides, and the estimates.
 func (t *test) measure() {
-	t.scale = stats.NewScale(t.old.x, t.new.x)
-	r := t.Result
-	r.Baseline, r.New = t.old.sample(t.scale.Logs), t.new.sample(t.scale.Logs)
-	nan := math.NaN()
+	r, nan := t.Result, math.NaN()
+	t.scale = stats.NewScale(r.Baseline.Values, r.New.Values)
+	r.Baseline.measure(t.scale.Logs)
+	r.New.measure(t.scale.Logs)
 	r.Change, r.Low, r.High, r.P, r.Corrected, r.Detectable = nan, nan, nan, nan, nan, nan
 	t.pWorse, t.pBetter = nan, nan
 	if r.Baseline.Center != 0 {
@@ -34,24 +36,18 @@ func (t *test) measure() {
 	if math.IsInf(r.Change, 0) {
 		r.Change = nan
 	}
-	t.spread = !t.old.constant() || !t.new.constant()
-	if len(t.old.x) < 2 || len(t.new.x) < 2 || r.Exact {
-		r.Pairs = pairs(t.old, t.new, func(i, j int) {})
+	t.spread, r.Pairs = !r.Baseline.constant() || !r.New.constant(), len(t.at)
+	if min(r.Baseline.N(), r.New.N()) < 2 || r.Exact || !t.spread {
 		return
 	}
-	xo, xn := t.scale.Of(t.old.x), t.scale.Of(t.new.x)
+	xo, xn := t.scale.Of(r.Baseline.Values), t.scale.Of(r.New.Values)
+	d := make([]float64, len(t.at))
+	for k, at := range t.at {
+		d[k] = xn[at[1]] - xo[at[0]]
+	}
 	if t.worse < 0 {
 		xo, xn = xn, xo
-	}
-	d := make([]float64, 0, len(xo))
-	r.Pairs = pairs(t.old, t.new, func(i, j int) {
-		if t.worse < 0 {
-			i, j = j, i
-		}
-		d = append(d, xn[j]-xo[i])
-	})
-	if !t.spread {
-		return
+		floats.Scale(-1, d)
 	}
 	t.by = append(t.by, stats.Welch(xo, xn))
 	// A pair or two say nothing of the noise.

@@ -132,14 +132,3 @@ type Result struct {
 	SameAs     string   // the unit whose measurement this is too; informational then
 	Causes     []string // sentences: the memory that grew, the part of a step that slowed, the step at which losses part
 }
-
-// Sample is one side's values of a metric.
-type Sample struct {
-	Values    []float64 // in order of Seeds
-	Seeds     []int64   // of each value; the k-th run of a file without seeds has k
-	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
-	Variation float64   // standard deviation relative to the mean; NaN below two values and where the mean is 0
-}
-
-// N is the number of values.
-func (s Sample) N() int { return len(s.Values) }

@@ -47,8 +47,10 @@ func fit(v reflect.Value) any {
 		return list
 	case reflect.Struct:
 		fields := map[string]any{}
-		for i := range v.NumField() {
-			fields[snake(v.Type().Field(i).Name)] = fit(v.Field(i))
+		for _, f := range reflect.VisibleFields(v.Type()) {
+			if f.IsExported() {
+				fields[snake(f.Name)] = fit(v.FieldByIndex(f.Index))
+			}
 		}
 		return fields
 	}

@@ -205,16 +205,8 @@ func mark(r *judge.Result) string {
 	return string(r.Call)
 }
 
-// compared is where results are from: each side's files and commits, and what both ran on.
+// compared is where results are from: each side's files and commits.
 func compared(v *judge.Verdict) (out []string) {
-	value := func(s *judge.Side, key string) string {
-		for _, c := range s.Config {
-			if c.Key == key {
-				return strings.Join(c.Values, ", ")
-			}
-		}
-		return ""
-	}
 	for _, s := range []*judge.Side{&v.Baseline, &v.New} {
 		text := s.Label
 		switch n := len(s.Files); n {
@@ -225,19 +217,12 @@ func compared(v *judge.Verdict) (out []string) {
 		default:
 			text += fmt.Sprintf(": %s to %s (%s)", s.Files[0], s.Files[n-1], format.Count(n, "file"))
 		}
-		if commit := value(s, "commit"); commit != "" {
-			text += ", commit " + commit
+		for _, c := range s.Config {
+			if c.Key == "commit" {
+				text += ", commit " + strings.Join(c.Values, ", ")
+			}
 		}
 		out = append(out, text)
-	}
-	var both []string
-	for _, key := range []string{"model", "recipe", "device", "gpu", "cpu", "torch", "dtype"} {
-		if a := value(&v.Baseline, key); a != "" && a == value(&v.New, key) && !(key == "cpu" && value(&v.New, "gpu") != "") {
-			both = append(both, map[bool]string{true: "torch "}[key == "torch"]+a)
-		}
-	}
-	if both != nil {
-		out = append(out, "both: "+strings.Join(both, ", "))
 	}
 	return out
 }
