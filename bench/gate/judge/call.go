@@ -41,11 +41,11 @@ func (j *judging) call(t *test) {
 }
 
 // how is the difference in words.
-func (t *test) how() string {
-	if math.IsNaN(t.Change) {
-		return fmt.Sprintf("%s instead of %s", format.Number(t.New.Center, 4), format.Number(t.Baseline.Center, 4))
+func (r *Result) how() string {
+	if math.IsNaN(r.Change) || r.Change == 0 && r.New.Center != r.Baseline.Center {
+		return fmt.Sprintf("from %s to %s", format.Number(r.Baseline.Center, 4), format.Number(r.New.Center, 4))
 	}
-	return format.Higher(t.Change)
+	return format.Higher(r.Change)
 }
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
@@ -123,30 +123,22 @@ func (j *judging) wouldHaveFound() string {
 		Class
 		what string
 	}{{Speed, "a slowdown of "}, {Memory, "memory growth of "}, {Loss, "a loss change of "}} {
-		least, some, exact := 0.0, false, false
+		least := -1.0
 		for i := range j.Results {
-			r := &j.Results[i]
-			switch {
-			case r.Class != c.Class || r.Call == CallShown:
-			case r.Exact:
-				exact = true
-				least = max(least, r.Rule.Floor)
-			default:
-				some = true
+			if r := &j.Results[i]; r.Class == c.Class && r.Call != CallShown {
 				least = max(least, r.Rule.Floor)
 				if r.Detectable > least { // NaN where there is no spread
 					least = r.Detectable
 				}
 			}
 		}
-		switch {
-		case exact && least == 0:
+		if least == 0 {
 			said = append(said, c.what+"a digit")
-		case some || exact:
+		} else if least > 0 {
 			said = append(said, c.what+format.Percent(least))
 		}
 	}
-	if len(said) == 0 {
+	if said == nil {
 		return ""
 	}
 	return "It would have found " + format.List(said) + ", four times in five."
@@ -156,11 +148,7 @@ func (j *judging) wouldHaveFound() string {
 func found(rs []*Result) string {
 	var names []string
 	for _, r := range rs {
-		how := fmt.Sprintf("from %s to %s", format.Number(r.Baseline.Center, 4), format.Number(r.New.Center, 4))
-		if !math.IsNaN(r.Change) && r.Change != 0 {
-			how = format.Higher(r.Change)
-		}
-		names = append(names, r.Unit+" of "+r.Benchmark+" "+how)
+		names = append(names, r.Unit+" of "+r.Benchmark+" "+r.how())
 	}
 	return format.Few(names, 4)
 }

@@ -62,10 +62,7 @@ func (j *judging) exact(t *test) (tested bool) {
 		seeds = format.Count(d.pairs, "seed")
 		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", d.seed, first, d.differ, seeds)
 	}
-	size := "from 0"
-	if !math.IsNaN(d.change) {
-		size = format.Higher(d.change)
-	}
+	size := t.how()
 	by := math.Abs(d.change)
 	if t.Class == Loss || t.worse == 0 { // two-sided
 		by = d.largest
