@@ -31,11 +31,11 @@ const fakeGo = `#!/bin/sh
 cp bench/program.sh "$4" && chmod +x "$4"
 `
 
-// program stands for the benchmark. TIME and PART are what the revisions differ in.
+// program stands for the benchmark. TIME, PART and DIGIT are what the revisions differ in.
 const program = `#!/bin/sh
-for a; do case "$a" in -seed=*) seed=${a#-seed=} ;; -out=*) out=${a#-out=} ;; *-test.bench=*Part*) part=1 ;; esac; done
+for a; do case "$a" in -relay=3,4) dd bs=1 count=1 <&3 >/dev/null 2>&1 ;; -seed=*) seed=${a#-seed=} ;; -out=*) out=${a#-out=} ;; *-test.bench=*Part*) part=1 ;; esac; done
 if [ "$part" ]; then printf 'BenchmarkPart/rank=8/part=attention 3 PARTe6 ns/op\nBenchmarkPart/rank=8/part=head 3 5e6 ns/op\n'; exit; fi
-printf 'device: cpu\ncpu: fake\nthreads: 1\ntorch: 2.11.0\ndtype: float32\nseed: %s\n\nBenchmarkRank/rank=8 60 TIME.%s ns/op 1.%s loss\n' $seed $seed $seed >"$out/bench.txt"
+printf 'device: cpu\ncpu: fake\nthreads: 1\ntorch: 2.11.0\ndtype: float32\nseed: %s\n\nBenchmarkRank/rank=8 60 TIME.%s ns/op 1.00%sDIGIT loss\n' $seed $seed $seed >"$out/bench.txt"
 `
 
 // TestBaseAndWorkingTree is the whole way: two revisions measured in turns, judged, and the part that slowed
@@ -59,13 +59,13 @@ func TestBaseAndWorkingTree(t *testing.T) {
 		out, err := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@b", "-C", filepath.Join(dir, "repo")}, args...)...).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	revision := func(time, part string) {
-		write("repo/bench/program.sh", strings.NewReplacer("TIME", time, "PART", part).Replace(program))
+	revision := func(time, part, digit string) {
+		write("repo/bench/program.sh", strings.NewReplacer("TIME", time, "PART", part, "DIGIT", digit).Replace(program))
 	}
 	write("bin/go", fakeGo)
 	write("repo/go.mod", "module example\n")
 	write("repo/.gitignore", "/out/\n")
-	revision("50", "10")
+	revision("50", "10", "")
 	git("init", "-q", "-b", "main")
 	git("add", "-A")
 	git("commit", "-q", "-m", "one")
@@ -74,11 +74,20 @@ func TestBaseAndWorkingTree(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	args := []string{"-base=HEAD", "-seeds=4", "-steps=60"}
 	require.Equal(t, 0, run(args, &stdout, &stderr), "nothing was changed\n%s%s", &stdout, &stderr)
-	revision("60", "20")
+	revision("60", "20", "")
 	stdout.Reset()
 	require.Equal(t, 1, run(args, &stdout, &stderr), "%s%s", &stdout, &stderr)
 	require.Contains(t, stdout.String(), "part=attention takes 20 ms instead of 10 ms")
 	require.Regexp(t, `metric +base +head `, stdout.String(), "the columns say which side is which")
+	revision("50", "10", "1")
+	stdout.Reset()
+	require.Equal(t, 1, run(args, &stdout, &stderr), "%s%s", &stdout, &stderr)
+	require.Contains(t, stdout.String(), "Numerics changed: loss of Rank/rank=8 0.001 % higher")
+	git("commit", "-qam", "another order of summation\n\nGate-Accept: losses")
+	args[0] = "-base=HEAD~1"
+	stdout.Reset()
+	require.Equal(t, 0, run(args, &stdout, &stderr), "accepted\n%s%s", &stdout, &stderr)
+	require.Contains(t, stdout.String(), "Losses of the same seed have other digits, which commit ")
 	write("repo/bench/program.sh", "#!/bin/sh\nexit 7\n")
 	stdout.Reset()
 	require.Equal(t, 2, run(args, &stdout, &stderr), "a benchmark that fails was not judged")

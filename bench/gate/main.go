@@ -6,9 +6,9 @@
 // BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, a quoted glob, a
 // folder with a bench.txt, several of them with commas, or label= before any of these.
 //
-// The exit status is 0 where NEW is as good or better, 1 where it is worse, 2 where the input or the
-// arguments cannot be used, and 3 where the results are too few or too noisy to tell; go run ./bench/gate
-// makes each but 0 into 1. docs/gate.md says how the verdict is come to, package show what the JSON holds.
+// The exit status is 0 where NEW is as good or better, 1 where it is worse or its losses have other digits, 2 where the input or
+// the arguments cannot be used, and 3 where the results are too few or too noisy to tell; go run ./bench/gate makes each but 0
+// into 1. docs/gate.md says how the verdict is come to, judge.Verdict what the JSON holds.
 package main
 
 import "os"

@@ -3,29 +3,29 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
-// Command runs a program in a process group of its own, so that ending it ends what it started too.
+// Command runs a program in a session of its own: ending it ends what it started too, and it has no terminal, on which its
+// progress would be drawn over the caller's.
 type Command struct {
 	What  string   // for errors
 	Argv  []string // program and arguments
 	Dir   string
 	Env   []string      // besides this process's
 	Log   string        // file for stdout and stderr
+	Out   string        // file for stdout alone, where something else on stderr would break its lines; "" is Log
 	Pass  []*os.File    // descriptors 3 and up of the program; closed here once it has them
 	Grace time.Duration // between asking it to end and ending it, where ctx ends; 0 ends it at once
 }
 
 // Run waits for the program and returns the most memory that it ever had, in bytes. An error has the
 // end of what it printed. When ctx ends, so does the whole group.
-func (c Command) Run(ctx context.Context) (maxRSS int64, err error) {
+func (c Command) Run(ctx context.Context) (peak int64, err error) {
 	defer c.closePassed() // where it was never started
 	log, err := os.Create(c.Log)
 	if err != nil {
@@ -34,20 +34,28 @@ func (c Command) Run(ctx context.Context) (maxRSS int64, err error) {
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Dir, append(os.Environ(), c.Env...), log, log, c.Pass
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = apart()
+	if c.Out != "" {
+		out, err := os.Create(c.Out)
+		if err != nil {
+			return 0, err
+		}
+		defer out.Close()
+		cmd.Stdout = out
+	}
 	cmd.WaitDelay = c.Grace
 	cmd.Cancel = func() error {
 		if c.Grace > 0 {
-			return signalGroup(cmd.Process.Pid, syscall.SIGTERM)
+			return endGroup(cmd.Process.Pid, false)
 		}
-		return signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		return endGroup(cmd.Process.Pid, true)
 	}
 	if err = cmd.Start(); err == nil {
 		c.closePassed()
 		err = cmd.Wait()
 	}
 	if cmd.Process != nil {
-		_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL) // what it left running, if anything
+		_ = endGroup(cmd.Process.Pid, true) // what it left running, if anything
 	}
 	if ctx.Err() != nil {
 		return 0, fmt.Errorf("%s: %w", c.What, context.Cause(ctx))
@@ -55,10 +63,7 @@ func (c Command) Run(ctx context.Context) (maxRSS int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w%s", c.What, err, tail(c.Log))
 	}
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		maxRSS = u.Maxrss * 1024
-	}
-	return maxRSS, nil
+	return maxRSS(cmd.ProcessState), nil
 }
 
 // closePassed leaves a pipe's end to the program alone, so that the pipe ends when the program does.
@@ -66,14 +71,6 @@ func (c Command) closePassed() {
 	for _, f := range c.Pass {
 		_ = f.Close() // the second time it is closed already
 	}
-}
-
-func signalGroup(pid int, sig syscall.Signal) error {
-	err := syscall.Kill(-pid, sig)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
 }
 
 // tail is the last lines of a log, to stand below an error.

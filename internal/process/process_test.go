@@ -53,3 +53,17 @@ func TestLimitAsksBeforeItEnds(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "kept\n", string(b))
 }
+
+// TestOut is that what is printed on stderr does not break the lines of a file of stdout.
+func TestOut(t *testing.T) {
+	dir := t.TempDir()
+	c := Command{What: "it", Argv: []string{"sh", "-c", "printf one; echo warning >&2; echo two"}, Dir: dir,
+		Log: filepath.Join(dir, "log"), Out: filepath.Join(dir, "out")}
+	_, err := c.Run(t.Context())
+	require.NoError(t, err)
+	for path, want := range map[string]string{c.Out: "onetwo\n", c.Log: "warning\n"} {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(b))
+	}
+}

@@ -7,67 +7,52 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
-
 	"lorabench/bench/stats"
 )
 
-// call says what a tested metric's difference amounts to.
+// call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what
+// it is.
 func (j *judging) call(t *test) {
-	if t.worse == 0 {
-		return
-	}
-	if n := min(t.Old.N(), t.New.N()); n < j.MinSamples {
-		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more", format.Count(t.Old.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
-		return
-	}
-	how := t.how()
-	better := -t.worse
+	how, floor := t.how(), format.Level(t.Rule.Floor)
+	p, sure := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha
 	if !t.spread {
-		// Nothing varies, so nothing is to be tested: the difference is what it is.
-		switch {
-		case t.beyond(t.worse):
-			t.Call, t.Why = CallWorse, how+" in every run, floor "+format.Level(t.Rule.Floor)
-		case t.beyond(better):
-			t.Call, t.Why = CallBetter, how+" in every run, floor "+format.Level(t.Rule.Floor)
-		case t.New.Center == t.Old.Center:
-			t.Call, t.Why = CallSame, "the same value in every run"
-		default:
-			t.Call, t.Why = CallSame, how+" in every run, within the floor of "+format.Level(t.Rule.Floor)
-		}
-		return
+		p, sure = ", in every run", true
+	} else {
+		t.Detectable = t.detectable(j.Compared)
 	}
-	if math.IsNaN(t.Corrected) {
+	switch n := min(t.Baseline.N(), t.New.N()); {
+	case n < j.MinSamples:
+		t.Detectable = math.NaN()
+		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more",
+			format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
+	case t.spread && math.IsNaN(t.Corrected):
 		t.Call, t.Why = CallCannotTell, "the values are too far apart to be compared"
-		return
-	}
-	t.Detectable = t.detectable(j.Compared)
-	beyond := ", floor " + format.Level(t.Rule.Floor) + ", corrected p " + format.P(t.Corrected)
-	significant := t.Corrected < t.Rule.Alpha
-	switch {
-	case significant && t.beyond(t.worse):
-		t.Call, t.Why = CallWorse, how+beyond
-	case significant && t.beyond(better):
-		t.Call, t.Why = CallBetter, how+beyond
-	case t.Rule.Detect > 0 && !t.ruledOut():
+	case sure && t.beyond(t.worse):
+		t.Call, t.Why = CallWorse, how+", floor "+floor+p
+	case sure && t.beyond(-t.worse):
+		t.Call, t.Why = CallBetter, how+", floor "+floor+p
+	case t.spread && t.Rule.Detect > 0 && !t.ruledOut():
 		t.Call, t.Why = CallCannotTell, j.tooNoisy(t)
-	case t.beyond(t.worse) || t.beyond(better):
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, not significant (corrected p %s)", how, format.P(t.Corrected))
+	case t.beyond(1) || t.beyond(-1):
+		t.Call, t.Why = CallSame, how+", not significant"+p
 	default:
-		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s", how, format.Level(t.Rule.Floor))
+		t.Call, t.Why = CallSame, how+", within the floor of "+floor
 	}
 }
 
 // how is the difference in words.
-func (t *test) how() string {
-	if math.IsNaN(t.Change) {
-		return fmt.Sprintf("%s instead of %s", format.Number(t.New.Center, 4), format.Number(t.Old.Center, 4))
+func (r *Result) how() string {
+	if math.IsNaN(r.Change) || r.Change == 0 && r.New.Center != r.Baseline.Center {
+		return fmt.Sprintf("from %s to %s", format.Number(r.Baseline.Center, 4), format.Number(r.New.Center, 4))
 	}
-	return format.Higher(t.Change)
+	return format.Higher(r.Change)
 }
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
 func (j *judging) tooNoisy(t *test) string {
-	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(), format.Level(t.Rule.Detect), format.Percent(t.Old.Variation), format.Count(t.Old.N(), "sample"), format.Percent(t.New.Variation), t.New.N())
+	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(),
+		format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"),
+		format.Percent(t.New.Variation), t.New.N())
 	if n := t.needed(); n < stats.TooMany {
 		return fmt.Sprintf("%s; about %d of each side would do", text, n)
 	}
@@ -76,78 +61,94 @@ func (j *judging) tooNoisy(t *test) string {
 
 // conclude reaches the verdict.
 func (j *judging) conclude() {
-	var worse, cannot, better []*Result
-	decided := 0
+	by := map[Call][]*Result{}
 	for i := range j.Results {
 		r := &j.Results[i]
-		if r.Call != CallShown {
-			decided++
-		}
-		switch r.Call {
-		case CallWorse:
-			worse = append(worse, r)
-		case CallCannotTell:
-			cannot = append(cannot, r)
-		case CallBetter:
-			better = append(better, r)
+		by[r.Call] = append(by[r.Call], r)
+		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informational && !slices.Contains(j.Unjudged, r.Unit) {
+			j.Unjudged = append(j.Unjudged, r.Unit)
 		}
 	}
+	worse, numerics, cannot, better := by[CallWorse], by[CallNumerics], by[CallCannotTell], by[CallBetter]
+	decided := len(j.Results) - len(by[CallShown])
 	metrics := format.Count(decided, "metric")
+	var said []string
+	say := func(status Status, format string, args ...any) {
+		j.Status = status
+		said = append(said, fmt.Sprintf(format, args...))
+	}
 	switch {
 	case len(j.Problems) > 0:
-		p := j.Problems[0]
-		where := ""
-		if p.File != "" {
-			where = p.File + ": "
-			if p.Line > 0 {
-				where = fmt.Sprintf("%s:%d: ", p.File, p.Line)
-			}
+		j.Status, j.Text = Unusable, "The results cannot be judged: "+firstOf(j.Problems)+"."
+		return
+	case len(worse)+len(numerics) > 0:
+		if len(worse) > 0 {
+			say(Worse, "Worse: %s (%d of %s).", found(worse), len(worse), metrics)
 		}
-		first := ""
-		if len(j.Problems) > 1 {
-			first = fmt.Sprintf("%d problems, the first: ", len(j.Problems))
+		if len(numerics) > 0 {
+			say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
+				"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(numerics),
+				len(numerics), metrics)
 		}
-		j.Status, j.Text = Unusable, fmt.Sprintf("The results cannot be judged: %s%s%s.", first, where, p.Text)
-	case len(worse) > 0:
-		j.Status, j.Text = Worse, fmt.Sprintf("Worse: %s (%d of %s).", found(worse), len(worse), metrics)
 	case len(cannot) > 0:
-		j.Status, j.Text = CannotTell, fmt.Sprintf("Cannot tell: %s of %s cannot be judged; %s of %s: %s.", fmt.Sprint(len(cannot)), metrics, cannot[0].Unit, cannot[0].Benchmark, cannot[0].Why)
+		say(CannotTell, "Cannot tell: %d of %s cannot be judged; %s of %s: %s.", len(cannot), metrics, cannot[0].Unit,
+			cannot[0].Benchmark, cannot[0].Why)
 	case decided == 0:
-		j.Status, j.Text = CannotTell, "Cannot tell: no metric is judged; say in gate.txt which direction of a unit is better, or leave out informational."
+		say(CannotTell, "Cannot tell: no metric is judged; say in gate.txt which direction of a unit is better.")
 	case len(better) > 0:
-		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s; better: %s (%d of them).", metrics, found(better), len(better))
+		say(Pass, "No regression in %s; better: %s (%d of them). %s", metrics, found(better), len(better), j.wouldHaveFound())
 	default:
-		j.Status, j.Text = Pass, fmt.Sprintf("No regression in %s.", metrics)
+		say(Pass, "No regression in %s. %s", metrics, j.wouldHaveFound())
 	}
-	if j.Unjudged = j.undirected(); len(j.Unjudged) > 0 && j.Status != Unusable {
-		j.Text += fmt.Sprintf(" Not judged: %s; say in gate.txt or a Unit line which direction is better.", format.Few(j.Unjudged, 4))
+	if len(j.Unjudged) > 0 {
+		say(j.Status, "Not judged: %s; say in gate.txt or a Unit line which direction is better.", format.Few(j.Unjudged, 4))
 	}
+	j.Text = strings.TrimSpace(strings.Join(said, " "))
 }
 
-// undirected names the units that would have been judged if it were known which direction of them is better.
-func (j *judging) undirected() (units []string) {
-	for _, r := range j.Results {
-		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informal && !slices.Contains(units, r.Unit) {
-			units = append(units, r.Unit)
+// firstOf is the first problem with its place, and how many there are.
+func firstOf(ps []Problem) string {
+	p := ps[0]
+	p.Benchmark = "" // its text names it
+	if len(ps) == 1 {
+		return p.Error()
+	}
+	return fmt.Sprintf("%d problems, the first: %s", len(ps), p.Error())
+}
+
+// wouldHaveFound says the smallest change of each class that none of its judged metrics would have hidden.
+func (j *judging) wouldHaveFound() string {
+	var said []string
+	for _, c := range []struct {
+		Class
+		what string
+	}{{Speed, "a slowdown of "}, {Memory, "memory growth of "}, {Loss, "a loss change of "}} {
+		least := -1.0
+		for i := range j.Results {
+			if r := &j.Results[i]; r.Class == c.Class && r.Call != CallShown {
+				least = max(least, r.Rule.Floor)
+				if r.Detectable > least { // NaN where there is no spread
+					least = r.Detectable
+				}
+			}
+		}
+		if least == 0 {
+			said = append(said, c.what+"a digit")
+		} else if least > 0 {
+			said = append(said, c.what+format.Percent(least))
 		}
 	}
-	return units
+	if said == nil {
+		return ""
+	}
+	return "It would have found " + format.List(said) + ", four times in five."
 }
 
 // found names the first few results with their change.
 func found(rs []*Result) string {
-	const most = 3
 	var names []string
-	for i, r := range rs {
-		if i == most && len(rs) > most {
-			names = append(names, fmt.Sprintf("%d more", len(rs)-most))
-			break
-		}
-		how := fmt.Sprintf("from %s to %s", format.Number(r.Old.Center, 4), format.Number(r.New.Center, 4))
-		if !math.IsNaN(r.Change) && r.Change != 0 {
-			how = format.Higher(r.Change)
-		}
-		names = append(names, strings.Join([]string{r.Unit, "of", r.Benchmark, how}, " "))
+	for _, r := range rs {
+		names = append(names, r.Unit+" of "+r.Benchmark+" "+r.how())
 	}
-	return format.List(names)
+	return format.Few(names, 4)
 }

@@ -3,75 +3,59 @@ package judge
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"lorabench/bench/format"
-	"lorabench/bench/results"
-
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
-// minor is the share of a growth below which a category or part is not named.
-const minor = 0.05
+// cause is what grew or slowed.
+type cause struct {
+	name     string // activations, or part=attention
+	old, new float64
+}
 
-// explain looks for where regressions sit.
+func (c cause) growth() float64 { return c.new - c.old }
+
+// explain says where regressions sit, once for a benchmark's memory and once for its speed.
 func (j *judging) explain() {
-	explaining := map[string]*results.Benchmark{}
-	for _, b := range j.new.Benchmarks {
-		if parts.MatchString(b.Bare) {
-			explaining[b.Bare] = b
+	var last *test
+	for _, t := range j.all {
+		if t.Call != CallWorse || last != nil && last.m == t.m && last.Class == t.Class {
+			continue
 		}
-	}
-	worse := map[string]map[Class]bool{}
-	for _, r := range j.Results {
-		if r.Call == CallWorse {
-			if worse[r.Benchmark] == nil {
-				worse[r.Benchmark] = map[Class]bool{}
-			}
-			worse[r.Benchmark][r.Class] = true
-		}
-	}
-	for i := range j.matched {
-		m := &j.matched[i]
-		if worse[m.name][Memory] {
-			j.grew(m)
-		}
-		if worse[m.name][Speed] {
-			j.slowed(m, explaining)
+		switch last = t; t.Class {
+		case Memory:
+			t.Causes = j.grew(t.m)
+		case Speed:
+			t.Causes = j.slowed(t.m)
 		}
 	}
 }
 
 // grew names the categories of memory that grew, from the records.
-func (j *judging) grew(m *matched) {
+func (j *judging) grew(m *matched) []string {
 	old, new := categories(j.old.RecordsOf(m.old)), categories(j.new.RecordsOf(m.new))
 	if len(old) == 0 || len(new) == 0 {
-		if strings.HasPrefix(m.old.Bare, "Rank/") {
-			j.note("Which memory of %s grew cannot be told: both sides need run records that tell it apart; run with -out=DIR and give the folders.", m.name)
+		if strings.HasPrefix(m.old.Bare, results.Rank+"/") {
+			return []string{"Which memory of " + m.name + " grew cannot be told: both sides need run records that tell it apart; run " +
+				"with -out=DIR and give the folders."}
 		}
-		return
+		return nil
 	}
-	var found []Cause
-	whole := 0.0
-	for _, name := range names(old, new) {
-		a, okA := old[name]
-		b, okB := new[name]
-		if !okA && !okB || b <= a {
-			continue // a category that only one side has counts as 0 on the other
+	var found []cause
+	for name, b := range new {
+		if a := old[name]; b > a { // a category that only one side has counts as 0 on the other
+			found = append(found, cause{name: name, old: a, new: b})
 		}
-		whole += b - a
-		found = append(found, Cause{Class: Memory, Benchmark: m.name, Name: name, Old: a, New: b, Unit: "B"})
 	}
 	if len(found) == 0 {
-		j.note("%s takes more memory, but no category of its run records grew.", m.name)
-		return
+		return []string{m.name + " uses more memory, but no category of its run records grew."}
 	}
-	j.name(found, whole, func(c Cause) string {
-		return fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Bytes(c.New), format.Bytes(c.Old))
-	}, "of what the categories grew by")
+	return sentences(m.name, found, "B", "of what the categories grew by")
 }
 
 // categories are the mean measured bytes of each category over a benchmark's records.
@@ -91,143 +75,97 @@ func categories(rs []*record.Record) map[string]float64 {
 	return sum
 }
 
-// names are the categories of either side, in their order; what a later version adds comes last.
-func names(old, new map[string]float64) []string {
-	out := slices.Clone(record.Categories)
-	var more []string
-	for _, m := range []map[string]float64{old, new} {
-		for name := range m {
-			if !slices.Contains(out, name) && !slices.Contains(more, name) {
-				more = append(more, name)
+// minor is the share of a growth below which a category or part is not named.
+const minor = 0.05
+
+// sentences tell causes, the largest first, with their share.
+func sentences(benchmark string, found []cause, unit, of string) (out []string) {
+	slices.SortFunc(found, func(a, b cause) int {
+		return cmp.Or(cmp.Compare(b.growth(), a.growth()), strings.Compare(a.name, b.name))
+	})
+	whole := 0.0
+	for _, c := range found {
+		whole += c.growth()
+	}
+	for _, c := range found {
+		if c.growth() < minor*whole {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s takes %s instead of %s", benchmark, c.name, format.Value(unit, c.new), format.Value(unit, c.old))
+		if c.old > 0 {
+			text += " (" + format.Change(c.new/c.old-1) + ")"
+		}
+		out = append(out, fmt.Sprintf("%s, %s %s.", text, format.Percent(c.growth()/whole), of))
+	}
+	return out
+}
+
+// containers are lorabench's parts that hold others: the gradient is forward, attention, head, norm and most of matmul, and the
+// forward pass is a part of each of these. They are named where none of what they hold is.
+var containers = []string{"part=gradient", "part=forward"}
+
+// slowed names the parts that slowed most in time, from the benchmarks that explain. A part is not judged but looked at once
+// something is worse, so nothing is corrected.
+func (j *judging) slowed(m *matched) []string {
+	var found, holding []cause
+	timed := 0
+	for _, b := range j.old.Benchmarks {
+		part, ok := partOf(b.Bare, m.old.Bare)
+		if !explains(b) || !ok {
+			continue
+		}
+		for _, other := range j.new.Benchmarks {
+			x, y := b.Metric("sec/op"), other.Metric("sec/op")
+			if other.Bare != b.Bare || x == nil || y == nil {
+				continue
+			}
+			timed++
+			c, slower := slowerThan(newSample(x, x.Factor, false), newSample(y, y.Factor, false))
+			if c.name = part; slower && slices.Contains(containers, part) {
+				holding = append(holding, c)
+			} else if slower {
+				found = append(found, c)
 			}
 		}
 	}
-	slices.Sort(more)
-	return append(out, more...)
-}
-
-// name adds causes, the largest first, with their share of the whole.
-func (j *judging) name(found []Cause, whole float64, say func(Cause) string, of string) {
-	slices.SortStableFunc(found, func(a, b Cause) int { return cmp.Compare(b.New-b.Old, a.New-a.Old) })
-	for _, c := range found {
-		c.Share = (c.New - c.Old) / whole
-		if c.Share < minor {
-			continue
-		}
-		c.Text = say(c)
-		if c.Old > 0 {
-			c.Text += " (+" + format.Percent(c.New/c.Old-1) + ")"
-		}
-		c.Text += fmt.Sprintf(", %s %s.", format.Percent(c.Share), of)
-		j.Causes = append(j.Causes, c)
+	if found == nil {
+		found = holding
 	}
+	switch {
+	case timed == 0 && !strings.HasPrefix(m.old.Bare, results.Rank+"/"):
+		return nil
+	case timed == 0:
+		return []string{"Which part of " + m.name + " slowed cannot be told: no benchmark of its parts is on both sides. Run " +
+			"go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt."}
+	case found == nil:
+		return []string{fmt.Sprintf("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over "+
+			"steps), or the machine was busier.",
+			m.name, format.Count(timed, "part"))}
+	}
+	return sentences(m.name, found, "sec/op", "of what the parts slowed by")
 }
 
-// containers are lorabench's parts that hold others: the gradient is forward, attention, head, norm and
-// most of matmul, and the forward pass is a part of each of these.
-var containers = []string{"part=gradient", "part=forward"}
+// partOf is what an explaining benchmark times of a judged one: Part/rank=8/part=head is part=head of Rank/rank=8, and of no
+// other rank; Part/part=head is of every rank.
+func partOf(explaining, judged string) (string, bool) {
+	part := strings.TrimPrefix(explaining, "Part/")
+	if own, ok := strings.CutPrefix(part, strings.TrimPrefix(judged, results.Rank+"/")+"/"); ok {
+		return own, true
+	}
+	return part, strings.HasPrefix(part, "part=")
+}
 
 // slower is the least by which a part must slow to be named, where it has too few samples for a test.
 const slower = 0.03
 
-// slowed names the parts that slowed most in time, from the benchmarks that explain.
-func (j *judging) slowed(m *matched, explaining map[string]*results.Benchmark) {
-	var found []Cause
-	timed, inside := 0, 0.0
-	gradient := Cause{Old: math.NaN(), New: math.NaN()}
-	for _, b := range j.old.Benchmarks {
-		other := explaining[b.Bare]
-		if other == nil || !parts.MatchString(b.Bare) {
-			continue
-		}
-		part, ok := partOf(b.Bare, m.old.Bare)
-		x, y := b.Metric("sec/op"), other.Metric("sec/op")
-		if !ok || x == nil || y == nil {
-			continue
-		}
-		timed++
-		a, c := valuesOf(x, nil, x.Factor), valuesOf(y, nil, y.Factor)
-		if !slowerThan(a, c) {
-			continue
-		}
-		cause := Cause{Class: Speed, Benchmark: m.name, Name: part, Old: a.sample(false).Median, New: c.sample(false).Median, Unit: "sec/op"}
-		switch {
-		case part == containers[0]:
-			gradient = cause
-		case !slices.Contains(containers, part):
-			found = append(found, cause)
-			if part != "part=optimizer" {
-				inside = max(inside, cause.New-cause.Old) // matmul and head are partly the same time
-			}
-		}
+// slowerThan reports whether a part slowed by more than chance: by Welch's test at 5 % where there are enough samples.
+func slowerThan(old, new Sample) (c cause, is bool) {
+	s := stats.NewScale(old.Values, new.Values)
+	old.measure(s.Logs)
+	new.measure(s.Logs)
+	c.old, c.new = old.Center, new.Center
+	if !(c.old > 0) || min(old.N(), new.N()) < 3 {
+		return c, c.old > 0 && c.new/c.old-1 > slower
 	}
-	if timed == 0 {
-		if strings.HasPrefix(m.old.Bare, "Rank/") {
-			j.note("Which part of %s slowed cannot be told: no benchmark of its parts is on both sides. "+
-				"Run go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt.", m.name)
-		}
-		return
-	}
-	// What slowed outside the parts that are timed: LoRA's own products, what is done element by element.
-	if rest := gradient.New - gradient.Old - inside; rest > inside {
-		found = append(found, gradient)
-	}
-	if len(found) == 0 {
-		j.note("%s is slower, but none of its %s is: what slowed is not in them (preparing batches, the loop over steps), or the machine was busier.", m.name, format.Count(timed, "part"))
-		return
-	}
-	whole := 0.0
-	for _, c := range found {
-		whole += c.New - c.Old
-	}
-	if len(found) > 1 && found[len(found)-1].Name == containers[0] {
-		whole -= inside // it holds the others
-	}
-	j.name(found, whole, func(c Cause) string {
-		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.Name, format.Value("sec/op", c.New), format.Value("sec/op", c.Old))
-		if c.Name == containers[0] {
-			text += ", most of it outside the parts timed within it"
-		}
-		return text
-	}, "of what the parts slowed by")
-}
-
-// partOf is what an explaining benchmark times of a judged one: Part/rank=8/part=head is part=head of
-// Rank/rank=8, and of no other rank; Part/part=head is of every rank.
-func partOf(explaining, judged string) (string, bool) {
-	have := map[string]string{}
-	for _, s := range strings.Split(judged, "/")[1:] {
-		if k, v, ok := strings.Cut(s, "="); ok {
-			have[k] = v
-		}
-	}
-	var rest []string
-	for _, s := range strings.Split(explaining, "/")[1:] {
-		k, v, ok := strings.Cut(s, "=")
-		if w, also := have[k]; ok && also {
-			if v != w {
-				return "", false
-			}
-			continue
-		}
-		rest = append(rest, s)
-	}
-	if len(rest) == 0 {
-		return explaining, true
-	}
-	return strings.Join(rest, "/"), true
-}
-
-// slowerThan says whether a part slowed by more than chance: by Welch's test at 5 % where there are
-// enough samples. A part is not judged but looked at once something is worse, so nothing is corrected.
-func slowerThan(old, new values) bool {
-	a, b := old.sample(false), new.sample(false)
-	if !(a.Median > 0) || !(b.Median > a.Median) {
-		return false
-	}
-	if a.N() < 3 || b.N() < 3 {
-		return b.Median/a.Median-1 > slower
-	}
-	s := stats.NewScale(old.x, new.x)
-	return stats.Welch(s.Of(old.x), s.Of(new.x)).Above(0) < 0.05
+	return c, stats.Welch(s.Of(old.Values), s.Of(new.Values)).Above(0) < 0.05
 }

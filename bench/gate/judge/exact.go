@@ -5,95 +5,127 @@ import (
 	"math"
 
 	"lorabench/bench/format"
+	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
 
-// valueByValue is what is found where the same seed must give the same value.
-type valueByValue struct {
+// differences are what is found where the same seed must give the same value.
+type differences struct {
 	pairs   int
 	differ  int
 	mean    float64 // of New's less the baseline's, over the pairs
 	change  float64 // relative to the baseline's mean; NaN where that is 0
+	largest float64 // of any pair, relative; infinite from 0
 	seed    int64   // the first that differs
 	old, nu float64 // its values
 }
 
-// byValue compares the sides seed by seed, with the digits of the coarser file: go test prints four, the
-// files of -out have all. Counts of which no seed is on both sides are compared as they are: they do not
-// vary.
-func byValue(old, new values) valueByValue {
-	var v valueByValue
-	from := 0.0
-	add := func(i, j int) {
-		a, b := old.x[i], new.x[j]
-		if old.rounded[i] || new.rounded[j] {
+// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
+// Counts of which no seed is on both sides are compared as they are: they do not vary.
+func (t *test) byValue() differences {
+	d := differences{pairs: len(t.at)}
+	from, at := 0.0, t.at
+	if len(at) == 0 {
+		at = [][2]int{{0, 0}}
+	}
+	for k, p := range at {
+		a, b := t.Baseline.Values[p[0]], t.New.Values[p[1]]
+		if t.Baseline.rounded || t.New.rounded {
 			a, b = results.Printed(a), results.Printed(b)
 		}
-		v.pairs++
 		if a != b {
-			if v.differ == 0 {
-				v.seed, v.old, v.nu = old.seeds[i], a, b
+			if d.differ++; d.differ == 1 {
+				d.seed, d.old, d.nu = t.Baseline.Seeds[p[0]], a, b
 			}
-			v.differ++
+			d.largest = max(d.largest, math.Abs((b-a)/a))
 		}
-		v.mean += (b - a - v.mean) / float64(v.pairs)
-		from += (a - from) / float64(v.pairs)
+		d.mean += (b - a - d.mean) / float64(k+1)
+		from += (a - from) / float64(k+1)
 	}
-	if pairs(old, new, add) == 0 && old.constant() && new.constant() {
-		add(0, 0)
-		v.pairs = 0
+	if d.mean != 0 {
+		d.change = d.mean / math.Abs(from)
 	}
-	v.change = v.mean / math.Abs(from)
-	if v.mean == 0 {
-		v.change = 0
+	if math.IsInf(d.change, 0) {
+		d.change = math.NaN()
 	}
-	if math.IsInf(v.change, 0) {
-		v.change = math.NaN()
-	}
-	return v
+	return d
 }
 
-// exact calls what is compared value by value.
-func (t *test) exact() {
-	v := byValue(t.old, t.new)
-	t.Pairs, t.Change = v.pairs, v.change
-	if v.pairs == 0 && !(t.old.constant() && t.new.constant()) {
-		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
-		return
+// exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
+// other digits.
+func (j *judging) exact(t *test) (tested bool) {
+	d := t.byValue()
+	t.Pairs, t.Change = d.pairs, d.change
+	first := fmt.Sprintf("%s instead of %s", format.All(d.nu), format.All(d.old))
+	seeds := "every run"
+	if d.pairs > 0 {
+		seeds = format.Count(d.pairs, "seed")
+		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", d.seed, first, d.differ, seeds)
 	}
-	if v.differ == 0 {
-		t.Call, t.Why = CallSame, "the same value in "+format.Count(v.pairs, "seed")
-		if v.pairs == 0 {
-			t.Why = "the same value in every run"
-		}
-		return
-	}
-	first := fmt.Sprintf("%s instead of %s", format.All(v.nu), format.All(v.old))
-	if v.pairs > 0 {
-		first = fmt.Sprintf("seed %d gives %s, %d of %s differ", v.seed, first, v.differ, format.Count(v.pairs, "seed"))
-	}
-	size := "from 0"
-	if !math.IsNaN(v.change) {
-		size = format.Higher(v.change)
-	}
-	beyond := func(direction float64) bool {
-		return direction*v.mean > 0 && (math.IsNaN(v.change) || direction*v.change > t.Rule.Floor)
-	}
-	within := ""
-	if t.Rule.Floor > 0 {
-		within = ", floor " + format.Level(t.Rule.Floor)
+	size := t.how()
+	by := math.Abs(d.change)
+	if t.Class == Loss || t.worse == 0 { // two-sided
+		by = d.largest
 	}
 	switch {
-	case t.worse == 0 && (t.Rule.Floor == 0 || beyond(1) || beyond(-1)):
-		t.Call, t.Why = CallWorse, fmt.Sprintf("it must not change: %s%s; accept a deliberate change with a new baseline, or a floor in gate.txt", first, within)
-	case t.worse != 0 && beyond(t.worse):
-		t.Call, t.Why = CallWorse, fmt.Sprintf("%s%s: %s", size, within, first)
-		if t.Class == Loss {
-			t.Why += "; losses of the same seed on a CPU differ only when the computation does: accept a deliberate change of rounding with a floor in gate.txt"
-		}
-	case t.worse != 0 && beyond(-t.worse):
-		t.Call, t.Why = CallBetter, fmt.Sprintf("%s%s: %s", size, within, first)
-	default:
+	case d.pairs == 0 && t.spread:
+		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
+	case d.differ == 0:
+		t.Call, t.Why = CallSame, "the same value in "+seeds
+	case by <= t.Rule.Floor:
 		t.Call, t.Why = CallSame, fmt.Sprintf("%s, within the floor of %s: %s", size, format.Level(t.Rule.Floor), first)
+	case t.Class == Loss && j.Accept != "" && t.worse == 0:
+		t.Call, t.Why = CallSame, "other digits, which "+j.Accept+" accepts: "+first
+	case t.Class == Loss && j.Accept != "":
+		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
+		t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)
+		t.measure()
+		return true
+	case t.Class == Loss:
+		t.Call, t.Why, t.Causes = CallNumerics, fmt.Sprintf("%s on average: %s", size, first), j.parting(t)
+	case t.worse == 0:
+		t.Call, t.Why = CallWorse, "it must not change: "+first+"; accept a deliberate change with a new baseline, or a floor in gate.txt"
+	case t.worse*d.mean > 0:
+		t.Call, t.Why = CallWorse, size+": "+first
+	default:
+		t.Call, t.Why = CallBetter, size+": "+first
 	}
+	return false
+}
+
+// parting says where the losses of a benchmark first part, as its run records have them: once for all of its losses.
+func (j *judging) parting(t *test) []string {
+	m := t.m
+	for i := len(j.all) - 1; i >= 0 && j.all[i].m == m; i-- {
+		if j.all[i].Call == CallNumerics {
+			return nil
+		}
+	}
+	var at, was *record.Step
+	seed, both := int64(0), false
+	for _, old := range j.old.RecordsOf(m.old) {
+		for _, r := range j.new.RecordsOf(m.new) {
+			if r.Seed != old.Seed {
+				continue
+			}
+			both = true
+			for i := range min(len(old.Steps), len(r.Steps)) {
+				if s := &r.Steps[i]; s.Loss != old.Steps[i].Loss {
+					if at == nil || s.Step < at.Step {
+						at, was, seed = s, &old.Steps[i], r.Seed
+					}
+					break
+				}
+			}
+		}
+	}
+	switch {
+	case !both:
+		return []string{"At which step the losses of " + m.name + " part cannot be told: both sides need run records; run with -out=DIR " +
+			"and give the folders."}
+	case at == nil:
+		return []string{"The training losses of " + m.name + " are the same in every step: what is evaluated, or how, has changed."}
+	}
+	return []string{fmt.Sprintf("%s parts from the baseline at step %d, seed %d: loss %s instead of %s.", m.name, at.Step, seed,
+		format.All(at.Loss), format.All(was.Loss))}
 }

@@ -31,8 +31,8 @@ func lines(form string, values ...float64) string {
 
 // judged compares two texts.
 func judged(t testing.TB, old, new, rules string, o Options) *Verdict {
-	r, err := ParseRules(strings.NewReader(rules), "gate.txt")
-	require.NoError(t, err)
+	r := &Rules{}
+	require.NoError(t, r.Read(strings.NewReader(rules), "gate.txt"))
 	return Judge(Read(written(t, "old.txt", old)), Read(written(t, "new.txt", new)), r, o)
 }
 

@@ -75,7 +75,7 @@ func TestStatuses(t *testing.T) {
 		{"a direction that contradicts what is known", "Unit samples/sec better=lower\n" + base, base, "", Unusable, "higher is better of it"},
 		{"a rule that contradicts what is known", base, base, "samples/sec better=lower", Unusable, "gate.txt:1 says that better is lower of samples/sec"},
 		{"a rule for all others only fills in", base, base, "* better=lower", Pass, "No regression"},
-		{"only benchmarks that explain", lines("BenchmarkPart/part=a 1 %v ns/op", 1, 1, 1, 1), base, "", Unusable, "only benchmarks that explain"},
+		{"only benchmarks that explain", lines("BenchmarkPart/part=a 1 %v ns/op", 1, 1, 1, 1), base, "", Unusable, "no benchmark result to judge"},
 	} {
 		v := judged(t, c.old, c.new, c.rules, Options{})
 		all := v.Text + "\n" + told(v)
@@ -112,11 +112,8 @@ func TestAFigureOfEachKind(t *testing.T) {
 	assert.True(t, r.P < r.Corrected || v.Compared == 1)
 	assert.Equal(t, 6, r.Pairs)
 	assert.True(t, r.Detectable > r.Rule.Floor && r.Detectable < 0.1, "%v", r.Detectable)
-	assert.Equal(t, 100.0, r.Old.Median)
-	assert.Equal(t, 98.0, r.Old.Min)
-	assert.Equal(t, 102.0, r.Old.Max)
-	assert.InDelta(t, 0.01414, r.Old.Variation, 1e-4)
-	assert.Equal(t, []int64{1, 2, 3, 4, 5, 6}, r.Old.Seeds, "without seeds the k-th run has k")
+	assert.InDelta(t, 0.01414, r.Baseline.Variation, 1e-4)
+	assert.Equal(t, []int64{1, 2, 3, 4, 5, 6}, r.Baseline.Seeds, "without seeds the k-th run has k")
 	assert.Contains(t, r.Why, "10 % lower, floor 3 %, corrected p ")
 	assert.Equal(t, "default", r.Rule.From)
 }
@@ -156,11 +153,11 @@ func TestExactLosses(t *testing.T) {
 	}{
 		{"the same values", loss, loss, "", true, CallSame, "the same value in 2 seeds"},
 		{"another commit", loss, strings.Replace(loss, "commit: aaa", "commit: bbb", 1), "", true, CallSame, "the same"},
-		{"the tenth digit is worse", loss, worse, "", true, CallWorse, "seed 43 gives 1.512345679 instead of 1.5123456789, 1 of 2 seeds differ; losses of the same seed on a CPU differ only when the computation does"},
-		{"the tenth digit is better", loss, better, "", true, CallBetter, "seed 43"},
+		{"the tenth digit is worse", loss, worse, "", true, CallNumerics, "seed 43 gives 1.512345679 instead of 1.5123456789, 1 of 2 seeds differ"},
+		{"a lower digit is no improvement", loss, better, "", true, CallNumerics, "3.6e-9 % lower on average: seed 43"},
 		{"a deliberate change of rounding", loss, worse, "loss floor=0.001%", true, CallSame, "within the floor of 0.001 %"},
 		{"go test's digits against all of them", rounded, worse, "", true, CallSame, "the same value in 2 seeds"},
-		{"go test's digits do differ", rounded, strings.Replace(worse, "1.512", "1.514", 1), "", true, CallWorse, "seed 43 gives 1.514 instead of 1.512"},
+		{"go test's digits do differ", rounded, strings.Replace(worse, "1.512", "1.514", 1), "", true, CallNumerics, "seed 43 gives 1.514 instead of 1.512"},
 		{"another libtorch", loss, strings.Replace(loss, "torch: 2.11.0", "torch: 2.12.0", 1), "", false, CallCannotTell, "2 samples"},
 		{"on a GPU", strings.Replace(loss, "device: cpu", "device: cuda:0", 1), strings.Replace(loss, "device: cpu", "device: cuda:0", 1), "", false, CallCannotTell, "2 samples"},
 		{"who ran it is not known", strings.Replace(loss, "threads: 2\n", "", 1), loss, "", false, CallCannotTell, "2 samples"},
@@ -168,7 +165,7 @@ func TestExactLosses(t *testing.T) {
 		{"other seeds", loss, strings.Replace(loss, "seed: 42", "seed: 52", 1), "", false, CallCannotTell, "2 samples"},
 		{"other seeds, and exactness asked for", loss, strings.Replace(loss, "seed: 42", "seed: 52", 1), "loss mode=exact", true, CallCannotTell, "no seed is on both sides"},
 		{"a test asked for", loss, loss, "loss mode=test", false, CallCannotTell, "2 samples"},
-		{"some seeds in common", loss, strings.Replace(worse, "seed: 42", "seed: 41", 1), "", true, CallWorse, "seed 42 gives 1.512345679 instead of 1.25, 1 of 1 seed differ"},
+		{"some seeds in common", loss, strings.Replace(worse, "seed: 42", "seed: 41", 1), "", true, CallNumerics, "seed 42 gives 1.512345679 instead of 1.25, 1 of 1 seed differ"},
 	} {
 		v := judged(t, c.old, c.new, c.rules, Options{Ignore: []string{"settings"}})
 		require.Empty(t, v.Problems, c.why)
@@ -198,9 +195,9 @@ func TestConfiguration(t *testing.T) {
 	}{
 		{"another model", "model: a\n", "model: b\n", "model is", ""},
 		{"another torch", "torch: a\n", "torch: b\n", "", "losses are tested, not compared value by value"},
-		{"only one side says it", "gpu: a\n", "", "", "Only baseline says its gpu"},
-		{"only the other side says it", "", "gpu: a\nrecipe: b\n", "", "Only new says its gpu and recipe"},
-		{"what was asked to be ignored", "runner: a\n", "runner: b\n", "", ""},
+		{"only one side says it", "gpu: a\n", "", "", "Only some results say their gpu: those of old.txt:2."},
+		{"only the other side says it", "", "recipe: b\n", "", "Only some results say their recipe: those of new.txt:2."},
+		{"what was asked to be ignored", "runner: a\n", "runner: b\n", "", "losses are tested, not compared value by value"},
 		{"what does not matter", "date: a\ngo: 1\npkg: x\n", "date: b\ngo: 2\npkg: y\n", "", ""},
 	} {
 		v := judged(t, c.old+base, c.new+base, "", Options{Ignore: []string{"runner"}})
@@ -226,7 +223,7 @@ func TestPackages(t *testing.T) {
 	v := judged(t, two, two, "", Options{})
 	require.Len(t, v.Results, 2)
 	assert.Equal(t, "a.X", v.Results[0].Benchmark)
-	assert.Equal(t, 2.0, v.Results[1].Old.Center)
+	assert.Equal(t, 2.0, v.Results[1].Baseline.Center)
 	v = judged(t, "pkg: a\n"+x, two, "", Options{})
 	assert.Equal(t, Pass, v.Status, v.Text)
 	assert.Equal(t, []string{"b.X"}, v.Added)
@@ -243,8 +240,8 @@ func TestUnitsWithoutADirectionAreNamed(t *testing.T) {
 	text := lines("BenchmarkX 1 5 ns/op %v mgas/s 3 frobs", 200, 201, 199, 200)
 	halved := lines("BenchmarkX 1 5 ns/op %v mgas/s 3 frobs", 100, 101, 99, 100)
 	for _, c := range []struct{ rules, want string }{
-		{"", "No regression in 1 metric. Not judged: mgas/s and frobs; say in gate.txt or a Unit line which direction is better."},
-		{"frobs informational", "No regression in 1 metric. Not judged: mgas/s; say in gate.txt or a Unit line which direction is better."},
+		{"", "No regression in 1 metric. It would have found a slowdown of 3 %, four times in five. Not judged: mgas/s and frobs; say in gate.txt or a Unit line which direction is better."},
+		{"frobs informational", "No regression in 1 metric. It would have found a slowdown of 3 %, four times in five. Not judged: mgas/s; say in gate.txt or a Unit line which direction is better."},
 		{"frobs informational\nmgas/s better=higher", "Worse: mgas/s of X 50 % lower (1 of 2 metrics)."},
 	} {
 		assert.Equal(t, c.want, judged(t, text, halved, c.rules, Options{}).Text)

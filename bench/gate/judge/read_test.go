@@ -4,10 +4,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/results"
 )
 
 func TestArguments(t *testing.T) {
@@ -34,7 +37,7 @@ func TestArguments(t *testing.T) {
 		{"a file whose name has the signs of several", "a=b,c.txt", "", []string{"a=b,c.txt"}, ""},
 		{"a pattern", "?.txt", "", []string{"a.txt", "b.txt"}, ""},
 		{"a pattern of folders", "r*", "", []string{"run/bench.txt", "run/parts.txt"}, ""},
-		{"nothing", "", "", nil, "no result file given"},
+		{"nothing", "", "", nil, "names no result file"},
 		{"no such file", "z.txt", "", nil, "no such file"},
 		{"no file of the pattern", "z*", "", nil, "no file matches the pattern"},
 		{"no pattern", "[", "", nil, "the pattern cannot be read"},
@@ -49,7 +52,7 @@ func TestArguments(t *testing.T) {
 			assert.Empty(t, in.Problems, c.why)
 		} else if assert.NotEmpty(t, in.Problems, c.why) {
 			assert.Contains(t, in.Problems[0].Text, c.problem, c.why)
-			assert.Equal(t, Unreadable, in.Problems[0].Kind, c.why)
+			assert.Equal(t, results.Unreadable, in.Problems[0].Kind, c.why)
 		}
 	}
 }
@@ -69,8 +72,8 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte("BenchmarkX 1 5 ns/op 0 loss\nBenchmarkX 1 6 ns/op -1 loss\n"), []byte("Unit x assume=exact\nBenchmarkX 1 5 sec/op 1 loss\nBenchmarkX 1 6 ns/op 2 loss 3 x\n"), "* floor=0")
 	f.Add([]byte(lorabench+"BenchmarkRank/rank=8-2 1 1 loss 2 x\n"), []byte(lorabench+"BenchmarkRank/rank=8-2 1 2 loss 2 x\nBenchmarkPart/a 1 2 ns/op\n"), "x mode=exact")
 	f.Fuzz(func(t *testing.T, old, new []byte, rule string) {
-		rules := DefaultRules()
-		if rules.Override(rule) != nil {
+		rules := &Rules{}
+		if rules.Read(strings.NewReader(rule), "-rule") != nil {
 			return
 		}
 		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), rules, Options{MinSamples: 2})
@@ -80,7 +83,7 @@ func FuzzJudge(f *testing.F) {
 			require.NotEmpty(t, r.Call)
 			require.NotEmpty(t, r.Why)
 			require.False(t, r.P < 0 || r.P > 1 || r.Corrected < 0 || r.Corrected > 1, "%+v", r)
-			require.False(t, math.IsInf(r.Change, 0) || math.IsNaN(r.Old.Center) || math.IsInf(r.Old.Center, 0), "%+v", r)
+			require.False(t, math.IsInf(r.Change, 0) || math.IsNaN(r.Baseline.Center) || math.IsInf(r.Baseline.Center, 0), "%+v", r)
 			require.False(t, r.High < r.Low, "%+v", r)
 		}
 	})

@@ -1,6 +1,13 @@
 package judge
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"lorabench/bench/results"
@@ -8,40 +15,29 @@ import (
 
 // Rule is how a unit is judged. The fields are gate.txt's.
 type Rule struct {
-	Unit   string  // as written, or "*" for units without a rule of their own
-	Class  Class   // "" is by unit
+	Unit   string
+	Class  Class
 	Better string  // "" is by unit and Unit line
 	Floor  float64 // worse only beyond this fraction of the baseline
 	Alpha  float64 // worse only where the corrected p is below this
 	Detect float64 // cannot tell where a worsening by this fraction is neither found nor ruled out; 0 never
-	Mode   Mode
-	Need   Need
-	From   string // where the rule was given: "default", "gate.txt:3", "-rule"
+	Mode   string  // auto, test or exact
+	Need   string  // required, judged or informational
+	From   string  // where the rule was given: "default", "gate.txt:3", "-rule"
 }
 
-// Mode is how values are compared.
-type Mode string
-
-// The modes. Auto is Exact for losses where both sides ran on the same kind of CPU with the same libtorch
-// and the same seeds, and for counts that do not vary; it is Test elsewhere.
+// Values of Rule.Need and Rule.Mode. Auto is exact for losses where both sides ran on the same kind of CPU with the same libtorch
+// and the same seeds, and for counts that do not vary; it is a test elsewhere.
 const (
-	Auto  Mode = "auto"
-	Test  Mode = "test"
-	Exact Mode = "exact"
+	Required      = "required" // its absence on either side makes the input unusable
+	Judged        = "judged"   // gone from New is a problem, as for every metric
+	Informational = "informational"
+	Auto          = "auto"
+	Exact         = "exact"
 )
 
-// Need is whether a unit decides.
-type Need string
-
-// The needs.
-const (
-	Required Need = "required"      // judged, and its absence on either side makes the input unusable
-	Judged   Need = "judged"        // judged where it is; gone from New is a problem, as for every metric
-	Informal Need = "informational" // shown
-)
-
-// The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared
-// machines differ from hour to hour by themselves, while a mean loss is far steadier than speed.
+// The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared machines differ from
+// hour to hour by themselves, while a mean loss is far steadier than speed.
 const (
 	defaultAlpha  = 0.01
 	defaultDetect = 0.25
@@ -50,142 +46,196 @@ const (
 )
 
 // Rules say how each unit is judged: the defaults, and what was given over them.
-type Rules struct {
-	lines []line
+type Rules struct{ said []said }
+
+// said is a key of a line of gate.txt.
+type said struct {
+	unit  string // as written, "*" for units without a line of their own, class:loss for all of a class
+	base  string // what all spellings of the unit have
+	key   string
+	value string
+	from  string
 }
 
-// line is a line of gate.txt: what it says of the units that it is for.
-type line struct {
-	Rule
-	has map[string]bool // the keys that it gives, and "need"
-}
-
-// DefaultRules are the rules where nothing else is said.
-func DefaultRules() *Rules { return &Rules{} }
-
-// forClass is the class that a line is for, "" where it is for a unit or all units.
-func (l *line) forClass() Class {
-	c, ok := strings.CutPrefix(l.Unit, "class:")
-	if !ok {
-		return ""
+// of are the keys that are for a unit of a class, in order.
+func (r *Rules) of(unit string, class Class) (out []said) {
+	if len(r.said) == 0 {
+		return nil
 	}
-	return Class(c)
-}
-
-// own says whether the unit, in its tidied spelling, has a line of its own.
-func (r *Rules) own(tidied string) bool {
-	for i := range r.lines {
-		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied {
-			return true
+	base, _ := results.Tidy(unit)
+	own := slices.ContainsFunc(r.said, func(s said) bool { return s.base == base })
+	for _, s := range r.said {
+		if s.base == base || s.unit == "class:"+string(class) || s.unit == "*" && !own {
+			out = append(out, s)
 		}
 	}
-	return false
+	return out
 }
 
 // class is a unit's class where rules give it another than its name does.
 func (r *Rules) class(unit string, class Class) Class {
-	tidied, _ := results.Tidy(unit)
-	own := r.own(tidied)
-	for i := range r.lines {
-		l := &r.lines[i]
-		if u, _ := results.Tidy(l.Unit); l.has["class"] && (u == tidied || l.Unit == "*" && !own) {
-			class = l.Class
+	for _, s := range r.of(unit, "") {
+		if s.key == "class" {
+			class = Class(s.value)
 		}
 	}
 	return class
 }
 
-// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key
-// by key. exact is that its values are compared one by one.
+// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key by key. exact is
+// that its values are compared one by one.
 func (r *Rules) For(unit string, class Class, exact bool) Rule {
-	out := Rule{Unit: unit, Class: class, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
+	out := Rule{Unit: unit, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
 	switch {
 	case exact:
 		out.Floor = 0
 	case class == Loss || class == Count:
 		out.Floor = lossFloor
+	case unit == "grad-norm":
+		out.Need = Informational
 	}
-	if unit == "grad-norm" {
-		out.Need = Informal
+	for _, s := range r.of(unit, class) {
+		_ = out.set(s.key, s.value) // it was read before
+		out.From = s.from
 	}
-	if r == nil {
-		return out
-	}
-	tidied, _ := results.Tidy(unit)
-	own := r.own(tidied)
-	for i := range r.lines {
-		l := &r.lines[i]
-		u, _ := results.Tidy(l.Unit)
-		if u != tidied && l.forClass() != class && (l.Unit != "*" || own) {
-			continue
-		}
-		l.over(&out)
-	}
+	out.Class = class
 	return out
 }
 
-// over puts what the line gives into a rule.
-func (l *line) over(to *Rule) {
-	if l.has["floor"] {
-		to.Floor = l.Floor
+// need is what the lines for exactly this unit or class say of it last.
+func (r *Rules) need(unit string) (need string) {
+	base, _ := results.Tidy(unit)
+	for _, s := range r.said {
+		if s.key == "need" && s.base == base {
+			need = s.value
+		}
 	}
-	if l.has["alpha"] {
-		to.Alpha = l.Alpha
-	}
-	if l.has["detect"] {
-		to.Detect = l.Detect
-	}
-	if l.has["better"] {
-		to.Better = l.Better
-	}
-	if l.has["mode"] {
-		to.Mode = l.Mode
-	}
-	if l.has["need"] {
-		to.Need = l.Need
-	}
-	to.From = l.From
+	return need
 }
 
-// required are the units and classes that must be there.
-func (r *Rules) required() []string {
-	need := map[string]Need{}
-	var units []string
-	for i := range r.lines {
-		if l := &r.lines[i]; l.has["need"] && l.Unit != "*" {
-			if _, ok := need[l.Unit]; !ok {
-				units = append(units, l.Unit)
-			}
-			need[l.Unit] = l.Need
+// Read reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over what was read before, comments
+// from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
+// all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
+// each with name and line.
+func (r *Rules) Read(from io.Reader, name string) error {
+	var errs []error
+	n := 1
+	s := bufio.NewScanner(from)
+	for ; s.Scan(); n++ {
+		where := fmt.Sprintf("%s:%d", name, n)
+		if err := r.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
 	}
-	var out []string
-	for _, u := range units {
-		if need[u] == Required {
-			out = append(out, u)
-		}
+	if err := s.Err(); err != nil {
+		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
 	}
-	return out
+	return errors.Join(errs...)
 }
 
-// asked says whether a unit's own lines ask for it to be judged.
-func (r *Rules) asked(tidied string) bool {
-	asked := false
-	for i := range r.lines {
-		if u, _ := results.Tidy(r.lines[i].Unit); u == tidied && r.lines[i].has["need"] {
-			asked = r.lines[i].Need != Informal
-		}
+var (
+	keys  = []string{"floor", "alpha", "detect", "better", "class", "mode"}
+	needs = []string{Required, Judged, Informational}
+)
+
+// add reads a line; one that says nothing adds nothing.
+func (r *Rules) add(text, where string) error {
+	words := strings.Fields(text)
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "#") }); i >= 0 {
+		words = words[:i]
 	}
-	return asked
+	if len(words) == 0 {
+		return nil
+	}
+	unit := words[0]
+	class, forClass := strings.CutPrefix(unit, "class:")
+	switch {
+	case strings.Contains(unit, "="):
+		return fmt.Errorf("%q is no unit: a line begins with one, such as samples/sec floor=5%%, or with * for all others", unit)
+	case forClass && !slices.Contains(classes, Class(class)):
+		return fmt.Errorf("%q: there is no such class, want class:%s", unit, enumerated(classes))
+	case len(words) == 1:
+		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", unit, enumerated(keys),
+			enumerated(needs))
+	}
+	base, _ := results.Tidy(unit)
+	var line []said
+	for _, w := range words[1:] {
+		key, value, ok := strings.Cut(w, "=")
+		if !ok {
+			key, value = "need", w
+		}
+		var err error
+		switch {
+		case !ok && !slices.Contains(needs, w):
+			err = fmt.Errorf("is neither key=value nor one of %s", enumerated(needs))
+		case slices.ContainsFunc(line, func(s said) bool { return s.key == key }):
+			err = fmt.Errorf("%s is given twice on the line", key)
+		case forClass && key == "class":
+			err = errors.New("a line for a class cannot change it: give units their class in lines of their own")
+		default:
+			err = new(Rule).set(key, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %q: %w", unit, w, err)
+		}
+		line = append(line, said{unit, base, key, value, where})
+	}
+	r.said = append(r.said, line...)
+	return nil
 }
 
-// contradiction is a unit's own line that gives it the other direction, nil where there is none.
-func (r *Rules) contradiction(tidied, better string) *line {
-	for i := range r.lines {
-		l := &r.lines[i]
-		if u, _ := results.Tidy(l.Unit); u == tidied && l.has["better"] && l.Better != better {
-			return l
+// set gives a rule the value of a key.
+func (r *Rule) set(key, value string) (err error) {
+	switch key {
+	case "need":
+		r.Need = value
+	case "floor":
+		r.Floor, err = fraction(value)
+	case "detect":
+		r.Detect, err = fraction(value)
+	case "alpha":
+		if r.Alpha, err = fraction(value); err != nil || r.Alpha <= 0 || r.Alpha >= 0.5 {
+			err = errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
 		}
+	case "better":
+		r.Better = value
+		err = oneOf(value, "higher", "lower")
+	case "class":
+		err = oneOf(Class(value), classes...)
+	case "mode":
+		r.Mode = value
+		err = oneOf(value, Auto, "test", Exact)
+	default:
+		err = fmt.Errorf("there is no key %q, want one of %s", key, enumerated(keys))
+	}
+	return err
+}
+
+// fraction reads 3% or 0.03. A bare 3 is refused: it is more often meant as 3 % than as threefold.
+func fraction(text string) (float64, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 || !percent && v >= 1 {
+		return 0, errors.New("want a percentage such as 3% or a fraction from 0 to below 1 such as 0.03")
+	}
+	return v, nil
+}
+
+func oneOf[S ~string](value S, all ...S) error {
+	if !slices.Contains(all, value) {
+		return fmt.Errorf("want one of %s", enumerated(all))
 	}
 	return nil
+}
+
+func enumerated[S ~string](all []S) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
 }

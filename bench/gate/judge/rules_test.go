@@ -11,10 +11,11 @@ import (
 )
 
 func TestRules(t *testing.T) {
-	rules, err := ParseRules(strings.NewReader("\ufeff# our rules\r\n\nsamples/sec floor=5% required # a comment\n"+
+	rules := &Rules{}
+	err := rules.Read(strings.NewReader("\ufeff# our rules\r\n\nsamples/sec floor=5% required # a comment\n"+
 		"class:speed alpha=0.1% detect=0\n* floor=0.01\nsec-to-loss informational\nsec/op floor=7%\nfrob class=memory better=higher mode=test\nsamples/sec floor=6%\n"), "gate.txt")
 	require.NoError(t, err)
-	require.NoError(t, rules.Override("peak-RSS-GB floor=10% judged"))
+	require.NoError(t, rules.Read(strings.NewReader("peak-RSS-GB floor=10% judged"), "-rule"))
 	for _, c := range []struct {
 		why, unit string
 		class     Class
@@ -23,32 +24,32 @@ func TestRules(t *testing.T) {
 	}{
 		{"the later line wins, key by key", "samples/sec", Speed, false, Rule{Floor: 0.06, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Required, From: "gate.txt:9"}},
 		{"no line of its own: the class's and *", "tokens/sec", Speed, false, Rule{Floor: 0.01, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
-		{"a line of its own: not *", "sec-to-loss", Speed, false, Rule{Floor: 0.03, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Informal, From: "gate.txt:6"}},
+		{"a line of its own: not *", "sec-to-loss", Speed, false, Rule{Floor: 0.03, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Informational, From: "gate.txt:6"}},
 		{"another spelling of the unit", "ns/op", Speed, false, Rule{Floor: 0.07, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:7"}},
-		{"from the command line", "peak-RSS-GB", Memory, false, Rule{Floor: 0.1, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "-rule"}},
+		{"from the command line", "peak-RSS-GB", Memory, false, Rule{Floor: 0.1, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "-rule:1"}},
 		{"* holds for what is exact too", "loss", Loss, true, Rule{Floor: 0.01, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
-		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: Test, Need: Judged, From: "gate.txt:8"}},
+		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: "test", Need: Judged, From: "gate.txt:8"}},
 	} {
 		c.want.Unit, c.want.Class = c.unit, c.class
 		assert.Equal(t, c.want, rules.For(c.unit, c.class, c.exact), c.why)
 	}
 	assert.Equal(t, Memory, rules.class("frob", Other))
-	assert.Equal(t, []string{"samples/sec"}, rules.required())
+	assert.Equal(t, Required, rules.need("samples/sec"))
 	for _, c := range []struct {
 		why, unit string
 		class     Class
 		exact     bool
 		floor     float64
-		need      Need
+		need      string
 	}{
 		{"speed", "samples/sec", Speed, false, 0.03, Judged},
 		{"memory", "B/op", Memory, false, 0.03, Judged},
 		{"a loss that is tested", "loss", Loss, false, 0.005, Judged},
 		{"a loss that is exact", "loss", Loss, true, 0, Judged},
 		{"a count", results.AdapterBytes, Count, true, 0, Judged},
-		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informal},
+		{"the norm of one step's gradient", "grad-norm", Other, false, 0.03, Informational},
 	} {
-		r := DefaultRules().For(c.unit, c.class, c.exact)
+		r := (&Rules{}).For(c.unit, c.class, c.exact)
 		assert.Equal(t, Rule{Unit: c.unit, Class: c.class, Floor: c.floor, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: c.need, From: "default"}, r, c.why)
 	}
 }
@@ -64,25 +65,23 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"infinite", "loss floor=Inf%", `want`},
 		{"always significant", "loss alpha=50%", `"alpha=50%": want above 0 and below 0.5`},
 		{"never significant", "loss alpha=0", `"alpha=0": want above 0`},
-		{"no direction", "loss better=up", `"better=up": want higher or lower`},
+		{"no direction", "loss better=up", `"better=up": want one of higher, lower`},
 		{"no class", "loss class=x", `"class=x": want one of loss, speed, memory, count, other`},
 		{"no class to be for", "class:x floor=3%", "want class:loss, speed"},
 		{"a class of a class", "class:loss class=speed", "cannot change it"},
 		{"no mode", "loss mode=x", `"mode=x": want one of auto, test, exact`},
 		{"no key", "loss flor=3%", `there is no key "flor", want one of floor, alpha, detect, better, class, mode`},
-		{"no need", "loss optional", `"optional" is neither key=value nor one of required, judged, informational`},
+		{"no need", "loss optional", `"optional": is neither key=value nor one of required, judged, informational`},
 		{"twice", "loss floor=3% floor=4%", "floor is given twice"},
 		{"two needs", "loss required judged", "need is given twice"},
 	} {
-		_, err := ParseRules(strings.NewReader("# a comment\n"+c.line+"\n"), "gate.txt")
+		err := new(Rules).Read(strings.NewReader("# a comment\n"+c.line+"\n"), "gate.txt")
 		assert.ErrorContains(t, err, c.text, c.why)
-		assert.ErrorContains(t, DefaultRules().Override(c.line), "-rule", c.why)
 	}
-	_, err := ParseRules(strings.NewReader("a\nb floor=3%\nc\n"), "gate.txt")
+	err := new(Rules).Read(strings.NewReader("a\nb floor=3%\nc\n"), "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:1")
 	assert.ErrorContains(t, err, "gate.txt:3", "all errors are told")
-	assert.ErrorContains(t, DefaultRules().Override("# nothing"), "it is empty")
-	_, err = ParseRules(strings.NewReader("loss floor=3%\nloss "+strings.Repeat("x", 1<<17)), "gate.txt")
+	err = new(Rules).Read(strings.NewReader("loss floor=3%\nloss "+strings.Repeat("x", 1<<17)), "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:2")
 }
 
@@ -90,7 +89,8 @@ func FuzzParseRules(f *testing.F) {
 	f.Add("samples/sec floor=5% required\n* alpha=0.01 # x\nclass:loss mode=exact\nfrob class=memory better=higher detect=0")
 	f.Add("\ufeffloss floor=NaN\r\n=")
 	f.Fuzz(func(t *testing.T, text string) {
-		rules, err := ParseRules(strings.NewReader(text), "gate.txt")
+		rules := &Rules{}
+		err := rules.Read(strings.NewReader(text), "gate.txt")
 		if err != nil {
 			assert.Contains(t, err.Error(), "gate.txt:")
 			return

@@ -11,86 +11,76 @@ import (
 	"lorabench/bench/stats"
 )
 
-// values are one side's of a metric, by seed.
-type values struct {
-	x       []float64
-	seeds   []int64
-	rounded []bool // has the digits that go test prints
+// Sample is one side's values of a metric.
+type Sample struct {
+	Values    []float64 // in order of Seeds
+	Seeds     []int64   // of each value; the k-th run of a file without seeds has k
+	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
+	Variation float64   // standard deviation relative to the mean; NaN below two values and where the mean is 0
+	rounded   bool      // some values have the digits that go test prints
 }
 
-// valuesOf are a metric's values by seed, times factor; runs are nil for what is not of result lines.
-func valuesOf(m *results.Metric, runs []results.Run, factor float64) values {
-	v := values{slices.Clone(m.Values), slices.Clone(m.Seeds), make([]bool, len(m.Values))}
-	for i := range v.x {
-		if factor != 1 {
-			v.x[i] *= factor
-		}
-		v.rounded[i] = runs != nil && runs[m.Runs[i]].Rounded
+// N is the number of values.
+func (s Sample) N() int { return len(s.Values) }
+
+// newSample is a metric's values by seed, times factor.
+func newSample(m *results.Metric, factor float64, rounded bool) Sample {
+	s := Sample{Values: m.Values, Seeds: m.Seeds, rounded: rounded}
+	if factor == 1 && slices.IsSorted(m.Seeds) {
+		return s
 	}
-	if slices.IsSorted(v.seeds) {
-		return v
-	}
-	at := make([]int, len(v.x))
+	at := make([]int, len(m.Values))
 	for i := range at {
 		at[i] = i
 	}
-	slices.SortStableFunc(at, func(i, j int) int { return cmp.Compare(v.seeds[i], v.seeds[j]) })
-	out := values{make([]float64, len(at)), make([]int64, len(at)), make([]bool, len(at))}
+	slices.SortStableFunc(at, func(i, j int) int { return cmp.Compare(m.Seeds[i], m.Seeds[j]) })
+	s.Values, s.Seeds = make([]float64, len(at)), make([]int64, len(at))
 	for k, i := range at {
-		out.x[k], out.seeds[k], out.rounded[k] = v.x[i], v.seeds[i], v.rounded[i]
+		s.Values[k], s.Seeds[k] = m.Values[i]*factor, m.Seeds[i]
 	}
-	return out
+	return s
 }
 
-// constant says whether there is no spread at all.
-func (v values) constant() bool {
-	return !slices.ContainsFunc(v.x, func(x float64) bool { return x != v.x[0] })
+// measure fills in what is shown; logs is that the geometric mean is compared.
+func (s *Sample) measure(logs bool) {
+	s.Center, s.Variation = s.Values[0], math.NaN()
+	switch {
+	case s.N() < 2:
+		return
+	case s.constant(): // and not what sums and logarithms make of it
+		s.Variation = 0
+		return
+	}
+	scale := stats.NewScale(s.Values)
+	mean, deviation := stat.MeanStdDev(stats.Scale{Over: scale.Over}.Of(s.Values), nil) // divided by the largest: no sum overflows
+	s.Center = mean * scale.Over
+	if logs {
+		s.Center = math.Exp(stat.Mean(scale.Of(s.Values), nil))
+	}
+	if mean != 0 {
+		s.Variation = deviation / math.Abs(mean)
+	}
 }
 
-// pairs calls f with the places of each seed that both sides have; a seed that is there several times is
-// paired in the order of the runs.
-func pairs(a, b values, f func(i, j int)) int {
-	n := 0
-	for i, j := 0, 0; i < len(a.seeds) && j < len(b.seeds); {
-		switch c := cmp.Compare(a.seeds[i], b.seeds[j]); c {
+// constant reports whether there is no spread at all.
+func (s *Sample) constant() bool {
+	return !slices.ContainsFunc(s.Values, func(x float64) bool { return x != s.Values[0] })
+}
+
+// pairs are the places of each seed that both sides have; a seed that is there several times is paired in the order of the runs.
+// Blocks need no pairing of their own: a block has one seed, and where the same block has another seed on the other side the two
+// were not run together.
+func pairs(a, b *Sample) (at [][2]int) {
+	for i, j := 0, 0; i < a.N() && j < b.N(); {
+		switch cmp.Compare(a.Seeds[i], b.Seeds[j]) {
 		case 0:
-			f(i, j)
-			n, i, j = n+1, i+1, j+1
+			at = append(at, [2]int{i, j})
+			i, j = i+1, j+1
 		case -1:
 			i++
 		default:
 			j++
 		}
 	}
-	return n
-}
-
-// sample is what is shown of a side; logs is that the geometric mean is compared.
-func (v values) sample(logs bool) Sample {
-	n := len(v.x)
-	s := Sample{Values: v.x, Seeds: v.seeds, Center: v.x[0], Median: v.x[0], Min: v.x[0], Max: v.x[0], Variation: math.NaN()}
-	if n < 2 {
-		return s
-	}
-	sorted := slices.Clone(v.x)
-	slices.Sort(sorted)
-	s.Min, s.Max = sorted[0], sorted[n-1]
-	s.Median = sorted[n/2]
-	if n%2 == 0 {
-		s.Median = sorted[n/2-1]/2 + sorted[n/2]/2
-	}
-	if s.Min == s.Max { // and not what sums and logarithms make of it
-		s.Variation = 0
-		return s
-	}
-	scale := stats.NewScale(v.x)
-	mean, deviation := stat.MeanStdDev(stats.Scale{Over: scale.Over}.Of(v.x), nil) // divided by the largest: no sum overflows
-	s.Center = mean * scale.Over
-	if logs {
-		s.Center = math.Exp(stat.Mean(scale.Of(v.x), nil))
-	}
-	if mean != 0 {
-		s.Variation = deviation / math.Abs(mean)
-	}
-	return s
+	return at
 }

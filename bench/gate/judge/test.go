@@ -4,52 +4,58 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"lorabench/bench/stats"
 )
 
 // test is one metric of one benchmark while it is judged.
 type test struct {
 	*Result
-	worse      float64 // the direction of a worsening: 1 up, -1 down, 0 none
-	old, new   values
-	scale      stats.Scale
-	by         []stats.Difference // on the scale, by each test
-	spread     bool               // there is some: else values are compared with the floor and nothing else
-	pUp, pDown float64            // of "not higher" and "not lower"
+	m       *matched
+	worse   float64  // the direction of a worsening: 1 up, -1 down, 0 none
+	at      [][2]int // places of each pair
+	scale   stats.Scale
+	by      []stats.Difference // on the scale, positive where New is worse, by each test
+	spread  bool               // there is some: else values are compared with the floor and nothing else
+	pWorse  float64            // of "not worse"
+	pBetter float64            // of "not better"
 }
 
 // measure fills in what is shown of both sides, and the estimates.
 func (t *test) measure() {
-	t.scale = stats.NewScale(t.old.x, t.new.x)
-	r := t.Result
-	r.Old, r.New = t.old.sample(t.scale.Logs), t.new.sample(t.scale.Logs)
-	nan := math.NaN()
+	r, nan := t.Result, math.NaN()
+	t.scale = stats.NewScale(r.Baseline.Values, r.New.Values)
+	r.Baseline.measure(t.scale.Logs)
+	r.New.measure(t.scale.Logs)
 	r.Change, r.Low, r.High, r.P, r.Corrected, r.Detectable = nan, nan, nan, nan, nan, nan
-	t.pUp, t.pDown = nan, nan
-	if r.Old.Center != 0 {
-		r.Change = (r.New.Center - r.Old.Center) / math.Abs(r.Old.Center)
+	t.pWorse, t.pBetter = nan, nan
+	if r.Baseline.Center != 0 {
+		r.Change = (r.New.Center - r.Baseline.Center) / math.Abs(r.Baseline.Center)
 	}
 	if math.IsInf(r.Change, 0) {
 		r.Change = nan
 	}
-	t.spread = !t.old.constant() || !t.new.constant()
-	if len(t.old.x) < 2 || len(t.new.x) < 2 || r.Exact {
-		r.Pairs = pairs(t.old, t.new, func(i, j int) {})
+	t.spread, r.Pairs = !r.Baseline.constant() || !r.New.constant(), len(t.at)
+	if min(r.Baseline.N(), r.New.N()) < 2 || r.Exact || !t.spread {
 		return
 	}
-	xo, xn := t.scale.Of(t.old.x), t.scale.Of(t.new.x)
-	d := make([]float64, 0, len(xo))
-	r.Pairs = pairs(t.old, t.new, func(i, j int) { d = append(d, xn[j]-xo[i]) })
-	if !t.spread {
-		return
+	xo, xn := t.scale.Of(r.Baseline.Values), t.scale.Of(r.New.Values)
+	d := make([]float64, len(t.at))
+	for k, at := range t.at {
+		d[k] = xn[at[1]] - xo[at[0]]
+	}
+	if t.worse < 0 {
+		xo, xn = xn, xo
+		floats.Scale(-1, d)
 	}
 	t.by = append(t.by, stats.Welch(xo, xn))
 	// A pair or two say nothing of the noise.
 	if r.Pairs >= 3 {
 		t.by = append(t.by, stats.Paired(d))
 	}
-	t.pUp = t.p(func(d stats.Difference) float64 { return d.Above(0) })
-	t.pDown = t.p(func(d stats.Difference) float64 { return d.Below(0) })
+	t.pWorse = t.p(func(d stats.Difference) float64 { return d.Above(0) })
+	t.pBetter = t.p(func(d stats.Difference) float64 { return d.Below(0) })
 	t.interval()
 }
 
@@ -77,18 +83,18 @@ func (t *test) interval() {
 	if low > high { // the seeds that both have lie apart from all
 		low, high = t.by[0].Interval(0.05)
 	}
-	t.Low, t.High = t.relative(low), t.relative(high)
+	if t.worse < 0 {
+		low, high = -high, -low
+	}
+	t.Low, t.High = t.scale.Relative(low, t.Baseline.Center), t.scale.Relative(high, t.Baseline.Center)
 }
 
 // share is a test's part of a level.
 func (t *test) share(level float64) float64 { return level / float64(len(t.by)) }
 
-// relative is a difference on the scale as a fraction of the baseline; NaN where that is 0.
-func (t *test) relative(d float64) float64 { return t.scale.Relative(d, t.Old.Center) }
-
 // onScale is the size of a worsening by a fraction of the baseline.
 func (t *test) onScale(fraction float64) float64 {
-	return t.worse * t.scale.Shift(t.worse*fraction, t.Old.Center)
+	return t.worse * t.scale.Shift(t.worse*fraction, t.Baseline.Center)
 }
 
 // detectable is the smallest worsening that is found, of a family of so many tests.
@@ -97,25 +103,20 @@ func (t *test) detectable(family int) float64 {
 	for _, d := range t.by {
 		least = min(least, d.Detectable(t.share(t.Rule.Alpha)/float64(family), t.onScale(t.Rule.Floor)))
 	}
-	return math.Abs(t.relative(t.worse * least))
+	return math.Abs(t.scale.Relative(t.worse*least, t.Baseline.Center))
 }
 
 // ruledOut says whether a worsening by Rule.Detect can be ruled out: at Rule.Alpha, one-sided. With a
 // baseline of 0 no fraction of it means anything.
 func (t *test) ruledOut() bool {
-	limit := t.worse * t.onScale(t.Rule.Detect)
-	return limit == 0 || slices.ContainsFunc(t.by, func(d stats.Difference) bool {
-		if t.worse < 0 {
-			return d.Above(limit) < t.share(t.Rule.Alpha)
-		}
-		return d.Below(limit) < t.share(t.Rule.Alpha)
-	})
+	limit := t.onScale(t.Rule.Detect)
+	return limit == 0 || slices.ContainsFunc(t.by, func(d stats.Difference) bool { return d.Below(limit) < t.share(t.Rule.Alpha) })
 }
 
 // needed is about how many samples of each side would rule out a worsening by Rule.Detect where nothing
 // differs; stats.TooMany where not even so many would.
 func (t *test) needed() int {
-	n, limit := min(t.Old.N(), t.New.N()), t.onScale(t.Rule.Detect)
+	n, limit := min(t.Baseline.N(), t.New.N()), t.onScale(t.Rule.Detect)
 	return stats.Needed(n, func(k int) bool {
 		return slices.ContainsFunc(t.by, func(d stats.Difference) bool {
 			return d.Resampled(n, k).Detectable(t.share(t.Rule.Alpha), 0) <= limit
@@ -127,7 +128,7 @@ func (t *test) needed() int {
 func (t *test) beyond(direction float64) bool {
 	const tiny = 1e-12 // 3 % in float64 is not 3 %
 	if math.IsNaN(t.Change) {
-		return direction*(t.New.Center-t.Old.Center) > 0
+		return direction*(t.New.Center-t.Baseline.Center) > 0
 	}
 	return direction*t.Change > t.Rule.Floor+tiny
 }

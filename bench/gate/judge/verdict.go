@@ -1,45 +1,45 @@
 package judge
 
 import (
-	"lorabench/bench/record"
+	"slices"
+	"strings"
+
 	"lorabench/bench/results"
 )
 
 // Status is what a comparison ends in, and the command's exit status.
 type Status int
 
-// The statuses, in what they are worth to CI: unusable input outweighs worse, worse outweighs cannot
-// tell, and only Pass passes.
+// The statuses, in what they are worth to CI: unusable input outweighs worse, worse outweighs cannot tell, and only Pass passes.
 const (
 	Pass       Status = 0 // as good or better
-	Worse      Status = 1 // some judged metric is significantly worse, and by more than its floor
+	Worse      Status = 1 // some judged metric is significantly worse, and by more than its floor, or numerics changed
 	Unusable   Status = 2 // the sides cannot be compared: see Verdict.Problems
 	CannotTell Status = 3 // too few samples, so much noise that a large regression cannot be ruled out, or nothing judged
 )
 
-// Verdict is everything that is said about two sides. A figure that does not exist is NaN; it must not
-// be printed.
+// String is what the JSON says.
+func (s Status) String() string { return [...]string{"pass", "worse", "unusable", "cannot tell"}[s] }
+
+// Verdict is everything that is said about two sides, and what the JSON has. A figure that does not exist is NaN.
 type Verdict struct {
 	Status   Status
-	Text     string // one sentence: the verdict itself
+	Text     string // sentences: what was decided, what it would have found, what was not judged
+	Compared int    // results that the p values are corrected for
 	Baseline Side
 	New      Side
-	Rules    *Rules
 	Problems []Problem // why the input is unusable; all that were found, not the first alone
 	Results  []Result  // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
 	Added    []string  // benchmarks that only New has: listed, never failed
-	Causes   []Cause   // what grew or slowed, for results that are worse
 	Notes    []string  // sentences about the whole
 	Unjudged []string  // units that would have been judged if it were known which direction of them is better
-	Compared int       // results that the p values are corrected for
 }
 
 // Side is one of the two things compared.
 type Side struct {
-	Label   string   // of label=file, else baseline and new
-	Files   []string // that were read
-	Config  []Config // of its results, in order of first appearance
-	Records []*record.Record
+	Label  string   // of label=file, else baseline and new
+	Files  []string // that were read
+	Config []Config // of its results, in order of first appearance
 }
 
 // Config is a key of the benchmark configuration and its values, mostly one.
@@ -51,18 +51,11 @@ type Config struct {
 // Problem is a reason why the input cannot be judged.
 type Problem = results.Problem
 
-// Kind is what is wrong with input.
-type Kind = results.Kind
-
 // The kinds of problems, besides those of files.
 const (
-	Unreadable            = results.Unreadable
-	NotFinite             = results.NotFinite
-	BadDirection          = results.BadDirection
-	Empty                 = results.Empty
-	MissingBenchmark Kind = "missing benchmark" // the baseline has it and New does not
-	MissingMetric    Kind = "missing metric"
-	Mismatch         Kind = "mismatch" // the sides were made with another model, recipe, device, ...
+	MissingBenchmark results.Kind = "missing benchmark" // the baseline has it and New does not
+	MissingMetric    results.Kind = "missing metric"
+	Mismatch         results.Kind = "mismatch" // the sides were made with another model, recipe, device, ...
 )
 
 // Call is what is said of one metric of one benchmark.
@@ -71,6 +64,7 @@ type Call string
 // The calls.
 const (
 	CallWorse      Call = "worse"
+	CallNumerics   Call = "numerics changed" // a loss of the same seed on the same CPU has other digits, whichever way
 	CallBetter     Call = "better"
 	CallSame       Call = "same"        // no significant difference, or one within the floor
 	CallCannotTell Call = "cannot tell" // see Result.Why
@@ -80,7 +74,7 @@ const (
 // Class is what a unit measures.
 type Class string
 
-// The classes, in the order in which results are shown.
+// The classes.
 const (
 	Loss   Class = "loss"
 	Speed  Class = "speed"
@@ -89,8 +83,32 @@ const (
 	Other  Class = "other"
 )
 
-// Result is one metric of one benchmark on both sides. Relative figures are fractions of the
-// baseline, positive where New is higher.
+var classes = []Class{Loss, Speed, Memory, Count, Other}
+
+// Order is the place of a class among those that are shown.
+func (c Class) Order() int { return slices.Index(classes, c) }
+
+// classOf is what a unit measures, by its name. exact is that its Unit line says assume=exact.
+func classOf(unit string, exact bool) Class {
+	is := func(has func(s, part string) bool, parts ...string) bool {
+		return slices.ContainsFunc(parts, func(p string) bool { return has(unit, p) })
+	}
+	switch {
+	case exact, unit == results.AdapterBytes, unit == results.Parameters, unit == "allocs/op":
+		return Count
+	case unit == "sec-to-loss", is(strings.HasSuffix, "/sec", "/s", "-sec", "-ns"), is(strings.HasPrefix, "ns/", "sec/"):
+		return Speed
+	case is(strings.HasSuffix, "loss"):
+		return Loss
+	case is(strings.HasPrefix, "peak-"), unit == "B/op", slices.Contains([]string{"B", "MB", "GB", "bytes"}, unit),
+		is(strings.HasSuffix, "-GB", "-MB", "-kB", "-B", "-GiB", "-MiB", "-KiB", "-bytes"):
+		return Memory
+	}
+	return Other
+}
+
+// Result is one metric of one benchmark on both sides. Relative figures are fractions of the baseline, positive where New is
+// higher.
 type Result struct {
 	Benchmark string // without "Benchmark" and GOMAXPROCS' suffix: Rank/rank=8
 	Unit      string // as it was written
@@ -98,43 +116,19 @@ type Result struct {
 	Class     Class
 	Rule      Rule // the one that applied
 
-	Old, New  Sample
-	Change    float64 // relative difference of the centres, where Exact of the means over common seeds; NaN for a baseline of 0
-	Low, High float64 // 95 % interval of Change; NaN where it cannot be told, and where Exact
-	P         float64 // of "not worse" (of "not better" where New is better), one-sided; NaN where there is none
-	Corrected float64 // P corrected for all comparisons judged
-	Pairs     int     // seeds that both sides have
-	Exact     bool    // compared value by value: the same seed must give the same value
+	Baseline, New Sample
+	Change        float64 // relative difference of the centres, where Exact of the means over common seeds; NaN for a baseline of 0
+	Low, High     float64 // 95 % interval of Change; NaN where it cannot be told, and where Exact
+	P             float64 // of "not worse" (of "not better" where New is better), one-sided; NaN where there is none
+	Corrected     float64 // P corrected for all comparisons judged
+	Pairs         int     // seeds that both sides have
+	Exact         bool    // compared value by value: the same seed must give the same value
 
-	// Detectable is the smallest worsening, relative, that so many samples with this noise find 80 % of the
-	// time, after correction and beyond the floor; NaN where Exact, not judged, or without any spread.
+	// Detectable is the smallest worsening, relative, that so many samples with this noise find 80 % of the time, after
+	// correction and beyond the floor; NaN where Exact, not judged, or without any spread.
 	Detectable float64
 	Call       Call
-	Why        string // a clause that says why: "3.1 % fewer, floor 3 %, corrected p 0.0004"; never empty
-	SameAs     string // the unit whose measurement this is too; informational then
-}
-
-// Sample is one side's values of a metric.
-type Sample struct {
-	Values    []float64 // in order of Seeds
-	Seeds     []int64   // of each value; the k-th run of a file without seeds has k
-	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
-	Median    float64
-	Min, Max  float64
-	Variation float64 // standard deviation relative to the mean; NaN below two values and where the mean is 0
-}
-
-// N is the number of values.
-func (s Sample) N() int { return len(s.Values) }
-
-// Cause is a finding about where a regression sits: the memory category that grew, from the run records,
-// or the part of a step that slowed, from the part benchmarks.
-type Cause struct {
-	Class     Class  // Memory or Speed
-	Benchmark string // whose regression it explains
-	Name      string // "activations", or "part=attention"
-	Old, New  float64
-	Unit      string  // "B" or "sec/op"
-	Share     float64 // of the whole growth; NaN where it cannot be told
-	Text      string  // a sentence
+	Why        string   // a clause that says why: "3.1 % lower, floor 3 %, corrected p 0.0004"; never empty
+	SameAs     string   // the unit whose measurement this is too; informational then
+	Causes     []string // sentences: the memory that grew, the part of a step that slowed, the step at which losses part
 }

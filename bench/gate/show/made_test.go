@@ -5,25 +5,23 @@ import (
 	"math"
 
 	"lorabench/bench/gate/judge"
+	"lorabench/bench/results"
 )
 
 var nan = math.NaN()
 
 // sample has these values under the seeds 42, 43, ...
 func sample(values ...float64) judge.Sample {
-	s := judge.Sample{Values: values, Center: nan, Median: nan, Min: nan, Max: nan, Variation: nan}
+	s := judge.Sample{Values: values, Center: nan, Variation: nan}
 	if len(values) == 0 {
 		return s
 	}
-	s.Min, s.Max = values[0], values[0]
 	sum := 0.0
 	for i, v := range values {
 		s.Seeds = append(s.Seeds, int64(42+i))
-		s.Min, s.Max = min(s.Min, v), max(s.Max, v)
 		sum += v
 	}
 	s.Center = sum / float64(len(values))
-	s.Median = values[len(values)/2]
 	if len(values) > 1 {
 		s.Variation = 0.01
 	}
@@ -35,7 +33,7 @@ var defaultRule = judge.Rule{Unit: "*", Floor: 0.03, Alpha: 0.01, Detect: 0.25, 
 // result is tested, without a difference unless it is changed.
 func result(benchmark, unit string, class judge.Class, better string, old, new judge.Sample) judge.Result {
 	change := new.Center/old.Center - 1
-	return judge.Result{Benchmark: benchmark, Unit: unit, Class: class, Better: better, Rule: defaultRule, Old: old, New: new,
+	return judge.Result{Benchmark: benchmark, Unit: unit, Class: class, Better: better, Rule: defaultRule, Baseline: old, New: new,
 		Change: change, Low: change - 0.01, High: change + 0.01, P: 0.4, Corrected: 1, Pairs: len(old.Values), Detectable: 0.031,
 		Call: judge.CallSame, Why: "within the floor of 3 %"}
 }
@@ -50,7 +48,6 @@ func sides(v *judge.Verdict) *judge.Verdict {
 		{Key: "model", Values: []string{"testdata/small"}}, {Key: "device", Values: []string{"cpu"}}, {Key: "commit", Values: []string{"5471c87f72b3"}}}}
 	v.New = judge.Side{Label: "new", Files: []string{"new/bench.txt", "new/parts.txt"}, Config: []judge.Config{
 		{Key: "model", Values: []string{"testdata/small"}}, {Key: "device", Values: []string{"cpu"}}, {Key: "commit", Values: []string{"0ff21c37a8d1", "0ff21c37a8d1+dirty"}}}}
-	v.Rules = judge.DefaultRules()
 	return v
 }
 
@@ -90,30 +87,28 @@ func made() map[string]*judge.Verdict {
 	worse := speed(8, 303.1)
 	worse.Corrected, worse.P = 0.00004, 0.000004
 	worse = as(worse, judge.CallWorse, "5.1 % fewer, floor 3 %, corrected p < 0.0001")
+	worse.Causes = []string{"part=attention takes 4.9 ms where it took 2.31 ms: 97 % of what was lost"}
 	better := speed(128, 352)
 	better.Corrected = 0.0031
 	better = as(better, judge.CallBetter, "10 % more, floor 3 %, corrected p 0.0031")
 	grown := memory(8, 0.2471517)
 	grown.Corrected = 0.0002
 	grown = as(grown, judge.CallWorse, "22 % more, floor 3 %, corrected p 0.0002")
+	grown.Causes = []string{"activations takes 126 MiB instead of 81 MiB"}
 	unclear := as(result(rank(256), "samples/sec", judge.Speed, "higher", sample(300), sample(200, 310)), judge.CallCannotTell, "1 and 2 values, want 4 on each side: 3 more runs of the baseline and 2 of new")
 	unclear.P, unclear.Corrected, unclear.Low, unclear.High, unclear.Detectable = nan, nan, nan, nan, nan
 	zero := as(result("Alloc", "B/op", judge.Memory, "lower", sample(0, 0, 0, 0), sample(64, 64, 64, 64)), judge.CallWorse, "0 before, 64 B now")
 	zero.Change, zero.Low, zero.High = nan, nan, nan
 	return map[string]*judge.Verdict{
-		"pass": sides(&judge.Verdict{Text: "As good or better: 4 results judged, none worse.", Compared: 4,
+		"pass": sides(&judge.Verdict{Text: "As good or better: 4 results judged, none worse.", Compared: 4, Unjudged: []string{"mgas/s"},
 			Results: []judge.Result{exact(8, 1.7521149377270175), speed(8, 319), nsPerOp(8), memory(8, 0.2031517), shown(8), better},
 			Added:   []string{rank(512)}, Notes: []string{"torch differs (2.10.0 and 2.11.0): losses are tested, not compared exactly."}}),
 		"worse": sides(&judge.Verdict{Status: judge.Worse, Text: "Worse: eval-loss, samples/sec and peak-RSS-GB of Rank/rank=8.", Compared: 6,
-			Results: []judge.Result{as(exact(8, 1.7521149377270185), judge.CallWorse, "seed 42 has 1.7521149377270185 where the baseline has 1.7521149377270175: losses of one seed differ on a CPU only when the computation does"),
-				worse, nsPerOp(8), grown, shown(8), better, unclear},
-			Causes: []judge.Cause{
-				{Class: judge.Speed, Benchmark: rank(8), Name: "part=attention", Old: 0.00231, New: 0.0049, Unit: "sec/op", Share: 0.97, Text: "part=attention takes 4.9 ms where it took 2.31 ms: 97 % of what was lost"},
-				{Class: judge.Memory, Benchmark: rank(8), Name: "activations", Old: 81 << 20, New: 126 << 20, Unit: "B", Share: nan},
-				{Class: judge.Memory, Benchmark: rank(64), Name: "other", Old: 1, New: 2, Unit: "B", Share: nan, Text: "a cause of no result"}}}),
+			Results: []judge.Result{as(exact(8, 1.7521149377270185), judge.CallNumerics, "seed 42 has 1.7521149377270185 where the baseline has 1.7521149377270175: losses of one seed differ on a CPU only when the computation does"),
+				worse, nsPerOp(8), grown, shown(8), better, unclear}}),
 		"unusable": sides(&judge.Verdict{Status: judge.Unusable, Text: "The results cannot be judged: 3 problems.",
 			Problems: []judge.Problem{
-				{Kind: judge.Unreadable, File: "new/bench.txt", Line: 17, Text: `"BenchmarkRank/rank=8-2 100 5e7": a value has no unit: run the benchmark again`},
+				{Kind: results.Unreadable, File: "new/bench.txt", Line: 17, Text: `"BenchmarkRank/rank=8-2 100 5e7": a value has no unit: run the benchmark again`},
 				{Kind: judge.Mismatch, Text: `gpu: "NVIDIA H100" in old/bench.txt and "NVIDIA A100" in new/bench.txt: compare results of one machine`},
 				{Kind: judge.MissingBenchmark, Benchmark: rank(256), Text: "Rank/rank=256 is in the baseline and not in new"}},
 			Results: []judge.Result{speed(8, 319)}}),

@@ -18,12 +18,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/gate/judge"
+	"lorabench/bench/results"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 var writers = map[string]func(io.Writer, *judge.Verdict) error{
-	"txt": WriteText, "verbose.txt": WriteVerbose, "md": WriteMarkdown, "json": WriteJSON, "github": WriteAnnotations}
+	"md": Markdown, "json": JSON, "github": Annotations,
+	"txt":         func(w io.Writer, v *judge.Verdict) error { return Text(w, v, false) },
+	"verbose.txt": func(w io.Writer, v *judge.Verdict) error { return Text(w, v, true) }}
 
 func written(t *testing.T, form string, v *judge.Verdict) string {
 	t.Helper()
@@ -63,13 +66,26 @@ func wellFormed(t *testing.T, v *judge.Verdict) {
 		}
 		switch form {
 		case "json":
-			var j JSON
+			var j struct {
+				Schema, Status         string
+				Exit                   int `json:"exit_status"`
+				Problems, Results      []map[string]any
+				Added, Notes, Unjudged []string
+				Baseline               struct{ Files []string }
+				New                    struct{ Config []any }
+			}
 			require.NoError(t, json.Unmarshal([]byte(s), &j))
 			require.Equal(t, Schema, j.Schema)
+			require.Equal(t, v.Status.String(), j.Status)
+			require.Equal(t, int(v.Status), j.Exit)
 			require.Len(t, j.Results, len(v.Results))
 			require.Len(t, j.Problems, len(v.Problems))
-			for _, list := range []any{j.Problems, j.Results, j.Added, j.Causes, j.Notes, j.Baseline.Files, j.New.Config} {
+			for _, list := range []any{j.Problems, j.Results, j.Added, j.Notes, j.Unjudged, j.Baseline.Files, j.New.Config} {
 				require.NotNil(t, list, "a list is never null")
+			}
+			for _, r := range j.Results {
+				require.Contains(t, r, "same_as")
+				require.NotNil(t, r["causes"])
 			}
 		case "github":
 			for line := range strings.Lines(s) {
@@ -77,8 +93,7 @@ func wellFormed(t *testing.T, v *judge.Verdict) {
 			}
 			require.True(t, v.Status == judge.Pass || s != "", "silent only where there is nothing to say")
 		case "md":
-			require.Equal(t, 1, strings.Count(s, "<details>"))
-			require.Equal(t, 1, strings.Count(s, "</details>"))
+			require.Equal(t, 2, strings.Count(s, "```"), "nothing ends the block")
 			require.Less(t, utf8.RuneCountInString(s), 65536, "GitHub refuses longer comments")
 		case "txt", "verbose.txt":
 			for line := range strings.Lines(s) {
@@ -114,7 +129,7 @@ func TestMany(t *testing.T) {
 	text := written(t, "txt", v)
 	require.Less(t, strings.Count(text, "\n"), 800)
 	require.Contains(t, text, "… and 280 more: -v shows them")
-	require.Contains(t, text, "300 results are the same and not shown")
+	require.Contains(t, text, "700 results not shown: -v shows them")
 	verbose := written(t, "verbose.txt", v)
 	require.NotContains(t, verbose, "-v shows")
 	require.Contains(t, verbose, "Case/n=299 ns/op: 100 ns → 110 ns: 10 % more")
@@ -124,7 +139,7 @@ func TestMany(t *testing.T) {
 	// Where the input cannot be used, only what is wrong with it is told: nobody can decide by the rest.
 	v.Status = judge.Unusable
 	for i := range 300 {
-		v.Problems = append(v.Problems, judge.Problem{Kind: judge.Unreadable, File: "x.txt", Line: i + 1, Text: "no benchmark line"})
+		v.Problems = append(v.Problems, judge.Problem{Kind: results.Unreadable, File: "x.txt", Line: i + 1, Text: "no benchmark line"})
 	}
 	wellFormed(t, v)
 	text = written(t, "txt", v)
@@ -157,10 +172,11 @@ func FuzzWriters(f *testing.F) {
 	f.Fuzz(func(t *testing.T, benchmark, unit, file, text string, a, b float64, status int) {
 		r := result(benchmark, unit, judge.Class(text), file, sample(a, b), sample(b))
 		v := &judge.Verdict{Status: judge.Status(uint(status) % 4), Text: text, Added: []string{benchmark}, Notes: []string{text},
-			Problems: []judge.Problem{{Kind: judge.Kind(unit), File: file, Line: status, Benchmark: benchmark, Unit: unit, Text: text}},
-			Causes:   []judge.Cause{{Class: r.Class, Benchmark: benchmark, Name: unit, Unit: unit, Old: a, New: b, Share: a, Text: text}},
+			Problems: []judge.Problem{{Kind: results.Kind(unit), File: file, Line: status, Benchmark: benchmark, Unit: unit, Text: text}},
+			Unjudged: []string{unit},
 			Baseline: judge.Side{Label: text, Files: []string{file}, Config: []judge.Config{{Key: unit, Values: []string{text}}}}}
-		for _, call := range []judge.Call{judge.CallWorse, judge.CallBetter, judge.CallSame, judge.CallCannotTell, judge.CallShown} {
+		r.Causes = []string{text}
+		for _, call := range []judge.Call{judge.CallWorse, judge.CallNumerics, judge.CallBetter, judge.CallSame, judge.CallCannotTell, judge.CallShown} {
 			v.Results = append(v.Results, as(r, call, text))
 		}
 		wellFormed(t, v)

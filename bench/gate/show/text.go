@@ -1,10 +1,8 @@
-// Package show writes a verdict of package judge for those who read it: people at a terminal and on a
-// pull request, programs (JSON), and CI systems (GitHub's annotations). Every writer begins with
-// what was decided and says "–" where a figure does not exist; none prints NaN.
 package show
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,129 +11,123 @@ import (
 	"lorabench/bench/gate/judge"
 )
 
-// fewLines is how many findings of a kind, or problems, are printed where not everything is asked for.
-const fewLines = 20
-
-// WriteText writes for a terminal: the verdict in a sentence, then what matters (problems, what is worse
-// and why, what cannot be told, what is better), then a table of everything that was judged. Long lists
-// are cut and say so.
-func WriteText(w io.Writer, v *judge.Verdict) error { return writeText(w, v, false) }
-
-// WriteVerbose is WriteText with nothing cut and with what was not judged in the table.
-func WriteVerbose(w io.Writer, v *judge.Verdict) error { return writeText(w, v, true) }
-
-func writeText(to io.Writer, v *judge.Verdict, all bool) error {
-	w := bufio.NewWriter(to)
-	p := &page{w: w, limit: fewLines}
-	if all {
-		p.limit = 0
-	}
-	fmt.Fprintln(w, verdict(v))
-	p.problems(v)
-	p.findings(v)
-	if err := p.table(v, all); err != nil {
-		return err
-	}
-	p.remarks(v)
-	return w.Flush()
-}
-
-// page is text with sections.
-type page struct {
-	w     *bufio.Writer
-	limit int // of each list; 0 is none
-}
-
-// list is a section: a heading and a line each.
-func (p *page) list(heading string, lines []string) {
-	if len(lines) == 0 {
-		return
-	}
-	fmt.Fprintf(p.w, "\n%s\n", heading)
-	first, left := most(lines, p.limit)
-	for _, l := range first {
-		fmt.Fprintf(p.w, "  %s\n", l)
-	}
-	if left > 0 {
-		fmt.Fprintf(p.w, "  … and %s more: -v shows them\n", format.Whole(left))
-	}
-}
-
-func (p *page) problems(v *judge.Verdict) {
-	var lines []string
-	for i := range v.Problems {
-		lines = append(lines, problem(&v.Problems[i]))
-	}
-	p.list("Problems", lines)
-}
-
-func (p *page) findings(v *judge.Verdict) {
-	used := map[int]bool{}
-	for _, s := range []struct {
-		heading string
-		call    judge.Call
-	}{{"Worse", judge.CallWorse}, {"Cannot tell", judge.CallCannotTell}, {"Better", judge.CallBetter}} {
-		var lines []string
-		for _, t := range findings(v, s.call, used) {
-			lines = append(lines, strings.Join(append([]string{t.String()}, t.causes...), "\n    "))
-		}
-		p.list(s.heading, lines)
-	}
-	var rest []string
-	for i := range v.Causes {
-		if decided(v) && !used[i] {
-			rest = append(rest, cause(&v.Causes[i]))
-		}
-	}
-	p.list("Causes", rest)
-}
-
-func (p *page) table(v *judge.Verdict, all bool) error {
-	rs, left := listed(v, all)
-	if len(rs) > 0 {
-		fmt.Fprintln(p.w)
-		if !decided(v) {
-			fmt.Fprintf(p.w, "%s\n\n", partial)
-		}
-		if err := cells(v, rs).Text(p.w); err != nil {
-			return err
-		}
-	}
-	if left > 0 {
-		fmt.Fprintf(p.w, "\n%s the same and not shown: -v shows them\n", are(left))
-	}
-	return nil
-}
-
-func (p *page) remarks(v *judge.Verdict) {
-	var added []string
-	for _, a := range v.Added {
-		added = append(added, cell(a))
-	}
-	p.list("New benchmarks, without a baseline", added)
-	var notes []string
-	for _, n := range v.Notes {
-		notes = append(notes, sentence(n))
-	}
-	p.list("Notes", notes)
-	var sides []string
-	for _, s := range []*judge.Side{&v.Baseline, &v.New} {
-		if len(s.Files) > 0 {
-			sides = append(sides, side(s))
-		}
-	}
-	if s := setting(v); s != "" {
-		sides = append(sides, "both: "+s)
-	}
-	p.list("Compared", sides)
-}
+// fewItems of a section are printed where not everything is asked for.
+const fewItems = 20
 
 // partial stands before the table where the input cannot be used.
 const partial = "What could be compared, which decides nothing:"
 
-func are(n int) string {
-	if n == 1 {
-		return "1 result is"
+// Text writes for a terminal: the verdict, then what matters (problems, what is worse and why, what cannot be told, what is
+// better), then a table of everything that was judged. Long lists are cut and say so. all is that nothing is cut, and that what
+// was not judged is in the table too.
+func Text(to io.Writer, v *judge.Verdict, all bool) error {
+	p := newPage(v, all)
+	w := bufio.NewWriter(to)
+	fmt.Fprintln(w, p.verdict)
+	for _, s := range p.findings {
+		s.text(w, all)
 	}
-	return format.Count(n, "result") + " are"
+	if p.table != nil {
+		fmt.Fprintln(w)
+		if v.Status == judge.Unusable {
+			fmt.Fprintf(w, "%s\n\n", partial)
+		}
+		if err := p.table.Text(w); err != nil {
+			return err
+		}
+	}
+	if p.left > 0 {
+		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(p.left, "result"))
+	}
+	for _, s := range p.remarks {
+		s.text(w, all)
+	}
+	return w.Flush()
 }
+
+// text is a heading and a line each.
+func (s section) text(w io.Writer, all bool) {
+	if len(s.items) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", s.heading)
+	for i, it := range s.items {
+		if i == fewItems && !all {
+			fmt.Fprintf(w, "  … and %s more: -v shows them\n", format.Whole(len(s.items)-i))
+			return
+		}
+		fmt.Fprintf(w, "  %s\n", strings.Join(append([]string{it.String()}, it.causes...), "\n    "))
+	}
+}
+
+// Markdown writes for a job's summary or a pull request's comment: the verdict, and the text in a block, which is folded away
+// when all is well. In a block nothing of a file's text can become markup or a mention.
+func Markdown(to io.Writer, v *judge.Verdict) error {
+	w := bufio.NewWriter(to)
+	verdict := format.Escape(newPage(v, false).verdict)
+	if v.Status == judge.Pass {
+		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", verdict, format.Count(len(v.Results), "result"))
+	} else {
+		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, verdict)
+	}
+	var text strings.Builder
+	err := Text(&text, v, false)
+	_, rest, _ := strings.Cut(text.String(), "\n")
+	fmt.Fprintf(w, "\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimSpace(rest), "```", "` ` `"))
+	if v.Status == judge.Pass {
+		fmt.Fprint(w, "\n</details>\n")
+	}
+	return cmp.Or(err, w.Flush())
+}
+
+// fewAnnotations of a level are written: GitHub keeps ten of each level and step and drops the others without a word.
+const fewAnnotations = 10
+
+// Annotations writes workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a
+// warning for what cannot be told, a notice for what is better, new or not judged. Where there is nothing to say, nothing is
+// written.
+//
+// The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
+// actions/toolkit, packages/core/src/command.ts.
+func Annotations(to io.Writer, v *judge.Verdict) error {
+	p := newPage(v, false)
+	w := bufio.NewWriter(to)
+	levels := map[string][]string{}
+	say := func(level, title string, it item) {
+		at := ""
+		if it.file != "" {
+			at = "file=" + property.Replace(it.file) + ","
+			if it.line > 0 {
+				at += fmt.Sprintf("line=%d,", it.line)
+			}
+		}
+		text := cmp.Or(strings.Join(append([]string{it.String()}, it.causes...), "\n"), title)
+		levels[level] = append(levels[level], fmt.Sprintf("::%s %stitle=%s::%s\n", level, at,
+			property.Replace("Gate: "+strings.ToLower(title)), data.Replace(text)))
+	}
+	for _, s := range append(p.findings, p.remarks...) {
+		for _, it := range s.items {
+			if s.level != "" {
+				say(s.level, s.heading, it)
+			}
+		}
+	}
+	level := map[judge.Status]string{judge.Worse: "error", judge.Unusable: "error", judge.CannotTell: "warning"}[v.Status]
+	if level != "" && len(levels[level]) == 0 { // a status that fails is never silent
+		say(level, v.Status.String(), item{text: p.verdict})
+	}
+	for _, level := range []string{"error", "warning", "notice"} {
+		lines := levels[level]
+		if n := len(lines) - fewAnnotations + 1; n > 1 {
+			levels[level] = lines[:fewAnnotations-1]
+			say(level, "and more", item{text: format.Whole(n) + " more are in the log: " + p.verdict})
+		}
+		fmt.Fprint(w, strings.Join(levels[level], ""))
+	}
+	return w.Flush()
+}
+
+var (
+	data     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

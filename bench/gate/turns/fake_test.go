@@ -2,7 +2,6 @@ package turns
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,11 +28,10 @@ esac
 const program = `#!/bin/sh
 name=VERSION; out=; seed=none; bench=; relay=
 for a; do case "$a" in
--help) echo Usage:; [ -e "$TURNS_CALLS.relay" ] && echo '  -relay descriptors'; exit 0 ;;
 -relay=3,4) relay=yes ;;
 -seed=*) seed=${a#-seed=} ;; -out=*) out=${a#-out=} ;; -test.bench=*) bench=${a#-test.bench=} ;;
 esac; done
-[ $relay ] || echo "$name $seed $*" >>"$TURNS_CALLS"
+[ $relay ] && echo "began $name $seed $*" >>"$TURNS_CALLS.began" || echo "$name $seed $*" >>"$TURNS_CALLS"
 [ -z "$GIT_DIR" ] || exit 9
 [ "$(cat marker)" = here ] || { echo "not in the package's folder: $PWD"; exit 8; }
 echo $$ >"$TURNS_CALLS.pid"
@@ -98,8 +96,9 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, root: filepath.Join(dir, "repo"), calls: filepath.Join(dir, "calls"), err: &said{}}
 	t.Setenv("TURNS_CALLS", w.calls)
 	t.Setenv("LIBTORCH", "")
-	goCommand := filepath.Join(dir, "go")
-	require.NoError(t, os.WriteFile(goCommand, []byte(fakeGo), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bin", "go"), []byte(fakeGo), 0o755))
+	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	w.write("go.mod", "module example\n")
 	w.write(".gitignore", "/go.work\n/out/\n")
 	w.write("internal/setup/main.go", "package main\n")
@@ -109,7 +108,8 @@ func newWorld(t *testing.T) *world {
 	w.commit("old")
 	w.write("bench/program.sh", strings.Replace(program, "VERSION", "new", 1))
 	w.commit("new")
-	w.o = Options{Base: "HEAD~1", Seeds: 3, Dir: w.root, Go: goCommand, Stderr: w.err}
+	w.o = Options{Base: "HEAD~1", Seeds: 3, Steps: 40, Stderr: w.err}
+	t.Chdir(w.root)
 	return w
 }
 
@@ -161,13 +161,21 @@ func (w *world) read(path string) string {
 }
 
 func (w *world) run() (base, head string, err error) {
-	return Run(context.Background(), w.o)
+	m, err := Open(w.t.Context(), w.o)
+	if err != nil {
+		return "", "", err
+	}
+	defer m.Close()
+	return m.Run(w.t.Context())
+}
+
+// cacheDir is where worktrees and the lock are.
+func (w *world) cacheDir() string {
+	return filepath.Join(os.Getenv("XDG_CACHE_HOME"), "lorabench", "gate")
 }
 
 // worktree is where the base is checked out.
 func (w *world) worktree() string {
 	w.t.Helper()
-	cache, err := cacheDir()
-	require.NoError(w.t, err)
-	return worktreeDir(cache, w.root)
+	return worktreeDir(w.cacheDir(), w.root)
 }

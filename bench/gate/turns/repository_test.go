@@ -4,6 +4,7 @@ package turns
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,8 +55,8 @@ func TestBrokenWorktreeIsMadeAnew(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			w := newWorld(t)
-			ctx := context.Background()
-			repo, err := find(ctx, w.root)
+			ctx := t.Context()
+			repo, err := find(ctx)
 			require.NoError(t, err)
 			first, err := repo.resolve(ctx, "HEAD~1")
 			require.NoError(t, err)
@@ -97,27 +98,10 @@ func TestSubmodules(t *testing.T) {
 	w.commit("a submodule")
 	w.o.Base, w.o.Seeds = "HEAD", 1
 	t.Setenv("TURNS_CALLS", w.calls)
+	t.Chdir(w.root)
 	_, _, err := w.run()
 	require.NoError(t, err)
 	assert.FileExists(t, filepath.Join(w.worktree(), "third_party", "lib", "bench", "marker"))
-}
-
-// TestHold is that nobody else's gate removes results before they are read.
-func TestHold(t *testing.T) {
-	w := newWorld(t)
-	w.o.Seeds = 1
-	other := w.o
-	release, err := Hold(context.Background(), &w.o)
-	require.NoError(t, err)
-	_, _, err = w.run()
-	require.NoError(t, err, "the holder itself need not wait")
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
-	_, _, err = Run(ctx, other)
-	require.ErrorContains(t, err, "waiting for another gate")
-	release()
-	_, _, err = Run(context.Background(), other)
-	require.NoError(t, err)
 }
 
 // TestBaseTakesTheHeadsLibtorch is of a machine with two: each side's set-up would look for itself.
@@ -167,32 +151,25 @@ func TestHooksAreOff(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestLock is that a second gate waits until the first has read what it measured.
 func TestLock(t *testing.T) {
 	w := newWorld(t)
 	w.o.Seeds = 1
-	cache, err := cacheDir()
+	first, err := Open(t.Context(), w.o)
 	require.NoError(t, err)
-	unlock, err := lock(context.Background(), w.o, cache, "/other/checkout")
-	require.NoError(t, err)
-
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	w.err.on = func(all string) {
 		if strings.Contains(all, "waiting for another gate") {
 			cancel()
 		}
 	}
-	_, _, err = Run(ctx, w.o)
+	_, err = Open(ctx, w.o)
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Contains(t, w.err.String(), "of /other/checkout)")
 	assert.NoFileExists(t, w.calls, "nothing ran meanwhile")
-
-	w.err.Reset()
-	w.err.on = func(all string) {
-		if strings.Contains(all, "waiting") && unlock != nil {
-			unlock()
-			unlock = nil
-		}
-	}
+	w.err.on = nil
+	_, _, err = first.Run(t.Context())
+	require.NoError(t, err)
+	first.Close()
 	_, _, err = w.run()
 	require.NoError(t, err, "it goes on when the other one has ended")
 }
@@ -200,15 +177,19 @@ func TestLock(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	w := newWorld(t)
 	w.mark("sleep")
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
 		for !exists(w.calls + ".child") {
 			time.Sleep(10 * time.Millisecond)
 		}
-		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		cancel(interrupted)
 	}()
-	base, _, err := w.run()
-	require.ErrorIs(t, err, errInterrupted)
-	assert.ErrorContains(t, err, "nothing was judged")
+	m, err := Open(ctx, w.o)
+	require.NoError(t, err)
+	defer m.Close()
+	base, _, err := m.Run(ctx)
+	require.ErrorIs(t, err, interrupted)
 	assert.Empty(t, base)
 	for _, name := range []string{".pid", ".child"} {
 		pid, err := strconv.Atoi(strings.TrimSpace(w.read(w.calls + name)))
