@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
+	"lorabench/bench/compare"
 	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
@@ -48,6 +50,7 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 		j.metrics(&j.matched[i])
 	}
 	j.mustBeThere()
+	j.steady()
 	j.correct()
 	for _, t := range j.tests {
 		j.call(t)
@@ -68,6 +71,28 @@ func (j *judging) problem(kind results.Kind, benchmark, unit, format string, arg
 func (j *judging) note(format string, args ...any) {
 	if n := fmt.Sprintf(format, args...); !slices.Contains(j.Notes, n) {
 		j.Notes = append(j.Notes, n)
+	}
+}
+
+// steady says where the machine was not: pair by pair, of lorabench's own runs, which come in blocks.
+func (j *judging) steady() {
+	var runs []compare.Timing
+	for _, m := range j.matched {
+		for side, b := range map[string]*results.Benchmark{"the baseline's ": m.old, "the new ": m.new} {
+			times := b.Metric("sec/op")
+			if times == nil {
+				continue
+			}
+			for i, v := range times.Values {
+				if b.Runs[times.Runs[i]].Block != results.Unplaced {
+					runs = append(runs, compare.Timing{Arm: side + m.name, Block: int(times.Seeds[i]), Seconds: v * times.Factor, Tokens: math.NaN()})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b compare.Timing) int { return strings.Compare(a.Arm, b.Arm) })
+	if line := compare.Steady(runs); line != "" {
+		j.note("%s", line)
 	}
 }
 
