@@ -268,7 +268,6 @@ func FuzzRead(f *testing.F) {
 				require.Len(t, m.Runs, len(m.Values))
 			}
 		}
-		require.Equal(t, r.results, results)
 		if results == 0 {
 			require.NotEmpty(t, r.set.Problems)
 		}
