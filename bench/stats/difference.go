@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"math"
 	"sort"
 
@@ -29,20 +30,17 @@ func Welch(a, b []float64) Difference {
 	return Difference{mb - ma, math.Sqrt(va + vb), df}
 }
 
-// Rounding is the size below which a difference or standard error on a Scale is rounding of float64.
-const Rounding = 1e-13
-
-// Noisy reports whether there is noise to test against.
-func (d Difference) Noisy() bool { return d.SE > Rounding }
+// rounding is the size below which a difference or standard error on a Scale is rounding of float64.
+const rounding = 1e-13
 
 // Above returns the one-sided p of "at most limit": small where the difference is shown to lie above it.
 func (d Difference) Above(limit float64) float64 {
 	switch {
-	case d.Noisy():
+	case d.SE > rounding:
 		return Tail((d.Mean-limit)/d.SE, d.DF)
 	case math.IsNaN(d.SE) || math.IsNaN(d.Mean):
 		return math.NaN()
-	case d.Mean-limit > Rounding:
+	case d.Mean-limit > rounding:
 		return 0
 	}
 	return 1
@@ -56,36 +54,27 @@ func (d Difference) Below(limit float64) float64 {
 // P returns the two-sided p of "no difference".
 func (d Difference) P() float64 { return min(1, 2*min(d.Above(0), d.Below(0))) }
 
-// Equivalent returns the p of "not between low and high", by two one-sided tests (D. J. Schuirmann, A comparison of the two
-// one-sided tests procedure and the power approach, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
-func (d Difference) Equivalent(low, high float64) float64 { return max(d.Above(low), d.Below(high)) }
-
 // Interval returns the interval with 1 - level confidence. Of n intervals at level/n, all hold with 1 - level (Bonferroni).
 func (d Difference) Interval(level float64) (low, high float64) {
 	half := 0.0
-	if !(d.SE <= Rounding) {
-		half = Quantile(level/2, d.DF) * d.SE
+	if !(d.SE <= rounding) {
+		half = quantile(level/2, d.DF) * d.SE
 	}
 	return d.Mean - half, d.Mean + half
 }
 
-// Power is how often a difference of the size of Detectable is found.
-const Power = 0.8
+// power is how often a difference of the size of Detectable is found.
+const power = 0.8
 
-// findable returns how many standard errors a true difference has that a one-sided test at a level finds with Power: the
-// noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
-func findable(level, df float64) float64 {
-	q := Quantile(level, df)
-	return q*(1-1/(4*df)) + Quantile(1-Power, math.Inf(1))*math.Sqrt(1+q*q/(2*df))
-}
-
-// Detectable returns the smallest difference that a test at a one-sided level finds with Power, where it must also be
-// seen to exceed floor.
+// Detectable returns the smallest difference that a test at a one-sided level finds with power, where it must also be seen to
+// exceed floor: the noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
 func (d Difference) Detectable(level, floor float64) float64 {
-	if d.SE <= Rounding {
+	if d.SE <= rounding {
 		return floor
 	}
-	return max(findable(level, d.DF)*d.SE, floor+Quantile(1-Power, d.DF)*d.SE)
+	q := quantile(level, d.DF)
+	errors := q*(1-1/(4*d.DF)) + quantile(1-power, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
+	return max(errors*d.SE, floor+quantile(1-power, d.DF)*d.SE)
 }
 
 // Resampled returns what k samples would estimate of the noise where n did.
@@ -101,4 +90,58 @@ const TooMany = 1000
 // stay true with more samples.
 func Needed(n int, enough func(k int) bool) int {
 	return n + 1 + sort.Search(max(0, TooMany-n-1), func(i int) bool { return enough(n + 1 + i) })
+}
+
+// Scale is what values are compared on: their logarithms, so that a difference is a fraction, or, where a value is not
+// positive, the values divided by the largest, so that no sum overflows.
+type Scale struct {
+	Logs bool
+	Over float64 // what values are divided by where Logs is false
+}
+
+// NewScale returns the scale of all samples together. NaN is no value.
+func NewScale(samples ...[]float64) Scale {
+	s := Scale{Logs: true}
+	for _, xs := range samples {
+		for _, x := range xs {
+			if !math.IsNaN(x) {
+				s.Logs, s.Over = s.Logs && x > 0, max(s.Over, math.Abs(x))
+			}
+		}
+	}
+	s.Over = cmp.Or(s.Over, 1)
+	return s
+}
+
+// Of returns the values on the scale.
+func (s Scale) Of(xs []float64) []float64 {
+	out := make([]float64, len(xs))
+	for i, x := range xs {
+		if out[i] = x / s.Over; s.Logs {
+			out[i] = math.Log(x)
+		}
+	}
+	return out
+}
+
+// Relative returns a difference on the scale as a fraction of from, the mean that values are compared with. It is NaN where
+// that is 0.
+func (s Scale) Relative(d, from float64) float64 {
+	switch {
+	case d == 0:
+		return 0
+	case s.Logs:
+		return math.Expm1(d)
+	case from == 0:
+		return math.NaN()
+	}
+	return d / math.Abs(from) * s.Over
+}
+
+// Shift returns the difference on the scale that a change by a fraction of from is.
+func (s Scale) Shift(fraction, from float64) float64 {
+	if s.Logs {
+		return math.Log1p(max(fraction, -1)) // nothing positive can fall by more than itself
+	}
+	return fraction * math.Abs(from) / s.Over
 }
