@@ -37,7 +37,12 @@ func (r *reader) filter(data []byte) {
 		return
 	}
 	r.lines = bytes.Split(data, []byte("\n"))
-	if first, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); parse(first, 1).Action != "" {
+	for i := range r.lines {
+		r.at = append(r.at, i+1)
+	}
+	var first event
+	line, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
+	if err := json.Unmarshal(line, &first); err == nil && first.Action != "" {
 		r.lines, r.at = outputs(r.lines)
 	}
 	failed := false
@@ -71,22 +76,21 @@ func (r *reader) isResult(line int, text []byte) bool {
 	end := bytes.IndexAny(name, "\t ")
 	switch {
 	case unicode.IsLower(letter): // no benchmark is called so: programs print "Benchmarking ..."
-		return false
 	case len(text) > longest:
 		r.problem(Unreadable, line, "the line has %d bytes: %s; no result is so long", len(text), quoted(text))
-		return false
 	case end < 0: // go test -v says what it starts
+		return true
 	case inside.Match(name[end:]):
 		r.problem(Unreadable, line, "two results stand on one line: %s; run the benchmark again", quoted(text))
-		return false
 	default:
 		suffix := procsOf(name[:end])
 		if r.named && suffix != r.procs {
 			suffix = ""
 		}
 		r.procs, r.named = suffix, true
+		return true
 	}
-	return true
+	return false
 }
 
 func quoted(text []byte) string {
@@ -121,23 +125,19 @@ type event struct {
 	line int
 }
 
-// parse returns a line's event. A line that is none is what something else printed.
-func parse(text []byte, line int) event {
-	e := event{line: line}
-	if err := json.Unmarshal(text, &e); err != nil {
-		return event{Output: string(text) + "\n", line: line}
-	}
-	return e
-}
-
-// outputs returns what go test would have printed, package by package, and the line that each of its lines ends on.
+// outputs returns what go test would have printed, package by package, and the line that each of its lines ends on, from 1. Lines
+// that are no event are what something else printed.
 func outputs(lines [][]byte) (text [][]byte, at []int) {
-	var events []event
+	events := make([]event, len(lines))
 	for i, line := range lines {
-		events = append(events, parse(line, i+1))
+		if err := json.Unmarshal(line, &events[i]); err != nil {
+			events[i] = event{Output: string(line) + "\n"}
+		}
+		events[i].line = i + 1
 	}
 	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.Package, b.Package) })
 	var out []byte
+	at = []int{0}
 	for i, e := range events {
 		if i > 0 && e.Package != events[i-1].Package { // a line of one package does not go on in the next
 			out, at = append(out, '\n'), append(at, events[i-1].line)

@@ -22,12 +22,9 @@ func Read(paths ...string) *Set {
 	var seen []os.FileInfo
 	for _, p := range paths {
 		r.begin(p)
-		info, err := os.Stat(p)
-		var data []byte
-		if err == nil {
-			data, err = os.ReadFile(p)
-		}
-		switch {
+		data, err := os.ReadFile(p)
+		info, unknown := os.Stat(p)
+		switch err := cmp.Or(err, unknown); {
 		case err != nil:
 			r.problem(Unreadable, 0, "the file cannot be read: %v", cmp.Or(errors.Unwrap(err), err)) // the problem names the path already
 		case slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, info) }):
@@ -47,7 +44,6 @@ type reader struct {
 	by      map[string][]*Benchmark // by Benchmark.Bare
 	configs map[string]*Settings    // by all keys and values
 	text    []byte                  // of a configuration's keys and values, reused
-	metrics []record.Metric         // of a line, reused
 
 	// Of lorabench's arms, in the order in which they ran:
 	blocks map[int64]int // by seed
@@ -61,7 +57,7 @@ type reader struct {
 type input struct {
 	file    string
 	lines   [][]byte
-	at      []int  // the file's own line of each where they differ: go test -json's
+	at      []int  // the file's own line of each, from 1: go test -json's differ
 	procs   string // the suffix that all names have
 	named   bool   // procs is of at least one name
 	rounded bool   // see Run.Rounded
@@ -80,14 +76,14 @@ func newReader() *reader {
 }
 
 func (r *reader) begin(file string) {
-	r.input = input{file: file, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
+	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
 }
 
 // most is how many problems of one kind are told of a file; a file of something else has one on every line.
 const most = 20
 
 func (r *reader) problem(kind Kind, line int, format string, args ...any) {
-	r.tell(Problem{Kind: kind, Line: r.line(line), Text: fmt.Sprintf(format, args...)})
+	r.tell(Problem{Kind: kind, Line: r.at[line], Text: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) tell(p Problem) {
@@ -95,14 +91,6 @@ func (r *reader) tell(p Problem) {
 	if r.told[p.Kind]++; r.told[p.Kind] <= most {
 		r.set.Problems = append(r.set.Problems, p)
 	}
-}
-
-// line returns the file's own number of a line.
-func (r *reader) line(n int) int {
-	if r.at == nil || n == 0 {
-		return n
-	}
-	return r.at[n-1]
 }
 
 // read adds a file's results.
@@ -148,7 +136,7 @@ func (r *reader) read(data []byte) {
 func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	_, line := m.Pos()
 	u := r.set.Units[m.Unit]
-	u.Where = cmp.Or(u.Where, place(r.file, r.line(line)))
+	u.Where = cmp.Or(u.Where, place(r.file, r.at[line]))
 	wrong, own := "", Better(m.OrigUnit)
 	switch {
 	case m.Key == "assume":
@@ -163,7 +151,7 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	}
 	if wrong != "" {
 		text := fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)
-		r.tell(Problem{Kind: BadDirection, Line: r.line(line), Unit: m.OrigUnit, Text: text})
+		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit, Text: text})
 	}
 	r.set.Units[m.Unit] = u
 }
@@ -171,7 +159,7 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 // result adds a result line.
 func (r *reader) result(res *benchfmt.Result) {
 	_, line := res.Pos()
-	run := Run{Block: Unplaced, Iters: res.Iters, File: r.file, Line: r.line(line)}
+	run := Run{Block: Unplaced, Iters: res.Iters, File: r.file, Line: r.at[line]}
 	run.Config = r.config(res.Config, run.Line)
 	name, procs := string(res.Name), 1
 	if r.procs != "" {
@@ -184,18 +172,18 @@ func (r *reader) result(res *benchfmt.Result) {
 		run.Seed = seed + r.seeds[seedOf{b, seed}]
 		r.seeds[seedOf{b, seed}]++
 	}
-	r.metrics = r.metrics[:0]
-	for _, v := range res.Values {
-		m := record.Metric{Unit: v.Unit, Value: v.Value}
-		if v.OrigUnit != "" {
-			m = record.Metric{Unit: v.OrigUnit, Value: v.OrigValue}
-		}
-		r.metrics, r.rounded = append(r.metrics, m), r.rounded && asPrinted(m.Value)
-	}
 	if strings.HasPrefix(name, Rank+"/") {
 		run.Block = r.block(run.Seed)
 	}
-	r.add(b, run, r.metrics)
+	b.Runs = append(b.Runs, run)
+	for _, v := range res.Values {
+		unit, x := v.Unit, v.Value
+		if v.OrigUnit != "" {
+			unit, x = v.OrigUnit, v.OrigValue
+		}
+		r.rounded = r.rounded && asPrinted(x)
+		r.value(b, unit, x)
+	}
 }
 
 // config returns the settings that hold for a result. Those that come again are kept once.
@@ -231,14 +219,12 @@ func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
 	return b
 }
 
-// add adds a run with its values.
-func (r *reader) add(b *Benchmark, run Run, metrics []record.Metric) {
-	for _, m := range metrics {
-		if kind, err := b.put(m, len(b.Runs), run.Seed); err != nil {
-			r.tell(Problem{Kind: kind, Line: run.Line, Benchmark: b.Bare, Unit: m.Unit, Text: err.Error()})
-		}
+// value adds a value to the benchmark's last run.
+func (r *reader) value(b *Benchmark, unit string, x float64) {
+	if kind, err := b.put(unit, x); err != nil {
+		line := b.Runs[len(b.Runs)-1].Line
+		r.tell(Problem{Kind: kind, Line: line, Benchmark: b.Bare, Unit: unit, Text: err.Error()})
 	}
-	b.Runs = append(b.Runs, run)
 }
 
 // block returns the block of a run of any arm: the runs of all arms with one seed come before those of any arm with the next, so

@@ -37,7 +37,11 @@ func FromRecords(rs []*record.Record) *Set {
 			run.Block = rec.Block
 		}
 		r.set.Settings = append(r.set.Settings, run.Config)
-		r.add(r.benchmark("", Rank+"/"+rec.Name, 1), run, append(rec.Metrics(), counts(rec)...))
+		b := r.benchmark("", Rank+"/"+rec.Name, 1)
+		b.Runs = append(b.Runs, run)
+		for _, m := range append(rec.Metrics(), counts(rec)...) {
+			r.value(b, m.Unit, m.Value)
+		}
 	}
 	return r.finish()
 }
@@ -94,10 +98,11 @@ func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
 // Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.
 func (s *Set) Counted(b *Benchmark) []Metric {
 	only := &Benchmark{}
-	for i, r := range s.RecordsOf(b) {
+	for _, r := range s.RecordsOf(b) {
+		only.Runs = append(only.Runs, Run{Seed: r.Seed})
 		for _, m := range counts(r) {
 			if b.Metric(m.Unit) == nil {
-				_, _ = only.put(m, i, r.Seed) // a whole number, once for each record
+				_, _ = only.put(m.Unit, m.Value) // a whole number, once for each record
 			}
 		}
 	}

@@ -62,7 +62,8 @@ func Agree(sets []*Settings) (notes []string, err error) {
 
 // OneStudy refuses settings that are not of one program, run on one machine with one configuration, as a study's records are.
 func OneStudy(sets []*Settings) error {
-	_, err := agree(sets, varied, "the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
+	_, err := agree(sets, varied,
+		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
 	return err
 }
 
@@ -116,9 +117,10 @@ func ofRecord(r *record.Record) *Settings {
 	s := &Settings{Where: r.FileName(), Seed: r.Seed, Seeded: true}
 	s.add("model", r.Model.Name, "model-revision", r.Model.Revision, "model-sha256", r.Model.SHA256,
 		"data", r.Data.Name, "data-revision", r.Data.Revision, "data-sha256", r.Data.SHA256,
-		"train_records", r.Data.Train, "eval_records", r.Data.Held)
-	s.addFields(r.Machine, func(string) bool { return false })
-	s.add("steps", r.GlobalStep)
+		"train_records", r.Data.Train, "eval_records", r.Data.Held,
+		"device", r.Machine.Device, "gpu", r.Machine.GPU, "cpu", r.Machine.CPU, "threads", r.Machine.Threads,
+		"torch", r.Machine.Torch, "commit", r.Machine.Commit, "driver", r.Machine.Driver, "go", r.Machine.Go, "os", r.Machine.OS,
+		"steps", r.GlobalStep)
 	s.addFields(r.Settings, func(key string) bool {
 		part, inName := named[key]
 		return slices.Contains(s.Keys, key) || // the name it was given by, above is what it turned out to be
