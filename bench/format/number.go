@@ -3,7 +3,6 @@
 package format
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -158,7 +157,7 @@ func List(items []string) string {
 // Few is an enumeration of at most most items, the last of which counts those that are left out.
 func Few(items []string, most int) string {
 	if n := len(items) - most + 1; n > 1 {
-		items = append(items[:most-1:most-1], fmt.Sprintf("%s more", Whole(n)))
+		items = append(items[:most-1:most-1], Whole(n)+" more")
 	}
 	return List(items)
 }

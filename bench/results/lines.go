@@ -40,9 +40,8 @@ func (r *reader) filter(data []byte) {
 	for i := range r.lines {
 		r.at = append(r.at, i+1)
 	}
-	var first event
-	line, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
-	if err := json.Unmarshal(line, &first); err == nil && first.Action != "" {
+	var e event
+	if first, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); json.Unmarshal(first, &e) == nil && e.Action != "" {
 		r.lines, r.at = outputs(r.lines)
 	}
 	failed := false
@@ -71,8 +70,8 @@ func (r *reader) filter(data []byte) {
 
 // isResult reports whether x/perf's reader may read a line that begins with Benchmark, and notes which GOMAXPROCS its name has.
 func (r *reader) isResult(line int, text []byte) bool {
-	letter, _ := utf8.DecodeRune(text[len(benchmarkPrefix):])
 	name := text[len(benchmarkPrefix):]
+	letter, _ := utf8.DecodeRune(name)
 	end := bytes.IndexAny(name, "\t ")
 	switch {
 	case unicode.IsLower(letter): // no benchmark is called so: programs print "Benchmarking ..."
@@ -145,5 +144,5 @@ func outputs(lines [][]byte) (text [][]byte, at []int) {
 		out = append(out, e.Output...)
 		at = append(at, slices.Repeat([]int{e.line}, strings.Count(e.Output, "\n"))...)
 	}
-	return bytes.Split(out, []byte("\n")), append(at, len(lines))
+	return bytes.Split(out, []byte("\n")), append(at, events[len(events)-1].line)
 }
