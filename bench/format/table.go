@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -29,11 +30,14 @@ func (t *Table) Text(w io.Writer) error {
 
 // Markdown draws the table for GitHub. Nothing in a cell becomes markup.
 func (t *Table) Markdown(w io.Writer) error {
-	rows := make([][]string, len(t.Rows))
-	for i, row := range t.Rows {
-		rows[i] = escaped(row)
+	rows := append([][]string{t.Head}, t.Rows...)
+	for i, row := range rows {
+		rows[i] = slices.Clone(row)
+		for j, cell := range row {
+			rows[i][j] = Escape(cell)
+		}
 	}
-	return t.draw(w, escaped(t.Head), rows, tablewriter.WithRenderer(renderer.NewMarkdown()))
+	return t.draw(w, rows[0], rows[1:], tablewriter.WithRenderer(renderer.NewMarkdown()))
 }
 
 // draw draws with tablewriter, which by itself would wrap lines, put headers into capitals and count a character as two
@@ -55,10 +59,7 @@ func (t *Table) draw(w io.Writer, head []string, rows [][]string, style tablewri
 		tablewriter.WithEastAsian(tw.Off),
 	)
 	table.Header(head)
-	if err := table.Bulk(rows); err != nil {
-		return fmt.Errorf("table: %w", err)
-	}
-	if err := table.Render(); err != nil {
+	if err := cmp.Or(table.Bulk(rows), table.Render()); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
 	for line := range strings.Lines(drawn.String()) {
@@ -67,14 +68,6 @@ func (t *Table) draw(w io.Writer, head []string, rows [][]string, style tablewri
 		}
 	}
 	return nil
-}
-
-func escaped(row []string) []string {
-	out := make([]string, len(row))
-	for i, s := range row {
-		out[i] = Escape(s)
-	}
-	return out
 }
 
 // Escape is text as Markdown shows it literally, one line and one cell.

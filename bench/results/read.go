@@ -3,9 +3,9 @@ package results
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -22,56 +22,47 @@ func Read(paths ...string) *Set {
 	var seen []os.FileInfo
 	for _, p := range paths {
 		r.begin(p)
-		info, err := os.Stat(p)
-		var data []byte
-		if err == nil {
-			data, err = os.ReadFile(p)
-		}
-		switch {
+		data, err := os.ReadFile(p)
+		info, unknown := os.Stat(p)
+		switch err := cmp.Or(err, unknown); {
 		case err != nil:
-			r.problem(0, Unreadable, "the file cannot be read: %v", withoutPath(err))
-			continue
+			r.problem(Unreadable, 0, "the file cannot be read: %v", cmp.Or(errors.Unwrap(err), err)) // the problem names the path already
 		case slices.ContainsFunc(seen, func(o os.FileInfo) bool { return os.SameFile(o, info) }):
-			r.problem(0, Unreadable, "the file is given twice: its results would count as two each")
-			continue
+			r.problem(Unreadable, 0, "the file is given twice: its results would count as two each")
+		default:
+			seen, r.set.Files = append(seen, info), append(r.set.Files, p)
+			r.read(data)
 		}
-		seen, r.set.Files = append(seen, info), append(r.set.Files, p)
-		r.read(data)
 	}
-	r.finish()
-	r.set.blocks()
-	return r.set
+	return r.finish()
 }
 
-// withoutPath is an error of the file system without the path that it names: the problem has it already.
-func withoutPath(err error) error {
-	if e, ok := err.(*os.PathError); ok {
-		return e.Err
-	}
-	return err
-}
-
-// reader gathers the results of some files.
+// reader gathers the results of some files, or of records.
 type reader struct {
-	set   *Set
-	bench benchfmt.Reader
-	by    map[identity]*Benchmark
-	sets  map[string]*Settings // by all keys and values
+	set     *Set
+	bench   benchfmt.Reader
+	by      map[string][]*Benchmark // by Benchmark.Bare
+	configs map[string]*Settings    // by all keys and values
+	text    []byte                  // of a configuration's keys and values, reused
 
-	// Of the file that is being read:
+	// Of lorabench's arms, in the order in which they ran:
+	blocks map[int64]int // by seed
+	last   int64         // the seed of the run before
+	mixed  bool          // a seed came back later: the runs are in no blocks
+
+	input
+}
+
+// input is the file or record that is being read.
+type input struct {
 	file    string
-	now     filtered
-	config  *Settings
-	results int
-	rounded bool // see Run.Rounded
+	lines   [][]byte
+	at      []int  // the file's own line of each, from 1: go test -json's differ
+	procs   string // the suffix that all names have
+	named   bool   // procs is of at least one name
+	rounded bool   // see Run.Rounded
 	seeds   map[seedOf]int64
 	told    map[Kind]int // problems so far
-}
-
-// identity is what makes results those of one benchmark.
-type identity struct {
-	pkg, bare string
-	procs     int
 }
 
 type seedOf struct {
@@ -80,23 +71,23 @@ type seedOf struct {
 }
 
 func newReader() *reader {
-	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[identity]*Benchmark{}, sets: map[string]*Settings{}}
+	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, configs: map[string]*Settings{},
+		blocks: map[int64]int{}}
 }
 
 func (r *reader) begin(file string) {
-	r.file, r.config, r.results, r.rounded, r.now = file, nil, 0, true, filtered{}
-	r.seeds, r.told = map[seedOf]int64{}, map[Kind]int{}
+	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
 }
 
 // most is how many problems of one kind are told of a file; a file of something else has one on every line.
 const most = 20
 
-func (r *reader) problem(line int, kind Kind, format string, args ...any) {
-	r.tell(Problem{Kind: kind, Line: line, Text: fmt.Sprintf(format, args...)})
+func (r *reader) problem(kind Kind, line int, format string, args ...any) {
+	r.tell(Problem{Kind: kind, Line: r.at[line], Text: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) tell(p Problem) {
-	p.File, p.Line = r.file, r.now.line(p.Line)
+	p.File = r.file
 	if r.told[p.Kind]++; r.told[p.Kind] <= most {
 		r.set.Problems = append(r.set.Problems, p)
 	}
@@ -104,12 +95,8 @@ func (r *reader) tell(p Problem) {
 
 // read adds a file's results.
 func (r *reader) read(data []byte) {
-	from := map[*Benchmark]int{} // runs before this file
-	for _, b := range r.set.Benchmarks {
-		from[b] = len(b.Runs)
-	}
-	f := r.filter(data)
-	r.bench.Reset(bytes.NewReader(bytes.Join(f.lines, []byte("\n"))), r.file)
+	r.filter(data)
+	r.bench.Reset(bytes.NewReader(bytes.Join(r.lines, []byte("\n"))), r.file)
 	for r.bench.Scan() {
 		switch rec := r.bench.Result().(type) {
 		case *benchfmt.SyntaxError:
@@ -117,8 +104,8 @@ func (r *reader) read(data []byte) {
 			if strings.HasPrefix(rec.Msg, "metadata better ") {
 				kind = BadDirection
 			}
-			r.problem(rec.Line, kind, "the line cannot be read (%s): %s; if the benchmark printed something in between, run it again without, "+
-				"else correct or remove the line", rec.Msg, f.quoted(rec.Line))
+			r.problem(kind, rec.Line, "the line cannot be read (%s): %s; if the benchmark printed something in between, run it again without, "+
+				"else correct or remove the line", rec.Msg, quoted(r.lines[rec.Line-1]))
 		case *benchfmt.UnitMetadata:
 			r.unit(rec)
 		case *benchfmt.Result:
@@ -126,21 +113,22 @@ func (r *reader) read(data []byte) {
 		}
 	}
 	if err := r.bench.Err(); err != nil {
-		r.problem(0, Unreadable, "the file cannot be read: %v", err)
+		r.problem(Unreadable, 0, "the file cannot be read: %v", err)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.told)) {
-		if n := r.told[kind]; n > most {
-			r.set.Problems = append(r.set.Problems, Problem{Kind: kind, File: r.file,
-				Text: fmt.Sprintf("%d more problems of this kind are not listed", n-most)})
+		if n := r.told[kind] - most; n > 0 {
+			p := Problem{Kind: kind, File: r.file, Text: fmt.Sprintf("%d more problems of this kind are not listed", n)}
+			r.set.Problems = append(r.set.Problems, p)
 		}
 	}
-	if r.results == 0 && len(r.told) == 0 {
-		r.problem(0, Empty, "no benchmark result is in the file: give the output of go test -bench, or the bench.txt of -out")
-	}
+	empty := true
 	for _, b := range r.set.Benchmarks {
-		for i := from[b]; i < len(b.Runs); i++ {
-			b.Runs[i].Rounded = r.rounded
+		for i := len(b.Runs) - 1; i >= 0 && b.Runs[i].File == r.file; i-- {
+			b.Runs[i].Rounded, empty = r.rounded, false
 		}
+	}
+	if empty && len(r.told) == 0 {
+		r.problem(Empty, 0, "no benchmark result is in the file: give the output of go test -bench, or the bench.txt of -out")
 	}
 }
 
@@ -148,128 +136,128 @@ func (r *reader) read(data []byte) {
 func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	_, line := m.Pos()
 	u := r.set.Units[m.Unit]
-	if u.Where == "" {
-		u.Where = place(r.file, r.now.line(line))
-	}
-	own := Better(m.OrigUnit)
+	u.Where = cmp.Or(u.Where, place(r.file, r.at[line]))
+	wrong, own := "", Better(m.OrigUnit)
 	switch {
 	case m.Key == "assume":
 		u.Exact = m.Value == "exact"
 	case m.Key != "better":
 	case m.Value != "higher" && m.Value != "lower":
-		r.tell(Problem{Kind: BadDirection, Line: line, Unit: m.OrigUnit,
-			Text: fmt.Sprintf("Unit %s better=%s: want higher or lower", m.OrigUnit, m.Value)})
+		wrong = "want higher or lower"
 	case own != "" && own != m.Value:
-		r.tell(Problem{Kind: BadDirection, Line: line, Unit: m.OrigUnit,
-			Text: fmt.Sprintf("Unit %s better=%s: %s is better of it; correct the line or rename the unit", m.OrigUnit, m.Value, own)})
+		wrong = own + " is better of it; correct the line or rename the unit"
 	default:
 		u.Better = m.Value
+	}
+	if wrong != "" {
+		text := fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)
+		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit, Text: text})
 	}
 	r.set.Units[m.Unit] = u
 }
 
 // result adds a result line.
 func (r *reader) result(res *benchfmt.Result) {
-	r.results++
 	_, line := res.Pos()
-	set := r.settings(res, line)
-	id := identity{pkg: set.Get("pkg"), bare: string(res.Name), procs: 1}
-	if r.now.procs != "" {
-		id.bare = strings.TrimSuffix(id.bare, r.now.procs)
-		id.procs, _ = strconv.Atoi(r.now.procs[1:]) // it is a number: procsOf
+	run := Run{Block: Unplaced, Iters: res.Iters, File: r.file, Line: r.at[line]}
+	run.Config = r.config(res.Config, run.Line)
+	name, procs := string(res.Name), 1
+	if r.procs != "" {
+		name = strings.TrimSuffix(name, r.procs)
+		procs, _ = strconv.Atoi(r.procs[1:]) // it is a number: procsOf
 	}
-	b := r.by[id]
-	if b == nil {
-		b = &Benchmark{Name: id.bare, Bare: id.bare, Pkg: id.pkg, Procs: id.procs}
-		r.by[id] = b
-		r.set.Benchmarks = append(r.set.Benchmarks, b)
+	b := r.benchmark(run.Config.Get("pkg"), name, procs)
+	run.Seed = int64(len(b.Runs) + 1)
+	if seed := run.Config.Seed; run.Config.Seeded {
+		run.Seed = seed + r.seeds[seedOf{b, seed}]
+		r.seeds[seedOf{b, seed}]++
 	}
-	run := Run{Seed: int64(len(b.Runs) + 1), Iters: res.Iters, Config: set, File: r.file, Line: r.now.line(line)}
-	if set.Seeded {
-		k := seedOf{b, set.Seed}
-		run.Seed = set.Seed + r.seeds[k]
-		r.seeds[k]++
+	if strings.HasPrefix(name, Rank+"/") {
+		run.Block = r.block(run.Seed)
 	}
+	b.Runs = append(b.Runs, run)
 	for _, v := range res.Values {
 		unit, x := v.Unit, v.Value
 		if v.OrigUnit != "" {
 			unit, x = v.OrigUnit, v.OrigValue
 		}
 		r.rounded = r.rounded && asPrinted(x)
-		if kind, err := b.add(unit, x, len(b.Runs), run.Seed); err != nil {
-			r.tell(Problem{Kind: kind, Line: line, Benchmark: b.Bare, Unit: unit, Text: err.Error()})
-		}
+		r.value(b, unit, x)
 	}
-	b.Runs = append(b.Runs, run)
 }
 
-// settings are the configuration that holds for a result. Settings that come again are kept once.
-func (r *reader) settings(res *benchfmt.Result, line int) *Settings {
-	if r.config != nil && r.config.are(res.Config) {
-		return r.config
+// config returns the settings that hold for a result. Those that come again are kept once.
+func (r *reader) config(config []benchfmt.Config, line int) *Settings {
+	r.text = r.text[:0]
+	for _, c := range config {
+		r.text = append(append(append(append(r.text, c.Key...), 0), c.Value...), 0)
 	}
-	var text []byte
-	for _, c := range res.Config {
-		text = append(append(append(append(text, c.Key...), 0), c.Value...), 0)
-	}
-	s := r.sets[string(text)]
+	s := r.configs[string(r.text)]
 	if s == nil {
-		s = &Settings{Where: place(r.file, r.now.line(line))}
-		for _, c := range res.Config {
+		s = &Settings{Where: place(r.file, line)}
+		for _, c := range config {
 			s.Keys, s.Values = append(s.Keys, c.Key), append(s.Values, string(c.Value))
 		}
 		seed, err := strconv.ParseInt(s.Get("seed"), 10, 64)
 		s.Seed, s.Seeded = seed, err == nil
-		r.sets[string(text)] = s
+		r.configs[string(r.text)] = s
 		r.set.Settings = append(r.set.Settings, s)
 	}
-	r.config = s
 	return s
 }
 
-// add puts a value of run i to its metric, or says what is wrong with it.
-func (b *Benchmark) add(unit string, x float64, i int, seed int64) (Kind, error) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return NotFinite, fmt.Errorf("%s is %v: the run diverged or this was not measured; find the reason and run it again", unit, x)
-	}
-	var m *Metric
-	if k := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Unit == unit }); k >= 0 {
-		m = &b.Metrics[k]
-	} else {
-		base, factor := Tidy(unit)
-		if m = b.Metric(base); m == nil {
-			b.Metrics = append(b.Metrics, Metric{Unit: unit, Base: base, Factor: factor})
-			m = &b.Metrics[len(b.Metrics)-1]
-		} else if x = x * factor / m.Factor; math.IsInf(x, 0) {
-			return NotFinite, fmt.Errorf("%s is too large to be given in %s", unit, m.Unit)
+// benchmark returns the benchmark whose results these are.
+func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
+	for _, b := range r.by[bare] {
+		if b.Pkg == pkg && b.Procs == procs {
+			return b
 		}
 	}
-	if n := len(m.Runs); n > 0 && m.Runs[n-1] == i {
-		return Unreadable, fmt.Errorf("%s is twice on the line: remove one", unit)
+	b := &Benchmark{Name: bare, Bare: bare, Pkg: pkg, Procs: procs}
+	r.by[bare] = append(r.by[bare], b)
+	r.set.Benchmarks = append(r.set.Benchmarks, b)
+	return b
+}
+
+// value adds a value to the benchmark's last run.
+func (r *reader) value(b *Benchmark, unit string, x float64) {
+	if kind, err := b.put(unit, x); err != nil {
+		line := b.Runs[len(b.Runs)-1].Line
+		r.tell(Problem{Kind: kind, Line: line, Benchmark: b.Bare, Unit: unit, Text: err.Error()})
 	}
-	m.Values, m.Seeds, m.Runs = append(m.Values, x), append(m.Seeds, seed), append(m.Runs, i)
-	return "", nil
+}
+
+// block returns the block of a run of any arm: the runs of all arms with one seed come before those of any arm with the next, so
+// that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
+func (r *reader) block(seed int64) int {
+	block, back := r.blocks[seed]
+	r.mixed = r.mixed || back && seed != r.last
+	if !back {
+		block = len(r.blocks)
+		r.blocks[seed] = block
+	}
+	r.last = seed
+	return block
 }
 
 // finish names and sorts what was read.
-func (r *reader) finish() {
-	procs, pkgs := map[identity]int{}, map[string]map[string]bool{}
+func (r *reader) finish() *Set {
 	for _, b := range r.set.Benchmarks {
-		procs[identity{pkg: b.Pkg, bare: b.Bare}]++
-		if pkgs[b.Bare] == nil {
-			pkgs[b.Bare] = map[string]bool{}
-		}
-		pkgs[b.Bare][b.Pkg] = true
-	}
-	for _, b := range r.set.Benchmarks {
-		if procs[identity{pkg: b.Pkg, bare: b.Bare}] > 1 && b.Procs > 1 {
+		others := r.by[b.Bare]
+		if b.Procs > 1 && slices.ContainsFunc(others, func(o *Benchmark) bool { return o.Pkg == b.Pkg && o != b }) {
 			b.Name += "-" + strconv.Itoa(b.Procs)
 		}
-		if len(pkgs[b.Bare]) > 1 && b.Pkg != "" {
+		if b.Pkg != "" && slices.ContainsFunc(others, func(o *Benchmark) bool { return o.Pkg != b.Pkg }) {
 			b.Name = b.Pkg + "." + b.Name
+		}
+		for i := range b.Runs {
+			if r.mixed {
+				b.Runs[i].Block = Unplaced
+			}
 		}
 	}
 	slices.SortStableFunc(r.set.Benchmarks, func(x, y *Benchmark) int {
 		return cmp.Or(record.Compare(x.Name, y.Name), cmp.Compare(x.Name, y.Name))
 	})
+	return r.set
 }

@@ -1,6 +1,8 @@
 package results
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,48 +25,31 @@ func FromRecords(rs []*record.Record) *Set {
 	for _, rec := range rs {
 		r.begin(rec.FileName())
 		if rec.Name == "" || rec.GlobalStep < 1 || !(rec.Runtime > 0) {
-			r.problem(0, Unreadable, "the record has %d steps in %v s: it is of no finished run", rec.GlobalStep, rec.Runtime)
+			r.problem(Unreadable, 0, "the record has %d steps in %v s: it is of no finished run", rec.GlobalStep, rec.Runtime)
 			continue
 		}
-		arm := ofArm(rec)
-		arms[rec.Name] = append(arms[rec.Name], arm)
-		seed := func(key string) bool { return key == "seed" }
-		if _, err := agree(arms[rec.Name], seed, "runs of one name must differ in their seed only"); err != nil {
-			r.problem(0, Unreadable, "%v", err)
+		arms[rec.Name] = append(arms[rec.Name], ofArm(rec))
+		if _, err := agree(arms[rec.Name], []string{"seed"}, "runs of one name must differ in their seed only"); err != nil {
+			r.problem(Unreadable, 0, "%v", err)
 		}
-		id := identity{bare: Rank + "/" + rec.Name, procs: 1}
-		b := r.by[id]
-		if b == nil {
-			b = &Benchmark{Name: id.bare, Bare: id.bare, Procs: 1}
-			r.by[id] = b
-			r.set.Benchmarks = append(r.set.Benchmarks, b)
-		}
-		config := ofRecord(rec)
-		r.set.Settings = append(r.set.Settings, config)
-		for _, m := range append(rec.Metrics(), counts(rec)...) {
-			if kind, err := b.add(m.Unit, m.Value, len(b.Runs), rec.Seed); err != nil {
-				r.tell(Problem{Kind: kind, Benchmark: b.Bare, Unit: m.Unit, Text: err.Error()})
-			}
-		}
-		run := Run{Seed: rec.Seed, Block: Unplaced, Iters: rec.GlobalStep, Config: config, File: rec.FileName()}
+		run := Run{Seed: rec.Seed, Block: Unplaced, Iters: rec.GlobalStep, Config: ofRecord(rec), File: r.file}
 		if rec.InBlock() {
 			run.Block = rec.Block
 		}
+		r.set.Settings = append(r.set.Settings, run.Config)
+		b := r.benchmark("", Rank+"/"+rec.Name, 1)
 		b.Runs = append(b.Runs, run)
+		for _, m := range append(rec.Metrics(), counts(rec)...) {
+			r.value(b, m.Unit, m.Value)
+		}
 	}
-	r.finish()
-	return r.set
+	return r.finish()
 }
 
-// counts are a record's metrics that result lines lack.
-func counts(r *record.Record) (ms []record.Metric) {
-	if r.AdapterBytes > 0 {
-		ms = append(ms, record.Metric{Unit: AdapterBytes, Value: float64(r.AdapterBytes)})
-	}
-	if r.Trainable > 0 {
-		ms = append(ms, record.Metric{Unit: Parameters, Value: float64(r.Trainable)})
-	}
-	return ms
+// counts returns a record's metrics that result lines lack.
+func counts(r *record.Record) []record.Metric {
+	ms := []record.Metric{{Unit: AdapterBytes, Value: float64(r.AdapterBytes)}, {Unit: Parameters, Value: float64(r.Trainable)}}
+	return slices.DeleteFunc(ms, func(m record.Metric) bool { return m.Value <= 0 })
 }
 
 // ReadRecords reads the run records beside the result files. They explain, and add counts: one that cannot be read is a note.
@@ -78,31 +63,28 @@ func (s *Set) ReadRecords() {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			s.Notes = append(s.Notes, fmt.Sprintf("Run records in %s were not looked for: %v.", dir, withoutPath(err)))
-			continue
+			s.Notes = append(s.Notes, fmt.Sprintf("Run records in %s were not looked for: %v.", dir, cmp.Or(errors.Unwrap(err), err)))
 		}
-		unread := 0
-		var first error
+		var unread []error
 		for _, e := range entries {
-			if name := e.Name(); e.IsDir() || !strings.HasSuffix(name, ".json") || !strings.Contains(name, "seed=") {
+			if ok, _ := filepath.Match("*seed=*.json", e.Name()); !ok || e.IsDir() {
 				continue
 			}
 			path := filepath.Join(dir, e.Name())
-			r, err := record.Read(path)
-			if err == nil {
+			if r, err := record.Read(path); err != nil {
+				unread = append(unread, err)
+			} else {
 				s.Records, s.RecordFiles = append(s.Records, r), append(s.RecordFiles, path)
-			} else if unread++; first == nil {
-				first = err
 			}
 		}
-		if unread > 0 {
+		if len(unread) > 0 {
 			s.Notes = append(s.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.",
-				format.Count(unread, "run record"), dir, first))
+				format.Count(len(unread), "run record"), dir, unread[0]))
 		}
 	}
 }
 
-// RecordsOf are the records of a benchmark: rank=8 is of Rank/rank=8.
+// RecordsOf returns the records of a benchmark: rank=8 is of Rank/rank=8.
 func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
 	arm, ok := strings.CutPrefix(b.Bare, Rank+"/")
 	for _, r := range s.Records {
@@ -113,13 +95,14 @@ func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
 	return out
 }
 
-// Counted are a benchmark's metrics that only records have: what is on disk, and what is trained.
+// Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.
 func (s *Set) Counted(b *Benchmark) []Metric {
 	only := &Benchmark{}
-	for i, r := range s.RecordsOf(b) {
+	for _, r := range s.RecordsOf(b) {
+		only.Runs = append(only.Runs, Run{Seed: r.Seed})
 		for _, m := range counts(r) {
 			if b.Metric(m.Unit) == nil {
-				_, _ = only.add(m.Unit, m.Value, i, r.Seed) // a whole number, once for each record
+				_, _ = only.put(m.Unit, m.Value) // a whole number, once for each record
 			}
 		}
 	}

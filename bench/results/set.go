@@ -6,18 +6,19 @@ package results
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"lorabench/bench/record"
 )
 
 // Set is what some files say.
 type Set struct {
-	Files      []string        // that were read, in order
-	Benchmarks []*Benchmark    // in record.Compare's order
-	Settings   []*Settings     // of all results, in order of first appearance
-	Units      map[string]Unit // what Unit lines say, by base unit
-	Problems   []Problem       // why the files cannot be used
-
+	Files       []string         // that were read, in order
+	Benchmarks  []*Benchmark     // in record.Compare's order
+	Settings    []*Settings      // of all results, in order of first appearance
+	Units       map[string]Unit  // what Unit lines say, by base unit
+	Problems    []Problem        // why the files cannot be used
 	Records     []*record.Record // beside the files, where ReadRecords was called
 	RecordFiles []string         // of each of Records
 	Notes       []string         // what was left aside, and why
@@ -31,9 +32,12 @@ type Benchmark struct {
 	Bare    string   // without suffix and package
 	Pkg     string   // the configuration's pkg; "" where the file has none
 	Procs   int      // GOMAXPROCS, of the name's suffix: 1 where there is none
-	Runs    []Run    // result lines, in the order of the files
+	Runs    []Run    // in the order of the files
 	Metrics []Metric // as first written
 }
+
+// Unplaced is the block of a run that was in none, or of which that is not known.
+const Unplaced = -1
 
 // Run is one result line.
 type Run struct {
@@ -41,7 +45,7 @@ type Run struct {
 	// same seed: -count=3 under "seed: 42" is 42, 43, 44. In files without seeds the k-th run of a benchmark has k, counted
 	// over all files.
 	Seed    int64
-	Block   int       // from 0, of lorabench's arms: all arms train with one seed before any with the next; Unplaced where it was in none
+	Block   int       // from 0, of lorabench's arms: all arms train with one seed before any with the next; or Unplaced
 	Iters   int       // of the line: steps, for lorabench's own
 	Config  *Settings // shared by all results that it stands before
 	Rounded bool      // every value of the file has the digits that go test prints, about four
@@ -49,17 +53,17 @@ type Run struct {
 	Line    int
 }
 
-// Where is the run's place.
+// Where returns the file and line.
 func (r *Run) Where() string { return place(r.File, r.Line) }
 
 // Metric is the values of one unit of a benchmark, in the order of the runs. Runs may lack it.
 type Metric struct {
 	Unit   string  // as first written
 	Base   string  // the unit that all of its spellings have: ns/op and sec/op are both sec/op
-	Factor float64 // what a value times this is in Base
+	Factor float64 // a value times this is in Base
 	Values []float64
 	Seeds  []int64 // of each value
-	Runs   []int   // which of Benchmark.Runs each value is of
+	Runs   []int   // the index in Benchmark.Runs of each value's run
 }
 
 // Metric returns the one of a base unit; nil where there is none.
@@ -72,11 +76,33 @@ func (b *Benchmark) Metric(base string) *Metric {
 	return nil
 }
 
+// put adds a value of the last run to its metric, or says what is wrong with it.
+func (b *Benchmark) put(unit string, x float64) (Kind, error) {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return NotFinite, fmt.Errorf("%s is %v: the run diverged or this was not measured; find the reason and run it again", unit, x)
+	}
+	k := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Unit == unit })
+	if k < 0 {
+		base, factor := Tidy(unit)
+		if k = slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Base == base }); k < 0 {
+			k, b.Metrics = len(b.Metrics), append(b.Metrics, Metric{Unit: unit, Base: base, Factor: factor})
+		} else if x = x * factor / b.Metrics[k].Factor; math.IsInf(x, 0) {
+			return NotFinite, fmt.Errorf("%s is too large to be given in %s", unit, b.Metrics[k].Unit)
+		}
+	}
+	m, run := &b.Metrics[k], len(b.Runs)-1
+	if n := len(m.Runs); n > 0 && m.Runs[n-1] == run {
+		return Unreadable, fmt.Errorf("%s is twice on the line: remove one", unit)
+	}
+	m.Values, m.Seeds, m.Runs = append(m.Values, x), append(m.Seeds, b.Runs[run].Seed), append(m.Runs, run)
+	return "", nil
+}
+
 // Unit is what Unit lines say of a unit.
 type Unit struct {
 	Better string // "higher", "lower" or ""
 	Exact  bool   // assume=exact
-	Where  string
+	Where  string // of the first line
 }
 
 // Problem is a reason why input cannot be used.

@@ -27,7 +27,7 @@ var Speeds = []string{"samples/sec", "tokens/sec", "steps/sec", "ns/op", "sec/op
 var known = slices.Concat(Losses, Speeds,
 	[]string{"sec-to-loss", "initial-GPU-GB", "peak-GPU-GB", "peak-RSS-GB", "B/op", AdapterBytes, Parameters, "allocs/op"})
 
-// Order returns a unit's place in the order in which people read them; Order of those that nobody knows is the same.
+// Order returns a unit's place in the order in which people read them; unknown units come last and are equal.
 func Order(unit string) int {
 	if i := slices.Index(known, unit); i >= 0 {
 		return i
@@ -35,24 +35,17 @@ func Order(unit string) int {
 	return len(known)
 }
 
-// lower and higher are units whose direction needs no Unit line, besides record.Units.
-var (
-	lower  = []string{"ns/op", "sec/op", "B/op", "allocs/op", AdapterBytes}
-	higher = []string{"MB/s", "B/s"}
-)
+// directed are the units whose direction needs no Unit line.
+var directed = slices.Concat(record.Units, []record.Unit{{Name: "MB/s", Better: "higher"}, {Name: "B/s", Better: "higher"},
+	{Name: "ns/op", Better: "lower"}, {Name: "sec/op", Better: "lower"}, {Name: "B/op", Better: "lower"}, {Name: "allocs/op", Better: "lower"},
+	{Name: AdapterBytes, Better: "lower"}})
 
-// Better returns the direction of a unit that needs no Unit line, "" where there is none; by its name, or by that of a unit
-// which it is a spelling of.
+// Better returns the direction of a unit that needs no Unit line, "" where there is none; by its name, or by that of its base.
 func Better(unit string) string {
 	base, _ := Tidy(unit)
 	for _, name := range []string{unit, base} {
-		switch i := slices.IndexFunc(record.Units, func(u record.Unit) bool { return u.Name == name }); {
-		case i >= 0:
-			return record.Units[i].Better
-		case slices.Contains(lower, name):
-			return "lower"
-		case slices.Contains(higher, name):
-			return "higher"
+		if i := slices.IndexFunc(directed, func(u record.Unit) bool { return u.Name == name }); i >= 0 {
+			return directed[i].Better
 		}
 	}
 	return ""
@@ -64,11 +57,10 @@ func Tidy(unit string) (base string, factor float64) {
 	return base, factor
 }
 
-// decimals is how many go test prints of a value (testing.prettyPrint): about four digits.
-func decimals(v float64) int {
-	d := 0
+// decimals returns how many go test prints of a value (testing.prettyPrint): about four digits.
+func decimals(v float64) (d int) {
 	for _, limit := range [...]float64{999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995} {
-		if v = math.Abs(v); v == 0 || v >= limit {
+		if v == 0 || math.Abs(v) >= limit {
 			break
 		}
 		d++
@@ -76,19 +68,14 @@ func decimals(v float64) int {
 	return d
 }
 
-var tens = [...]float64{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7}
-
 // asPrinted reports whether a value has no more digits than go test prints.
 func asPrinted(v float64) bool {
-	x := v * tens[decimals(v)]
+	x := v * math.Pow10(decimals(v))
 	return math.Abs(x-math.Round(x)) <= 1e-6
 }
 
-// Printed is a value as go test prints it.
+// Printed returns a value as go test prints it.
 func Printed(v float64) float64 {
-	x, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals(v), 64), 64)
-	if err != nil {
-		return v
-	}
+	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals(v), 64), 64) // a float's own text always parses
 	return x
 }

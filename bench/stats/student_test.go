@@ -28,18 +28,18 @@ func TestQuantile(t *testing.T) {
 		{math.Inf(1), 0.025, 1.959963984540, 1e-9, "R's qnorm"},
 		{7, 0.5, 0, 0, "a power of one half asks for no more"},
 	} {
-		got := Quantile(c.p, c.df)
+		got := quantile(c.p, c.df)
 		assert.InDelta(t, c.want, got, c.tolerance, "%s: df %v, p %v", c.why, c.df, c.p)
 	}
-	assert.Equal(t, Quantile(smallest, 7), Quantile(0, 7), "a level of 0 is taken as the least that a family of tests asks for")
-	assert.True(t, math.IsNaN(Quantile(0.025, 0)), "one sample")
-	assert.True(t, math.IsNaN(Quantile(0.025, math.NaN())))
+	assert.Equal(t, quantile(smallest, 7), quantile(0, 7), "a level of 0 is taken as the least that a family of tests asks for")
+	assert.True(t, math.IsNaN(quantile(0.025, 0)), "one sample")
+	assert.True(t, math.IsNaN(quantile(0.025, math.NaN())))
 }
 
 func TestQuantileInvertsTail(t *testing.T) {
 	for _, df := range []float64{1, 1.3, 2, 2.7, 3, 4.4, 7, 11.3, 40, 300, 1999, 2001, 1e5, 1e9, 1e15, 1e300} {
 		for _, p := range []float64{0.49, 0.2, 0.025, 1e-3, 1e-5, 1e-8, 1e-11} {
-			q := Quantile(p, df)
+			q := quantile(p, df)
 			assert.InEpsilon(t, p, Tail(q, df), 1e-6, "p %v, df %v", p, df)
 			assert.InEpsilon(t, 1-p, Tail(-q, df), 1e-9, "p %v, df %v", p, df)
 		}

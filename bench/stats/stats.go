@@ -1,0 +1,217 @@
+// Package stats tests differences between runs: Student's paired and Welch's unpaired t test, their intervals,
+// the difference that a test would have found, the number of samples that it would take, and Holm's correction. The
+// distributions are gonum's.
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Difference is an estimated difference of two means. SE is its standard error: NaN where nothing is known of the noise.
+// Everything computed from it is NaN then.
+type Difference struct {
+	Mean, SE, DF float64
+}
+
+// Paired estimates the mean of differences, each between two runs of one seed.
+func Paired(d []float64) Difference {
+	mean, variance := stat.MeanVariance(d, nil)
+	return Difference{mean, math.Sqrt(variance / float64(len(d))), float64(len(d) - 1)}
+}
+
+// Welch estimates how much higher the mean of b is than that of a, which need not have the same noise (B. L. Welch, The
+// generalization of "Student's" problem when several different population variances are involved, Biometrika 34, 1947).
+func Welch(a, b []float64) Difference {
+	ma, va := stat.MeanVariance(a, nil)
+	mb, vb := stat.MeanVariance(b, nil)
+	va, vb = va/float64(len(a)), vb/float64(len(b))
+	df := (va + vb) * (va + vb) / (va*va/float64(len(a)-1) + vb*vb/float64(len(b)-1))
+	return Difference{mb - ma, math.Sqrt(va + vb), df}
+}
+
+// rounding is the size below which a difference or standard error on a Scale is rounding of float64.
+const rounding = 1e-13
+
+// Above returns the one-sided p of "at most limit": small where the difference is shown to lie above it.
+func (d Difference) Above(limit float64) float64 {
+	switch {
+	case d.SE > rounding:
+		return Tail((d.Mean-limit)/d.SE, d.DF)
+	case math.IsNaN(d.SE) || math.IsNaN(d.Mean):
+		return math.NaN()
+	case d.Mean-limit > rounding:
+		return 0
+	}
+	return 1
+}
+
+// Below returns the one-sided p of "at least limit": small where the difference is shown to lie below it.
+func (d Difference) Below(limit float64) float64 {
+	return Difference{-d.Mean, d.SE, d.DF}.Above(-limit)
+}
+
+// P returns the two-sided p of "no difference".
+func (d Difference) P() float64 { return min(1, 2*min(d.Above(0), d.Below(0))) }
+
+// Interval returns the interval with 1 - level confidence. Of n intervals at level/n, all hold with 1 - level (Bonferroni).
+func (d Difference) Interval(level float64) (low, high float64) {
+	half := 0.0
+	if !(d.SE <= rounding) {
+		half = quantile(level/2, d.DF) * d.SE
+	}
+	return d.Mean - half, d.Mean + half
+}
+
+// power is how often a difference of the size of Detectable is found.
+const power = 0.8
+
+// Detectable returns the smallest difference that a test at a one-sided level finds with power, where it must also be seen to
+// exceed floor: the noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
+func (d Difference) Detectable(level, floor float64) float64 {
+	if d.SE <= rounding {
+		return floor
+	}
+	q := quantile(level, d.DF)
+	errors := q*(1-1/(4*d.DF)) + quantile(1-power, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
+	return max(errors*d.SE, floor+quantile(1-power, d.DF)*d.SE)
+}
+
+// Resampled returns what k samples would estimate of the noise where n did.
+func (d Difference) Resampled(n, k int) Difference {
+	times := float64(k-1) / float64(n-1)
+	return Difference{d.Mean, d.SE * math.Sqrt(float64(n)/float64(k)), d.DF * times}
+}
+
+// TooMany is a number of samples that nobody takes.
+const TooMany = 1000
+
+// Needed returns the fewest samples above n with which enough is true, TooMany where not even so many are. enough must
+// stay true with more samples.
+func Needed(n int, enough func(k int) bool) int {
+	return n + 1 + sort.Search(max(0, TooMany-n-1), func(i int) bool { return enough(n + 1 + i) })
+}
+
+// Scale is what values are compared on: their logarithms, so that a difference is a fraction, or, where a value is not
+// positive, the values divided by the largest, so that no sum overflows.
+type Scale struct {
+	Logs bool
+	Over float64 // what values are divided by where Logs is false
+}
+
+// NewScale returns the scale of all samples together. NaN is no value.
+func NewScale(samples ...[]float64) Scale {
+	s := Scale{Logs: true}
+	for _, xs := range samples {
+		for _, x := range xs {
+			if !math.IsNaN(x) {
+				s.Logs, s.Over = s.Logs && x > 0, max(s.Over, math.Abs(x))
+			}
+		}
+	}
+	s.Over = cmp.Or(s.Over, 1)
+	return s
+}
+
+// Of returns the values on the scale.
+func (s Scale) Of(xs []float64) []float64 {
+	out := make([]float64, len(xs))
+	for i, x := range xs {
+		if out[i] = x / s.Over; s.Logs {
+			out[i] = math.Log(x)
+		}
+	}
+	return out
+}
+
+// Relative returns a difference on the scale as a fraction of from, the mean that values are compared with. It is NaN where
+// that is 0.
+func (s Scale) Relative(d, from float64) float64 {
+	switch {
+	case d == 0:
+		return 0
+	case s.Logs:
+		return math.Expm1(d)
+	case from == 0:
+		return math.NaN()
+	}
+	return d / math.Abs(from) * s.Over
+}
+
+// Shift returns the difference on the scale that a change by a fraction of from is.
+func (s Scale) Shift(fraction, from float64) float64 {
+	if s.Logs {
+		return math.Log1p(max(fraction, -1)) // nothing positive can fall by more than itself
+	}
+	return fraction * math.Abs(from) / s.Over
+}
+
+// normalAbove is the degrees of freedom above which Student's t counts as normal: p differs in the fourth digit. gonum's
+// incomplete beta function loses digits there, and all of them from a million degrees of freedom on.
+const normalAbove = 2000
+
+// Tail returns P(T > t) of Student's t distribution.
+func Tail(t, df float64) float64 {
+	switch {
+	case math.IsNaN(t) || !(df > 0):
+		return math.NaN()
+	case math.IsInf(t, 0):
+		return (1 - math.Copysign(1, t)) / 2
+	case df > normalAbove:
+		return distuv.UnitNormal.Survival(t)
+	}
+	return distuv.StudentsT{Sigma: 1, Nu: df}.Survival(t)
+}
+
+// smallest is the least tail that quantile is exact for. No level divided by any number of comparisons is below it.
+const smallest = 1e-12
+
+// quantile returns the t with P(T > t) = p, for p up to 0.5 and degrees of freedom from 1 on, as a mean's or Welch's are.
+// gonum's own searches for 8 µs, which a file of 100,000 results has no time for, and has 3 digits for some levels.
+func quantile(p, df float64) float64 {
+	if math.IsNaN(p) || !(df >= 1) {
+		return math.NaN()
+	}
+	p = min(max(p, smallest), 0.5)
+	z := -distuv.UnitNormal.Quantile(p)
+	if p == 0.5 || df > normalAbove {
+		return z
+	}
+	// The first terms of Cornish and Fisher's expansion, then Newton's method on logarithms: a tail is nearly a power of t.
+	dist := distuv.StudentsT{Sigma: 1, Nu: df}
+	t := z + (z*z*z+z)/(4*df) + (5*math.Pow(z, 5)+16*z*z*z+3*z)/(96*df*df)
+	for range 50 {
+		tail := dist.Survival(t)
+		step := math.Log(tail/p) * tail / (t * dist.Prob(t))
+		t *= math.Exp(step)
+		if math.Abs(step) < 1e-5 { // and each step squares the error
+			break
+		}
+	}
+	return t
+}
+
+// Holm corrects p values of one family, so that the chance of any false call among them is at most alpha where those of at most
+// alpha are called: a step-down Bonferroni correction, valid however the comparisons depend on each other (S. Holm, A simple
+// sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979). NaN is no comparison: it stays.
+func Holm(ps []float64) []float64 {
+	out := slices.Clone(ps)
+	order := make([]int, len(ps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(ps[a], ps[b]) }) // NaN comes first
+	least := 0.0
+	for k, i := range order {
+		if !math.IsNaN(ps[i]) {
+			least = max(least, min(1, ps[i]*float64(len(order)-k)))
+			out[i] = least
+		}
+	}
+	return out
+}
