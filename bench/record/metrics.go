@@ -9,7 +9,6 @@ var Units = []Unit{
 	{"tokens/sec", "higher"}, {"grad-norm", ""}, {"peak-GPU-GB", "lower"}, {"peak-RSS-GB", "lower"}, {"sec-to-loss", "lower"},
 }
 
-// Metric is a value for the result line.
 type Metric struct {
 	Unit  string
 	Value float64

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -102,23 +103,19 @@ func number(s string) float64 {
 // Finite leaves out every arm with a run that diverged: the others of its seeds would be a choice of the lucky ones. left names
 // those arms in a sentence, "" where there are none. It is an error if no arm is left.
 func Finite(rs []*Record) (finite []*Record, left string, err error) {
-	var names []string
 	runs := map[string][]string{}
 	for _, r := range rs {
-		if r.Diverged == 0 {
-			continue
+		if r.Diverged > 0 {
+			runs[r.Name] = append(runs[r.Name], fmt.Sprintf("seed %d at step %d", r.Seed, r.Diverged))
 		}
-		if runs[r.Name] == nil {
-			names = append(names, r.Name)
-		}
-		runs[r.Name] = append(runs[r.Name], fmt.Sprintf("seed %d at step %d", r.Seed, r.Diverged))
 	}
-	if len(names) == 0 {
+	if len(runs) == 0 {
 		return rs, "", nil
 	}
 	finite = slices.DeleteFunc(slices.Clone(rs), func(r *Record) bool { return runs[r.Name] != nil })
-	for i, name := range names {
-		names[i] = name + " (" + strings.Join(runs[name], ", ") + ")"
+	var names []string
+	for _, name := range slices.SortedFunc(maps.Keys(runs), Compare) {
+		names = append(names, name+" ("+strings.Join(runs[name], ", ")+")")
 	}
 	left = "Left out, because training diverged: " + strings.Join(names, ", ") + "."
 	if len(finite) == 0 {

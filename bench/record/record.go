@@ -15,7 +15,7 @@ import (
 // Schema is the version of records that this program writes.
 const Schema = 1
 
-// Record is everything about one run. Keys are the Trainer's where it has the figure. A nil pointer is a figure that was not measured.
+// Record is everything about one run. Keys are the Trainer's where it has the figure; nil is what was not measured.
 type Record struct {
 	Schema   int       `json:"schema"` // 0 in records from before there was a version
 	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
@@ -30,30 +30,27 @@ type Record struct {
 	Data     DataInfo  `json:"data"`
 	Machine  Machine   `json:"machine"`
 
-	Trainable    int64    `json:"trainable_parameters"`
-	AdapterBytes int64    `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
-	Loss         float64  `json:"loss"`          // mean of the last Window steps, as last logged
-	TrainLoss    float64  `json:"train_loss"`    // mean of all steps
-	EvalLoss     *float64 `json:"eval_loss,omitempty"`
-	// EvalHalves are of every second held-out record, from the first and from the second: a choice on one half is judged on the other.
-	EvalHalves   []float64 `json:"eval_loss_halves,omitempty"`
-	ForgetLoss   *float64  `json:"forget_loss,omitempty"` // on Settings.Forget's text, which is not of the task
-	GradNorm     float64   `json:"grad_norm"`             // of the last step, before clipping
-	LearningRate float64   `json:"learning_rate"`
-	GlobalStep   int       `json:"global_step"`
-	Epoch        float64   `json:"epoch"`
-
-	Runtime            float64 `json:"train_runtime"` // seconds
-	SamplesPerSecond   float64 `json:"train_samples_per_second"`
-	StepsPerSecond     float64 `json:"train_steps_per_second"`
-	TokensPerSecond    float64 `json:"real_tokens_per_second"`
-	ProcessedPerSecond float64 `json:"processed_tokens_per_second"` // without what no loss depends on, with what CUDA graphs fill rows up with
-	RealTokens         int64   `json:"real_tokens"`
-	ProcessedTokens    int64   `json:"processed_tokens"`
-	PaddedTokens       int64   `json:"padded_tokens"` // what a trainer that pads would have computed
-	TotalFLOPs         float64 `json:"total_flos"`    // as the Trainer counts: with padding
-	// SecondsToTarget is the training time up to the first held-out loss of at most Settings.TargetLoss; nil also if it was not reached.
-	SecondsToTarget *float64 `json:"seconds_to_target_loss,omitempty"`
+	Trainable          int64     `json:"trainable_parameters"`
+	AdapterBytes       int64     `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
+	Loss               float64   `json:"loss"`          // mean of the last Window steps, as last logged
+	TrainLoss          float64   `json:"train_loss"`    // mean of all steps
+	EvalLoss           *float64  `json:"eval_loss,omitempty"`
+	EvalHalves         []float64 `json:"eval_loss_halves,omitempty"` // of every second record: a choice on one half is judged on the other
+	ForgetLoss         *float64  `json:"forget_loss,omitempty"`      // on Settings.Forget's text, which is not of the task
+	GradNorm           float64   `json:"grad_norm"`                  // of the last step, before clipping
+	LearningRate       float64   `json:"learning_rate"`
+	GlobalStep         int       `json:"global_step"`
+	Epoch              float64   `json:"epoch"`
+	Runtime            float64   `json:"train_runtime"` // seconds
+	SamplesPerSecond   float64   `json:"train_samples_per_second"`
+	StepsPerSecond     float64   `json:"train_steps_per_second"`
+	TokensPerSecond    float64   `json:"real_tokens_per_second"`
+	ProcessedPerSecond float64   `json:"processed_tokens_per_second"` // less what no loss needs, with what CUDA graphs fill rows with
+	RealTokens         int64     `json:"real_tokens"`
+	ProcessedTokens    int64     `json:"processed_tokens"`
+	PaddedTokens       int64     `json:"padded_tokens"`                    // what a trainer that pads would have computed
+	TotalFLOPs         float64   `json:"total_flos"`                       // as the Trainer counts: with padding
+	SecondsToTarget    *float64  `json:"seconds_to_target_loss,omitempty"` // of training to Settings.TargetLoss, where that was reached
 
 	InitialMemory Peak       `json:"memory_initial"`
 	PeakMemory    Peak       `json:"memory_peak"`
@@ -64,14 +61,12 @@ type Record struct {
 	GraphsBytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
 	GraphsFailed string `json:"cuda_graphs_failed,omitempty"` // why the run went on without them
 
-	// Diverged is the first step without a finite loss, before which Steps ends; 0 is none. Such a run has no result.
-	Diverged int    `json:"diverged_at_step,omitempty"`
+	Diverged int    `json:"diverged_at_step,omitempty"` // the first step without a finite loss, before which Steps ends: no result
 	Steps    []Step `json:"log_history"`
 	Laps     []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process
 	Evals    []Eval `json:"eval_history,omitempty"`
 }
 
-// Step is one optimizer step.
 type Step struct {
 	Step         int     `json:"step"`
 	Loss         float64 `json:"loss"`
@@ -86,7 +81,6 @@ type Lap struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Eval is the held-out loss after a step.
 type Eval struct {
 	Step    int     `json:"step"`
 	Loss    float64 `json:"eval_loss"`
@@ -136,12 +130,10 @@ const Window = 10
 // InBlock reports whether the run's place is known: before schema 1 all runs of an arm came before the next arm's.
 func (r *Record) InBlock() bool { return r.Schema >= 1 }
 
-// FileName is the record's file name without its ending.
 func (r *Record) FileName() string {
 	return fmt.Sprintf("%s,seed=%d", strings.ReplaceAll(r.Name, "/", ","), r.Seed)
 }
 
-// Save writes the record into dir.
 func (r *Record) Save(dir string) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {

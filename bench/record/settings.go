@@ -40,7 +40,6 @@ type Settings struct {
 	Out          string   `json:"-"`
 }
 
-// ModelInfo identifies the base model.
 type ModelInfo struct {
 	Name       string         `json:"name"`
 	Revision   string         `json:"revision,omitempty"`
@@ -49,25 +48,21 @@ type ModelInfo struct {
 	Config     map[string]any `json:"config"` // config.json's fields
 }
 
-// DataInfo identifies the data.
 type DataInfo struct {
-	Name     string   `json:"name"`
-	Revision string   `json:"revision,omitempty"`
-	SHA256   string   `json:"sha256"`
-	Skipped  []string `json:"skipped_files,omitempty"`
-	Train    int      `json:"train_records"`
-	Held     int      `json:"eval_records"`
-
+	Name           string    `json:"name"`
+	Revision       string    `json:"revision,omitempty"`
+	SHA256         string    `json:"sha256"`
+	Skipped        []string  `json:"skipped_files,omitempty"`
+	Train          int       `json:"train_records"`
+	Held           int       `json:"eval_records"`
 	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"` // the base model's, which every rank starts from
 	EvalHalvesBase []float64 `json:"eval_loss_halves_base,omitempty"`
-
-	Forget         string   `json:"forget,omitempty"` // text that is not of the task
-	ForgetSHA256   string   `json:"forget_sha256,omitempty"`
-	ForgetRecords  int      `json:"forget_records,omitempty"`
-	ForgetLossBase *float64 `json:"forget_loss_base,omitempty"`
+	Forget         string    `json:"forget,omitempty"` // text that is not of the task
+	ForgetSHA256   string    `json:"forget_sha256,omitempty"`
+	ForgetRecords  int       `json:"forget_records,omitempty"`
+	ForgetLossBase *float64  `json:"forget_loss_base,omitempty"`
 }
 
-// Machine is where a run was made and with what.
 type Machine struct {
 	Device  string `json:"device"`
 	GPU     string `json:"gpu,omitempty"`
