@@ -39,7 +39,7 @@ func TestRotate(t *testing.T) {
 
 // commitKnown gives children a root whose commit is known, whatever the tree is.
 func commitKnown(t *testing.T) {
-	top, err := Root()
+	top, err := root.Dir()
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(filepath.Join(top, "testdata"), filepath.Join(dir, "testdata")))

@@ -20,9 +20,8 @@ var (
 	chosen []Arm // those that -bench and -skip match, as block 0 shows
 
 	// The folder of -out, where one is given.
-	study   *Study
-	kept    map[string]*record.Record // by file name
-	results *Results
+	study *Study
+	kept  map[string]*record.Record // by file name
 )
 
 // firstOnly are flags whose files the testing package writes when its first m.Run ends.
@@ -117,6 +116,5 @@ func openStudy() (err error) {
 	if note != "" {
 		fmt.Fprintln(os.Stderr, note)
 	}
-	results = NewResults(work.Out, config)
 	return nil
 }

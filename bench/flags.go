@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"lorabench/bench/record"
 	"lorabench/internal/root"
 	"lorabench/internal/torch"
 )
@@ -22,35 +24,28 @@ const (
 	smallOther = "testdata/small/pretrain.jsonl.gz"
 )
 
-// Flags are the command line's settings before defaults.
 type Flags struct {
 	Settings
 	ranks, alphas, rates, targets string
-	fs                            *flag.FlagSet
 }
 
-// Register defines the harness's flags.
+// Register defines the harness's flags; docs/use.md has more on each.
 func Register(fs *flag.FlagSet) *Flags {
-	f := &Flags{fs: fs}
+	f := &Flags{}
 	s := &f.Settings
-	fs.StringVar(&s.Model, "model", "", "model `folder`, Hub id (owner/name or owner/name@revision), or hash:CONFIG.json for weights made by hash;\n"+
+	fs.StringVar(&s.Model, "model", "", "`folder`, Hub id (owner/name or owner/name@revision), or hash:CONFIG.json for made weights;\n"+
 		"default "+hubModel+" with CUDA, "+smallModel+" without. Paths are relative to the module's root")
 	fs.StringVar(&s.Tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's)")
-	fs.StringVar(&s.Data, "data", "", "instruction records: a file or folder (JSON, JSON lines, parquet; plain or .gz) or a Hub data set `id`;\n"+
+	fs.StringVar(&s.Data, "data", "", "instruction records (JSON, JSON lines, parquet; plain or .gz): file, folder or Hub data set `id`;\n"+
 		"default "+hubData+" with CUDA, "+smallData+" without")
-	fs.StringVar(&s.Recipe, "recipe", "", "text, loss and the defaults below: reported (as the reference run was), assigned (as it was asked for) or\n"+
-		"small, which compares each rank at several learning rates (default small where neither -model nor -data is given and there is no\n"+
-		"CUDA, else reported)")
-	fs.StringVar(&f.ranks, "ranks", "", "LoRA ranks (default the recipe's: 8,128,256 or 1,8,64,full); full trains every weight.\n"+
-		"Every combination of -ranks, -alpha, -lr and -targets is a sub-benchmark")
-	fs.StringVar(&f.alphas, "alpha", "", "lora_alpha, or a list: B A is scaled by alpha/r; numbers, multiples of the rank (2r), and sqrt,\n"+
-		"the recipe's alpha over the root of the rank (default the recipe's: 16 or 32)")
-	fs.Float64Var(&s.Dropout, "dropout", Unset, "lora_dropout (default the recipe's: 0.1)")
+	fs.StringVar(&s.Recipe, "recipe", "", "text, loss and defaults: reported (as the reference run was), assigned (as asked for) or small,\n"+
+		"with several rates a rank (default small where neither -model nor -data is given and there is no CUDA, else reported)")
+	fs.StringVar(&f.ranks, "ranks", "", "LoRA ranks; full trains every weight (default the recipe's: 8,128,256 or 1,8,64,full)")
+	fs.StringVar(&f.alphas, "alpha", "", "lora_alpha: numbers, multiples of the rank (2r), and sqrt: alpha/sqrt(r) (default the recipe's)")
+	fs.Float64Var(&s.Dropout, "dropout", 0.1, "lora_dropout")
 	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
-	fs.StringVar(&f.rates, "lr", "", "learning rate, or a list, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,1e-2,3e-2);\n"+
-		"in a list one at which training diverges ends without a result instead of an error")
-	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "target_modules: names of linear layers, or endings of them; several lists with a colon between them:\n"+
-		"q_proj,v_proj:q_proj,k_proj,v_proj,out_proj")
+	fs.StringVar(&f.rates, "lr", "", "learning rates, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,1e-2,3e-2)")
+	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "names of linear layers, or endings of them; a colon between several lists")
 	fs.BoolVar(&s.DoRA, "dora", false, "weight-decomposed adapters (DoRA) instead of LoRA")
 	fs.IntVar(&s.Batch, "batch", Unset, "sequences in a micro-batch (default the recipe's: 4 or 8)")
 	fs.IntVar(&s.Accum, "accum", Unset, "micro-batches in a step (default the recipe's: 4 or 1)")
@@ -58,74 +53,98 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.Order, "order", "random", "random, drawn from the seed, or sequential, the records as they stand")
 	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from; its r is the rank")
 	fs.StringVar(&s.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
-	fs.StringVar(&s.DType, "dtype", "float32", "element type of the frozen base weights: float32 or bf16; what is trained and the loss are float32")
-	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, the type of the adapter's matrix products: bf16, as Trainer(bf16=True) has it, float32,\n"+
-		"or auto, which is bf16 with CUDA and on CPUs with instructions for it, and float32 with -dora")
+	fs.StringVar(&s.DType, "dtype", "float32", "type of the frozen base weights: float32 or bf16; what is trained and the loss are float32")
+	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, of the adapter's matrix products: bf16, float32 or auto")
 	fs.BoolVar(&s.TF32, "tf32", false, "let CUDA round the factors of float32 matrix products to TF32 (10 bits of mantissa)")
-	fs.StringVar(&s.Graphs, "graphs", "auto", "record the work on a row as CUDA graphs: on, which fails where that fails, off, or auto,\n"+
-		"which is on with CUDA but goes on without them; on a CPU on only rounds rows up as graphs would have them")
-	fs.BoolVar(&s.Checkpoint, "checkpoint", false, "keep only each layer's input and masks and compute it again for the gradient: the lowest peak, about a third slower")
-	fs.IntVar(&s.RowTokens, "row-tokens", Unset, "join micro-batches of a step into rows of up to `N` tokens, computed together: the same gradient; 0 joins none (default 1024, with CUDA 2048)")
+	fs.StringVar(&s.Graphs, "graphs", "auto", "CUDA graphs: on, off, or auto, which goes on without them if recording fails")
+	fs.BoolVar(&s.Checkpoint, "checkpoint", false, "gradient checkpointing: the lowest peak, about a third slower")
+	fs.IntVar(&s.RowTokens, "row-tokens", Unset, "join micro-batches into rows of up to `N` tokens; 0 joins none (default 1024, CUDA 2048)")
 	fs.Int64Var(&s.Seed, "seed", 42, "seed of the first run; run k of every rank has seed+k")
 	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
-	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss, never trained on; 0 is none (default 256, or a tenth of the records if less)")
-	fs.StringVar(&s.Forget, "forget", "auto", "`records` that are not of the task, named as for -data: the loss on up to 256 of them, after training, is forget-loss\n"+
-		"(before training it is in the record); or none; or auto: the small model's pre-training text where that model is the default's")
-	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps too, outside the clock (default only at the end; with -target-loss a twentieth of the steps)")
-	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the training time until the held-out loss is at most this (default none)")
-	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write PyTorch's snapshot of the CUDA allocator beside each run's record, for its memory viewer (pytorch.org/memory_viz); slower")
-	fs.StringVar(&s.Out, "out", "", "`folder` for the run records and exact results (default none are written); the same command goes on with an unfinished study\n"+
-		"there, and moves any other to a folder old-N in it")
+	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss; 0 is none (default 256, or a tenth of the records if less)")
+	fs.StringVar(&s.Forget, "forget", "auto", "`records` that are not of the task, as for -data, whose loss (on up to 256) is forget-loss;\n"+
+		"or none; or auto: the small model's pre-training text where that model is the default")
+	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps (default at the end; with -target-loss 20 times)")
+	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the time until the held-out loss is at most this (default none)")
+	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write CUDA's allocator snapshot beside each record (pytorch.org/memory_viz); slower")
+	fs.StringVar(&s.Out, "out", "", "`folder` for run records and exact results (default none); the same command goes on with an unfinished\n"+
+		"study there, and moves any other to a folder old-N in it")
 	return f
 }
 
-// Parsed completes the flags once they are parsed: which device, model and data, and paths.
-// note says which default was taken, if one was. steps is as for Settings.Complete.
+// Parsed completes the flags once they are parsed: which device, model and data, and paths. note names the default model where it was
+// taken. steps is what -benchtime says, 0 where it says a duration.
 func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	s = f.Settings
-	s.Alphas = list(f.alphas)
-	if f.ranks != "" {
-		s.Ranks = append([]string{}, list(f.ranks)...) // never nil, which is the recipe's
-	}
-	for _, v := range list(f.rates) {
-		lr, err := strconv.ParseFloat(v, 64)
-		if err != nil {
-			return s, "", fmt.Errorf("-lr has %q, want numbers such as 2e-4", v)
-		}
-		s.LRs = append(s.LRs, lr)
-	}
-	for _, v := range strings.Split(f.targets, ":") {
-		s.Modules = append(s.Modules, list(v))
-	}
 	for _, d := range []*string{&s.DType, &s.AdapterDType} {
 		if *d == "bf16" {
 			*d = "bfloat16"
 		}
-	}
-	dir, err := Root()
-	if err != nil {
-		return s, "", err
 	}
 	on, err := torch.OpenDevice(s.Device)
 	if err != nil {
 		return s, "", err
 	}
 	s.Device = on.String()
+	if note, err = s.chooseModel(on.CUDA()); err != nil {
+		return s, "", err
+	}
+	if err := f.lists(&s); err != nil {
+		return s, "", err
+	}
+	if err := s.findPaths(); err != nil {
+		return s, "", err
+	}
+	return s, note, s.complete(steps)
+}
+
+// lists gives s the flags, or the recipe's settings, of which arms are made.
+func (f *Flags) lists(s *Settings) error {
+	r := s.recipe()
+	if r.Name == "" {
+		return fmt.Errorf("-recipe is %q, want reported, assigned or %s", s.Recipe, smallRecipe)
+	}
+	s.Ranks, s.Alphas = list(cmp.Or(f.ranks, r.Ranks)), list(cmp.Or(f.alphas, r.Alpha))
+	if f.ranks == "" && s.noFull() != "" {
+		s.Ranks = slices.DeleteFunc(s.Ranks, func(rank string) bool { return rank == record.Full })
+	}
+	for _, v := range list(cmp.Or(f.rates, r.LRs)) {
+		lr, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			return fmt.Errorf("-lr has %q, want numbers such as 2e-4", v)
+		}
+		s.LRs = append(s.LRs, lr)
+	}
+	s.Modules = each(strings.Split(f.targets, ":"), list)
+	return nil
+}
+
+func list(v string) (l []string) {
+	for e := range strings.SplitSeq(v, ",") {
+		if e = strings.TrimSpace(e); e != "" {
+			l = append(l, e)
+		}
+	}
+	return l
+}
+
+// chooseModel gives model, data, recipe and forget their defaults, which without CUDA are the repository's, as note says.
+func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	recipe, other := Recipes[0].Name, ""
 	switch {
-	case s.Model == "" && s.Data == "" && on.CUDA():
+	case s.Model != "" && s.Data != "":
+	case s.Model != "":
+		return "", fmt.Errorf("-model is given without -data: name both, so that neither is taken by accident")
+	case s.Data != "":
+		return "", fmt.Errorf("-data is given without -model: name both, so that neither is taken by accident")
+	case cuda:
 		s.Model, s.Data = hubModel, hubData
-	case s.Model == "" && s.Data == "":
-		s.Model, s.Data = smallModel, smallData
-		recipe, other = smallRecipe, smallOther
+	default:
+		s.Model, s.Data, recipe, other = smallModel, smallData, smallRecipe, smallOther
 		note = "no CUDA device in use, so the small model and data of the repository stand in for " + hubModel + " on " + hubData
 		if s.Recipe == "" {
 			note += ", and recipe small for the reported one: each rank at several learning rates"
 		}
-	case s.Model == "":
-		return s, "", fmt.Errorf("-data is given without -model: name both, so that neither is taken by accident")
-	case s.Data == "":
-		return s, "", fmt.Errorf("-model is given without -data: name both, so that neither is taken by accident")
 	}
 	s.Recipe = cmp.Or(s.Recipe, recipe)
 	switch s.Forget {
@@ -134,36 +153,40 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	case "none":
 		s.Forget = ""
 	}
-	spec, hashed := strings.CutPrefix(s.Model, "hash:")
-	for _, p := range []*string{&spec, &s.Data, &s.Tokenizer, &s.Adapter, &s.Forget} {
-		*p = inRoot(dir, *p)
-	}
-	if s.Model = spec; hashed {
-		s.Model = "hash:" + spec
-	}
-	if s.Out != "" && !filepath.IsAbs(s.Out) {
-		if root.Bundled() {
-			dir = "" // relative to where the user is
-		}
-		if s.Out, err = filepath.Abs(filepath.Join(dir, s.Out)); err != nil {
-			return s, "", fmt.Errorf("-out: %w", err)
-		}
-	}
-	s, err = s.Complete(steps)
-	return s, note, err
+	return note, nil
 }
 
-// inRoot makes a relative path that exists below dir, the module's root, absolute. go test runs in the package's own folder,
-// where what a user typed in the root would not be found. In a bundle no program changes its folder: there the user's comes first.
-func inRoot(dir, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
+// findPaths makes paths absolute: go test runs in the package's own folder, where what a user typed in the root would not be found.
+// In a bundle no program changes its folder: there the user's comes first.
+func (s *Settings) findPaths() error {
+	dir, err := root.Dir()
+	if err != nil {
+		return err
 	}
 	from := []string{dir}
 	if root.Bundled() {
 		from = []string{"", dir}
 	}
-	for _, d := range from {
+	config, hashed := strings.CutPrefix(s.Model, "hash:")
+	for _, p := range []*string{&config, &s.Data, &s.Tokenizer, &s.Adapter, &s.Forget} {
+		*p = existing(from, *p)
+	}
+	if s.Model = config; hashed {
+		s.Model = "hash:" + config
+	}
+	if s.Out == "" || filepath.IsAbs(s.Out) {
+		return nil
+	}
+	s.Out, err = filepath.Abs(filepath.Join(from[0], s.Out))
+	return err
+}
+
+// existing returns path below the first folder that has it, or path itself, which may be a Hub id.
+func existing(folders []string, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	for _, d := range folders {
 		if abs, err := filepath.Abs(filepath.Join(d, path)); err == nil {
 			if _, err := os.Stat(abs); err == nil {
 				return abs
@@ -172,9 +195,6 @@ func inRoot(dir, path string) string {
 	}
 	return path
 }
-
-// Root returns the folder that relative paths start from: the checkout's or the bundle's.
-func Root() (string, error) { return root.Dir() }
 
 // StepsOf is N where -benchtime is Nx, and 0 where it is a duration.
 func StepsOf(benchtime string) (int, error) {

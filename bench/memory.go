@@ -2,13 +2,15 @@ package bench
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strconv"
 
 	"lorabench/bench/record"
 	"lorabench/internal/torch"
+	"lorabench/lora"
+	"lorabench/opt"
 )
 
 const (
@@ -17,27 +19,21 @@ const (
 )
 
 // resetPeak makes the present use the peak, of the device and of the process, and returns it.
-func resetPeak(d torch.Device) (record.Peak, error) {
+func resetPeak(d torch.Device) (p record.Peak, err error) {
 	debug.FreeOSMemory() // what Go's heap holds from loading is not this run's
-	var p record.Peak
 	if d.CUDA() {
 		if err := d.ResetPeak(); err != nil {
 			return p, err
 		}
-		m, err := d.Memory()
-		if err != nil {
-			return p, err
-		}
-		p.GPUAllocated, p.GPUReserved = &m.Allocated, &m.Reserved
 	}
-	rss, err := resetRSS()
-	p.RSS = rss
+	if p, err = devicePeak(d); err == nil {
+		p.RSS, err = resetRSS()
+	}
 	return p, err
 }
 
-// resetRSS makes the resident set size its own peak: 5 does that (proc(5)). Where the kernel
-// refuses, or takes it and does nothing, VmHWM would still be another rank's: then there is no
-// figure, nil.
+// resetRSS makes the resident set size its own peak: 5 does that (proc(5)). Where the kernel refuses, or accepts it and does nothing,
+// VmHWM would still be another rank's: then there is no figure, nil.
 func resetRSS() (*int64, error) {
 	if err := os.WriteFile(clearFile, []byte("5"), 0); err != nil {
 		return nil, nil
@@ -47,33 +43,28 @@ func resetRSS() (*int64, error) {
 		return nil, err
 	}
 	now, err := procStatus("VmRSS")
-	if err != nil {
-		return nil, err
-	}
 	const slack = 8 << 20 // what may come and go between the two readings
-	if *peak > *now+slack {
-		return nil, nil
+	if err != nil || *peak > *now+slack {
+		return nil, err
 	}
 	return now, nil
 }
 
 // readPeak is the peak since resetPeak, which returned initial.
-func readPeak(d torch.Device, initial record.Peak) (record.Peak, error) {
-	var p record.Peak
+func readPeak(d torch.Device, initial record.Peak) (p record.Peak, err error) {
+	if p, err = devicePeak(d); err == nil && initial.RSS != nil {
+		p.RSS, err = procStatus("VmHWM")
+	}
+	return p, err
+}
+
+func devicePeak(d torch.Device) (p record.Peak, err error) {
 	if d.CUDA() {
-		m, err := d.Memory()
-		if err != nil {
-			return p, err
-		}
+		var m torch.Memory
+		m, err = d.Memory()
 		p.GPUAllocated, p.GPUReserved = &m.AllocatedPeak, &m.ReservedPeak
 	}
-	if initial.RSS != nil {
-		var err error
-		if p.RSS, err = procStatus("VmHWM"); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
+	return p, err
 }
 
 // procStatus reads a field of /proc/self/status, in bytes.
@@ -82,12 +73,136 @@ func procStatus(field string) (*int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	for line := range bytes.Lines(b) {
-		if v, ok := bytes.CutPrefix(line, []byte(field+":")); ok {
-			kib, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(v), []byte("kB")))), 10, 64)
-			n := kib * 1024
-			return &n, err
+	_, value, _ := bytes.Cut(b, []byte("\n"+field+":"))
+	var n int64 // KiB
+	if _, err := fmt.Sscan(string(value), &n); err != nil {
+		return nil, fmt.Errorf("%s has no %s: %w", statusFile, field, err)
+	}
+	n *= 1024
+	return &n, nil
+}
+
+// probe attributes the memory of a row of tokens to categories: it watches the steps before the clock, of which one has the run's
+// largest row, and keeps the figures of the row that used the most.
+type probe struct {
+	meter  *torch.Meter
+	model  *opt.Model
+	failed error
+
+	now, forward, head int64 // of the row being watched
+	peak               int64
+
+	row  opt.Row
+	took opt.Bytes
+	seen bool // false where the allocator does not count
+}
+
+// watchMemory begins; end must follow.
+func watchMemory(on torch.Device, m *opt.Model) (*probe, error) {
+	p := &probe{model: m}
+	var err error
+	if p.meter, err = torch.NewMeter(on); errors.Is(err, torch.ErrNoMeter) {
+		return p, nil
+	}
+	m.Watch = p.see
+	return p, err
+}
+
+func (p *probe) end() error {
+	p.model.Watch = nil
+	if p.meter != nil {
+		p.meter.Close()
+	}
+	return p.failed
+}
+
+func (p *probe) see(stage opt.Stage, row opt.Row) {
+	now, peak, err := p.meter.Read()
+	if err != nil {
+		p.failed = errors.Join(p.failed, err)
+		return
+	}
+	switch stage {
+	case opt.Started:
+		p.now, p.peak = now, now
+		return
+	case opt.Forward:
+		p.forward = now
+	case opt.Head:
+		p.head = peak
+	}
+	if p.peak = max(p.peak, peak); stage != opt.Backward {
+		return
+	}
+	took := opt.Bytes{Activations: p.forward - p.now, Head: max(0, p.head-p.forward)}
+	took.Workspace = p.peak - p.now - took.Activations - took.Head
+	if !p.seen || took.Peak() > p.took.Peak() {
+		p.row, p.took, p.seen = row, took, true
+	}
+}
+
+// warmProducts makes the library of matrix products allocate the workspace that it keeps, and counts its bytes: once in a process,
+// before anything is watched.
+func (w *Workload) warmProducts() error {
+	if !w.device.CUDA() {
+		return nil
+	}
+	before, err := w.device.InUse()
+	if err != nil {
+		return err
+	}
+	if err := w.device.WarmProducts(); err != nil {
+		return err
+	}
+	after, err := w.device.InUse()
+	w.productBytes += after - before
+	return err
+}
+
+// categories are the parts of the memory at the run's peak, predicted and measured; they add up to the process's resident peak on a
+// CPU, to what is reserved of a GPU on CUDA.
+func (r *Run) categories() (out []record.Category) {
+	w, row := r.work, r.model.Predict(r.probe.row)
+	row.Workspace += w.productBytes
+	predicted := parts(w.Base.WeightBytes(), lora.Predict(r.params.N()), row)
+	var measured map[string]int64
+	if took := r.params.Measured(); !r.probe.seen {
+		for _, name := range []string{record.Activations, record.Head, record.Workspace} {
+			delete(predicted, name)
+		}
+	} else if took != nil && w.weightBytes != nil {
+		measured = parts(*w.weightBytes, *took, r.probe.took)
+		r.attributeRest(measured, *w.weightBytes+took.Adapter+took.Gradients+took.Optimizer)
+	}
+	for _, name := range record.Categories {
+		c := record.Category{Name: name}
+		if n, ok := predicted[name]; ok {
+			c.Predicted = &n
+		}
+		if n, ok := measured[name]; ok {
+			c.Measured = &n
+		}
+		if c.Predicted != nil || c.Measured != nil {
+			out = append(out, c)
 		}
 	}
-	return nil, fmt.Errorf("%s has no %s", statusFile, field)
+	return out
+}
+
+func parts(weights int64, b lora.Bytes, row opt.Bytes) map[string]int64 {
+	return map[string]int64{record.Weights: weights, record.Adapter: b.Adapter, record.Gradients: b.Gradients, record.Optimizer: b.Optimizer,
+		record.Activations: row.Activations, record.Head: row.Head, record.Workspace: row.Workspace}
+}
+
+// attributeRest adds what the peak has besides the fixed bytes of weights and buffers and the row's.
+func (r *Run) attributeRest(m map[string]int64, fixed int64) {
+	row, initial, peak := r.probe.took, r.initial, r.peak
+	switch {
+	case peak.GPUAllocated != nil && peak.GPUReserved != nil:
+		m[record.Workspace] = *peak.GPUAllocated - fixed - row.Activations - row.Head
+		m[record.Slack] = *peak.GPUReserved - *peak.GPUAllocated
+	case initial.RSS != nil && peak.RSS != nil:
+		m[record.Process] = *initial.RSS - fixed
+		m[record.Slack] = *peak.RSS - *initial.RSS - row.Peak()
+	}
 }

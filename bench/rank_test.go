@@ -160,7 +160,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 	if rec.Diverged > 0 {
 		fmt.Fprintf(os.Stderr, "Diverged: %s, seed %d, at step %d: no result\n", rec.Name, rec.Seed, rec.Diverged)
 	}
-	if results != nil { // the record comes last: a run that has one is whole
+	if study != nil { // the record comes last: a run that has one is whole
 		if err = events.Save(work.Out, rec); err == nil {
 			err = rec.Save(work.Out)
 		}
@@ -177,10 +177,10 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 // keep adds a run's record to what is summarized and to the exact results.
 func keep(b *testing.B, rec *record.Record) {
 	records = append(records, rec)
-	if results == nil || rec.Diverged > 0 {
+	if study == nil || rec.Diverged > 0 {
 		return
 	}
-	if err := results.Add(Name(rec.Name, runtime.GOMAXPROCS(0)), rec); err != nil {
+	if err := WriteResults(work.Out, config, records, runtime.GOMAXPROCS(0)); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -1,7 +1,10 @@
 package bench
 
 import (
+	"fmt"
 	"maps"
+	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -10,49 +13,139 @@ import (
 	"lorabench/lora"
 )
 
+// Record reads the losses and computes those on text that was not trained on, after End. Where a loss is no number the training
+// diverged: an error, or among several rates a record without a result.
+func (r *Run) Record() (*record.Record, error) {
+	log, err := r.trainer.Log()
+	if err != nil {
+		return nil, err
+	}
+	r.lookAround()
+	n := slices.IndexFunc(log, func(s lora.Step) bool { return !r.finite(s.Loss, s.GradNorm) })
+	if n >= 0 {
+		log = log[:n]
+	}
+	rec := r.record(log)
+	if rec.Diverged = n + 1; n < 0 {
+		err = r.evaluate(rec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if rec.Diverged > 0 && len(r.work.LRs) < 2 {
+		return nil, fmt.Errorf("%s, seed %d: step %d has no finite loss: the training diverged; lower -lr or -alpha",
+			r.Name, r.Seed, rec.Diverged)
+	}
+	rec.AdapterBytes, err = r.diskBytes()
+	return rec, err
+}
+
+// record is all but what follows from losses on other text; log ends before a step that diverged.
 func (r *Run) record(log []lora.Step) *record.Record {
-	w := r.work
+	w, g := r.work, r.trainer.Graphs()
 	rec := &record.Record{
-		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Started: r.started.UTC().Truncate(time.Second), Settings: r.Arm.settings(w.Settings.Settings), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
+		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Started: r.started.UTC().Truncate(time.Second),
+		Settings: r.Arm.settings(w.Settings.Settings), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
 		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.elapsed.Seconds(),
 		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
-		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(),
+		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,
+		// The Trainer logs the rate after its scheduler's step: that of the step to come.
+		LearningRate: r.trainer.At(r.trainer.Taken()),
 	}
-	if r.adapter != nil { // one that was loaded brings settings of its own
-		rec.Scaling = r.adapter.Scaling()
-		rec.Settings.Alpha, rec.Settings.RSLoRA, rec.Settings.DoRA = r.adapter.LoraAlpha, r.adapter.UseRSLoRA, r.adapter.UseDoRA
-		rec.Settings.Dropout, rec.Settings.Targets = r.adapter.LoraDropout, r.adapter.TargetModules
-		if rec.Settings.AdapterDType == "bfloat16" && !r.adapter.BFloat16 {
-			rec.Settings.AdapterDType = "float32"
+	if a, s := r.adapter, &rec.Settings; a != nil { // one that was loaded brings settings of its own
+		rec.Scaling = a.Scaling()
+		s.Alpha, s.RSLoRA, s.DoRA, s.Dropout, s.Targets = a.LoraAlpha, a.UseRSLoRA, a.UseDoRA, a.LoraDropout, a.TargetModules
+		if s.AdapterDType == "bfloat16" && !a.BFloat16 {
+			s.AdapterDType = "float32"
 		}
 	}
 	for _, pid := range slices.Sorted(maps.Keys(r.others)) {
 		rec.Others = append(rec.Others, r.others[pid])
 	}
-	g := r.trainer.Graphs()
-	if rec.Graphs, rec.GraphsBytes = g.N, g.Outside; g.Failed != nil {
+	if g.Failed != nil {
 		rec.GraphsFailed = strings.Join(strings.Fields(g.Failed.Error()), " ") // it stands in a line of results
 	}
 	for i, s := range log {
-		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate, Tokens: r.tokens[i]})
+		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate,
+			Tokens: r.tokens[i]})
 		rec.TrainLoss += s.Loss / float64(len(log))
 		rec.GradNorm = s.GradNorm
-	}
-	if len(r.laps) > 1 {
-		rec.Laps = r.laps
 	}
 	last := log[max(0, len(log)-record.Window):]
 	for _, s := range last {
 		rec.Loss += s.Loss / float64(len(last))
 	}
+	if len(r.laps) > 1 {
+		rec.Laps = r.laps
+	}
 	for _, n := range r.tokens {
 		rec.RealTokens += int64(n)
 	}
-	// The Trainer logs the rate after its scheduler's step: that of the step to come.
-	rec.LearningRate = r.trainer.At(r.trainer.Taken())
 	rec.StepsPerSecond = float64(rec.GlobalStep) / rec.Runtime
 	rec.SamplesPerSecond = rec.StepsPerSecond * float64(w.Batch*w.Accum)
 	rec.TokensPerSecond = float64(rec.RealTokens) / rec.Runtime
 	rec.ProcessedPerSecond = float64(rec.ProcessedTokens) / rec.Runtime
 	return rec
+}
+
+// evaluate adds the losses on text that was not trained on. Weights that make none diverged in the last step.
+func (r *Run) evaluate(rec *record.Record) error {
+	held, halves, other, err := r.work.evaluate(r.model)
+	if err != nil {
+		return err
+	}
+	if held != nil {
+		r.evals = append(r.evals, record.Eval{Step: rec.GlobalStep, Loss: *held, Seconds: rec.Runtime})
+	}
+	if i := slices.IndexFunc(r.evals, func(e record.Eval) bool { return !r.finite(e.Loss) }); i >= 0 {
+		rec.Diverged = r.evals[i].Step
+		return nil
+	}
+	if other != nil && !r.finite(*other) {
+		rec.Diverged = rec.GlobalStep
+		return nil
+	}
+	rec.EvalLoss, rec.EvalHalves, rec.ForgetLoss = held, halves, other
+	if r.work.EvalEvery > 0 {
+		rec.Evals = r.evals
+	}
+	if target := r.work.TargetLoss; target > 0 {
+		rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
+	}
+	return nil
+}
+
+// secondsTo is when the held-out loss, which starts at base, first was at most target: linear between two evaluations; nil where it
+// never was.
+func secondsTo(target, base float64, evals []record.Eval) *float64 {
+	last := record.Eval{Loss: base}
+	if base <= target {
+		return new(float64)
+	}
+	for _, e := range evals {
+		if e.Loss <= target {
+			at := last.Seconds + (e.Seconds-last.Seconds)*(last.Loss-target)/(last.Loss-e.Loss)
+			return &at
+		}
+		last = e
+	}
+	return nil
+}
+
+// finite reports whether all values are numbers. A stand-in device computes none.
+func (r *Run) finite(vs ...float64) bool {
+	return r.work.StandIn() || !slices.ContainsFunc(vs, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+}
+
+// diskBytes is the result's size on disk: PEFT's files, or for full training every weight in float32.
+func (r *Run) diskBytes() (int64, error) {
+	if r.adapter == nil {
+		return 4 * r.params.N(), nil
+	}
+	dir, err := os.MkdirTemp("", "lorabench")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	return r.adapter.Save(dir, r.work.ModelInfo.Name)
 }

@@ -1,101 +1,119 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/perf/benchfmt"
-	"golang.org/x/perf/benchunit"
 
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/root"
+	"lorabench/internal/torch"
 )
 
-// Preamble is what stands before the result lines: the configuration they were made in and which
-// direction of each unit is better. benchstat reads both.
-func Preamble(w io.Writer, lines [][2]string) error {
-	for _, l := range lines {
-		if l[0] == "cpu" { // the testing package prints its own
-			continue
+func ThisMachine(d torch.Device) record.Machine {
+	m := record.Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), Torch: torch.Version(), Commit: root.Commit()}
+	if d.CUDA() {
+		name, err := d.Name()
+		if err != nil {
+			name = fmt.Sprintf("unknown (%v)", err)
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", l[0], l[1]); err != nil {
-			return err
+		m.GPU, m.Driver = name, torch.DriverVersion()
+	}
+	return m
+}
+
+// ConfigLines are the configuration of the result lines, key and value: everything that results may depend on, so that comparing those
+// of different runs can be refused.
+func (w *Workload) ConfigLines() [][2]string {
+	m, dtype := ThisMachine(w.device), w.DType
+	if w.TF32 {
+		dtype += ", tf32"
+	}
+	digest := func(sha256 string) string { return sha256[:min(12, len(sha256))] } // enough to tell files apart
+	lines := [][2]string{
+		{"model", w.ModelInfo.Name}, {"model-sha256", digest(w.ModelInfo.SHA256)},
+		{"data", w.DataInfo.Name}, {"data-sha256", digest(w.DataInfo.SHA256)},
+		{"recipe", w.Recipe}, {"settings", w.line()}, {"device", m.Device}, {"forget-sha256", digest(w.DataInfo.ForgetSHA256)},
+		{"gpu", m.GPU}, {"driver", m.Driver}, {"cpu", m.CPU}, {"threads", strconv.Itoa(m.Threads)}, {"torch", m.Torch}, {"dtype", dtype},
+		{"seed", strconv.FormatInt(w.Seed, 10)}, {"commit", m.Commit}}
+	return slices.DeleteFunc(lines, func(l [2]string) bool { return l[1] == "" })
+}
+
+var modelName = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
+
+func cpuName() string {
+	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
+	if m := modelName.FindSubmatch(b); m != nil {
+		return strings.TrimSpace(string(m[1]))
+	}
+	return runtime.GOARCH
+}
+
+// Preamble writes what stands before the result lines: their configuration, and which direction of each unit is better.
+func Preamble(w io.Writer, lines [][2]string) error {
+	var b strings.Builder
+	for _, l := range lines {
+		if l[0] != "cpu" { // the testing package prints its own
+			fmt.Fprintf(&b, "%s: %s\n", l[0], l[1])
 		}
 	}
 	for _, u := range record.Units {
-		if u.Better == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "Unit %s better=%s\n", u.Name, u.Better); err != nil {
-			return err
+		if u.Better != "" {
+			fmt.Fprintf(&b, "Unit %s better=%s\n", u.Name, u.Better)
 		}
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// Results are exact results for a file beside the records: go test's own lines keep four digits.
-type Results struct {
-	path    string
-	config  []benchfmt.Config
-	results []*benchfmt.Result
-}
-
-// NewResults is for dir/bench.txt.
-func NewResults(dir string, lines [][2]string) *Results {
-	r := &Results{path: filepath.Join(dir, "bench.txt")}
-	for _, l := range lines {
-		r.config = append(r.config, benchfmt.Config{Key: l[0], Value: []byte(l[1]), File: true})
-	}
-	return r
-}
-
-// Add appends a run's result and writes the file anew, whole.
-func (r *Results) Add(name string, rec *record.Record) error {
-	res := &benchfmt.Result{Config: r.configOf(rec), Name: benchfmt.Name(name), Iters: rec.GlobalStep}
-	for _, m := range rec.Metrics() {
-		// benchfmt keeps values in base units and remembers what was written.
-		v, unit := benchunit.Tidy(m.Value, m.Unit)
-		res.Values = append(res.Values, benchfmt.Value{Value: v, Unit: unit, OrigValue: m.Value, OrigUnit: m.Unit})
-	}
-	r.results = append(r.results, res)
-	return file.Replace(r.path, func(w io.Writer) error {
-		if err := Preamble(w, nil); err != nil {
-			return err
-		}
+// WriteResults writes dir/bench.txt anew, whole: the exact results of runs, of which go test's own lines keep four digits.
+func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int) error {
+	return file.Replace(filepath.Join(dir, "bench.txt"), func(w io.Writer) error {
+		err := Preamble(w, nil)
 		bw := benchfmt.NewWriter(w)
-		for _, res := range r.results {
-			if err := bw.Write(res); err != nil {
-				return err
+		for _, r := range rs {
+			if r.Diverged == 0 {
+				err = errors.Join(err, bw.Write(result(lines, r, procs)))
 			}
 		}
-		return nil
+		return err
 	})
 }
 
-// configOf returns the configuration of a run's result: why it had no CUDA graphs is in its note.
-func (r *Results) configOf(rec *record.Record) []benchfmt.Config {
-	if rec.GraphsFailed == "" {
-		return r.config
-	}
-	note := benchfmt.Config{Key: "note", Value: []byte(rec.Name + " ran without CUDA graphs: " + rec.GraphsFailed), File: true}
-	config := slices.Clone(r.config)
-	i := slices.IndexFunc(config, func(c benchfmt.Config) bool { return c.Key == note.Key })
-	if i < 0 {
-		return append(config, note)
-	}
-	note.Value = fmt.Appendf(nil, "%s; %s", config[i].Value, note.Value)
-	config[i] = note
-	return config
-}
-
-// Name is a run's benchmark name as go test prints it, with GOMAXPROCS' suffix.
-func Name(arm string, procs int) string {
-	name := "Rank/" + arm
+// result is a run's, under the name that go test prints, with GOMAXPROCS' suffix. Its note has why there were no CUDA graphs.
+func result(lines [][2]string, r *record.Record, procs int) *benchfmt.Result {
+	name := "Rank/" + r.Name
 	if procs > 1 {
 		name += "-" + strconv.Itoa(procs)
 	}
-	return name
+	res := &benchfmt.Result{Name: benchfmt.Name(name), Iters: r.GlobalStep}
+	var notes []string
+	if r.GraphsFailed != "" {
+		notes = append(notes, r.Name+" ran without CUDA graphs: "+r.GraphsFailed)
+	}
+	for _, l := range lines {
+		if l[0] == "note" {
+			notes = slices.Insert(notes, 0, l[1])
+		} else {
+			res.Config = append(res.Config, benchfmt.Config{Key: l[0], Value: []byte(l[1]), File: true})
+		}
+	}
+	if len(notes) > 0 {
+		res.Config = append(res.Config, benchfmt.Config{Key: "note", Value: []byte(strings.Join(notes, "; ")), File: true})
+	}
+	for _, m := range r.Metrics() {
+		res.Values = append(res.Values, benchfmt.Value{OrigValue: m.Value, OrigUnit: m.Unit})
+	}
+	return res
 }

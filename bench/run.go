@@ -4,21 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/internal/file"
 	"lorabench/internal/gpu"
+	"lorabench/internal/relay"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
 )
 
-// Run is one training of one arm with one seed.
 type Run struct {
 	Arm
 	Seed int64
@@ -30,25 +28,22 @@ type Run struct {
 	trainer *lora.Trainer
 	ahead   *data.Ahead
 
-	started time.Time
-	loss    float64 // of the last step known; NaN is none
-	others  map[int]record.Holder
+	started, began time.Time // of the first lap and of this one
+	elapsed        time.Duration
+	laps           []record.Lap
+	loss           float64 // of the last step known; NaN is none
+	others         map[int]record.Holder
 
-	tokens  []int // real tokens of each step taken
-	padded  int64 // tokens a padding trainer would have computed
-	began   time.Time
-	elapsed time.Duration
-	laps    []record.Lap
-	peak    record.Peak
-	initial record.Peak
-	probe   *probe
-	evals   []record.Eval
+	tokens        []int // real tokens of each step taken
+	padded        int64 // tokens a padding trainer would have computed
+	initial, peak record.Peak
+	probe         *probe
+	evals         []record.Eval
 }
 
-// Start prepares a run up to the moment before the clock starts. The state it ends in does not
-// depend on which rank ran before.
+// Start prepares a run up to the moment before the clock starts. The state it ends in does not depend on which rank ran before.
 func (w *Workload) Start(arm Arm, seed int64) (*Run, error) {
-	r := &Run{Arm: arm, Seed: seed, work: w, loss: math.NaN()}
+	r := &Run{Arm: arm, Seed: seed, work: w, loss: math.NaN(), others: map[int]record.Holder{}}
 	if err := r.prepare(); err != nil {
 		r.Close()
 		return nil, fmt.Errorf("%s, seed %d: %w", arm.Name, seed, err)
@@ -57,92 +52,29 @@ func (w *Workload) Start(arm Arm, seed int64) (*Run, error) {
 }
 
 func (r *Run) prepare() error {
-	w := r.work
-	if err := w.device.EmptyCache(); err != nil {
-		return err
-	}
-	if err := r.parameters(); err != nil {
-		return err
-	}
-	var err error
-	o := lora.DefaultOptions(lora.Schedule{LR: r.LR, Steps: w.Steps})
-	o.RowTokens, o.Graphs, o.GraphsRequired = w.RowTokens, w.Graphs == "on", w.GraphsRequired
-	if r.trainer, err = lora.NewTrainer(r.model, r.params, o); err != nil {
-		return err
-	}
-	if err := r.rewind(); err != nil {
-		return err
-	}
-	if err := r.warmUp(); err != nil {
-		return err
-	}
-	if err := r.rewind(); err != nil {
-		return err
-	}
-	r.params.Forget()
-	if err := w.device.EmptyCache(); err != nil {
-		return err
-	}
-	if r.initial, err = resetPeak(w.device); err != nil {
-		return err
-	}
-	r.lookAround()
-	if w.Snapshot {
-		if err := w.device.RecordMemory(true); err != nil {
-			return err
-		}
-	}
-	return w.device.Synchronize()
-}
-
-// warmUp is what comes before the clock: the graphs of all the rows that the run will have, which its
-// order gives away, and the step with the largest row, which starts the thread pool and is watched for
-// its memory. On CUDA two steps more load kernels and grow the allocator's cache.
-func (r *Run) warmUp() (err error) {
-	w := r.work
-	if err := w.warmProducts(); err != nil {
-		return err
-	}
-	if r.probe, err = watchMemory(w.device, r.model); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.probe.end()) }()
-	loader, err := data.NewLoader(w.Train, data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential"), w.Batch)
+	on := r.work.device
+	err := inOrder(on.EmptyCache, r.parameters, r.newTrainer, r.rewind, r.warmUp, r.rewind)
 	if err != nil {
 		return err
 	}
-	var largest []data.Micro
-	most := 0
-	for range w.Steps {
-		micros := make([]data.Micro, w.Accum)
-		for i := range micros {
-			micros[i] = loader.Next()
-		}
-		n, err := r.trainer.Largest(micros)
-		if err != nil {
-			return err
-		}
-		if n > most {
-			most, largest = n, micros
-		}
-		if err := r.trainer.Prepare(micros); err != nil {
-			return err
-		}
-	}
-	if err := r.trainer.Record(); err != nil {
+	r.params.Forget()
+	if err := on.EmptyCache(); err != nil {
 		return err
 	}
-	if err := r.rewind(); err != nil {
+	if r.initial, err = resetPeak(on); err != nil {
 		return err
 	}
-	if err := r.trainer.Step(largest); err != nil {
-		return err
+	r.lookAround()
+	if r.work.Snapshot {
+		err = on.RecordMemory(true)
 	}
-	for range 2 {
-		if !w.device.CUDA() {
-			break
-		}
-		if err := r.Step(); err != nil {
+	return errors.Join(err, on.Synchronize())
+}
+
+// inOrder stops at the first error.
+func inOrder(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
 	}
@@ -171,6 +103,50 @@ func (r *Run) parameters() (err error) {
 	return err
 }
 
+func (r *Run) newTrainer() (err error) {
+	w := r.work
+	o := lora.DefaultOptions(lora.Schedule{LR: r.LR, Steps: w.Steps})
+	o.RowTokens, o.Graphs, o.GraphsRequired = w.RowTokens, w.Graphs == "on", w.GraphsRequired
+	r.trainer, err = lora.NewTrainer(r.model, r.params, o)
+	return err
+}
+
+// warmUp takes the order of the run to record the graphs of all its rows, and the step with the largest row, which starts the thread
+// pool and is watched for its memory. On CUDA two steps more load kernels and grow the allocator's cache.
+func (r *Run) warmUp() (err error) {
+	w := r.work
+	if err := w.warmProducts(); err != nil {
+		return err
+	}
+	if r.probe, err = watchMemory(w.device, r.model); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.probe.end()) }()
+	var largest []data.Micro
+	most := 0
+	for range w.Steps {
+		micros := r.ahead.Next()
+		n, err := r.trainer.Largest(micros)
+		if err == nil {
+			err = r.trainer.Prepare(micros)
+		}
+		if err != nil {
+			return err
+		}
+		if n > most {
+			most, largest = n, micros
+		}
+	}
+	err = inOrder(r.trainer.Record, r.rewind, func() error { return r.trainer.Step(largest) })
+	if err != nil || !w.device.CUDA() {
+		return err
+	}
+	return inOrder(r.Step, r.Step)
+}
+
+// stepsAhead is how many steps' batches another goroutine prepares before they are asked for.
+const stepsAhead = 4
+
 // rewind goes back to before the first step: parameters, moments, data order, random numbers.
 func (r *Run) rewind() error {
 	w := r.work
@@ -179,10 +155,7 @@ func (r *Run) rewind() error {
 	}
 	r.trainer.Reset()
 	r.tokens, r.padded, r.elapsed, r.laps, r.evals = r.tokens[:0], 0, 0, nil, nil
-	if r.ahead != nil {
-		r.ahead.Close()
-		r.ahead = nil
-	}
+	r.stopAhead()
 	order := data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential")
 	loader, err := data.NewLoader(w.Train, order, w.Batch)
 	if err == nil {
@@ -194,30 +167,19 @@ func (r *Run) rewind() error {
 	return torch.Seed(r.Seed)
 }
 
-// stepsAhead is how many steps' batches another goroutine prepares before they are asked for.
-const stepsAhead = 4
-
-// Loss is the last step's as far as it is known without making a GPU wait: there it is of the last step
-// after which the clock stood still. NaN is none.
-func (r *Run) Loss() float64 {
-	if !r.work.device.CUDA() {
-		return r.trainer.LastLoss()
+func (r *Run) stopAhead() {
+	if r.ahead != nil {
+		r.ahead.Close()
 	}
-	return r.loss
+	r.ahead = nil
 }
 
-// lookAround notes who else holds memory of the GPU. Where nobody can tell, there is nothing to note.
+// lookAround notes who else holds memory of the GPU, where the driver tells.
 func (r *Run) lookAround() {
 	if !r.work.device.CUDA() {
 		return
 	}
-	found, err := gpu.Others(int(r.work.device))
-	if err != nil {
-		return
-	}
-	if r.others == nil {
-		r.others = map[int]record.Holder{}
-	}
+	found, _ := gpu.Others(int(r.work.device))
 	for _, o := range found {
 		r.others[o.PID] = o
 	}
@@ -235,69 +197,72 @@ func (r *Run) Step() error {
 	return r.trainer.Step(micros)
 }
 
-// Record reads the losses and computes those on text that was not trained on, after End. Where a loss is no number the training
-// diverged: an error, or among several rates a record without a result.
-func (r *Run) Record() (*record.Record, error) {
-	log, err := r.trainer.Log()
-	if err != nil {
-		return nil, err
+func (r *Run) Begin() {
+	r.began = time.Now()
+	if r.started.IsZero() {
+		r.started = r.began
 	}
-	r.lookAround()
-	finite := len(log)
-	if i := slices.IndexFunc(log, func(s lora.Step) bool { return !r.finite(s.Loss, s.GradNorm) }); i >= 0 {
-		finite = i
-	}
-	rec := r.record(log[:finite])
-	if finite < len(log) {
-		rec.Diverged = finite + 1
-	} else if err := r.evaluate(rec); err != nil {
-		return nil, err
-	}
-	if rec.Diverged > 0 && len(r.work.LRs) < 2 {
-		return nil, fmt.Errorf("%s, seed %d: step %d has no finite loss: the training diverged; lower -lr or -alpha",
-			r.Name, r.Seed, rec.Diverged)
-	}
-	rec.AdapterBytes, err = r.diskBytes()
-	return rec, err
 }
 
-// evaluate completes the record with what follows from losses on text that was not trained on. Weights that make none diverged in
-// the last step.
-func (r *Run) evaluate(rec *record.Record) error {
-	held, halves, other, err := r.work.evaluate(r.model)
-	if err != nil {
+// pause waits for the device and stops the clock.
+func (r *Run) pause() error {
+	if err := r.work.device.Synchronize(); err != nil {
 		return err
 	}
-	if held != nil {
-		r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: *held, Seconds: rec.Runtime})
-	}
-	for _, e := range r.evals {
-		if !r.finite(e.Loss) {
-			rec.Diverged = e.Step
-			return nil
-		}
-	}
-	if other != nil && !r.finite(*other) {
-		rec.Diverged = r.trainer.Taken()
-		return nil
-	}
-	rec.EvalLoss, rec.EvalHalves, rec.ForgetLoss = held, halves, other
-	if r.work.EvalEvery > 0 {
-		rec.Evals = r.evals
-	}
-	if target := r.work.TargetLoss; target > 0 {
-		rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
-	}
+	lap := time.Since(r.began)
+	r.elapsed += lap
+	r.laps = append(r.laps, record.Lap{Step: r.trainer.Taken(), Seconds: lap.Seconds()})
 	return nil
 }
 
-// finite reports whether all values are numbers. A stand-in device computes none.
-func (r *Run) finite(vs ...float64) bool {
-	return r.work.StandIn() || !slices.ContainsFunc(vs, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+// End waits for the device, stops the clock and reads the peak.
+func (r *Run) End() (err error) {
+	if err = r.pause(); err == nil {
+		r.peak, err = readPeak(r.work.device, r.initial)
+	}
+	return err
 }
 
-// SaveSnapshot writes PyTorch's memory snapshot of the run so far into dir, for pytorch.org/memory_viz,
-// and stops the recording.
+// paused does something between two steps while the clock stands still.
+func (r *Run) paused(do func() error) error {
+	return inOrder(r.pause, do, func() error { r.Begin(); return nil })
+}
+
+func (r *Run) Wait(b *relay.Baton) error {
+	return r.paused(func() error { return errors.Join(b.Pass(), b.Take()) })
+}
+
+// Evaluate takes the held-out loss between two steps.
+func (r *Run) Evaluate() error {
+	return r.paused(func() error {
+		loss, _, err := r.work.heldOut(r.model)
+		if err != nil {
+			return err
+		}
+		r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: *loss, Seconds: r.elapsed.Seconds()})
+		r.loss = r.trainer.LastLoss()
+		return r.work.device.Synchronize()
+	})
+}
+
+// EvalDue reports whether -eval-every asks for the held-out loss now. The last step's is taken after the run.
+func (r *Run) EvalDue() bool {
+	n := r.trainer.Taken()
+	return r.work.EvalEvery > 0 && len(r.work.Held) > 0 && n%r.work.EvalEvery == 0 && !r.Done()
+}
+
+// Done reports whether the last step of the schedule has been taken.
+func (r *Run) Done() bool { return r.trainer.Taken() >= r.work.Steps }
+
+// Loss is the last step's as far as it is known without making a GPU wait: there that before the clock last stood still. NaN is none.
+func (r *Run) Loss() float64 {
+	if !r.work.device.CUDA() {
+		return r.trainer.LastLoss()
+	}
+	return r.loss
+}
+
+// SaveSnapshot writes PyTorch's memory snapshot of the run so far into dir and stops the recording.
 func (r *Run) SaveSnapshot(dir string) error {
 	b, err := r.work.device.MemorySnapshot()
 	if err != nil {
@@ -309,32 +274,15 @@ func (r *Run) SaveSnapshot(dir string) error {
 	return file.Write(filepath.Join(dir, (&record.Record{Name: r.Name, Seed: r.Seed}).FileName()+".pickle"), b)
 }
 
-// diskBytes is what the result takes on disk: PEFT's files, or for full training every weight in float32.
-func (r *Run) diskBytes() (int64, error) {
-	if r.adapter == nil {
-		return 4 * r.params.N(), nil
-	}
-	dir, err := os.MkdirTemp("", "lorabench")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	return r.adapter.Save(dir, r.work.ModelInfo.Name)
-}
-
 // Close frees the run's adapter or weights, and the trainer.
 func (r *Run) Close() {
-	if r.ahead != nil {
-		r.ahead.Close()
-		r.ahead = nil
-	}
+	r.stopAhead()
 	if r.trainer != nil {
 		r.trainer.Close()
 	}
-	switch {
-	case r.adapter != nil:
+	if r.adapter != nil {
 		r.adapter.Close()
-	case r.params != nil:
+	} else if r.params != nil {
 		r.params.Close()
 	}
 	r.trainer, r.adapter, r.params = nil, nil, nil

@@ -132,11 +132,12 @@ func TestRecordSaysWhatWasMeasured(t *testing.T) {
 func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 	w := small(t, 2)
 	dir := t.TempDir()
-	results := NewResults(dir, w.ConfigLines())
+	var rs []*record.Record
 	for seed := range int64(2) {
 		rec := runOnce(t, w, "8", seed, 2)
 		require.NoError(t, rec.Save(dir))
-		require.NoError(t, results.Add(Name("rank=8", 4), rec))
+		rs = append(rs, rec)
+		require.NoError(t, WriteResults(dir, w.ConfigLines(), rs, 4))
 		var back record.Record
 		b, err := os.ReadFile(filepath.Join(dir, "rank=8,seed="+string(rune('0'+seed))+".json"))
 		require.NoError(t, err)
@@ -174,10 +175,11 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 // TestWhyThereWereNoGraphsIsInTheResult: beside a note that was there, and not with the runs that had graphs.
 func TestWhyThereWereNoGraphsIsInTheResult(t *testing.T) {
 	dir := t.TempDir()
-	results := NewResults(dir, [][2]string{{"note", "small"}})
+	var rs []*record.Record
 	for _, failed := range []string{"", "out of memory", ""} {
-		require.NoError(t, results.Add(Name("rank=8", 1), &record.Record{Name: "rank=8", GlobalStep: 1, GraphsFailed: failed}))
+		rs = append(rs, &record.Record{Name: "rank=8", GlobalStep: 1, GraphsFailed: failed})
 	}
+	require.NoError(t, WriteResults(dir, [][2]string{{"note", "small"}}, rs, 1))
 	f, err := os.Open(filepath.Join(dir, "bench.txt"))
 	require.NoError(t, err)
 	defer f.Close()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/internal/root"
 	"lorabench/internal/torch"
 )
 
@@ -25,7 +26,7 @@ func parse(t *testing.T, steps int, args ...string) (Settings, string, error) {
 func TestRecipesGiveDefaults(t *testing.T) {
 	s, note, err := parse(t, 7, "-device=cpu", "-recipe=reported", "-forget=none")
 	require.NoError(t, err)
-	root, err := Root()
+	root, err := root.Dir()
 	require.NoError(t, err)
 	t.Chdir(root) // in a bundle -out is relative to where the user is
 	require.Contains(t, note, "stand in for facebook/opt-350m")
@@ -46,7 +47,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 
 // TestTheDefaultRunComparesEachRankAtSeveralRates: the reference's recipe is everywhere else, and a flag wins.
 func TestTheDefaultRunComparesEachRankAtSeveralRates(t *testing.T) {
-	root, err := Root()
+	root, err := root.Dir()
 	require.NoError(t, err)
 	reference, other := []string{"8", "128", "256"}, filepath.Join(root, smallOther)
 	for _, c := range []struct {
@@ -84,7 +85,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"a rank of 0", []string{"-ranks=0"}, `-ranks has "0"`},
 		{"a rank that is no number", []string{"-ranks=8,x"}, `-ranks has "x"`},
 		{"a number in another spelling would be the same rank under two names", []string{"-ranks=8,08"}, `-ranks has "08"`},
-		{"a rank twice", []string{"-ranks=8,8"}, `-ranks has "8" twice`},
+		{"a rank twice", []string{"-ranks=8,8"}, "-ranks has 8 twice"},
 		{"full keeps float32 weights", []string{"-ranks=full", "-dtype=bf16"}, "-dtype is bfloat16"},
 		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
 		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
@@ -170,7 +171,7 @@ func TestStepsOf(t *testing.T) {
 }
 
 func TestShownPathsAreNotOfOneMachine(t *testing.T) {
-	root, err := Root()
+	root, err := root.Dir()
 	require.NoError(t, err)
 	require.Equal(t, "testdata/small", shown(filepath.Join(root, "testdata", "small")))
 	require.Equal(t, "models/opt", shown(filepath.Join(string(os.PathSeparator), "somewhere", "models", "opt")))

@@ -55,8 +55,8 @@ func (w *Workload) Study(testing map[string]string) (*Study, error) {
 	return s, err
 }
 
-// Open makes dir the study's. The whole runs of an unfinished study that is equal are returned by their file names, to be kept.
-// Anything else that a study wrote there moves to a folder old-N. note says in a line which of it was done, "" where dir was empty.
+// Open makes dir the study's. The whole runs of an unfinished study that is equal are returned by their file names, to be kept. Anything
+// else that a study wrote there moves to a folder old-N. note says which was done, "" where dir was empty.
 func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, err error) {
 	now, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -67,24 +67,23 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 	}
 	path := filepath.Join(dir, unfinished)
 	before, err := os.ReadFile(path)
-	finished := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !finished {
+	was := "A study that has ended lay in " + dir
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return nil, "", err
-	}
-	if bytes.Equal(before, now) {
+	case bytes.Equal(before, now):
 		kept, err = whole(dir)
 		return kept, fmt.Sprintf("The unfinished study in %s goes on: runs that are whole are kept: %d.", dir, len(kept)), err
+	default:
+		was = fmt.Sprintf("An unfinished study with other settings lay in %s (%s)", dir, difference(before, now))
 	}
 	aside, err := moveAside(dir)
 	if err != nil {
 		return nil, "", err
 	}
-	switch {
-	case aside == "":
-	case finished:
-		note = fmt.Sprintf("A study that has ended lay in %s: it is in %s now.", dir, aside)
-	default:
-		note = fmt.Sprintf("An unfinished study with other settings lay in %s (%s): it is in %s now.", dir, difference(before, now), aside)
+	if aside != "" {
+		note = was + ": it is in " + aside + " now."
 	}
 	return nil, note, file.Write(path, now)
 }
@@ -103,7 +102,7 @@ func (s *Study) lock(dir string) (err error) {
 	return nil
 }
 
-// whole returns the records in dir that can be read. A file that cannot is of no whole run.
+// whole returns the records in dir that can be read, by file name.
 func whole(dir string) (map[string]*record.Record, error) {
 	entries, err := os.ReadDir(dir)
 	kept := map[string]*record.Record{}
@@ -119,11 +118,10 @@ func whole(dir string) (map[string]*record.Record, error) {
 	return kept, err
 }
 
-// moveAside moves what a study wrote in dir to a new folder there, and returns that, "" where there was nothing. Other files
-// stay: -out may be any folder.
+// moveAside moves what a study wrote in dir to a new folder there, and returns that, "" where there was nothing. Other files stay.
 func moveAside(dir string) (aside string, err error) {
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return "", err
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {

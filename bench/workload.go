@@ -1,33 +1,35 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/data/hub"
+	"lorabench/internal/root"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
 )
 
-// Workload is what every run of a process shares: base weights on the device, token ids, and
-// where they came from.
+// Workload is what every run of a process shares: base weights on the device, token ids, and where they came from.
 type Workload struct {
 	Settings
-	Base        *opt.Model
-	Train, Held []data.Sample
-	Other       []data.Sample // not of the task: what may be forgotten
-	ModelInfo   record.ModelInfo
-	DataInfo    record.DataInfo
+	Base               *opt.Model
+	Train, Held, Other []data.Sample // Other is not of the task: what may be forgotten
+	ModelInfo          record.ModelInfo
+	DataInfo           record.DataInfo
 
 	device       torch.Device
 	scope        *torch.Scope
-	weightBytes  *int64 // what loading the weights took of the device's allocator; nil where it does not tell
+	tokenizer    *data.Tokenizer
+	weightBytes  *int64 // of the weights in the device's allocator; nil where it does not count
 	productBytes int64  // the workspace that matrix products keep on CUDA
 }
 
@@ -43,15 +45,17 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 		return nil, err
 	}
 	torch.AllowTF32(s.TF32)
-	tokenizer, err := w.loadModel(ctx, client)
-	if err == nil {
-		err = w.loadData(ctx, client, tokenizer)
+	for _, part := range []struct {
+		flag, value string
+		load        func(context.Context, *hub.Client) error
+	}{{"-model", s.Model, w.loadModel}, {"-data", s.Data, w.loadData}, {"-forget", s.Forget, w.loadOther}} {
+		if err := part.load(ctx, client); err != nil {
+			w.Close()
+			return nil, fmt.Errorf("%s %s: %w", part.flag, shown(part.value), err)
+		}
 	}
-	if err == nil {
-		d := &w.DataInfo
-		d.EvalLossBase, d.EvalHalvesBase, d.ForgetLossBase, err = w.evaluate(w.Base)
-	}
-	if err != nil {
+	d := &w.DataInfo
+	if d.EvalLossBase, d.EvalHalvesBase, d.ForgetLossBase, err = w.evaluate(w.Base); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -63,98 +67,83 @@ func (w *Workload) Close() {
 	_ = torch.Run(func(*torch.Scope) error { w.scope.Free(); return nil })
 }
 
-// loadModel loads the base model and returns the folder of its tokenizer.
-func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (tokenizer string, err error) {
-	d, err := w.Torch()
-	if err != nil {
-		return "", err
-	}
-	name, dir := shown(w.Model), w.Model
+func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error) {
+	dir, info := w.Model, &w.ModelInfo
 	config, hashed := strings.CutPrefix(w.Model, "hash:")
 	if hashed {
-		dir, name = filepath.Dir(config), "hash:"+shown(config)
+		dir = filepath.Dir(config)
 	} else if !filepath.IsAbs(dir) {
 		repo, revision, _ := strings.Cut(dir, "@")
-		if dir, w.ModelInfo.Revision, err = client.Model(ctx, repo, revision); err != nil {
-			return "", fmt.Errorf("-model %s: %w", name, err)
+		if dir, info.Revision, err = client.Model(ctx, repo, revision); err != nil {
+			return err
 		}
 	}
-	var src opt.Source
 	err = torch.Run(func(*torch.Scope) (err error) {
+		var src opt.Source
 		before, unknown := w.device.InUse()
 		if !hashed {
-			w.Base, src, err = opt.Load(w.scope, dir, d, w.device)
+			w.Base, src, err = opt.Load(w.scope, dir, dtypes[w.DType], w.device)
+		} else if c, bad := opt.ReadConfig(config); bad != nil {
+			return bad
 		} else {
-			var c opt.Config
-			if c, err = opt.ReadConfig(config); err == nil {
-				w.Base, src, err = opt.Hash(w.scope, c, 1, d, w.device)
-			}
+			w.Base, src, err = opt.Hash(w.scope, c, 1, dtypes[w.DType], w.device)
 		}
-		if now, e := w.device.InUse(); unknown == nil && e == nil {
-			took := now - before
-			w.weightBytes = &took
+		if now, err := w.device.InUse(); unknown == nil && err == nil {
+			now -= before
+			w.weightBytes = &now
 		}
+		info.SHA256 = src.SHA256
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("-model %s: %w", name, err)
+		return err
 	}
-	if w.Settings.ModelDropout != Unset {
-		w.Base.ModelDropout = w.Settings.ModelDropout
-	}
-	w.Settings.ModelDropout, w.Base.Checkpoint = w.Base.ModelDropout, w.Checkpoint
+	fill(&w.ModelDropout, w.Base.ModelDropout)
+	w.Base.ModelDropout, w.Base.Checkpoint = w.ModelDropout, w.Checkpoint
 	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
-	all, _ := w.Base.NumParameters()
-	w.ModelInfo.Name, w.ModelInfo.SHA256, w.ModelInfo.Parameters = name, src.SHA256, all
-	if w.ModelInfo.Config, err = fields(w.Base.Config); err != nil {
-		return "", fmt.Errorf("-model %s: %w", name, err)
+	info.Name = shown(w.Model)
+	info.Parameters, _ = w.Base.NumParameters()
+	if info.Config, err = fields(w.Base.Config); err != nil {
+		return err
 	}
-	if w.Tokenizer != "" {
-		return w.Tokenizer, nil
-	}
-	return dir, nil
-}
-
-func (w *Workload) loadData(ctx context.Context, client *hub.Client, tokenizer string) error {
-	tok, err := data.LoadTokenizer(tokenizer)
-	if err != nil {
+	dir = cmp.Or(w.Tokenizer, dir)
+	if w.tokenizer, err = data.LoadTokenizer(dir); err != nil {
 		return fmt.Errorf("tokenizer: %w", err)
 	}
-	if int64(tok.Size()) > w.Base.VocabSize {
-		return fmt.Errorf("the tokenizer in %s has ids up to %d, the model's vocabulary is %d: they do not belong together", tokenizer, tok.Size()-1, w.Base.VocabSize)
+	if n := w.tokenizer.Size(); int64(n) > w.Base.VocabSize {
+		return fmt.Errorf("the tokenizer in %s has ids up to %d, the model's vocabulary is %d: they do not belong together",
+			dir, n-1, w.Base.VocabSize)
 	}
+	return nil
+}
+
+func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	set, err := data.LoadFrom(ctx, client, w.Data)
 	if err != nil {
-		return fmt.Errorf("-data %s: %w", shown(w.Data), err)
+		return err
 	}
 	recs := set.Records
-	if w.Limit > 0 && w.Limit < len(recs) {
-		recs = recs[:w.Limit]
+	if w.Limit > 0 {
+		recs = recs[:min(w.Limit, len(recs))]
 	}
-	if w.Eval == Unset {
-		w.Eval = min(256, len(recs)/10)
-	}
+	fill(&w.Eval, min(256, len(recs)/10))
 	train, held, err := data.Split(recs, w.Eval)
 	if err != nil {
 		return fmt.Errorf("-eval %d: %w", w.Eval, err)
 	}
-	if w.Train, err = w.Prompt().Encode(tok, train, w.MaxLength); err != nil {
-		return err
-	}
-	if len(held) > 0 {
-		if w.Held, err = w.Prompt().Encode(tok, held, w.MaxLength); err != nil {
-			return err
-		}
-	}
 	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped,
 		Train: len(train), Held: len(held)}
-	return w.loadOther(ctx, client, tok)
+	w.Train, err = w.Prompt().Encode(w.tokenizer, train, w.MaxLength)
+	if err == nil && len(held) > 0 {
+		w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength)
+	}
+	return err
 }
 
-// others is the number of records of -forget that are used. More would take longer and tell little more.
+// others is the number of records of -forget that are used: more would take longer and change the loss little.
 const others = 256
 
-func (w *Workload) loadOther(ctx context.Context, client *hub.Client, tok *data.Tokenizer) error {
+func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 	if w.Forget == "" {
 		return nil
 	}
@@ -164,14 +153,11 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client, tok *data.
 		_, recs, err = data.Split(recs, others)
 	}
 	if err == nil {
-		w.Other, err = w.Prompt().Encode(tok, recs, w.MaxLength)
-	}
-	if err != nil {
-		return fmt.Errorf("-forget %s: %w", shown(w.Forget), err)
+		w.Other, err = w.Prompt().Encode(w.tokenizer, recs, w.MaxLength)
 	}
 	d := &w.DataInfo
 	d.Forget, d.ForgetSHA256, d.ForgetRecords = shown(w.Forget), set.SHA256, len(recs)
-	return nil
+	return err
 }
 
 // evaluate returns m's loss on the held-out records, on each half of them, and on the other text; nil is what was not asked for.
@@ -186,33 +172,33 @@ func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, othe
 }
 
 // heldOut returns m's loss on the held-out records, nil where there are none, and on every second of them, from the first and from the
-// second. Which record is in which half follows from the records alone, as what is held out does. One record has no halves.
+// second, so that a record's half follows from the records alone. One record has no halves.
 func (w *Workload) heldOut(m *opt.Model) (loss *float64, halves []float64, err error) {
-	if len(w.Held) == 0 {
-		return nil, nil, nil
+	var samples [2][]data.Sample
+	var labels [2]float64
+	for i, s := range w.Held {
+		samples[i%2] = append(samples[i%2], s)
+		labels[i%2] += float64(data.Pack(w.Held, []int{i}).Labels)
 	}
-	total, labels := 0.0, 0
-	for from := range min(2, len(w.Held)) {
-		var half []data.Sample
-		n := 0
-		for i := from; i < len(w.Held); i += 2 {
-			half = append(half, w.Held[i])
-			n += data.Pack(w.Held, []int{i}).Labels
-		}
-		mean, err := lora.Evaluate(m, half, w.Batch)
+	total := 0.0
+	for i := range min(2, len(w.Held)) {
+		mean, err := lora.Evaluate(m, samples[i], w.Batch)
 		if err != nil {
 			return nil, nil, err
 		}
 		halves = append(halves, mean)
-		total, labels = total+mean*float64(n), labels+n
+		total += mean * labels[i]
 	}
-	if total /= float64(labels); len(halves) < 2 {
+	switch total /= labels[0] + labels[1]; len(halves) {
+	case 0:
+		return nil, nil, nil
+	case 1:
 		halves = nil
 	}
 	return &total, halves, nil
 }
 
-// fields is what JSON makes of v.
+// fields are v's as JSON has them.
 func fields(v any) (m map[string]any, err error) {
 	b, err := json.Marshal(v)
 	if err == nil {
@@ -221,19 +207,40 @@ func fields(v any) (m map[string]any, err error) {
 	return m, err
 }
 
-// shown is a path as it may appear in results: within the checkout relative to it, elsewhere only
-// its last two parts, so that results from two machines are of the same model.
+// shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
+// are of the same model.
 func shown(path string) string {
+	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
+		return "hash:" + shown(config)
+	}
 	if !filepath.IsAbs(path) {
 		return path
 	}
-	if root, err := Root(); err == nil {
-		if rel, err := filepath.Rel(root, path); err == nil && !strings.HasPrefix(rel, "..") {
+	if dir, err := root.Dir(); err == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
 			return filepath.ToSlash(rel)
 		}
 	}
 	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
 }
 
-// StandIn says whether the device is internal/fakecuda's, on which nothing becomes a result.
+// StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.
 func (w *Workload) StandIn() bool { return w.device.StandIn() }
+
+// downloads shows how far a download from the Hub is, on the terminal, if there is one: stdout and stderr are the results'.
+func downloads() func(file string, done, total int64) {
+	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+	if err != nil {
+		return nil
+	}
+	return func(file string, done, total int64) {
+		switch {
+		case total <= 0:
+			fmt.Fprintf(tty, "\r%s: %d MB\033[K", file, done/1e6)
+		case done < total:
+			fmt.Fprintf(tty, "\r%s: %d of %d MB\033[K", file, done/1e6, total/1e6)
+		default:
+			fmt.Fprint(tty, "\r\033[K")
+		}
+	}
+}

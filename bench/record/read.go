@@ -5,13 +5,16 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 )
 
-// Read reads one record's file. A field it does not know is an error: the file is of another version,
-// and a figure would be lost without a word.
+// Read reads one record's file. A field it does not know is an error: of another version, whose figure would be lost without a word.
 func Read(path string) (*Record, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -60,8 +63,7 @@ func (r *Record) check() error {
 	return nil
 }
 
-// ReadDir reads the records in a folder: its files NAME,seed=N.json, in the order in which they were
-// run as far as names and seeds tell it: by name as first seen in numeric order of ranks, then by seed.
+// ReadDir reads the records in a folder, its files NAME,seed=N.json, in the order of Compare and then of seeds.
 func ReadDir(dir string) ([]*Record, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*seed=*.json"))
 	if err != nil {
@@ -70,16 +72,54 @@ func ReadDir(dir string) ([]*Record, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s has no run record (rank=R,seed=S.json): run the benchmark with -out=%s", dir, dir)
 	}
-	var rs []*Record
-	for _, p := range paths {
-		r, err := Read(p)
-		if err != nil {
+	rs := make([]*Record, len(paths))
+	for i, p := range paths {
+		if rs[i], err = Read(p); err != nil {
 			return nil, err
 		}
-		rs = append(rs, r)
 	}
-	slices.SortFunc(rs, func(a, b *Record) int {
-		return cmp.Or(Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
-	})
+	slices.SortFunc(rs, func(a, b *Record) int { return cmp.Or(Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed)) })
 	return rs, nil
+}
+
+// Compare orders names of sub-benchmarks key by key, numbers by value and before words such as rank=full.
+func Compare(a, b string) int {
+	return slices.CompareFunc(strings.Split(a, "/"), strings.Split(b, "/"), func(a, b string) int {
+		ka, va, _ := strings.Cut(a, "=")
+		kb, vb, _ := strings.Cut(b, "=")
+		return cmp.Or(cmp.Compare(ka, kb), cmp.Compare(number(va), number(vb)), cmp.Compare(va, vb))
+	})
+}
+
+// number is infinite for a word.
+func number(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return math.Inf(1)
+	}
+	return v
+}
+
+// Finite leaves out every arm with a run that diverged: the others of its seeds would be a choice of the lucky ones. left names
+// those arms in a sentence, "" where there are none. It is an error if no arm is left.
+func Finite(rs []*Record) (finite []*Record, left string, err error) {
+	runs := map[string][]string{}
+	for _, r := range rs {
+		if r.Diverged > 0 {
+			runs[r.Name] = append(runs[r.Name], fmt.Sprintf("seed %d at step %d", r.Seed, r.Diverged))
+		}
+	}
+	if len(runs) == 0 {
+		return rs, "", nil
+	}
+	finite = slices.DeleteFunc(slices.Clone(rs), func(r *Record) bool { return runs[r.Name] != nil })
+	var names []string
+	for _, name := range slices.SortedFunc(maps.Keys(runs), Compare) {
+		names = append(names, name+" ("+strings.Join(runs[name], ", ")+")")
+	}
+	left = "Left out, because training diverged: " + strings.Join(names, ", ") + "."
+	if len(finite) == 0 {
+		return nil, left, fmt.Errorf("no arm is left to compare: %s Give lower -lr or -alpha", left)
+	}
+	return finite, left, nil
 }

@@ -1,3 +1,5 @@
+// Package record is what is written down of a run, with exact values: every setting, step and figure. It knows no tensor, so that
+// comparing, reporting and judging results needs no libtorch.
 package record
 
 import (
@@ -13,9 +15,7 @@ import (
 // Schema is the version of records that this program writes.
 const Schema = 1
 
-// Record is everything about one run, with exact values: what a result line rounds to four digits,
-// and what it leaves out. Keys are the Trainer's where it has the figure. A pointer that is nil is a
-// figure that was not measured.
+// Record is everything about one run. Keys are the Trainer's where it has the figure; nil is what was not measured.
 type Record struct {
 	Schema   int       `json:"schema"` // 0 in records from before there was a version
 	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
@@ -30,55 +30,43 @@ type Record struct {
 	Data     DataInfo  `json:"data"`
 	Machine  Machine   `json:"machine"`
 
-	Trainable    int64    `json:"trainable_parameters"`
-	AdapterBytes int64    `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
-	Loss         float64  `json:"loss"`          // mean of the last Window steps, as last logged
-	TrainLoss    float64  `json:"train_loss"`    // mean of all steps
-	EvalLoss     *float64 `json:"eval_loss,omitempty"`
-	// EvalHalves are the held-out loss on every second held-out record, from the first and from the second: what is chosen on one
-	// half is judged on the other.
-	EvalHalves   []float64 `json:"eval_loss_halves,omitempty"`
-	ForgetLoss   *float64  `json:"forget_loss,omitempty"` // on Settings.Forget's text, which is not of the task
-	GradNorm     float64   `json:"grad_norm"`             // of the last step, before clipping
-	LearningRate float64   `json:"learning_rate"`
-	GlobalStep   int       `json:"global_step"`
-	Epoch        float64   `json:"epoch"`
-
-	Runtime            float64 `json:"train_runtime"` // seconds
-	SamplesPerSecond   float64 `json:"train_samples_per_second"`
-	StepsPerSecond     float64 `json:"train_steps_per_second"`
-	TokensPerSecond    float64 `json:"real_tokens_per_second"`
-	ProcessedPerSecond float64 `json:"processed_tokens_per_second"` // without what no loss depends on, with what CUDA graphs fill rows up with
-	RealTokens         int64   `json:"real_tokens"`
-	ProcessedTokens    int64   `json:"processed_tokens"`
-	PaddedTokens       int64   `json:"padded_tokens"` // what a trainer that pads would have computed
-	TotalFLOPs         float64 `json:"total_flos"`    // as the Trainer counts: with padding
-
-	// SecondsToTarget is the training time up to the first held-out loss of at most
-	// Settings.TargetLoss; nil where there is no target or it was not reached.
-	SecondsToTarget *float64 `json:"seconds_to_target_loss,omitempty"`
+	Trainable          int64     `json:"trainable_parameters"`
+	AdapterBytes       int64     `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
+	Loss               float64   `json:"loss"`          // mean of the last Window steps, as last logged
+	TrainLoss          float64   `json:"train_loss"`    // mean of all steps
+	EvalLoss           *float64  `json:"eval_loss,omitempty"`
+	EvalHalves         []float64 `json:"eval_loss_halves,omitempty"` // of every second record: a choice on one half is judged on the other
+	ForgetLoss         *float64  `json:"forget_loss,omitempty"`      // on Settings.Forget's text, which is not of the task
+	GradNorm           float64   `json:"grad_norm"`                  // of the last step, before clipping
+	LearningRate       float64   `json:"learning_rate"`
+	GlobalStep         int       `json:"global_step"`
+	Epoch              float64   `json:"epoch"`
+	Runtime            float64   `json:"train_runtime"` // seconds
+	SamplesPerSecond   float64   `json:"train_samples_per_second"`
+	StepsPerSecond     float64   `json:"train_steps_per_second"`
+	TokensPerSecond    float64   `json:"real_tokens_per_second"`
+	ProcessedPerSecond float64   `json:"processed_tokens_per_second"` // less what no loss needs, with what CUDA graphs fill rows with
+	RealTokens         int64     `json:"real_tokens"`
+	ProcessedTokens    int64     `json:"processed_tokens"`
+	PaddedTokens       int64     `json:"padded_tokens"`                    // what a trainer that pads would have computed
+	TotalFLOPs         float64   `json:"total_flos"`                       // as the Trainer counts: with padding
+	SecondsToTarget    *float64  `json:"seconds_to_target_loss,omitempty"` // of training to Settings.TargetLoss, where that was reached
 
 	InitialMemory Peak       `json:"memory_initial"`
 	PeakMemory    Peak       `json:"memory_peak"`
 	Memory        []Category `json:"memory,omitempty"`
 	Others        []Holder   `json:"other_processes,omitempty"` // nil also where nobody could tell
 
-	// Graphs counts the CUDA graphs that were recorded. GraphsBytes is the memory of the device that recording them
-	// took outside the allocator, GraphsFailed the reason for going on without them.
-	Graphs       int    `json:"cuda_graphs,omitempty"`
+	Graphs       int    `json:"cuda_graphs,omitempty"` // recorded
 	GraphsBytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
-	GraphsFailed string `json:"cuda_graphs_failed,omitempty"`
+	GraphsFailed string `json:"cuda_graphs_failed,omitempty"` // why the run went on without them
 
-	// Diverged is the first step without a finite loss, 0 where there is none. Such a run has no result: no loss is to be read from it,
-	// and Steps ends before that step.
-	Diverged int `json:"diverged_at_step,omitempty"`
-
-	Steps []Step `json:"log_history"`
-	Laps  []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process
-	Evals []Eval `json:"eval_history,omitempty"`
+	Diverged int    `json:"diverged_at_step,omitempty"` // the first step without a finite loss, before which Steps ends: no result
+	Steps    []Step `json:"log_history"`
+	Laps     []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process
+	Evals    []Eval `json:"eval_history,omitempty"`
 }
 
-// Step is one optimizer step.
 type Step struct {
 	Step         int     `json:"step"`
 	Loss         float64 `json:"loss"`
@@ -87,33 +75,65 @@ type Step struct {
 	Tokens       int     `json:"tokens"`
 }
 
-// Lap is the steps between two moments at which the clock stood still and the device was waited for.
+// Lap is the steps between two stops of the clock.
 type Lap struct {
 	Step    int     `json:"step"` // its last one
 	Seconds float64 `json:"seconds"`
 }
 
-// Eval is the held-out loss after a step. Seconds is the training time up to there, evaluations not
-// counted.
 type Eval struct {
 	Step    int     `json:"step"`
 	Loss    float64 `json:"eval_loss"`
-	Seconds float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"` // of training up to there
 }
 
-// Window is the number of steps between two of the Trainer's logs in the reference run, over which
-// the logged loss is a mean.
+// Peak is memory in bytes: of PyTorch's caching allocator on a GPU, and of the whole process.
+type Peak struct {
+	GPUAllocated *int64 `json:"gpu_allocated_bytes,omitempty"`
+	GPUReserved  *int64 `json:"gpu_reserved_bytes,omitempty"`
+	RSS          *int64 `json:"rss_bytes,omitempty"`
+}
+
+// Categories of the memory at a run's peak.
+const (
+	Process     = "process"       // libtorch, Go, the program itself; on a CPU only
+	Weights     = "base weights"  // of the frozen model
+	Adapter     = "adapter"       // A and B; for rank full the trained copy of every weight
+	Gradients   = "gradients"     // of what is trained
+	Optimizer   = "optimizer"     // AdamW's two moments
+	Activations = "activations"   // kept from the forward pass for the backward pass
+	Head        = "head and loss" // logits of a chunk, beyond what the forward pass keeps
+	Workspace   = "workspace"     // what a layer needs beyond that for a moment
+	Slack       = "slack"         // held by the allocator, or not returned to the system, and used by nobody
+)
+
+// Categories is the order in which they are shown.
+var Categories = []string{Process, Weights, Adapter, Gradients, Optimizer, Activations, Head, Workspace, Slack}
+
+// Category is one category's bytes as the configuration predicts and as the allocator counted them; nil is unknown.
+type Category struct {
+	Name      string `json:"name"`
+	Predicted *int64 `json:"predicted_bytes,omitempty"`
+	Measured  *int64 `json:"measured_bytes,omitempty"`
+}
+
+// Holder is another process that held memory of the same GPU during the run, whose speed is then not the run's alone.
+type Holder struct {
+	PID   int    `json:"pid"`
+	Name  string `json:"name,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"` // 0 where the driver does not tell
+}
+
+// Window is the number of steps over which the reference run's Trainer logged the mean loss.
 const Window = 10
 
 // InBlock reports whether the run's place is known: before schema 1 all runs of an arm came before the next arm's.
 func (r *Record) InBlock() bool { return r.Schema >= 1 }
 
-// FileName is the record's file name without its ending: the sub-benchmark's name and the seed.
 func (r *Record) FileName() string {
 	return fmt.Sprintf("%s,seed=%d", strings.ReplaceAll(r.Name, "/", ","), r.Seed)
 }
 
-// Save writes the record into dir, as rank=R,seed=S.json or with whatever else varies.
 func (r *Record) Save(dir string) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {

@@ -5,8 +5,7 @@ import "strings"
 // Full is the rank that trains every weight instead of an adapter.
 const Full = "full"
 
-// Settings is everything a run depends on besides its rank and seed. Keys are the Trainer's and PEFT's
-// where they have the setting.
+// Settings is everything a run depends on besides its rank and seed. Keys are the Trainer's and PEFT's where they have the setting.
 type Settings struct {
 	Model        string   `json:"model"`
 	Tokenizer    string   `json:"tokenizer,omitempty"` // folder; empty means the model's
@@ -41,7 +40,6 @@ type Settings struct {
 	Out          string   `json:"-"`
 }
 
-// ModelInfo identifies the base model.
 type ModelInfo struct {
 	Name       string         `json:"name"`
 	Revision   string         `json:"revision,omitempty"`
@@ -50,26 +48,21 @@ type ModelInfo struct {
 	Config     map[string]any `json:"config"` // config.json's fields
 }
 
-// DataInfo identifies the data.
 type DataInfo struct {
-	Name     string   `json:"name"`
-	Revision string   `json:"revision,omitempty"`
-	SHA256   string   `json:"sha256"`
-	Skipped  []string `json:"skipped_files,omitempty"`
-	Train    int      `json:"train_records"`
-	Held     int      `json:"eval_records"`
-	// EvalLossBase is the held-out loss of the base model: what every rank starts from.
-	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"`
+	Name           string    `json:"name"`
+	Revision       string    `json:"revision,omitempty"`
+	SHA256         string    `json:"sha256"`
+	Skipped        []string  `json:"skipped_files,omitempty"`
+	Train          int       `json:"train_records"`
+	Held           int       `json:"eval_records"`
+	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"` // the base model's, which every rank starts from
 	EvalHalvesBase []float64 `json:"eval_loss_halves_base,omitempty"`
-
-	// Text that is not of the task, and the base model's loss on it.
-	Forget         string   `json:"forget,omitempty"`
-	ForgetSHA256   string   `json:"forget_sha256,omitempty"`
-	ForgetRecords  int      `json:"forget_records,omitempty"`
-	ForgetLossBase *float64 `json:"forget_loss_base,omitempty"`
+	Forget         string    `json:"forget,omitempty"` // text that is not of the task
+	ForgetSHA256   string    `json:"forget_sha256,omitempty"`
+	ForgetRecords  int       `json:"forget_records,omitempty"`
+	ForgetLossBase *float64  `json:"forget_loss_base,omitempty"`
 }
 
-// Machine is where a run was made and with what.
 type Machine struct {
 	Device  string `json:"device"`
 	GPU     string `json:"gpu,omitempty"`
@@ -82,6 +75,5 @@ type Machine struct {
 	Commit  string `json:"commit"` // of lorabench; + where the tree differs from it
 }
 
-// IsStandIn says whether a GPU's name is that of internal/fakecuda's device, whose kernels compute nothing: what was
-// made on it is no result.
+// IsStandIn reports whether a GPU's name is that of internal/fakecuda's device, whose kernels compute nothing.
 func IsStandIn(gpu string) bool { return strings.Contains(gpu, "(stand-in)") }
