@@ -188,8 +188,8 @@ func within(laps []Lap) (drift, noise float64, n int) {
 	return quarters[high] - quarters[low], math.Sqrt(noise), n
 }
 
-// timings are the runs' times. Laps are known from records of runs whose clock stood still in between, as it does for -eval-every and
-// in the gate's turns.
+// timings are the runs' times. Records of a CPU have each step's; those of CUDA have laps where the clock stood still in between, as it
+// does for -eval-every and in the gate's turns.
 func (s *study) timings() (runs []Timing) {
 	for i, b := range s.arms {
 		seconds, tokens := s.values(i, "sec/op", 1), s.values(i, "tokens/sec", 1)

@@ -63,7 +63,7 @@ type Record struct {
 
 	Diverged int    `json:"diverged_at_step,omitempty"` // the first step without a finite loss, before which Steps ends: no result
 	Steps    []Step `json:"log_history"`
-	Laps     []Lap  `json:"laps,omitempty"` // where the clock stood still in between, as in a run that takes turns with another process
+	Laps     []Lap  `json:"laps,omitempty"` // each step on a CPU; on CUDA where the clock stood still in between
 	Evals    []Eval `json:"eval_history,omitempty"`
 }
 
