@@ -22,7 +22,7 @@ ranks := $(if $(RANKS),-ranks=$(RANKS))
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: RANKS=$(RANKS) STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -help lists the flags)"
+	@echo "  variables: RANKS=$(RANKS) STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -args -help lists the flags)"
 
 setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
 	@GOWORK=off $(GO) run ./internal/setup

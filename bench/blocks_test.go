@@ -104,7 +104,7 @@ func openStudy() (err error) {
 		return nil
 	}
 	study, err = work.Study(map[string]string{"bench": testFlag("bench"), "skip": testFlag("skip"), "benchtime": testFlag("benchtime"),
-		"count": strconv.Itoa(seeds), "relay": *batonAt})
+		"count": strconv.Itoa(seeds), "relay": *batonAt, "slow": *slowArm})
 	if err != nil {
 		return err
 	}

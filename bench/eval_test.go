@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +66,26 @@ func TestHeldOutHalvesAndOtherText(t *testing.T) {
 	require.Len(t, one.Held, 1)
 	require.NotNil(t, one.DataInfo.EvalLossBase)
 	require.Empty(t, one.DataInfo.EvalHalvesBase, "one record has no halves")
+}
+
+func TestOtherTextThatIsNotThere(t *testing.T) {
+	s, _, err := parse(t, 1, "-device=cpu", "-model="+smallModel, "-data="+smallData, "-limit=200", "-forget=nosuch.jsonl")
+	require.NoError(t, err)
+	_, err = LoadWorkload(t.Context(), s, nil)
+	require.ErrorContains(t, err, "nosuch.jsonl")
+}
+
+// TestDivergedArmsHaveNoLines: the k-th line of an arm is read as the k-th seed's.
+func TestDivergedArmsHaveNoLines(t *testing.T) {
+	dir := t.TempDir()
+	rs := []*record.Record{{Name: "rank=1", Seed: 42, GlobalStep: 2}, {Name: "rank=8", Seed: 42, GlobalStep: 2},
+		{Name: "rank=1", Seed: 43, GlobalStep: 2}, {Name: "rank=8", Seed: 43, GlobalStep: 1, Diverged: 1}}
+	require.NoError(t, WriteResults(dir, nil, rs, 1))
+	b, err := os.ReadFile(filepath.Join(dir, "bench.txt"))
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(b), "BenchmarkRank/rank=1"))
+	require.NotContains(t, string(b), "BenchmarkRank/rank=8")
+	require.NoError(t, WriteResults(dir, nil, rs[3:], 1), "no result is no error: a study goes on")
 }
 
 func TestEvaluatingInBetweenChangesNothing(t *testing.T) {

@@ -77,15 +77,18 @@ func Preamble(w io.Writer, lines [][2]string) error {
 	return err
 }
 
-// WriteResults writes dir/bench.txt anew, whole: the exact results of runs, of which go test's own lines keep four digits.
+// WriteResults writes dir/bench.txt anew, whole: the exact results of runs, of which go test's own lines keep four digits. An arm with a
+// run that diverged is left out: the k-th result of an arm is read as the k-th seed's.
 func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int) error {
 	return file.Replace(filepath.Join(dir, "bench.txt"), func(w io.Writer) error {
 		err := Preamble(w, nil)
 		bw := benchfmt.NewWriter(w)
-		for _, r := range rs {
-			if r.Diverged == 0 {
-				err = errors.Join(err, bw.Write(result(lines, r, procs)))
-			}
+		finite, _, none := record.Finite(rs)
+		if none != nil {
+			return err // every arm diverged: there is no result
+		}
+		for _, r := range finite {
+			err = errors.Join(err, bw.Write(result(lines, r, procs)))
 		}
 		return err
 	})

@@ -148,8 +148,11 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 		return nil
 	}
 	set, err := data.LoadFrom(ctx, client, w.Forget)
+	if err != nil {
+		return err
+	}
 	recs := set.Records
-	if err == nil && len(recs) > others {
+	if len(recs) > others {
 		_, recs, err = data.Split(recs, others)
 	}
 	if err == nil {

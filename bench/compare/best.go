@@ -70,8 +70,11 @@ func (c *contest) choose() {
 	if first, second := c.halves(0), c.halves(1); c.unit == evalLoss && first != nil {
 		on, c.table = newTable(c.study, all, first), newTable(c.study, all, second)
 		c.how = "Each rank is at its best rate and alpha, chosen on one half of the held-out records and judged on the other."
-		if base := c.record(all[0], c.seeds[0]); base != nil && len(base.Data.EvalHalvesBase) == 2 {
-			c.before = base.Data.EvalHalvesBase[1]
+		c.before = math.NaN()
+		for _, r := range c.set.Records {
+			if len(r.Data.EvalHalvesBase) == 2 {
+				c.before = r.Data.EvalHalvesBase[1]
+			}
 		}
 	}
 	c.at = nil

@@ -189,7 +189,7 @@ func within(laps []Lap) (drift, noise float64, n int) {
 }
 
 // timings are the runs' times. Records of a CPU have each step's; those of CUDA have laps where the clock stood still in between, as it
-// does for -eval-every and in the gate's turns.
+// does for -eval-every.
 func (s *study) timings() (runs []Timing) {
 	for i, b := range s.arms {
 		seconds, tokens := s.values(i, "sec/op", 1), s.values(i, "tokens/sec", 1)

@@ -235,7 +235,11 @@ func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phas
 		argv = append(argv, "-model-dropout=0")
 	}
 	if pipes != nil {
-		argv = append(argv, "-relay="+relayed)
+		leg := ""
+		if c.turns == "round" { // one that took several steps a turn would end first, and let two others run at once
+			leg = ",0s"
+		}
+		argv = append(argv, "-relay="+relayed+leg)
 	}
 	return process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: c.log(q), Pass: pipes}.Run(ctx)
 }

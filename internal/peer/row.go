@@ -39,8 +39,8 @@ type row struct {
 	Loss     []float64 `json:"step_loss"`
 	PeerLoss []float64 `json:"peer_step_loss"`
 
-	// Seconds of a step where speed was measured: of lorabench one number for each of its turns, the mean of
-	// that turn's steps, and none where it ran alone, since it then waits for the device at the end only.
+	// Seconds of a step where speed was measured: lorabench's of each step on a CPU, of each of its turns on CUDA, none where it ran alone
+	// there, since it then waits for the device at the end only.
 	StepSeconds     []float64 `json:"step_seconds,omitempty"`
 	PeerStepSeconds []float64 `json:"peer_step_seconds"`
 

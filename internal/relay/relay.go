@@ -29,13 +29,21 @@ type Baton struct {
 	alone   bool
 }
 
-// Open is for the descriptors that Pipes made, as the process was given them: "3,4" reads from 3 and
-// writes to 4. Empty is nobody to take turns with.
+// Open is for the descriptors that Ring made, as the process was given them: "3,4" reads from 3 and
+// writes to 4; "3,4,0s" also keeps the baton for no longer than a step. Empty is nobody to take turns with.
 func Open(descriptors string) (*Baton, error) {
 	if descriptors == "" {
 		return nil, nil
 	}
-	in, out, _ := strings.Cut(descriptors, ",")
+	in, rest, _ := strings.Cut(descriptors, ",")
+	out, leg, _ := strings.Cut(rest, ",")
+	least := Leg
+	if leg != "" {
+		var err error
+		if least, err = time.ParseDuration(leg); err != nil {
+			return nil, fmt.Errorf("relay: %q: %w", descriptors, err)
+		}
+	}
 	var fd [2]int
 	for i, s := range []string{in, out} {
 		n, err := strconv.Atoi(s)
@@ -45,6 +53,7 @@ func Open(descriptors string) (*Baton, error) {
 		fd[i] = n
 	}
 	b := New(os.NewFile(uintptr(fd[0]), "relay in"), os.NewFile(uintptr(fd[1]), "relay out"))
+	b.Leg = least
 	for _, f := range []*os.File{b.in, b.out} {
 		if f == nil {
 			return nil, fmt.Errorf("relay: %s are not open", descriptors)

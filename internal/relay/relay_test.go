@@ -60,6 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 	for _, c := range []struct{ descriptors, says, why string }{
 		{"3", `"3" is no pair`, "one is missing"},
 		{"a,b", "no pair", "no numbers"},
+		{"3,4,soon", "invalid duration", "no time"},
 		{"0,1", "above 2", "those are the results'"},
 		{"901,902", "901,902", "nobody opened them"},
 	} {

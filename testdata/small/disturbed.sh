@@ -6,10 +6,15 @@ set -eu
 cd "$(dirname "$0")/../.."
 rank=${1:-8} out=out/disturbed
 rm -rf "$out"
+mkdir -p "$out"
+load=
+trap 'kill $load 2>/dev/null || :' EXIT
+make setup >"$out.log" 2>&1
+go test -run=none ./bench >>"$out.log" 2>&1 # what is compiled is not timed
 verdict() { go run ./bench/report/lorareport -out="$1" | awk -v RS= '/ against rank=/'; }
 
 began=$(date +%s)
-make bench OUT="$out/quiet" >"$out.log" 2>&1
+make bench OUT="$out/quiet" >>"$out.log" 2>&1
 third=$((($(date +%s) - began) / 3))
 echo "== undisturbed: $((third * 3)) s"
 verdict "$out/quiet"
@@ -17,13 +22,13 @@ verdict "$out/quiet"
 make bench OUT="$out/loaded" >>"$out.log" 2>&1 &
 bench=$!
 sleep "$third"
-load=
 for _ in $(seq "$(nproc)"); do
 	(while :; do :; done) &
 	load="$load $!"
 done
 sleep "$third"
 kill $load
+load=
 wait "$bench"
 echo "== all cores taken from second $third to $((2 * third))"
 verdict "$out/loaded"

@@ -74,7 +74,7 @@ func (j *judging) note(format string, args ...any) {
 	}
 }
 
-// steady says where the machine was not: pair by pair, of lorabench's own runs, which come in blocks.
+// steady says where the machine was not: pair by pair, numbered from 0, of lorabench's own runs, which come in blocks.
 func (j *judging) steady() {
 	var runs []compare.Timing
 	for _, m := range j.matched {
@@ -85,7 +85,8 @@ func (j *judging) steady() {
 			}
 			for i, v := range times.Values {
 				if b.Runs[times.Runs[i]].Block != results.Unplaced {
-					runs = append(runs, compare.Timing{Arm: side + m.name, Block: int(times.Seeds[i]), Seconds: v * times.Factor, Tokens: math.NaN()})
+					runs = append(runs, compare.Timing{Arm: side + m.name, Block: int(times.Seeds[i] - slices.Min(times.Seeds)),
+						Seconds: v * times.Factor, Tokens: math.NaN()})
 				}
 			}
 		}
