@@ -127,7 +127,7 @@ func (b unpacked) check(t *testing.T) {
 
 func (b unpacked) bench(t *testing.T) {
 	dir := filepath.Join(b.out, "bench")
-	b.run(t, "bench", "-device=cpu", "-ranks=2,4", "-benchtime=2x", "-count=1", "-eval=4", "-out="+dir)
+	b.run(t, "bench", "-device=cpu", "-recipe=reported", "-ranks=2,4", "-benchtime=2x", "-count=1", "-eval=4", "-out="+dir)
 	records, err := record.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, records, 2)
