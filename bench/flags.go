@@ -63,7 +63,7 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.IntVar(&s.Limit, "limit", 0, "use only the first `N` records (default all)")
 	fs.IntVar(&s.Eval, "eval", Unset, "records held out for eval-loss; 0 is none (default 256, or a tenth of the records if less)")
 	fs.StringVar(&s.Forget, "forget", "auto", "`records` that are not of the task, as for -data, whose loss (on up to 256) is forget-loss;\n"+
-		"or none; or auto: the small model's pre-training text where that model is the default")
+		"or none; or auto: the small model's pre-training text where recipe small trains it")
 	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps (default at the end; with -target-loss 20 times)")
 	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the time until the held-out loss is at most this (default none)")
 	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write CUDA's allocator snapshot beside each record (pytorch.org/memory_viz); slower")
@@ -149,7 +149,9 @@ func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	s.Recipe = cmp.Or(s.Recipe, recipe)
 	switch s.Forget {
 	case "auto":
-		s.Forget = other
+		if s.Forget = other; s.Recipe != smallRecipe { // the others' results stay comparable with those from before forget-loss
+			s.Forget = ""
+		}
 	case "none":
 		s.Forget = ""
 	}

@@ -58,7 +58,7 @@ func TestTheDefaultRunComparesEachRankAtSeveralRates(t *testing.T) {
 		{"nothing is named", "small", other, nil, []string{"1", "8", "64", "full"}, 3},
 		{"flags win", "small", "", []string{"-ranks=2", "-lr=1e-3", "-forget=none"}, []string{"2"}, 1},
 		{"full training is in float32", "small", other, []string{"-dtype=bf16"}, []string{"1", "8", "64"}, 3},
-		{"the reference's recipe by name", "reported", other, []string{"-recipe=reported"}, reference, 1},
+		{"the reference's recipe by name", "reported", "", []string{"-recipe=reported"}, reference, 1},
 		{"another model", "reported", "", []string{"-model=a/b", "-data=c/d"}, reference, 1},
 		{"the same model by name", "reported", "", []string{"-model=" + smallModel, "-data=" + smallData}, reference, 1},
 		{"the recipe for another model", "small", "e/f", []string{"-model=a/b", "-data=c/d", "-recipe=small", "-forget=e/f"},
