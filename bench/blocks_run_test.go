@@ -157,6 +157,7 @@ func TestFlagsOfGoTest(t *testing.T) {
 		{"and what was covered", []string{"-test.count=2", "-test.coverprofile=c.out"}, 1, "-coverprofile is given with -count=2"},
 		{"b.Loop ignores the first of a list", []string{"-test.cpu=1,2"}, 1, `-cpu is "1,2", want one number of at least 1`},
 		{"no processor", []string{"-test.cpu=0"}, 1, `-cpu is "0", want one number of at least 1`},
+		{"no such arm to slow down", []string{"-ranks=2,4", "-slow=rank=7"}, 1, `-slow is "rank=7" and -device cpu: want an arm of this study`},
 		{"no seed", []string{"-test.count=0"}, 0, "commit: abc\n"},
 		{"a list trains nothing", []string{"-test.list=^Benchmark"}, 0, "BenchmarkRank\n"},
 		{"-run asks for tests", []string{"-test.bench=none", "-test.run=^TestRotate$", "-test.v", "-test.count=2"}, 0,

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,10 +60,7 @@ func benchmarks(m *testing.M) int {
 	if err == nil {
 		err = load()
 	}
-	if err == nil && baton != nil {
-		if work.Device != "cpu" {
-			baton.Leg = 0 // a step, with nothing to wake up but one thread
-		}
+	if err == nil {
 		err = baton.Take()
 	}
 	if err != nil {
@@ -104,10 +102,16 @@ func load() error {
 		config = append(config, [2]string{"note", note})
 	}
 	if *slowArm != "" {
+		if work.Device != "cpu" || !slices.ContainsFunc(work.Arms(), slowed) {
+			return fmt.Errorf("-slow is %q and -device %s: want an arm of this study, on a CPU, where a step ends before it sleeps", *slowArm, work.Device)
+		}
 		config = append(config, [2]string{"slow", *slowArm})
 	}
 	return Preamble(os.Stdout, config)
 }
+
+// slowed reports whether -slow names an arm, or the rank that it is of.
+func slowed(arm Arm) bool { return arm.Name == *slowArm || strings.HasPrefix(arm.Name, *slowArm+"/") }
 
 // records are those of the runs that have ended.
 var records []*record.Record
@@ -177,7 +181,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 // keep adds a run's record to what is summarized and to the exact results.
 func keep(b *testing.B, rec *record.Record) {
 	records = append(records, rec)
-	if study == nil || rec.Diverged > 0 {
+	if study == nil {
 		return
 	}
 	if err := WriteResults(work.Out, config, records, runtime.GOMAXPROCS(0)); err != nil {
@@ -219,7 +223,7 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		if failed == nil {
 			began := time.Now()
 			failed = r.Step()
-			if arm.Name == *slowArm || strings.HasPrefix(arm.Name, *slowArm+"/") {
+			if slowed(arm) {
 				time.Sleep(time.Since(began) / 10)
 			}
 		}

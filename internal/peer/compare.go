@@ -236,7 +236,8 @@ func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phas
 	}
 	if pipes != nil {
 		leg := ""
-		if c.turns == "round" { // one that took several steps a turn would end first, and let two others run at once
+		// One of many that took several steps a turn would end first, and let two others run at once; on a card a turn wakes up nothing.
+		if c.turns == "round" || c.cuda() {
 			leg = ",0s"
 		}
 		argv = append(argv, "-relay="+relayed+leg)

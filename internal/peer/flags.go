@@ -90,19 +90,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected %q: only flags are taken", fs.Arg(0))
 	}
-	for _, f := range []struct {
-		name  string
-		value int
-	}{{"-steps", o.steps}, {"-loss-steps", o.lossSteps}, {"-threads", o.threads}, {"-max-length", o.maxLength}} {
-		if f.value < 1 && f.value != bench.Unset && (f.value < 0 || !strings.HasSuffix(f.name, "steps")) {
-			return o, fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
-		}
-	}
-	if o.steps == 0 && (o.lossSteps == 0 || o.standIn) {
-		return o, fmt.Errorf("-steps is 0: want at least 1, or -loss-steps alone")
-	}
-	if !slices.Contains([]string{"", "step", "round", "run"}, o.turns) {
-		return o, fmt.Errorf("-turns is %q, want step, round or run", o.turns)
+	if err := o.numbers(); err != nil {
+		return o, err
 	}
 	var err error
 	if o.ranks, err = parseRanks(ranks); err == nil {
@@ -117,6 +106,25 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.extra, err = parseExtra(extra)
 	}
 	return o, err
+}
+
+// numbers refuses what no comparison can be of.
+func (o *options) numbers() error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"-steps", o.steps}, {"-loss-steps", o.lossSteps}, {"-threads", o.threads}, {"-max-length", o.maxLength}} {
+		if f.value < 1 && f.value != bench.Unset && (f.value < 0 || !strings.HasSuffix(f.name, "steps")) {
+			return fmt.Errorf("%s is %d, want at least 1", f.name, f.value)
+		}
+	}
+	if o.steps == 0 && (o.lossSteps == 0 || o.standIn) {
+		return fmt.Errorf("-steps is 0: want at least 1, or -loss-steps alone")
+	}
+	if !slices.Contains([]string{"", "step", "round", "run"}, o.turns) {
+		return fmt.Errorf("-turns is %q, want step, round or run", o.turns)
+	}
+	return nil
 }
 
 func parseRanks(v string) (ranks []int, err error) {
@@ -233,6 +241,17 @@ func (o *options) settings() (bench.Settings, error) {
 	if o.maxLength == bench.Unset && !cuda {
 		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB of the peer
 	}
+	o.complete(cuda)
+	config, err := opt.ReadConfig(o.model)
+	if err != nil {
+		return s, fmt.Errorf("-model: %w", err)
+	}
+	s.MaxLength = min(s.MaxLength, int(config.MaxPositionEmbeddings))
+	return s, nil
+}
+
+// complete gives what depends on the device its default.
+func (o *options) complete(cuda bool) {
 	if o.steps == bench.Unset {
 		o.steps = byDevice(cuda, 100, 3)
 	}
@@ -245,12 +264,6 @@ func (o *options) settings() (bench.Settings, error) {
 			o.turns = "run"
 		}
 	}
-	config, err := opt.ReadConfig(o.model)
-	if err != nil {
-		return s, fmt.Errorf("-model: %w", err)
-	}
-	s.MaxLength = min(s.MaxLength, int(config.MaxPositionEmbeddings))
-	return s, nil
 }
 
 func byDevice(cuda bool, onCUDA, onCPU int) int {

@@ -17,20 +17,20 @@ import (
 	"time"
 )
 
-// Leg is how long a process of a CPU keeps the baton at least: handing it over wakes up sleeping threads, which
-// should be little of the time.
+// Leg is how long a process keeps the baton at least where nothing else is said: on a CPU handing it over wakes up sleeping
+// threads, which should be little of the time.
 const Leg = 50 * time.Millisecond
 
 // Baton is a process's end of a relay. The nil Baton is of a process that runs alone: nothing waits.
 type Baton struct {
-	Leg     time.Duration // how long this process keeps the baton at least
 	in, out *os.File
 	since   time.Time
 	alone   bool
+	leg     time.Duration
 }
 
 // Open is for the descriptors that Ring made, as the process was given them: "3,4" reads from 3 and
-// writes to 4; "3,4,0s" also keeps the baton for no longer than a step. Empty is nobody to take turns with.
+// writes to 4; a third part, as in "3,4,0s", is the leg. Empty is nobody to take turns with.
 func Open(descriptors string) (*Baton, error) {
 	if descriptors == "" {
 		return nil, nil
@@ -53,7 +53,7 @@ func Open(descriptors string) (*Baton, error) {
 		fd[i] = n
 	}
 	b := New(os.NewFile(uintptr(fd[0]), "relay in"), os.NewFile(uintptr(fd[1]), "relay out"))
-	b.Leg = least
+	b.leg = least
 	for _, f := range []*os.File{b.in, b.out} {
 		if f == nil {
 			return nil, fmt.Errorf("relay: %s are not open", descriptors)
@@ -66,7 +66,7 @@ func Open(descriptors string) (*Baton, error) {
 }
 
 // New is a relay's end over two pipes.
-func New(in, out *os.File) *Baton { return &Baton{Leg: Leg, in: in, out: out} }
+func New(in, out *os.File) *Baton { return &Baton{leg: Leg, in: in, out: out} }
 
 // Take waits for the baton. When the process before this one has ended there is nothing to wait for any more.
 func (b *Baton) Take() error {
@@ -94,7 +94,7 @@ func (b *Baton) Pass() error {
 }
 
 // Due reports whether it is another process's turn.
-func (b *Baton) Due() bool { return b != nil && !b.alone && time.Since(b.since) >= b.Leg }
+func (b *Baton) Due() bool { return b != nil && !b.alone && time.Since(b.since) >= b.leg }
 
 // Ring returns the ends, in and out, of n processes that take turns in this order; the baton lies before the first. The
 // caller passes them on as ExtraFiles and closes its own copies once all processes are started: only then can one see that the

@@ -5,8 +5,8 @@
 extern "C" {
 
 // One chunk at a time: logits = h W^T in W's type, softmax and loss in float32 (float64 for float64), in the
-// logits' memory p - onehot, and from that dh = d W and, where W is trained, dW += d^T h. Each row's weight is
-// multiplied into [n, H] where the processor's passes over [n, V] are what the head takes, as on CUDA.
+// logits' memory p - onehot, and from that dh = d W and, where W is trained, dW += d^T h. On CUDA, where passes over
+// [n, V] take most of the head's time, softmax is one kernel and each row's weight is multiplied into [n, H].
 void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void *dw_, int want_dh, int64_t chunk, void **out,
              char **err) {
   guard(err, [&] {
