@@ -3,6 +3,7 @@
 package turns
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -180,7 +181,8 @@ func TestInterrupt(t *testing.T) {
 	interrupted := errors.New("interrupted")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		for !exists(w.calls + ".child") {
+		for written := []byte(nil); !bytes.HasSuffix(written, []byte("\n")); { // the shell makes the file before it writes the number
+			written, _ = os.ReadFile(w.calls + ".child")
 			time.Sleep(10 * time.Millisecond)
 		}
 		cancel(interrupted)
