@@ -168,13 +168,19 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		if err = events.Save(work.Out, rec); err == nil {
 			err = rec.Save(work.Out)
 		}
+		if err == nil {
+			err = work.DropCheckpoint(rec)
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
 	keep(b, rec)
-	if rec.Diverged > 0 {
+	switch {
+	case rec.Diverged > 0:
 		b.Skip("diverged: no result")
+	case rec.Resumed > 0:
+		b.Skipf("resumed after step %d: its record has the losses, and its time is not compared", rec.Resumed)
 	}
 }
 
@@ -214,9 +220,15 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 			return nil, failed
 		}
 	}
+	skip := r.Resumed
 	r.Begin()
 	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
 	for b.Loop() {
+		if skip > 0 { // taken before the checkpoint
+			skip--
+			bar.Step(r.Loss())
+			continue
+		}
 		if failed == nil && ctx.Err() != nil {
 			failed = errInterrupted
 		}
@@ -230,6 +242,11 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		if failed == nil && r.EvalDue() {
 			b.StopTimer()
 			failed = r.Evaluate()
+			b.StartTimer()
+		}
+		if failed == nil && r.SaveDue() {
+			b.StopTimer()
+			failed = r.Save()
 			b.StartTimer()
 		}
 		if failed == nil && baton.Due() && !r.Done() {
@@ -250,7 +267,10 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	}
 	bar.Close()
 	if failed == nil && work.Snapshot {
-		failed = r.SaveSnapshot(work.Out)
+		failed = r.SaveSnapshot()
+	}
+	if errors.Is(failed, errInterrupted) && work.SaveSteps != 0 {
+		failed = errors.Join(failed, r.Save())
 	}
 	if failed != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w: no result", arm.Name, seed, failed)

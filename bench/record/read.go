@@ -57,6 +57,8 @@ func (r *Record) check() error {
 		return fmt.Errorf(`"log_history" has %d steps, "global_step" is %d`, len(r.Steps), r.GlobalStep)
 	case r.Diverged < 0 || r.Diverged > r.GlobalStep:
 		return fmt.Errorf(`"diverged_at_step" is %d, "global_step" is %d`, r.Diverged, r.GlobalStep)
+	case r.Resumed < 0 || r.Resumed >= r.GlobalStep:
+		return fmt.Errorf(`"resumed_after_step" is %d, "global_step" is %d`, r.Resumed, r.GlobalStep)
 	case !(r.Runtime > 0):
 		return fmt.Errorf(`"train_runtime" is %v, want more than 0`, r.Runtime)
 	}

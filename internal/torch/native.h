@@ -45,6 +45,9 @@ void *lb_norm(void **tensors, int n, char **err);
 void lb_thread(void); // once for each thread, before any operation
 const char *lb_version(void);
 void lb_seed(int64_t seed, char **err);
+// The state of the generator of a CUDA device, or with -1 of the CPU: a [bytes] uint8 tensor on the CPU.
+void *lb_random_state(int device, char **err);
+void lb_set_random_state(int device, void *state, char **err);
 int lb_threads(void);
 void lb_set_threads(int n, char **err);
 // Peaks and present use of one CUDA device's caching allocator, in bytes.

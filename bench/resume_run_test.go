@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+// computed returns what a run has computed, without its times and memory.
+func computed(r *record.Record) record.Record {
+	return record.Record{Steps: r.Steps, Loss: r.Loss, TrainLoss: r.TrainLoss, EvalLoss: r.EvalLoss, EvalHalves: r.EvalHalves, GradNorm: r.GradNorm,
+		Epoch: r.Epoch, RealTokens: r.RealTokens, ProcessedTokens: r.ProcessedTokens, PaddedTokens: r.PaddedTokens, TotalFLOPs: r.TotalFLOPs}
+}
+
+// TestARunThatWasKilledGoesOn ends studies of two ranks with SIGKILL at 20 moments in all, and goes on with them: every record is equal,
+// bit by bit, to that of a study nothing happened to.
+func TestARunThatWasKilledGoesOn(t *testing.T) {
+	commitKnown(t)
+	args := []string{"-ranks=2,full", "-dropout=0.1", "-model-dropout=0.1", "-test.benchtime=60x", "-eval-every=7", "-save-steps=3"}
+	whole := t.TempDir()
+	began := time.Now()
+	out, code := ended(t, append(args, "-out="+whole)...)
+	took := time.Since(began)
+	require.Zero(t, code, out)
+	require.Empty(t, glob(t, whole, "*"+checkpointed), "a run that has its record needs no checkpoint")
+	want, err := record.ReadDir(whole)
+	require.NoError(t, err)
+
+	rng := rand.New(rand.NewPCG(3, 4))
+	kills, resumed := 0, 0
+	for kills < 20 {
+		dir := t.TempDir()
+		for kills < 20 && len(glob(t, dir, "*seed=*.json")) < 2 {
+			cmd := child(t, append(args, "-out="+dir)...)
+			require.NoError(t, cmd.Start())
+			time.Sleep(time.Duration(rng.Int64N(int64(took))))
+			_ = cmd.Process.Kill() // it may have ended
+			if cmd.Wait() != nil {
+				kills++
+			}
+		}
+		if len(glob(t, dir, "*seed=*.json")) < 2 {
+			out, code = ended(t, append(args, "-out="+dir)...)
+			require.Zero(t, code, out)
+		}
+		got, err := record.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+		for i := range want {
+			require.Equal(t, computed(want[i]), computed(got[i]), want[i].Name)
+			if got[i].Resumed > 0 {
+				resumed++
+			}
+		}
+	}
+	require.Positive(t, resumed)
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	require.NoError(t, err)
+	return names
+}
+
+// stopped interrupts a study as soon as rank 4 has a checkpoint, and returns that one's path.
+func stopped(t *testing.T, args ...string) (path, dir string) {
+	dir = t.TempDir()
+	path = filepath.Join(dir, "rank=4,seed=42"+checkpointed)
+	cmd := child(t, append(args, "-save-steps=1", "-out="+dir)...)
+	require.NoError(t, cmd.Start())
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			break
+		}
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	require.FileExists(t, path)
+	return path, dir
+}
+
+// TestAnInterruptedRunGoesOn where it was, and is marked; its time is not reported.
+func TestAnInterruptedRunGoesOn(t *testing.T) {
+	commitKnown(t)
+	args := []string{"-ranks=2,4", "-test.benchtime=100x", "-test.v", "-save-adapter"}
+	path, dir := stopped(t, args...)
+	out, code := ended(t, append(args, "-out="+dir)...)
+	require.Zero(t, code, out)
+	require.Regexp(t, `rank=4, seed 42 goes on from its checkpoint after step \d+`, out)
+	require.Regexp(t, `resumed after step \d+: its record has the losses, and its time is not compared`, out)
+	require.Empty(t, order(out), "no speed of a run that two processes made")
+	require.NoFileExists(t, path)
+	r, err := record.Read(filepath.Join(dir, "rank=4,seed=42.json"))
+	require.NoError(t, err)
+	require.Positive(t, r.Resumed)
+	require.Len(t, r.Steps, 100)
+	require.Contains(t, contents(t, dir, "bench.txt"), "BenchmarkRank/rank=4", "its losses are a result")
+	require.FileExists(t, filepath.Join(dir, "rank=4,seed=42.adapter", "adapter_model.safetensors"))
+	require.FileExists(t, filepath.Join(dir, "rank=2,seed=42.adapter", "adapter_config.json"))
+}
+
+// TestADamagedCheckpointIsNamed and the run begins again.
+func TestADamagedCheckpointIsNamed(t *testing.T) {
+	commitKnown(t)
+	args := []string{"-ranks=2,4", "-test.benchtime=100x"}
+	path, dir := stopped(t, args...)
+	saved, err := os.ReadFile(path)
+	require.NoError(t, err)
+	saved[len(saved)/2] ^= 1
+	require.NoError(t, os.WriteFile(path, saved, 0o600))
+	out, code := ended(t, append(args, "-out="+dir)...)
+	require.Zero(t, code, out)
+	require.Regexp(t, `rank=4, seed 42 begins again: .*checkpoint.safetensors: its SHA-256 is not the one written in it`, out)
+	require.Equal(t, []string{"4"}, order(out))
+}
