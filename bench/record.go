@@ -46,7 +46,7 @@ func (r *Run) record(log []lora.Step) *record.Record {
 	rec := &record.Record{
 		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Resumed: r.Resumed,
 		Started:  r.started.UTC().Truncate(time.Second),
-		Settings: r.Arm.settings(w.Settings.Settings), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
+		Settings: r.Arm.settings(w.recorded()), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
 		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.elapsed.Seconds(),
 		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
 		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,

@@ -1,15 +1,18 @@
 package bench
 
 import (
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/internal/root"
 )
 
 // computed returns what a run has computed, without its times and memory.
@@ -119,4 +122,36 @@ func TestADamagedCheckpointIsNamed(t *testing.T) {
 	require.Zero(t, code, out)
 	require.Regexp(t, `rank=4, seed 42 begins again: .*checkpoint.safetensors: its SHA-256 is not the one written in it`, out)
 	require.Equal(t, []string{"4"}, order(out))
+}
+
+// TestRecordsHoldNothingOfTheUser: what a study leaves names no folder of the machine and nothing of the environment.
+func TestRecordsHoldNothingOfTheUser(t *testing.T) {
+	commitKnown(t)
+	top, err := root.Dir()
+	require.NoError(t, err)
+	home := filepath.Join(t.TempDir(), "users", "ada.lovelace")
+	require.NoError(t, os.MkdirAll(home, 0o777))
+	require.NoError(t, os.CopyFS(filepath.Join(home, "model"), os.DirFS(filepath.Join(top, "testdata", "small"))))
+	require.NoError(t, os.CopyFS(filepath.Join(home, "data"), os.DirFS(filepath.Join(top, "testdata", "small"))))
+	t.Setenv("HOME", home)
+	t.Setenv("HF_TOKEN", "hf_secret")
+	args := []string{"-model=" + filepath.Join(home, "model"), "-data=" + filepath.Join(home, "data", "train.jsonl.gz"),
+		"-forget=" + filepath.Join(home, "data", "pretrain.jsonl.gz"), "-tokenizer=" + filepath.Join(home, "model"), "-save-adapter"}
+	path, dir := stopped(t, append(args, "-ranks=2,4", "-test.benchtime=100x")...)
+	require.FileExists(t, path)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	files := 0
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		for _, secret := range []string{"lovelace", "hf_secret", home, host} {
+			found := len(secret) > 5 && strings.Contains(contents(t, path), secret) // a short host name is in any random bytes
+			require.False(t, found, "%s has %s", path, secret)
+		}
+		return nil
+	}))
+	require.GreaterOrEqual(t, files, 6, "record, results, log, adapter, checkpoint, description of the study")
 }

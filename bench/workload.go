@@ -131,7 +131,7 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	if err != nil {
 		return fmt.Errorf("-eval %d: %w", w.Eval, err)
 	}
-	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped,
+	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: each(set.Skipped, shown),
 		Train: len(train), Held: len(held)}
 	w.Train, err = w.Prompt().Encode(w.tokenizer, train, w.MaxLength)
 	if err == nil && len(held) > 0 {
@@ -210,8 +210,17 @@ func fields(v any) (m map[string]any, err error) {
 	return m, err
 }
 
+// recorded returns the settings as records have them, with no path of this machine.
+func (w *Workload) recorded() record.Settings {
+	s := w.Settings.Settings
+	for _, path := range []*string{&s.Model, &s.Tokenizer, &s.Data, &s.Adapter, &s.Forget} {
+		*path = shown(*path)
+	}
+	return s
+}
+
 // shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
-// are of the same model.
+// are of the same model. Directly in a home folder it is the last part, since the other one is a user's name.
 func shown(path string) string {
 	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
 		return "hash:" + shown(config)
@@ -224,7 +233,11 @@ func shown(path string) string {
 			return filepath.ToSlash(rel)
 		}
 	}
-	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
+	folder, base := filepath.Dir(path), filepath.Base(path)
+	if home, err := os.UserHomeDir(); err == nil && filepath.Dir(folder) == filepath.Dir(home) {
+		return base
+	}
+	return filepath.ToSlash(filepath.Join(filepath.Base(folder), base))
 }
 
 // StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.
