@@ -6,18 +6,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"lorabench/bench/events"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
+	"lorabench/internal/process"
 	"lorabench/internal/progress"
 	"lorabench/internal/relay"
 	"lorabench/internal/watchdog"
@@ -50,7 +49,7 @@ func TestMain(m *testing.M) {
 // before the first result.
 func benchmarks(m *testing.M) int {
 	var stop context.CancelFunc
-	ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop = process.Interruptible(ctx)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second interruption ends the process
 	err := onePerRun()

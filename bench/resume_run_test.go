@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,8 +23,8 @@ func computed(r *record.Record) record.Record {
 		Epoch: r.Epoch, RealTokens: r.RealTokens, ProcessedTokens: r.ProcessedTokens, PaddedTokens: r.PaddedTokens, TotalFLOPs: r.TotalFLOPs}
 }
 
-// TestARunThatWasKilledGoesOn ends studies of two ranks with SIGKILL at 20 moments in all, and goes on with them: every record is equal,
-// bit by bit, to that of a study nothing happened to.
+// TestARunThatWasKilledGoesOn ends studies of two ranks with SIGKILL at 20 moments in all, and with other signals at 12, and goes on with
+// them: every record is equal, bit by bit, to that of a study nothing happened to.
 func TestARunThatWasKilledGoesOn(t *testing.T) {
 	commitKnown(t)
 	args := []string{"-ranks=2,full", "-dropout=0.1", "-model-dropout=0.1", "-test.benchtime=60x", "-eval-every=7", "-save-steps=3"}
@@ -36,16 +38,17 @@ func TestARunThatWasKilledGoesOn(t *testing.T) {
 	require.NoError(t, err)
 
 	rng := rand.New(rand.NewPCG(3, 4))
-	kills, resumed := 0, 0
-	for kills < 20 {
+	signals := slices.Concat(slices.Repeat([]os.Signal{syscall.SIGKILL}, 20), slices.Repeat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, 4))
+	resumed := 0
+	for len(signals) > 0 {
 		dir := t.TempDir()
-		for kills < 20 && len(glob(t, dir, "*seed=*.json")) < 2 {
+		for len(signals) > 0 && len(glob(t, dir, "*seed=*.json")) < 2 {
 			cmd := child(t, append(args, "-out="+dir)...)
 			require.NoError(t, cmd.Start())
 			time.Sleep(time.Duration(rng.Int64N(int64(took))))
-			_ = cmd.Process.Kill() // it may have ended
+			_ = cmd.Process.Signal(signals[0]) // it may have ended
 			if cmd.Wait() != nil {
-				kills++
+				signals = signals[1:]
 			}
 		}
 		if len(glob(t, dir, "*seed=*.json")) < 2 {

@@ -77,6 +77,8 @@ int64_t lb_in_use(void);
 void lb_watch(int on);
 void lb_note_usage(void);
 int64_t lb_take_peak(void);
+// For tests: the n-th allocation of a CPU tensor from now on fails, once; 0 is none. Returns how many were left until then.
+int64_t lb_fail_allocation(int64_t n);
 
 // Opens the CUDA half of libtorch: the message of what is missing, or NULL.
 const char *lb_cuda_open(void);
