@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,11 @@ func (s *Set) parseParquet(raw []byte) (err error) {
 			*s, err = Set{}, fmt.Errorf("parquet: the file is damaged: %v", r)
 		}
 	}()
+	// The last eight bytes are the footer's length and the mark again.
+	end := len(raw) - 8
+	if end < 4 || !bytes.HasSuffix(raw, []byte("PAR1")) || int64(binary.LittleEndian.Uint32(raw[end:])) > int64(end)-4 {
+		return errors.New("parquet: the file is cut off or damaged: it has no footer")
+	}
 	f, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return fmt.Errorf("parquet: %w", err)
@@ -145,9 +151,13 @@ func readColumn(f *parquet.File, column *parquet.Column, lists, most int) (cells
 	for i, group := range f.RowGroups() {
 		// parquet-go reads no LZ4 of Hadoop's, and unpacks a damaged block of LZ4_RAW into ever more memory, until there is
 		// none and the process ends.
-		switch codec := f.Metadata().RowGroups[i].Columns[column.Index()].MetaData.Codec; codec {
+		chunk := &f.Metadata().RowGroups[i].Columns[column.Index()].MetaData
+		switch chunk.Codec {
 		case format.Lz4, format.Lz4Raw:
-			return nil, fmt.Errorf("is compressed with %s, which is not supported: write the file again with snappy, zstd or gzip", codec)
+			return nil, fmt.Errorf("is compressed with %s, which is not supported: write the file again with snappy, zstd or gzip", chunk.Codec)
+		}
+		if err := checkPages(f, column, chunk, most); err != nil {
+			return nil, err
 		}
 		pages := group.ColumnChunks()[column.Index()].Pages()
 		defer pages.Close()

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -219,22 +220,44 @@ func TestParquetOfHadoopLZ4(t *testing.T) {
 	require.ErrorContains(t, err, `column "instruction" is compressed with LZ4, which`)
 }
 
+// No file that is cut off or has a wrong bit is a panic or takes memory; what is read of one has all rows, as no checksum
+// says which bytes are wrong.
 func TestDamagedParquet(t *testing.T) {
-	whole, err := os.ReadFile("testdata/parquet/snappy.parquet")
-	require.NoError(t, err)
 	want := testRecords(t)
-	for cut := 4; cut < len(whole); cut += 97 {
-		_, err := parse(whole[:cut])
-		require.Error(t, err, "cut off at %d", cut)
-	}
-	for at := 4; at < len(whole); at += 13 {
-		bad := bytes.Clone(whole)
-		bad[at] ^= 0x55
-		recs, err := parse(bad) // no panic; what is read has all rows, as no checksum says which bytes are wrong
-		if err == nil {
-			require.Len(t, recs, len(want))
+	for _, name := range []string{"snappy", "large_string", "messages"} {
+		whole, err := os.ReadFile("testdata/parquet/" + name + ".parquet")
+		require.NoError(t, err)
+		for cut := 4; cut < len(whole); cut += 97 {
+			_, err := parse(whole[:cut])
+			require.ErrorContains(t, err, "cut off or damaged", "%s cut off at %d", name, cut)
+		}
+		var before, after runtime.MemStats
+		for bit := 32; bit < 8*len(whole); bit += 13 {
+			bad := bytes.Clone(whole)
+			bad[bit/8] ^= 1 << (bit % 8)
+			runtime.ReadMemStats(&before)
+			recs, err := parse(bad)
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*expandable), "%s, bit %d", name, bit)
+			if err == nil {
+				require.Len(t, recs, len(want))
+			}
 		}
 	}
+}
+
+// The length of a run of a dictionary's indexes, for which parquet-go alone allocates 8 GiB.
+func TestParquetRun(t *testing.T) {
+	raw, err := os.ReadFile("testdata/parquet/snappy.parquet")
+	require.NoError(t, err)
+	raw[2402] ^= 1
+	_, err = parse(raw)
+	require.ErrorContains(t, err, `column "instruction" is damaged: a page claims more than the file holds`)
+	require.True(t, runsFit([]byte{0x06, 1, 0x03, 0xff, 0x00}, 8, expandable), "three ones and eight of one bit each, an empty run")
+	require.False(t, runsFit([]byte{0xfe, 0xff, 0xff, 0xff, 0x0f, 1}, 8, expandable), "2^31 - 1 ones")
+	require.False(t, runsFit([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 1}, 8, expandable), "2^31 - 1 eights")
+	require.False(t, runsFit(bytes.Repeat([]byte{0x80, 0x80, 0x80, 0x04, 1}, 9), 8, expandable), "of each of nine runs the half would fit")
+	require.False(t, runsFit([]byte{0x80}, 8, expandable), "cut off")
 }
 
 func TestSplit(t *testing.T) {
