@@ -97,8 +97,12 @@ func load() error {
 		return err
 	}
 	config = work.ConfigLines()
+	notes := work.Left.Notes()
 	if note != "" {
-		config = append(config, [2]string{"note", note})
+		notes = append(notes, note)
+	}
+	if len(notes) > 0 {
+		config = append(config, [2]string{"note", strings.Join(notes, "; ")})
 	}
 	if *slowArm != "" {
 		if work.Device != "cpu" || !slices.ContainsFunc(work.Arms(), slowed) {

@@ -25,6 +25,7 @@ type Workload struct {
 	Train, Held, Other []data.Sample // Other is not of the task: what may be forgotten
 	ModelInfo          record.ModelInfo
 	DataInfo           record.DataInfo
+	Left               data.Left // what training does not use of the data
 
 	device       torch.Device
 	scope        *torch.Scope
@@ -135,8 +136,13 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 		Train: len(train), Held: len(held)}
 	w.Train, err = w.Prompt().Encode(w.tokenizer, train, w.MaxLength)
 	if err == nil && len(held) > 0 {
-		w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength)
+		if w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength); err != nil {
+			err = fmt.Errorf("held-out records: %w", err)
+		}
 	}
+	w.Left = data.Left{Layout: set.Layout, Fields: set.Unused, Train: data.Count(w.Train), Held: data.Count(w.Held),
+		BothSides: data.BothSides(train, held)}
+	w.DataInfo.Left = w.Left
 	return err
 }
 
