@@ -122,8 +122,7 @@ API cudaError_t cudaMalloc(void **p, size_t n) {
   if (auto e = unsafe("cudaMalloc"))
     return e;
   counter("api cudaMalloc")->direct++;
-  bool refuse = refused();
-  if (n && (refuse || !(*p = allocate(n))))
+  if (n && (refused() || !(*p = allocate(n))))
     return fail("cudaMalloc", cudaErrorMemoryAllocation);
   return cudaSuccess;
 }
