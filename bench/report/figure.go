@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,9 +28,7 @@ type figure struct {
 	ID, Title, Caption, Desc string
 
 	*plot.Plot
-	grid   *plotter.Grid
-	height vg.Length // of the plot
-	key    []keyed   // below the plot: over it, it would hide lines
+	key []keyed // below the plot: over it, it would hide lines
 }
 
 // keyed is an entry of the key.
@@ -49,9 +48,8 @@ func newFigure(id, title, x, y string) *figure {
 		a.Tick.LineStyle, a.LineStyle = thin, thin
 		a.Tick.Marker = ticks{}
 	}
-	grid := &plotter.Grid{Vertical: hair, Horizontal: hair}
-	p.Add(grid)
-	return &figure{ID: id, Title: title, Plot: p, grid: grid, height: figureHeight}
+	p.Add(&plotter.Grid{Vertical: hair, Horizontal: hair})
+	return &figure{ID: id, Title: title, Plot: p}
 }
 
 func (f *figure) keyed(text string, thumbs ...plot.Thumbnailer) {
@@ -66,24 +64,24 @@ func (f *figure) legends() (ls []plot.Legend, height vg.Length) {
 	for _, k := range f.key {
 		widest = max(widest, style.Width(k.text)+swatchWidth+2*textSize)
 	}
-	n := max(1, int(figureWidth/widest))
-	rows := (len(f.key) + n - 1) / n
-	for i, k := range f.key {
-		if i%max(rows, 1) == 0 {
-			l := plot.NewLegend()
-			l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
-			l.Padding = lineHeight - style.Rectangle("M").Max.Y
-			l.XOffs = widest * vg.Length(len(ls))
-			ls = append(ls, l)
+	columns := max(1, int(figureWidth/widest))
+	rows := (len(f.key) + columns - 1) / columns
+	for column := range slices.Chunk(f.key, rows) {
+		l := plot.NewLegend()
+		l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
+		l.Padding = lineHeight - style.Rectangle("M").Max.Y
+		l.XOffs = widest * vg.Length(len(ls))
+		for _, k := range column {
+			l.Add(k.text, k.thumbs...)
 		}
-		ls[len(ls)-1].Add(k.text, k.thumbs...)
+		ls = append(ls, l)
 	}
 	return ls, lineHeight * vg.Length(rows)
 }
 
 func (f *figure) size() (w, h vg.Length) {
 	_, key := f.legends()
-	return figureWidth, f.height + key + 2*margin
+	return figureWidth, figureHeight + key + 2*margin
 }
 
 func (f *figure) draw(canvas vg.CanvasSizer) {

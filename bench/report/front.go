@@ -18,6 +18,7 @@ import (
 // fronts are held-out loss against speed and against peak memory, each with its Pareto front.
 func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
+	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
 	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
 	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
 		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", false, gib)...)

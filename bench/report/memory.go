@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -31,24 +32,23 @@ func sizes(arms []*table.Arm) (out []*table.Arm) {
 	return out
 }
 
-// which picks one of a category's two numbers.
-type which func(record.Category) *int64
+// memory is the medians over an arm's seeds of what some categories hold together; NaN where one is missing: a part is no sum.
+type memory struct{ predicted, measured float64 }
 
-func predicted(c record.Category) *int64 { return c.Predicted }
-func measured(c record.Category) *int64  { return c.Measured }
-
-// bytesOf returns the median over seeds of what categories hold together; NaN where one is missing: a part is no sum.
-func bytesOf(a *table.Arm, of which, names ...string) float64 {
-	return a.Over(func(r *record.Record) (sum float64) {
-		for _, name := range names {
-			i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
-			if i < 0 {
-				return math.NaN()
+func memoryOf(a *table.Arm, names ...string) memory {
+	sum := func(of func(record.Category) *int64) float64 {
+		return a.Over(func(r *record.Record) (sum float64) {
+			for _, name := range names {
+				i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
+				if i < 0 {
+					return math.NaN()
+				}
+				sum += table.Number(of(r.Memory[i]))
 			}
-			sum += table.Number(of(r.Memory[i]))
-		}
-		return sum
-	}).Median
+			return sum
+		}).Median
+	}
+	return memory{sum(func(c record.Category) *int64 { return c.Predicted }), sum(func(c record.Category) *int64 { return c.Measured })}
 }
 
 // categories are those that any arm has, in the record's order and then unknown ones: those that are predicted, and the others.
@@ -93,66 +93,59 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
 		}
 	}
-	line := func(label string, of func(a *table.Arm, w which) float64) {
+	cell := func(v float64, missing string) table.Cell {
+		c := table.Cell{Text: format.Bytes(v)}
+		if c.Text == format.None {
+			c.Note = t.Note(missing)
+		}
+		return c
+	}
+	line := func(label string, of func(a *table.Arm) memory) {
 		var cells []table.Cell
 		for i, a := range shown {
-			p, m := table.Cell{Text: format.Bytes(of(a, predicted))}, table.Cell{Text: format.Bytes(of(a, measured))}
-			if p.Text == format.None {
-				p.Note = t.Note("not predicted")
-			}
-			if m.Text == format.None {
-				m.Note = t.Note("not measured")
-			}
-			if cells = append(cells, p, m); i > 0 {
-				d := of(a, measured) - of(arms[0], measured)
+			m := of(a)
+			if cells = append(cells, cell(m.predicted, "not predicted"), cell(m.measured, "not measured")); i > 0 {
+				d := m.measured - of(arms[0]).measured
 				cells = append(cells, table.Cell{Text: format.Plus(d, format.Bytes(d))})
 			}
 		}
 		t.Add(label, cells...)
 	}
+	together := func(label string, names ...string) {
+		if len(names) > 0 {
+			line(label, func(a *table.Arm) memory { return memoryOf(a, names...) })
+		}
+	}
 	for _, n := range all {
-		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, w, n) })
+		together(n, n)
 	}
 	t.Rows = append(t.Rows, table.Row{Group: "Together"})
-	if len(known) > 0 {
-		line("all that is predicted", func(a *table.Arm, w which) float64 { return bytesOf(a, w, known...) })
-	}
+	together("all that is predicted", known...)
 	if len(unknown) > 0 {
-		line("all categories", func(a *table.Arm, w which) float64 { return bytesOf(a, w, all...) })
+		together("all categories", all...)
 	}
 	name, peak := peakOf(arms)
-	line(name, func(a *table.Arm, w which) float64 {
-		if w(record.Category{Measured: new(int64)}) == nil {
-			return math.NaN()
-		}
-		return a.Over(peak).Median
-	})
+	line(name, func(a *table.Arm) memory { return memory{math.NaN(), a.Over(peak).Median} })
 	t.Remarks = disturbances(arms)
 	return []*table.Table{t}
 }
 
 // disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
-func disturbances(arms []*table.Arm) []string {
-	var order []string
-	during := map[string]int{}
-	see := func(what string) {
-		if during[what]++; during[what] == 1 {
-			order = append(order, what)
-		}
-	}
+func disturbances(arms []*table.Arm) (said []string) {
+	runs := map[string]int{}
 	for _, a := range arms {
 		for _, r := range a.Runs {
 			for _, h := range r.Others {
-				see(fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name))
+				runs[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)]++
 			}
 			if r.GraphsFailed != "" {
-				see("training went on without CUDA graphs (" + r.GraphsFailed + ")")
+				runs["training went on without CUDA graphs ("+r.GraphsFailed+")"]++
 			}
 		}
 	}
-	for i, what := range order {
-		order[i] = fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
-			format.Count(during[what], "run"), table.Clean(what))
+	for _, what := range slices.Sorted(maps.Keys(runs)) {
+		said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
+			format.Count(runs[what], "run"), table.Clean(what)))
 	}
-	return order
+	return said
 }

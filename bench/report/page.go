@@ -44,18 +44,12 @@ func (s *study) markdown(w io.Writer, sections []section) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", format.Escape(s.title()), format.Escape(s.subtitle()))
 	for _, p := range sections {
-		if len(p.Text)+len(p.Points)+len(p.Tables) == 0 {
+		if len(p.Text)+len(p.Tables) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "\n## %s\n", p.Title)
 		for _, text := range p.Text {
 			fmt.Fprintf(&b, "\n%s\n", format.Escape(text))
-		}
-		for _, point := range p.Points {
-			fmt.Fprintf(&b, "\n### %s\n", point.Head)
-			for _, text := range point.Sentences {
-				fmt.Fprintf(&b, "\n%s\n", format.Escape(text))
-			}
 		}
 		for _, t := range p.Tables {
 			b.WriteByte('\n')

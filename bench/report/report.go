@@ -2,7 +2,7 @@
 // and what they say in words, the same as Markdown, and each figure as SVG and PNG. The command is lorareport.
 //
 // Everything is computed from run records (package record) and their analysis (package compare). What was not measured is a
-// dash with a footnote, never 0; a sentence or a figure that lacks a number is left out.
+// dash with a footnote, never 0; a figure without any is left out.
 package report
 
 import (
@@ -75,7 +75,6 @@ func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysi
 type section struct {
 	ID, Title string
 	Text      []string
-	Points    []point
 	Figures   []*figure
 	Tables    []*table.Table
 }
@@ -86,13 +85,12 @@ func (s *study) sections() []section {
 		{ID: "verdict", Title: "Verdict", Text: clean(s.a.Verdict.Text), Figures: fronts(s.arms)},
 		{ID: "run-summary", Title: "Run summary", Tables: []*table.Table{table.ByArm(s.arms)}},
 		{ID: "training", Title: "Training", Figures: trainingFigures(s.arms)},
-		{ID: "memory", Title: "Memory", Figures: memoryFigure(s.arms), Tables: memoryTable(s.arms)},
-		{ID: "words", Title: "What LoRA gives and costs here", Points: s.points()},
+		{ID: "memory", Title: "Memory", Tables: memoryTable(s.arms)},
 		{ID: "comparison", Title: "Comparison", Text: clean(s.a.Notes), Tables: s.metricTables()},
 		{ID: "runs", Title: "Every run", Tables: s.runTables()},
 		{ID: "repeat", Title: "To repeat it", Tables: []*table.Table{s.settingsTable()}},
 	}
-	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Points)+len(p.Figures)+len(p.Tables) == 0 })
+	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
 func clean(text []string) []string {
