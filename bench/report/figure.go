@@ -99,8 +99,11 @@ func (f *figure) draw(canvas vg.CanvasSizer) {
 // fonts follow the one that the text was measured with, where it is missing.
 const fonts = "'Liberation Sans',Arial,Helvetica,sans-serif"
 
-// svgText matches a text as gonum writes it, in the font that this package's figures have.
-var svgText = regexp.MustCompile(`<text ([^>]*)font-family:[^;"]*;[^>]*font-size:([0-9.]+)px([^>]*)>([^<]*)</text>`)
+// svgHead matches what gonum writes before the drawing, svgText a text in the font that this package's figures have.
+var (
+	svgHead = regexp.MustCompile(`(?s)^.*?<svg[^>]*>`)
+	svgText = regexp.MustCompile(`<text ([^>]*)font-family:[^;"]*;[^>]*font-size:([0-9.]+)px([^>]*)>([^<]*)</text>`)
+)
 
 // sized gives a text the width that it was laid out with: a reader's font may be wider, and would run into what it names.
 func sized(text string) string {
@@ -123,14 +126,10 @@ func (f *figure) svg() (string, error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("figure %s: %w", f.ID, err)
 	}
-	_, s, ok := strings.Cut(b.String(), "<svg")
-	_, s, more := strings.Cut(s, ">")
-	if !ok || !more {
-		return "", fmt.Errorf("figure %s: gonum wrote no svg element", f.ID)
-	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
  role="img" aria-labelledby="%[4]s-title %[4]s-desc"><title id="%[4]s-title">%[5]s</title><desc id="%[4]s-desc">%[6]s</desc>
-%[7]s`, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc), svgText.ReplaceAllStringFunc(s, sized)), nil
+`, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc))
+	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized), nil
 }
 
 // Inline returns the figure for the page. HTML knows the svg element without its namespace.

@@ -13,11 +13,7 @@ import (
 //go:embed page.html
 var pageHTML string
 
-//go:embed page.css
-var pageCSS string
-
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"css": func() template.CSS { return template.CSS(pageCSS) }, // ours, embedded: nothing foreign is in it
 	"inc": func(i int) int { return i + 1 },
 	"brk": breakable,
 }).Parse(pageHTML))
@@ -28,22 +24,13 @@ func breakable(s string) template.HTML {
 }
 
 // page writes report.html.
-func (s *study) page(w io.Writer, sections []section) error {
-	err := pageTemplate.Execute(w, struct {
-		Title, Subtitle string
-		Sections        []section
-	}{s.title(), s.subtitle(), sections})
-	if err != nil {
-		return fmt.Errorf("page: %w", err)
-	}
-	return nil
-}
+func (s *study) page(w io.Writer) error { return pageTemplate.Execute(w, s) }
 
 // markdown writes summary.md: all sections but their figures.
-func (s *study) markdown(w io.Writer, sections []section) error {
+func (s *study) markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s\n", format.Escape(s.title()), format.Escape(s.subtitle()))
-	for _, p := range sections {
+	fmt.Fprintf(&b, "# %s\n\n%s\n", format.Escape(s.Title), format.Escape(s.Subtitle))
+	for _, p := range s.Sections {
 		if len(p.Text)+len(p.Tables) == 0 {
 			continue
 		}

@@ -21,21 +21,20 @@ func TestWrap(t *testing.T) {
 }
 
 func TestPareto(t *testing.T) {
-	at := func(x, y float64) *place { return &place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
+	at := func(x, y float64) place { return place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
 	for _, c := range []struct {
 		why    string
-		places []*place
+		places []place
 		more   bool
 		want   []bool
 	}{
-		{"fast and bad, slow and good, slow and bad", []*place{at(10, 2), at(5, 1), at(4, 2)}, true, []bool{true, true, false}},
-		{"with memory less is better", []*place{at(10, 2), at(5, 1), at(4, 2)}, false, []bool{false, true, true}},
-		{"equal ones do not beat each other", []*place{at(1, 1), at(1, 1)}, true, []bool{true, true}},
-		{"as good in one and better in the other beats", []*place{at(1, 1), at(1, 2)}, true, []bool{true, false}},
+		{"fast and bad, slow and good, slow and bad", []place{at(10, 2), at(5, 1), at(4, 2)}, true, []bool{true, true, false}},
+		{"with memory less is better", []place{at(10, 2), at(5, 1), at(4, 2)}, false, []bool{false, true, true}},
+		{"equal ones do not beat each other", []place{at(1, 1), at(1, 1)}, true, []bool{true, true}},
+		{"as good in one and better in the other beats", []place{at(1, 1), at(1, 2)}, true, []bool{true, false}},
 	} {
-		pareto(c.places, c.more)
 		for i, p := range c.places {
-			assert.Equal(t, c.want[i], p.front, "%s: %d", c.why, i)
+			assert.Equal(t, c.want[i], !p.beaten(c.places, c.more), "%s: %d", c.why, i)
 		}
 	}
 }
@@ -102,7 +101,7 @@ func TestTicks(t *testing.T) {
 // Every drawing is well-formed XML with its words; the page's names no foreign address.
 func TestDrawings(t *testing.T) {
 	for name, rs := range studies(t) {
-		for _, p := range whole(t, rs).sections() {
+		for _, p := range whole(t, rs).Sections {
 			for _, f := range p.Figures {
 				svg, err := f.svg()
 				require.NoError(t, err)
@@ -137,7 +136,7 @@ func TestWhichFigures(t *testing.T) {
 		"bare":   "",
 	} {
 		var ids []string
-		for _, p := range whole(t, studies(t)[name]).sections() {
+		for _, p := range whole(t, studies(t)[name]).Sections {
 			for _, f := range p.Figures {
 				ids = append(ids, f.ID)
 			}

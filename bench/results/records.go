@@ -70,11 +70,10 @@ func (s *Set) ReadRecords() {
 			if ok, _ := filepath.Match("*seed=*.json", e.Name()); !ok || e.IsDir() {
 				continue
 			}
-			path := filepath.Join(dir, e.Name())
-			if r, err := record.Read(path); err != nil {
+			if r, err := record.Read(filepath.Join(dir, e.Name())); err != nil {
 				unread = append(unread, err)
 			} else {
-				s.Records, s.RecordFiles = append(s.Records, r), append(s.RecordFiles, path)
+				s.Records = append(s.Records, r)
 			}
 		}
 		if len(unread) > 0 {
