@@ -93,21 +93,17 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	for _, e := range entries {
 		wall := began + r.Runtime*e["step"]/float64(r.GlobalStep)
 		for _, key := range slices.Sorted(maps.Keys(e)) {
+			tag := "train/" + key // as TensorBoardCallback renames it (rewrite_logs in transformers' integrations)
+			if name, ok := strings.CutPrefix(key, "eval_"); ok {
+				tag = "eval/" + name
+			}
 			if key != "step" {
-				scalar := encode(1, tag(key), 2, float32(e[key]))
+				scalar := encode(1, tag, 2, float32(e[key]))
 				b = appendRecord(b, encode(1, wall, 2, int(e["step"]), 5, encode(1, scalar)))
 			}
 		}
 	}
 	return b, nil
-}
-
-// tag renames a log's key as TensorBoardCallback does (rewrite_logs in transformers' integrations).
-func tag(key string) string {
-	if name, ok := strings.CutPrefix(key, "eval_"); ok {
-		return "eval/" + name
-	}
-	return "train/" + key
 }
 
 // textValue encodes a Value for TensorBoard's text plugin: a tensor of one string, [1], under the tag that
