@@ -21,8 +21,7 @@ func gib(bytes *int64) *float64 {
 	if bytes == nil {
 		return nil
 	}
-	n := float64(*bytes) / GiB
-	return &n
+	return new(float64(*bytes) / GiB)
 }
 
 // Metrics are the values for the result line that were measured. A run that diverged has none, one that was
