@@ -20,33 +20,23 @@ func TestArguments(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		require.NoError(t, os.WriteFile(name, []byte("BenchmarkX 1 5 ns/op\n"), 0o644))
 	}
-	for _, name := range []string{"a.txt", "b.txt", "a=b,c.txt", "run/bench.txt", "run/parts.txt", "seed=1/bench.txt", "other/x.txt"} {
+	for _, name := range []string{"a.txt", "a=b,[c].txt", "run/bench.txt", "run/parts-0.txt", "run/parts.txt", "seed=[1]/bench.txt", "other/x.txt"} {
 		put(name)
 	}
 	for _, c := range []struct {
-		why, arg, label string
-		files           []string
-		problem         string
+		why, arg string
+		files    []string
+		problem  string
 	}{
-		{"a file", "a.txt", "", []string{"a.txt"}, ""},
-		{"a label", "base=a.txt", "base", []string{"a.txt"}, ""},
-		{"several", "base=a.txt,b.txt", "base", []string{"a.txt", "b.txt"}, ""},
-		{"a folder and its parts", "run", "", []string{"run/bench.txt", "run/parts.txt"}, ""},
-		{"a folder whose name looks like a label", "seed=1", "", []string{"seed=1/bench.txt"}, ""},
-		{"a label before such a folder", "new=seed=1", "new", []string{"seed=1/bench.txt"}, ""},
-		{"a file whose name has the signs of several", "a=b,c.txt", "", []string{"a=b,c.txt"}, ""},
-		{"a pattern", "?.txt", "", []string{"a.txt", "b.txt"}, ""},
-		{"a pattern of folders", "r*", "", []string{"run/bench.txt", "run/parts.txt"}, ""},
-		{"nothing", "", "", nil, "names no result file"},
-		{"no such file", "z.txt", "", nil, "no such file"},
-		{"no file of the pattern", "z*", "", nil, "no file matches the pattern"},
-		{"no pattern", "[", "", nil, "the pattern cannot be read"},
-		{"a folder without results", "other", "", nil, "the folder has no bench.txt"},
-		{"twice", "a.txt,./a.txt", "", []string{"a.txt"}, "given twice"},
-		{"an empty part", "a.txt,,b.txt", "", []string{"a.txt", "b.txt"}, "empty part"},
+		{"a file", "a.txt", []string{"a.txt"}, ""},
+		{"a folder and its parts", "run", []string{"run/bench.txt", "run/parts-0.txt", "run/parts.txt"}, ""},
+		{"a folder whose name looks like a pattern", "seed=[1]", []string{"seed=[1]/bench.txt"}, ""},
+		{"a file whose name has the signs of one", "a=b,[c].txt", []string{"a=b,[c].txt"}, ""},
+		{"nothing", "", nil, "no such file"},
+		{"no such file", "z.txt", nil, "no such file"},
+		{"a folder without results", "other", nil, "no such file"},
 	} {
 		in := Read(c.arg)
-		assert.Equal(t, c.label, in.Label, c.why)
 		assert.Equal(t, c.files, in.Files, c.why)
 		if c.problem == "" {
 			assert.Empty(t, in.Problems, c.why)
