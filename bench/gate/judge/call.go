@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
 // call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what
 // it is.
-func (j *judging) call(t *test) {
+func (j *judging) call(t *Result) {
 	how, floor := t.how(), format.Level(t.Rule.Floor)
 	p, sure := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha
 	if !t.spread {
@@ -40,6 +41,79 @@ func (j *judging) call(t *test) {
 	}
 }
 
+// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
+// Counts of which no seed is on both sides are compared as they are: they do not vary. first says where they differ first, ""
+// where they do not; mean is New's less the baseline's, over the pairs, and largest the largest difference of any pair,
+// relative, infinite from 0.
+func (r *Result) byValue() (first string, mean, largest float64) {
+	from, differ, at := 0.0, 0, r.at
+	if len(at) == 0 {
+		at = [][2]int{{0, 0}}
+	}
+	for k, p := range at {
+		a, b := r.Baseline.Values[p[0]], r.New.Values[p[1]]
+		if r.Baseline.rounded || r.New.rounded {
+			a, b = results.Printed(a), results.Printed(b)
+		}
+		if a != b {
+			if differ++; differ == 1 {
+				first = fmt.Sprintf("%s instead of %s", format.All(b), format.All(a))
+				if len(r.at) > 0 {
+					first = fmt.Sprintf("seed %d gives %s", r.Baseline.Seeds[p[0]], first)
+				}
+			}
+			largest = max(largest, math.Abs((b-a)/a))
+		}
+		mean += (b - a - mean) / float64(k+1)
+		from += (a - from) / float64(k+1)
+	}
+	if r.Change = mean / math.Abs(from); mean == 0 {
+		r.Change = 0
+	} else if math.IsInf(r.Change, 0) {
+		r.Change = math.NaN()
+	}
+	if differ > 0 && len(r.at) > 0 {
+		first += fmt.Sprintf(", %d of %s differ", differ, format.Count(len(r.at), "seed"))
+	}
+	return first, mean, largest
+}
+
+// exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
+// other digits.
+func (j *judging) exact(t *Result) (tested bool) {
+	first, mean, largest := t.byValue()
+	size, by := t.how(), math.Abs(t.Change)
+	if t.Class == Loss || t.worse == 0 { // two-sided
+		by = largest
+	}
+	switch {
+	case len(t.at) == 0 && t.spread:
+		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
+	case first == "" && len(t.at) == 0:
+		t.Call, t.Why = CallSame, "the same value in every run"
+	case first == "":
+		t.Call, t.Why = CallSame, "the same value in "+format.Count(len(t.at), "seed")
+	case by <= t.Rule.Floor:
+		t.Call, t.Why = CallSame, size+", within the floor of "+format.Level(t.Rule.Floor)+": "+first
+	case t.Class == Loss && j.Accept != "" && t.worse == 0:
+		t.Call, t.Why = CallSame, "other digits, which "+j.Accept+" accepts: "+first
+	case t.Class == Loss && j.Accept != "":
+		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
+		t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)
+		t.measure()
+		return true
+	case t.Class == Loss:
+		t.Call, t.Why = CallNumerics, size+" on average: "+first
+	case t.worse == 0:
+		t.Call, t.Why = CallWorse, "it must not change: "+first+"; accept a deliberate change with a new baseline, or a floor in gate.txt"
+	case t.worse*mean > 0:
+		t.Call, t.Why = CallWorse, size+": "+first
+	default:
+		t.Call, t.Why = CallBetter, size+": "+first
+	}
+	return false
+}
+
 // how is the difference in words.
 func (r *Result) how() string {
 	if math.IsNaN(r.Change) || r.Change == 0 && r.New.Center != r.Baseline.Center {
@@ -49,7 +123,7 @@ func (r *Result) how() string {
 }
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
-func (j *judging) tooNoisy(t *test) string {
+func (j *judging) tooNoisy(t *Result) string {
 	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(),
 		format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"),
 		format.Percent(t.New.Variation), t.New.N())

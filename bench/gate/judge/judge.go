@@ -25,9 +25,9 @@ type judging struct {
 	old, new *Input
 	rules    *Rules
 	matched  []matched
-	all      []*test         // every result
-	tests    []*test         // those that are tested
-	said     map[string]bool // units whose direction was complained of
+	all      []*Result // every result
+	tests    []*Result // those that are tested
+	said     map[Problem]bool
 }
 
 // Judge compares new with old; nil rules are the defaults. It does not fail: what cannot be judged is in Verdict.Problems,
@@ -40,7 +40,7 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 	if o.MinSamples <= 0 {
 		o.MinSamples = 4
 	}
-	j := &judging{Verdict: &Verdict{}, Options: o, old: old, new: new, rules: rules, said: map[string]bool{}}
+	j := &judging{Verdict: &Verdict{}, Options: o, old: old, new: new, rules: rules, said: map[Problem]bool{}}
 	j.Problems = slices.Concat(old.Problems, new.Problems)
 	j.Notes = slices.Concat(old.Notes, new.Notes)
 	j.Baseline, j.New = side(j.old, "baseline"), side(j.new, "new")
@@ -56,16 +56,19 @@ func Judge(old, new *Input, rules *Rules, o Options) *Verdict {
 		j.call(t)
 	}
 	j.explain()
-	j.Results = make([]Result, len(j.all))
-	for i, t := range j.all {
-		j.Results[i] = *t.Result
+	for _, t := range j.all {
+		j.Results = append(j.Results, *t)
 	}
 	j.conclude()
 	return j.Verdict
 }
 
+// problem adds a problem, once.
 func (j *judging) problem(kind results.Kind, benchmark, unit, format string, args ...any) {
-	j.Problems = append(j.Problems, Problem{Kind: kind, Benchmark: benchmark, Unit: unit, Text: fmt.Sprintf(format, args...)})
+	p := Problem{Kind: kind, Benchmark: benchmark, Unit: unit, Text: fmt.Sprintf(format, args...)}
+	if !j.said[p] {
+		j.said[p], j.Problems = true, append(j.Problems, p)
+	}
 }
 
 func (j *judging) note(format string, args ...any) {
@@ -99,27 +102,22 @@ func (j *judging) steady() {
 
 // mustBeThere looks for what rules require.
 func (j *judging) mustBeThere() {
-	done := map[string]bool{}
-	for _, s := range j.rules.said {
-		base := s.base
-		if s.unit == "*" || j.rules.need(s.unit) != Required || done[base] {
+	for _, l := range j.rules.lines {
+		if l.unit == "*" || j.rules.need(l.unit) != Required {
 			continue
 		}
-		done[base] = true
-		found := len(j.matched) == 0
-		for _, r := range j.all {
-			unit, _ := results.Tidy(r.Unit)
-			found = found || unit == base || "class:"+string(r.Class) == base
-		}
+		found := len(j.matched) == 0 || slices.ContainsFunc(j.all, func(r *Result) bool {
+			base, _ := results.Tidy(r.Unit)
+			return l.base == base || l.base == "class:"+string(r.Class)
+		})
 		if !found {
-			j.problem(MissingMetric, "", s.unit, "%s is required and no benchmark has it on both sides: run what reports it, or change "+
-				"the rule",
-				s.unit)
+			j.problem(MissingMetric, "", l.unit, "%s is required and no benchmark has it on both sides: run what reports it, or change "+
+				"the rule", l.unit)
 		}
 		for _, m := range j.matched {
-			if m.new.Metric(base) != nil && m.old.Metric(base) == nil {
-				j.problem(MissingMetric, m.name, s.unit, "%s of %s is required and the baseline has none: make the baseline anew",
-					s.unit, m.name)
+			if m.new.Metric(l.base) != nil && m.old.Metric(l.base) == nil {
+				j.problem(MissingMetric, m.name, l.unit, "%s of %s is required and the baseline has none: make the baseline anew",
+					l.unit, m.name)
 			}
 		}
 	}

@@ -2,9 +2,13 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
@@ -16,63 +20,55 @@ type matched struct {
 	deterministic bool // the same seed must give the same loss
 }
 
+// ours reports whether it is lorabench's own, which trains.
+func (m *matched) ours() bool { return strings.HasPrefix(m.old.Bare, results.Rank+"/") }
+
 // explains reports whether a benchmark only explains, and is never judged.
 func explains(b *results.Benchmark) bool {
 	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")
 }
 
-// judged are a side's benchmarks that do not merely explain, by bare name; none is a problem.
-func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
-	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
-	if len(bs) == 0 && len(in.Problems) == 0 {
-		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge: give the output of go test -bench, or the folder of "+
-			"-out",
-			side.Label, strings.Join(side.Files, ", "))
+// judged are a side's benchmarks that do not merely explain, and by name; none is a problem.
+func (j *judging) judged(in *Input, side Side) (bs []*results.Benchmark, by map[string][]*results.Benchmark) {
+	by = map[string][]*results.Benchmark{}
+	for _, b := range in.Benchmarks {
+		if !explains(b) {
+			bs, by[b.Bare] = append(bs, b), append(by[b.Bare], b)
+		}
 	}
-	return bs
-}
-
-// identity is what makes benchmarks of both sides the same one.
-type identity struct {
-	bare  string
-	procs int
-	pkg   string
+	if bs == nil && len(in.Problems) == 0 {
+		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge: give the output of go test -bench, or the folder of "+
+			"-out", side.Label, strings.Join(side.Files, ", "))
+	}
+	return bs, by
 }
 
 // match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package. A package that only one side names,
 // or that was renamed, matches by the name alone where that is of one benchmark only.
 func (j *judging) match() {
-	olds, news := j.judged(j.old, j.Baseline), j.judged(j.new, j.New)
-	index := func(bs []*results.Benchmark) (by map[identity][]*results.Benchmark) {
-		by = map[identity][]*results.Benchmark{}
-		for _, b := range bs {
-			for _, id := range []identity{{b.Bare, b.Procs, b.Pkg}, {b.Bare, b.Procs, "*"}, {b.Bare, 0, "*"}} {
-				by[id] = append(by[id], b)
-			}
-		}
-		return by
-	}
-	byOld, byNew := index(olds), index(news)
+	olds, byOld := j.judged(j.old, j.Baseline)
+	news, byNew := j.judged(j.new, j.New)
 	taken := map[*results.Benchmark]bool{}
 	for _, a := range olds {
-		same, others := identity{a.Bare, a.Procs, "*"}, byNew[identity{a.Bare, 0, "*"}]
-		found := byNew[identity{a.Bare, a.Procs, a.Pkg}]
-		if found == nil && len(byOld[same]) == 1 && len(byNew[same]) == 1 {
-			found = byNew[same]
+		others := func(b *results.Benchmark) bool { return b.Procs != a.Procs }
+		all := byNew[a.Bare]
+		same := slices.DeleteFunc(slices.Clone(all), others)
+		k := slices.IndexFunc(same, func(b *results.Benchmark) bool { return b.Pkg == a.Pkg })
+		if k < 0 && len(same) == 1 && len(slices.DeleteFunc(slices.Clone(byOld[a.Bare]), others)) == 1 {
+			k = 0
 		}
 		switch {
-		case found != nil:
-			b := found[0]
-			taken[b] = true
+		case k >= 0:
 			name := a.Name
-			if len(b.Name) > len(name) {
-				name = b.Name
+			if len(same[k].Name) > len(name) {
+				name = same[k].Name
 			}
-			j.matched = append(j.matched, matched{name: name, old: a, new: b})
-		case len(byNew[same]) == 0 && len(others) > 0:
-			taken[others[0]] = true
+			taken[same[k]] = true
+			j.matched = append(j.matched, matched{name: name, old: a, new: same[k]})
+		case len(same) == 0 && len(all) > 0:
+			taken[all[0]] = true
 			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
-				j.Baseline.Label, others[0].Procs, j.New.Label, a.Name)
+				j.Baseline.Label, all[0].Procs, j.New.Label, a.Name)
 		case len(news) > 0: // else said once for all
 			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
 				a.Name, j.New.Label)
@@ -89,3 +85,104 @@ func (j *judging) match() {
 
 // inOrder is the order in which benchmarks are shown.
 func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Compare(a, b)) }
+
+// settings finds what differs between the sides, or within one, that makes them another study: of lorabench's own, the steps
+// too, since a loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed
+// gives.
+func (j *judging) settings() {
+	keys := j.differing()
+	for i := range j.matched {
+		m := &j.matched[i]
+		m.deterministic = sameMachine(m.old.Runs) && sameMachine(m.new.Runs)
+		compared := keys
+		if m.ours() {
+			compared = append(keys[:len(keys):len(keys)], benchtime)
+		}
+		for _, key := range compared {
+			a, whereA := valuesIn(m.old.Runs, key)
+			b, whereB := valuesIn(m.new.Runs, key)
+			if len(a) == 0 || len(b) == 0 || len(a) == 1 && slices.Equal(a, b) {
+				continue
+			}
+			m.deterministic = false
+			text := fmt.Sprintf("%s is %s in %s and %s in %s", key, whereA, j.Baseline.Label, whereB, j.New.Label)
+			if key == "torch" || slices.Contains(j.Ignore, key) {
+				j.note("%s: losses are tested, not compared value by value.", text)
+			} else {
+				j.problem(Mismatch, "", "", "%s: compare results of one %s, or give -ignore=%s where that is what is compared", text, key, key)
+			}
+		}
+	}
+	if len(j.matched) > 0 {
+		j.Notes = append(j.Notes, results.Unsaid(slices.Concat(j.old.Settings, j.new.Settings))...)
+	}
+}
+
+// differing are the settings that must agree and have more than one value.
+func (j *judging) differing() (keys []string) {
+	first := map[string]string{}
+	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
+		if first[c.Key] = cmp.Or(first[c.Key], c.Values[0]); results.MayDiffer(c.Key) || slices.Contains(keys, c.Key) {
+			continue
+		}
+		if len(c.Values) > 1 || c.Values[0] != first[c.Key] {
+			keys = append(keys, c.Key)
+		}
+	}
+	return keys
+}
+
+// benchtime is the length of a training as a setting.
+const benchtime = "benchtime"
+
+// valuesIn are a setting's values, and in words where each was first seen.
+func valuesIn(runs []results.Run, key string) (values []string, where string) {
+	var said []string
+	for i := range runs {
+		v := runs[i].Config.Get(key)
+		if key == benchtime {
+			v = strconv.Itoa(runs[i].Iters) + "x"
+		}
+		if v != "" && !slices.Contains(values, v) {
+			values, said = append(values, v), append(said, fmt.Sprintf("%q (%s)", v, filepath.Base(runs[i].Config.Where)))
+		}
+	}
+	return values, format.List(said)
+}
+
+// sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
+func sameMachine(runs []results.Run) bool {
+	var last *results.Settings
+	for i := range runs {
+		s := runs[i].Config
+		if s == last {
+			continue
+		}
+		last = s
+		for _, key := range []string{"seed", "torch", "cpu", "threads", "dtype"} {
+			if s.Get("device") != "cpu" || s.Get(key) == "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// side is what is shown of a side.
+func side(in *Input, label string) Side {
+	s := Side{Label: cmp.Or(in.Label, label), Files: in.Files}
+	at := map[string]int{}
+	for _, set := range in.Settings {
+		for i, k := range set.Keys {
+			n, ok := at[k]
+			if !ok {
+				n = len(s.Config)
+				at[k], s.Config = n, append(s.Config, Config{Key: k})
+			}
+			if c, v := &s.Config[n], set.Values[i]; !slices.Contains(c.Values, v) {
+				c.Values = append(c.Values, v)
+			}
+		}
+	}
+	return s
+}
