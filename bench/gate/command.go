@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -43,12 +42,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 type command struct {
 	stdout, stderr io.Writer
 
-	rulesFile string
-	ruleLines []string
-	rules     judge.Rules
-	options   judge.Options
-	output    output
-	turns     turns.Options
+	rulesFile       string
+	ruleLines       []string
+	options         judge.Options
+	turns           turns.Options
+	markdown, json  string // files
+	github, verbose bool
 }
 
 func (c *command) flags() *flag.FlagSet {
@@ -72,7 +71,11 @@ func (c *command) flags() *flag.FlagSet {
 		c.options.Accept = "-accept=losses"
 		return nil
 	})
-	c.output.flags(fs)
+	fs.StringVar(&c.markdown, "markdown", "", "write Markdown to `file` too")
+	fs.StringVar(&c.json, "json", "", "write JSON to `file` too")
+	fs.BoolVar(&c.github, "github", os.Getenv("GITHUB_ACTIONS") == "true",
+		"print GitHub annotations too, and append the Markdown to $GITHUB_STEP_SUMMARY; the default where GITHUB_ACTIONS is true")
+	fs.BoolVar(&c.verbose, "v", false, "print all results, what is not judged included, and cut no list")
 	fs.StringVar(&c.turns.Base, "base", "", "`revision` to check out, measure in turns with the working tree, and judge against")
 	fs.IntVar(&c.turns.Steps, "steps", 40, "with -base: optimizer steps of each run")
 	fs.IntVar(&c.turns.Seeds, "seeds", 10, "with -base: runs of each benchmark and side")
@@ -102,12 +105,13 @@ func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 	var v *judge.Verdict
 	if c.turns.Base != "" {
 		v = c.judgeBase(args)
-	} else if err := two(args); err != nil {
-		return 0, err
-	} else {
+	} else if len(args) == 2 {
 		v = c.compare(args[0], args[1])
+	} else {
+		return 0, fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; several files of a side are joined "+
+			"with cat", len(args), format.Few(args, 4))
 	}
-	return v.Status, c.output.write(c.stdout, v)
+	return v.Status, c.write(v)
 }
 
 // complete checks the flags and reads the rules: the file's, if it was given or is there, and those of -rule over them.
@@ -136,22 +140,10 @@ func (c *command) complete(fs *flag.FlagSet) (err error) {
 	if err != nil && c.rulesFile != "" && (given["rules"] || !errors.Is(err, os.ErrNotExist)) {
 		return fmt.Errorf("rules: %w", err)
 	}
-	if err := c.rules.Read(bytes.NewReader(text), c.rulesFile); err != nil {
+	if err := c.options.Rules.Read(string(text), c.rulesFile); err != nil {
 		return err
 	}
-	return c.rules.Read(strings.NewReader(strings.Join(c.ruleLines, "\n")), "-rule")
-}
-
-// two says what is wrong where there are not two sets of results.
-func two(args []string) error {
-	if i := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' }); i > 0 {
-		return fmt.Errorf("%s stands after the results: flags go before them", args[i])
-	}
-	if len(args) == 2 {
-		return nil
-	}
-	return fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; several files of a side are joined with cat",
-		len(args), format.Few(args, 4))
+	return c.options.Rules.Read(strings.Join(c.ruleLines, "\n"), "-rule")
 }
 
 // compare reads both sides, which have these names, and judges them.
@@ -160,7 +152,7 @@ func (c *command) compare(old, in string, labels ...string) *judge.Verdict {
 	if labels != nil {
 		a.Label, b.Label = labels[0], labels[1]
 	}
-	return judge.Judge(a, b, &c.rules, c.options)
+	return judge.Judge(a, b, c.options)
 }
 
 // judgeBase judges the working tree against the base. What could not be measured is a verdict too, so that files of reports say

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,29 +11,15 @@ import (
 	"lorabench/bench/gate/show"
 )
 
-// output is where the verdict goes besides standard output.
-type output struct {
-	markdown, json  string // files
-	github, verbose bool
-}
-
-func (o *output) flags(fs *flag.FlagSet) {
-	fs.StringVar(&o.markdown, "markdown", "", "write Markdown to `file` too")
-	fs.StringVar(&o.json, "json", "", "write JSON to `file` too")
-	fs.BoolVar(&o.github, "github", os.Getenv("GITHUB_ACTIONS") == "true",
-		"print GitHub annotations too, and append the Markdown to $GITHUB_STEP_SUMMARY; the default where GITHUB_ACTIONS is true")
-	fs.BoolVar(&o.verbose, "v", false, "print all results, what is not judged included, and cut no list")
-}
-
 // write writes all that was asked for, and what else there is although one of them fails.
-func (o *output) write(stdout io.Writer, v *judge.Verdict) error {
-	errs := []error{show.Text(stdout, v, o.verbose)}
+func (c *command) write(v *judge.Verdict) error {
+	errs := []error{show.Text(c.stdout, v, c.verbose)}
 	summary := ""
-	if o.github {
-		errs = append(errs, show.Annotations(stdout, v))
+	if c.github {
+		errs = append(errs, show.Annotations(c.stdout, v))
 		summary = os.Getenv("GITHUB_STEP_SUMMARY")
 	}
-	return errors.Join(append(errs, put(o.markdown, os.O_TRUNC, "", show.Markdown, v), put(o.json, os.O_TRUNC, "", show.JSON, v),
+	return errors.Join(append(errs, put(c.markdown, os.O_TRUNC, "", show.Markdown, v), put(c.json, os.O_TRUNC, "", show.JSON, v),
 		put(summary, os.O_APPEND, "\n", show.Markdown, v))...)
 }
 

@@ -42,30 +42,29 @@ func (j *judging) call(t *Result) {
 }
 
 // byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
-// Counts of which no seed is on both sides are compared as they are: they do not vary. first says where they differ first, ""
-// where they do not; mean is New's less the baseline's, over the pairs, and largest the largest difference of any pair,
-// relative, infinite from 0.
+// Counts of which no seed is on both sides are compared as they are: they do not vary. It returns where the sides differ first, ""
+// where they do not, the mean of the pairs' differences, and the largest one, relative: infinite from 0.
 func (r *Result) byValue() (first string, mean, largest float64) {
-	from, differ, at := 0.0, 0, r.at
+	differ, from, at := 0, 0.0, r.at
 	if len(at) == 0 {
 		at = [][2]int{{0, 0}}
 	}
-	for k, p := range at {
+	for _, p := range at {
 		a, b := r.Baseline.Values[p[0]], r.New.Values[p[1]]
 		if r.Baseline.rounded || r.New.rounded {
 			a, b = results.Printed(a), results.Printed(b)
 		}
-		if a != b {
-			if differ++; differ == 1 {
-				first = fmt.Sprintf("%s instead of %s", format.All(b), format.All(a))
-				if len(r.at) > 0 {
-					first = fmt.Sprintf("seed %d gives %s", r.Baseline.Seeds[p[0]], first)
-				}
-			}
-			largest = max(largest, math.Abs((b-a)/a))
+		mean, from = mean+(b-a)/float64(len(at)), from+a/float64(len(at))
+		if a == b {
+			continue
 		}
-		mean += (b - a - mean) / float64(k+1)
-		from += (a - from) / float64(k+1)
+		largest = max(largest, math.Abs((b-a)/a))
+		if differ++; differ == 1 {
+			first = format.All(b) + " instead of " + format.All(a)
+			if len(r.at) > 0 {
+				first = fmt.Sprintf("seed %d gives %s", r.Baseline.Seeds[p[0]], first)
+			}
+		}
 	}
 	if r.Change = mean / math.Abs(from); mean == 0 {
 		r.Change = 0
@@ -99,7 +98,7 @@ func (j *judging) exact(t *Result) (tested bool) {
 		t.Call, t.Why = CallSame, "other digits, which "+j.Accept+" accepts: "+first
 	case t.Class == Loss && j.Accept != "":
 		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
-		t.Exact, t.Rule = false, j.rules.For(t.Unit, Loss, false)
+		t.Exact, t.Rule = false, j.Rules.For(t.Unit, Loss, false)
 		t.measure()
 		return true
 	case t.Class == Loss:
@@ -143,7 +142,7 @@ func (j *judging) conclude() {
 			j.Unjudged = append(j.Unjudged, r.Unit)
 		}
 	}
-	worse, numerics, cannot, better := by[CallWorse], by[CallNumerics], by[CallCannotTell], by[CallBetter]
+	cannot, better := by[CallCannotTell], by[CallBetter]
 	decided := len(j.Results) - len(by[CallShown])
 	metrics := format.Count(decided, "metric")
 	var said []string
@@ -151,19 +150,18 @@ func (j *judging) conclude() {
 		j.Status = status
 		said = append(said, fmt.Sprintf(format, args...))
 	}
+	if rs := by[CallWorse]; len(rs) > 0 {
+		say(Worse, "Worse: %s (%d of %s).", found(rs), len(rs), metrics)
+	}
+	if rs := by[CallNumerics]; len(rs) > 0 {
+		say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
+			"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(rs), len(rs), metrics)
+	}
 	switch {
 	case len(j.Problems) > 0:
 		j.Status, j.Text = Unusable, "The results cannot be judged: "+firstOf(j.Problems)+"."
 		return
-	case len(worse)+len(numerics) > 0:
-		if len(worse) > 0 {
-			say(Worse, "Worse: %s (%d of %s).", found(worse), len(worse), metrics)
-		}
-		if len(numerics) > 0 {
-			say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
-				"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(numerics),
-				len(numerics), metrics)
-		}
+	case j.Status == Worse:
 	case len(cannot) > 0:
 		say(CannotTell, "Cannot tell: %d of %s cannot be judged; %s of %s: %s.", len(cannot), metrics, cannot[0].Unit,
 			cannot[0].Benchmark, cannot[0].Why)
@@ -193,23 +191,20 @@ func firstOf(ps []Problem) string {
 // wouldHaveFound says the smallest change of each class that none of its judged metrics would have hidden.
 func (j *judging) wouldHaveFound() string {
 	var said []string
-	for _, c := range []struct {
-		Class
-		what string
-	}{{Speed, "a slowdown of "}, {Memory, "memory growth of "}, {Loss, "a loss change of "}} {
+	for _, class := range []Class{Speed, Memory, Loss} {
 		least := -1.0
-		for i := range j.Results {
-			if r := &j.Results[i]; r.Class == c.Class && r.Call != CallShown {
-				least = max(least, r.Rule.Floor)
-				if r.Detectable > least { // NaN where there is no spread
+		for _, r := range j.all {
+			if r.Class == class && r.Call != CallShown {
+				if least = max(least, r.Rule.Floor); r.Detectable > least { // NaN where there is no spread
 					least = r.Detectable
 				}
 			}
 		}
+		what := map[Class]string{Speed: "a slowdown of ", Memory: "memory growth of ", Loss: "a loss change of "}[class]
 		if least == 0 {
-			said = append(said, c.what+"a digit")
+			said = append(said, what+"a digit")
 		} else if least > 0 {
-			said = append(said, c.what+format.Percent(least))
+			said = append(said, what+format.Percent(least))
 		}
 	}
 	if said == nil {

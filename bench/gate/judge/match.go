@@ -28,50 +28,46 @@ func explains(b *results.Benchmark) bool {
 	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")
 }
 
-// judged are a side's benchmarks that do not merely explain, and by name; none is a problem.
-func (j *judging) judged(in *Input, side Side) (bs []*results.Benchmark, by map[string][]*results.Benchmark) {
-	by = map[string][]*results.Benchmark{}
-	for _, b := range in.Benchmarks {
-		if !explains(b) {
-			bs, by[b.Bare] = append(bs, b), append(by[b.Bare], b)
-		}
-	}
-	if bs == nil && len(in.Problems) == 0 {
+// judged are a side's benchmarks that do not merely explain; none is a problem.
+func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
+	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
+	if len(bs) == 0 && len(in.Problems) == 0 {
 		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge: give the output of go test -bench, or the folder of "+
 			"-out", side.Label, strings.Join(side.Files, ", "))
 	}
-	return bs, by
+	return bs
 }
 
-// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package. A package that only one side names,
-// or that was renamed, matches by the name alone where that is of one benchmark only.
+// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package, or the same name with what of the two
+// tells the benchmarks of a side apart. A package that only one side names, or that was renamed, is no difference.
 func (j *judging) match() {
-	olds, byOld := j.judged(j.old, j.Baseline)
-	news, byNew := j.judged(j.new, j.New)
-	taken := map[*results.Benchmark]bool{}
+	olds, news := j.judged(j.old, j.Baseline), j.judged(j.new, j.New)
+	by, taken := map[string][]*results.Benchmark{}, map[*results.Benchmark]bool{}
+	for _, b := range news {
+		by[b.Bare] = append(by[b.Bare], b)
+	}
 	for _, a := range olds {
-		others := func(b *results.Benchmark) bool { return b.Procs != a.Procs }
-		all := byNew[a.Bare]
-		same := slices.DeleteFunc(slices.Clone(all), others)
-		k := slices.IndexFunc(same, func(b *results.Benchmark) bool { return b.Pkg == a.Pkg })
-		if k < 0 && len(same) == 1 && len(slices.DeleteFunc(slices.Clone(byOld[a.Bare]), others)) == 1 {
-			k = 0
+		all := by[a.Bare]
+		k := slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Procs == a.Procs && b.Pkg == a.Pkg })
+		if k < 0 {
+			k = slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Name == a.Name })
 		}
 		switch {
-		case k >= 0:
-			name := a.Name
-			if len(same[k].Name) > len(name) {
-				name = same[k].Name
-			}
-			taken[same[k]] = true
-			j.matched = append(j.matched, matched{name: name, old: a, new: same[k]})
-		case len(same) == 0 && len(all) > 0:
-			taken[all[0]] = true
-			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
-				j.Baseline.Label, all[0].Procs, j.New.Label, a.Name)
-		case len(news) > 0: // else said once for all
+		case k < 0 && len(news) > 0: // else said once for all
 			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
 				a.Name, j.New.Label)
+		case k < 0:
+		case all[k].Procs != a.Procs:
+			taken[all[k]] = true
+			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
+				j.Baseline.Label, all[k].Procs, j.New.Label, a.Name)
+		default:
+			taken[all[k]] = true
+			name := a.Name
+			if len(all[k].Name) > len(name) {
+				name = all[k].Name
+			}
+			j.matched = append(j.matched, matched{name: name, old: a, new: all[k]})
 		}
 	}
 	for _, b := range news {
@@ -171,13 +167,11 @@ func sameMachine(runs []results.Run) bool {
 // side is what is shown of a side.
 func side(in *Input, label string) Side {
 	s := Side{Label: cmp.Or(in.Label, label), Files: in.Files}
-	at := map[string]int{}
 	for _, set := range in.Settings {
 		for i, k := range set.Keys {
-			n, ok := at[k]
-			if !ok {
-				n = len(s.Config)
-				at[k], s.Config = n, append(s.Config, Config{Key: k})
+			n := slices.IndexFunc(s.Config, func(c Config) bool { return c.Key == k })
+			if n < 0 {
+				n, s.Config = len(s.Config), append(s.Config, Config{Key: k})
 			}
 			if c, v := &s.Config[n], set.Values[i]; !slices.Contains(c.Values, v) {
 				c.Values = append(c.Values, v)

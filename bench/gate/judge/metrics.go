@@ -37,7 +37,7 @@ func (j *judging) metrics(m *matched) {
 		shown, lacks := t.worse == 0 && !t.Exact, t.lacking != [2]int{}
 		if slices.Contains(results.Speeds, t.Unit) && t.Rule.Need != Informational {
 			// One that is only shown itself must not stand for others: then none would be judged.
-			if speed != "" && !slices.Contains([]string{Required, Judged}, j.rules.need(t.Unit)) {
+			if speed != "" && !slices.Contains([]string{Required, Judged}, j.Rules.need(t.Unit)) {
 				t.SameAs = speed
 			} else if speed == "" && !shown && !lacks {
 				speed = t.Unit
@@ -65,8 +65,8 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t.Baseline, t.lacking[0] = sample(m.old, a, 1)
 	t.New, t.lacking[1] = sample(m.new, b, b.Factor/a.Factor)
 	t.at = pairs(&t.Baseline, &t.New)
-	t.Class = j.rules.class(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact))
-	t.Rule = j.rules.For(a.Unit, t.Class, false)
+	t.Class = j.Rules.class(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact))
+	t.Rule = j.Rules.For(a.Unit, t.Class, false)
 	switch mode := t.Rule.Mode; {
 	case mode == Exact:
 		t.Exact = true
@@ -77,7 +77,7 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 		t.Exact = m.deterministic && len(t.at) > 0
 	}
 	t.Better = j.direction(a, b, t.Rule)
-	t.Rule = j.rules.For(a.Unit, t.Class, t.Exact)
+	t.Rule = j.Rules.For(a.Unit, t.Class, t.Exact)
 	t.worse = map[string]float64{"higher": -1, "lower": 1}[t.Better]
 	t.measure()
 	if t.Rule.Need == Required && t.lacking[0] > 0 {
@@ -112,7 +112,7 @@ func (j *judging) direction(a, b *results.Metric, rule Rule) string {
 		j.problem(results.BadDirection, "", a.Unit, "better is %s of %s in %s and %s in %s: correct one of the Unit lines", better, a.Unit,
 			old.Where, new.Better, new.Where)
 	}
-	for _, l := range j.rules.of(a.Unit, "") {
+	for _, l := range j.Rules.of(a.Unit, "") {
 		if said := l.keys["better"]; said != "" && l.unit != "*" && said != better {
 			j.problem(results.BadDirection, "", a.Unit, "%s says that better is %s of %s, which it is not: better is %s; correct the rule",
 				l.where, said, a.Unit, better)

@@ -4,7 +4,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,11 +61,11 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte("BenchmarkX 1 5 ns/op 0 loss\nBenchmarkX 1 6 ns/op -1 loss\n"), []byte("Unit x assume=exact\nBenchmarkX 1 5 sec/op 1 loss\nBenchmarkX 1 6 ns/op 2 loss 3 x\n"), "* floor=0")
 	f.Add([]byte(lorabench+"BenchmarkRank/rank=8-2 1 1 loss 2 x\n"), []byte(lorabench+"BenchmarkRank/rank=8-2 1 2 loss 2 x\nBenchmarkPart/a 1 2 ns/op\n"), "x mode=exact")
 	f.Fuzz(func(t *testing.T, old, new []byte, rule string) {
-		rules := &Rules{}
-		if rules.Read(strings.NewReader(rule), "-rule") != nil {
+		o := Options{MinSamples: 2}
+		if o.Rules.Read(rule, "-rule") != nil {
 			return
 		}
-		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), rules, Options{MinSamples: 2})
+		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), o)
 		require.NotEmpty(t, v.Text)
 		require.Equal(t, v.Status == Unusable, len(v.Problems) > 0)
 		for _, r := range v.Results {

@@ -1,11 +1,9 @@
 package judge
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -117,18 +115,13 @@ func (r *Rules) need(unit string) (need string) {
 // from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
 // all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
 // each with name and line.
-func (r *Rules) Read(from io.Reader, name string) error {
+func (r *Rules) Read(text, name string) error {
 	var errs []error
-	n := 1
-	s := bufio.NewScanner(from)
-	for ; s.Scan(); n++ {
-		where := fmt.Sprintf("%s:%d", name, n)
-		if err := r.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		where := fmt.Sprintf("%s:%d", name, i+1)
+		if err := r.add(line, where); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
-	}
-	if err := s.Err(); err != nil {
-		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
 	}
 	return errors.Join(errs...)
 }

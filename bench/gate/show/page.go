@@ -4,7 +4,6 @@ package show
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -29,14 +28,14 @@ type item struct {
 }
 
 // verdict is the first line.
-func verdict(v *judge.Verdict) string { return sentence(cmp.Or(v.Text, v.Status.String())) }
+func verdict(v *judge.Verdict) string { return Line(cmp.Or(v.Text, v.Status.String())) }
 
 // findings are what matters: problems, what is worse and why, what cannot be told, what is better.
 func findings(v *judge.Verdict) []section {
 	problems := section{heading: "Problems", level: "error"}
 	for _, p := range v.Problems {
 		p.Benchmark, p.Text = "", cmp.Or(p.Text, string(p.Kind)) // the text names the benchmark
-		problems.items = append(problems.items, item{[]string{sentence(p.Error())}, sentence(p.File), p.Line})
+		problems.items = append(problems.items, item{[]string{Line(p.Error())}, Line(p.File), p.Line})
 	}
 	if v.Status == judge.Unusable { // calls do not count: with a GPU of another kind everything is better or worse
 		return []section{problems}
@@ -48,8 +47,8 @@ func findings(v *judge.Verdict) []section {
 // remarks are what stands below the table.
 func remarks(v *judge.Verdict) []section {
 	return []section{{"New benchmarks, without a baseline", "notice", items(v.Added, cell)},
-		{"Not judged: no direction is known", "notice", items(v.Unjudged, cell)}, {"Notes", "", items(v.Notes, sentence)},
-		{"Compared", "", items(compared(v), sentence)}}
+		{"Not judged: no direction is known", "notice", items(v.Unjudged, cell)}, {"Notes", "", items(v.Notes, Line)},
+		{"Compared", "", items(compared(v), Line)}}
 }
 
 func items(texts []string, fit func(string) string) (out []item) {
@@ -74,7 +73,7 @@ func called(v *judge.Verdict, call judge.Call) (out []item) {
 	})
 	subjects, at := map[string][]string{}, map[string]int{} // of what cannot be told, by reason
 	for _, r := range rs {
-		subject, why := cell(r.Benchmark)+" "+cell(r.Unit), sentence(r.Why)
+		subject, why := cell(r.Benchmark)+" "+cell(r.Unit), Line(r.Why)
 		if call == judge.CallCannotTell {
 			subjects[r.Why] = append(subjects[r.Why], subject)
 			if same := subjects[r.Why]; len(same) > 1 {
@@ -86,7 +85,7 @@ func called(v *judge.Verdict, call judge.Call) (out []item) {
 		a, b := centers(r)
 		it := item{lines: []string{subject + ": " + a + " → " + b + ": " + why}}
 		for _, c := range r.Causes {
-			it.lines = append(it.lines, sentence(c))
+			it.lines = append(it.lines, Line(c))
 		}
 		out = append(out, it)
 	}
@@ -112,8 +111,7 @@ const (
 // table has what was judged, or all results, and how many are left out. A benchmark's name stands in its first row alone.
 func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 	t.Words = []string{"metric", ""}
-	t.Head = []string{"benchmark", "metric", cell(cmp.Or(v.Baseline.Label, "baseline")), cell(cmp.Or(v.New.Label, "new")),
-		"change (95 %)", "p", "n", ""}
+	t.Head = []string{"benchmark", "metric", cell(v.Baseline.Label), cell(v.New.Label), "change (95 %)", "p", "n", ""}
 	var rs []*judge.Result
 	for i := range v.Results {
 		if r := &v.Results[i]; all || r.Call != judge.CallShown {
@@ -170,15 +168,10 @@ func mark(r *judge.Result) string {
 // compared is where results are from: each side's files and commits.
 func compared(v *judge.Verdict) (out []string) {
 	for _, s := range []*judge.Side{&v.Baseline, &v.New} {
-		text := s.Label
-		switch n := len(s.Files); n {
-		case 0:
+		if s.Files == nil {
 			continue
-		case 1:
-			text += ": " + s.Files[0]
-		default:
-			text += fmt.Sprintf(": %s to %s (%s)", s.Files[0], s.Files[n-1], format.Count(n, "file"))
 		}
+		text := s.Label + ": " + format.Few(s.Files, 4)
 		for _, c := range s.Config {
 			if c.Key == "commit" {
 				text += ", commit " + strings.Join(c.Values, ", ")

@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// The most runes of a sentence and of a table's cell: files may hold anything, and a page of one name hides the rest.
+// The most runes of a line and of a table's cell: files may hold anything, and a page of one name hides the rest.
 const (
-	longSentence = 600
-	longCell     = 90
+	longLine = 600
+	longCell = 90
 )
 
 // clean is text from files made fit for one line: nothing that moves a terminal's cursor, no command of a CI's log (to GitHub a
@@ -32,9 +32,7 @@ func clean(s string, limit int) string {
 	return strings.ReplaceAll(s, "##[", `##\[`)
 }
 
-func sentence(s string) string { return clean(s, longSentence) }
-
 // Line is text that may have come from files, fit for a line of a terminal or of a CI's log.
-func Line(s string) string { return sentence(s) }
+func Line(s string) string { return clean(s, longLine) }
 
 func cell(s string) string { return clean(s, longCell) }

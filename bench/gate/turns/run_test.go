@@ -34,7 +34,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, calls, "go run ./internal/setup in "+w.worktree()+" GOWORK=off")
 	assert.Contains(t, calls, "go test -c -o "+filepath.Join(base, "bench.test")+" -tags=x ./bench in "+w.worktree()+" GOWORK=\n")
 	assert.Contains(t, w.read(w.calls+".began"), "old 42 -test.run=^$ -test.bench=^BenchmarkRank$ -test.count=1 -test.timeout=0 -test.benchtime=40x -recipe=reported "+
-		"-seed=42 -out="+filepath.Join(base, "turn-0")+" -relay=3,4 -ranks=8 -batch=2 -test.cpu=1\n")
+		"-seed=42 -out="+filepath.Join(base, "turn-000")+" -relay=3,4 -ranks=8 -batch=2 -test.cpu=1\n")
 
 	text := w.read(filepath.Join(head, "bench.txt"))
 	for _, seed := range []string{"42", "43", "44"} {
@@ -73,7 +73,7 @@ func TestRunFails(t *testing.T) {
 		want []string
 	}{
 		{"a turn that ends badly names side, seed, log and what it said", func(w *world) { w.mark("stop-old-43") },
-			[]string{"base (", "seed 43", "exit status 3", filepath.Join("base", "turn-1.log"), "cannot allocate memory"}},
+			[]string{"base (", "seed 43", "exit status 3", filepath.Join("base", "turn-001.log"), "cannot allocate memory"}},
 		{"a turn that leaves no result is no turn", func(w *world) { w.mark("silent-new-44") },
 			[]string{"head (", "seed 44", "left no result", "bench.txt"}},
 		{"a set-up that fails says so", func(w *world) { w.write("broken-setup", "") },

@@ -113,8 +113,10 @@ func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*
 	return nil
 }
 
-// turnName is the folder of pair k.
-func turnName(k int) string { return "turn-" + strconv.Itoa(k) }
+// turnName is the folder of pair k, and turnFolders all of them, in order.
+func turnName(k int) string { return fmt.Sprintf("turn-%03d", k) }
+
+const turnFolders = "turn-[0-9]*"
 
 // pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
 // drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
@@ -157,23 +159,21 @@ func (m *Measurement) Parts(ctx context.Context) error {
 }
 
 // collect puts a side's turns together: bench.txt, and the records beside it.
-func (s *side) collect(seeds int) error {
+func (s *side) collect() error {
+	dir := os.DirFS(s.out)
+	texts, _ := fs.Glob(dir, turnFolders+"/bench.txt") // these patterns can be read
+	records, _ := fs.Glob(dir, turnFolders+"/*seed=*.json")
 	var all []byte
-	for k := range seeds {
-		dir := os.DirFS(s.path(turnName(k)))
-		text, err := fs.ReadFile(dir, "bench.txt")
+	for _, name := range texts {
+		text, err := fs.ReadFile(dir, name)
 		if err != nil {
 			return err
 		}
 		all = append(append(all, text...), '\n')
-		records, err := fs.Glob(dir, "*seed=*.json")
-		if err != nil {
+	}
+	for _, name := range records {
+		if err := os.Rename(s.path(name), s.path(filepath.Base(name))); err != nil {
 			return err
-		}
-		for _, name := range records {
-			if err := os.Rename(s.path(filepath.Join(turnName(k), name)), s.path(name)); err != nil {
-				return err
-			}
 		}
 	}
 	return file.Write(s.path("bench.txt"), all)

@@ -155,7 +155,7 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 		}
 	}
 	for _, s := range m.sides {
-		if err := s.collect(m.Seeds); err != nil {
+		if err := s.collect(); err != nil {
 			return "", "", err
 		}
 	}
