@@ -189,7 +189,7 @@ func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 		return nil, err
 	}
 	v := c.compare(base, head, "base", "head")
-	slower := func(r judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
+	slower := func(r *judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
 	if v.Status != judge.Worse || !slices.ContainsFunc(v.Results, slower) {
 		return v, nil
 	}

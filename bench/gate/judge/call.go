@@ -135,8 +135,7 @@ func (j *judging) tooNoisy(t *Result) string {
 // conclude reaches the verdict.
 func (j *judging) conclude() {
 	by := map[Call][]*Result{}
-	for i := range j.Results {
-		r := &j.Results[i]
+	for _, r := range j.Results {
 		by[r.Call] = append(by[r.Call], r)
 		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informational && !slices.Contains(j.Unjudged, r.Unit) {
 			j.Unjudged = append(j.Unjudged, r.Unit)
@@ -159,7 +158,12 @@ func (j *judging) conclude() {
 	}
 	switch {
 	case len(j.Problems) > 0:
-		j.Status, j.Text = Unusable, "The results cannot be judged: "+firstOf(j.Problems)+"."
+		first, many := j.Problems[0], ""
+		if n := len(j.Problems); n > 1 {
+			many = fmt.Sprintf("%d problems, the first: ", n)
+		}
+		first.Benchmark = "" // its text names it
+		j.Status, j.Text = Unusable, "The results cannot be judged: "+many+first.Error()+"."
 		return
 	case j.Status == Worse:
 	case len(cannot) > 0:
@@ -178,22 +182,12 @@ func (j *judging) conclude() {
 	j.Text = strings.TrimSpace(strings.Join(said, " "))
 }
 
-// firstOf is the first problem with its place, and how many there are.
-func firstOf(ps []Problem) string {
-	p := ps[0]
-	p.Benchmark = "" // its text names it
-	if len(ps) == 1 {
-		return p.Error()
-	}
-	return fmt.Sprintf("%d problems, the first: %s", len(ps), p.Error())
-}
-
 // wouldHaveFound says the smallest change of each class that none of its judged metrics would have hidden.
 func (j *judging) wouldHaveFound() string {
 	var said []string
 	for _, class := range []Class{Speed, Memory, Loss} {
 		least := -1.0
-		for _, r := range j.all {
+		for _, r := range j.Results {
 			if r.Class == class && r.Call != CallShown {
 				if least = max(least, r.Rule.Floor); r.Detectable > least { // NaN where there is no spread
 					least = r.Detectable

@@ -19,7 +19,7 @@ import (
 // explain says where findings sit, once for a benchmark's losses, its memory and its speed.
 func (j *judging) explain() {
 	var last *Result
-	for _, t := range j.all {
+	for _, t := range j.Results {
 		if t.Call != CallWorse && t.Call != CallNumerics || last != nil && last.m == t.m && last.Class == t.Class && last.Call == t.Call {
 			continue
 		}
@@ -66,8 +66,6 @@ type cause struct {
 	old, new float64
 }
 
-func (c cause) growth() float64 { return c.new - c.old }
-
 // grew names the categories of memory that grew, from the records.
 func (j *judging) grew(m *matched) []string {
 	old, new := categories(j.old.RecordsOf(m.old)), categories(j.new.RecordsOf(m.new))
@@ -80,7 +78,7 @@ func (j *judging) grew(m *matched) []string {
 	switch {
 	case len(old) > 0 && len(new) > 0:
 		return m.sentences(found, "B", "of what the categories grew by", "uses more memory, but no category of its run records grew.")
-	case m.ours():
+	case ours(m.old):
 		return []string{"Which memory of " + m.name + " grew cannot be told: both sides need run records that tell it apart; run " +
 			"with -out=DIR and give the folders."}
 	}
@@ -130,7 +128,7 @@ func (j *judging) slowed(m *matched) []string {
 	case timed > 0:
 		return m.sentences(found, "sec/op", "of what the parts slowed by", fmt.Sprintf("is slower, but none of its %s is: what slowed "+
 			"is not in them (preparing batches, the loop over steps), or the machine was busier.", format.Count(timed, "part")))
-	case m.ours():
+	case ours(m.old):
 		return []string{"Which part of " + m.name + " slowed cannot be told: no benchmark of its parts is on both sides. Run " +
 			"go test -bench=Part on both sides and keep its output as parts.txt beside bench.txt."}
 	}
@@ -153,13 +151,10 @@ func parts(in *Input, judged string) map[string][]float64 {
 // slowed reports whether a part slowed by more than chance: by Welch's test at 5 % where there are enough samples, else by 3 %.
 func slowed(c cause, old, new []float64) bool {
 	if min(len(old), len(new)) < 3 {
-		return c.growth() > 0.03*c.old
+		return (c.new - c.old) > 0.03*c.old
 	}
 	return stats.Welch(old, new).Above(0) < 0.05
 }
-
-// minor is the share of a growth below which a category or part is not named.
-const minor = 0.05
 
 // sentences tell causes, the largest first, with their share, or that there is none.
 func (m *matched) sentences(found []cause, unit, of, none string) (out []string) {
@@ -167,19 +162,19 @@ func (m *matched) sentences(found []cause, unit, of, none string) (out []string)
 		return []string{m.name + " " + none}
 	}
 	slices.SortFunc(found, func(a, b cause) int {
-		return cmp.Or(cmp.Compare(b.growth(), a.growth()), strings.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(b.new-b.old, a.new-a.old), strings.Compare(a.name, b.name))
 	})
 	whole := 0.0
 	for _, c := range found {
-		whole += c.growth()
+		whole += (c.new - c.old)
 	}
 	for _, c := range found {
 		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.name, format.Value(unit, c.new), format.Value(unit, c.old))
 		if c.old > 0 {
 			text += " (" + format.Change(c.new/c.old-1) + ")"
 		}
-		if c.growth() >= minor*whole {
-			out = append(out, fmt.Sprintf("%s, %s %s.", text, format.Percent(c.growth()/whole), of))
+		if (c.new - c.old) >= 0.05*whole { // of less nothing is to be learned
+			out = append(out, fmt.Sprintf("%s, %s %s.", text, format.Percent((c.new-c.old)/whole), of))
 		}
 	}
 	return out

@@ -39,7 +39,7 @@ func judged(t testing.TB, old, new, rules string, o Options) *Verdict {
 func of(t testing.TB, v *Verdict, unit string) Result {
 	for _, r := range v.Results {
 		if r.Unit == unit {
-			return r
+			return *r
 		}
 	}
 	require.Fail(t, "no result", unit)

@@ -32,8 +32,7 @@ type judging struct {
 	Options
 	old, new *Input
 	matched  []matched
-	all      []*Result // every result
-	tests    []*Result // those that are tested
+	tests    []*Result // the results that are tested
 	said     map[Problem]bool
 }
 
@@ -60,9 +59,6 @@ func Judge(old, new *Input, o Options) *Verdict {
 		j.call(t)
 	}
 	j.explain()
-	for _, t := range j.all {
-		j.Results = append(j.Results, *t)
-	}
 	j.conclude()
 	return j.Verdict
 }
@@ -109,7 +105,7 @@ func (j *judging) mustBeThere() {
 		if l.unit == "*" || j.Rules.need(l.unit) != Required {
 			continue
 		}
-		found := len(j.matched) == 0 || slices.ContainsFunc(j.all, func(r *Result) bool {
+		found := len(j.matched) == 0 || slices.ContainsFunc(j.Results, func(r *Result) bool {
 			base, _ := results.Tidy(r.Unit)
 			return l.base == base || l.base == "class:"+string(r.Class)
 		})

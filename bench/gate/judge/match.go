@@ -20,8 +20,8 @@ type matched struct {
 	deterministic bool // the same seed must give the same loss
 }
 
-// ours reports whether it is lorabench's own, which trains.
-func (m *matched) ours() bool { return strings.HasPrefix(m.old.Bare, results.Rank+"/") }
+// ours reports whether a benchmark is lorabench's own, which trains.
+func ours(b *results.Benchmark) bool { return strings.HasPrefix(b.Bare, results.Rank+"/") }
 
 // explains reports whether a benchmark only explains, and is never judged.
 func explains(b *results.Benchmark) bool {
@@ -86,17 +86,19 @@ func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Comp
 // too, since a loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed
 // gives.
 func (j *judging) settings() {
-	keys := j.differing()
+	var keys []string // that must agree and have more than one value
+	for _, c := range j.Baseline.Config {
+		k := slices.IndexFunc(j.New.Config, func(other Config) bool { return other.Key == c.Key })
+		if k >= 0 && !results.MayDiffer(c.Key) && (len(c.Values) > 1 || !slices.Equal(c.Values, j.New.Config[k].Values)) {
+			keys = append(keys, c.Key)
+		}
+	}
 	for i := range j.matched {
 		m := &j.matched[i]
 		m.deterministic = sameMachine(m.old.Runs) && sameMachine(m.new.Runs)
-		compared := keys
-		if m.ours() {
-			compared = append(keys[:len(keys):len(keys)], benchtime)
-		}
-		for _, key := range compared {
-			a, whereA := valuesIn(m.old.Runs, key)
-			b, whereB := valuesIn(m.new.Runs, key)
+		for _, key := range append(keys, benchtime) {
+			a, whereA := valuesIn(m.old, key)
+			b, whereB := valuesIn(m.new, key)
 			if len(a) == 0 || len(b) == 0 || len(a) == 1 && slices.Equal(a, b) {
 				continue
 			}
@@ -114,33 +116,20 @@ func (j *judging) settings() {
 	}
 }
 
-// differing are the settings that must agree and have more than one value.
-func (j *judging) differing() (keys []string) {
-	first := map[string]string{}
-	for _, c := range slices.Concat(j.Baseline.Config, j.New.Config) {
-		if first[c.Key] = cmp.Or(first[c.Key], c.Values[0]); results.MayDiffer(c.Key) || slices.Contains(keys, c.Key) {
-			continue
-		}
-		if len(c.Values) > 1 || c.Values[0] != first[c.Key] {
-			keys = append(keys, c.Key)
-		}
-	}
-	return keys
-}
-
-// benchtime is the length of a training as a setting.
+// benchtime is the length of lorabench's trainings as a setting.
 const benchtime = "benchtime"
 
 // valuesIn are a setting's values, and in words where each was first seen.
-func valuesIn(runs []results.Run, key string) (values []string, where string) {
+func valuesIn(b *results.Benchmark, key string) (values []string, where string) {
 	var said []string
-	for i := range runs {
-		v := runs[i].Config.Get(key)
-		if key == benchtime {
-			v = strconv.Itoa(runs[i].Iters) + "x"
+	for i := range b.Runs {
+		r := &b.Runs[i]
+		v := r.Config.Get(key)
+		if key == benchtime && ours(b) {
+			v = strconv.Itoa(r.Iters) + "x"
 		}
 		if v != "" && !slices.Contains(values, v) {
-			values, said = append(values, v), append(said, fmt.Sprintf("%q (%s)", v, filepath.Base(runs[i].Config.Where)))
+			values, said = append(values, v), append(said, fmt.Sprintf("%q (%s)", v, filepath.Base(r.Config.Where)))
 		}
 	}
 	return values, format.List(said)

@@ -31,7 +31,7 @@ func (j *judging) metrics(m *matched) {
 	slices.SortStableFunc(made, func(a, b *Result) int {
 		return cmp.Or(cmp.Compare(a.Class.Order(), b.Class.Order()), cmp.Compare(results.Order(a.Unit), results.Order(b.Unit)))
 	})
-	j.all = append(j.all, made...)
+	j.Results = append(j.Results, made...)
 	speed := "" // the one that is judged for all
 	for _, t := range made {
 		shown, lacks := t.worse == 0 && !t.Exact, t.lacking != [2]int{}

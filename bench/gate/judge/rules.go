@@ -57,9 +57,6 @@ type line struct {
 
 // of are the lines for a unit of a class, in order.
 func (r *Rules) of(unit string, class Class) (out []line) {
-	if len(r.lines) == 0 {
-		return nil
-	}
 	base, _ := results.Tidy(unit)
 	own := slices.ContainsFunc(r.lines, func(l line) bool { return l.base == base })
 	for _, l := range r.lines {

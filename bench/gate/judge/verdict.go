@@ -30,7 +30,7 @@ type Verdict struct {
 	Baseline Side
 	New      Side
 	Problems []Problem // why the input is unusable; all that were found, not the first alone
-	Results  []Result  // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
+	Results  []*Result // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
 	Added    []string  // benchmarks that only New has: listed, never failed
 	Notes    []string  // sentences about the whole
 	Unjudged []string  // units that would have been judged if it were known which direction of them is better

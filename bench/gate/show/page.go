@@ -62,12 +62,7 @@ func items(texts []string, fit func(string) string) (out []item) {
 // percent of loss, and in a class the largest change. What cannot be told mostly cannot for one reason, too few runs, and is one
 // finding then.
 func called(v *judge.Verdict, call judge.Call) (out []item) {
-	var rs []*judge.Result
-	for i := range v.Results {
-		if v.Results[i].Call == call {
-			rs = append(rs, &v.Results[i])
-		}
-	}
+	rs := slices.DeleteFunc(slices.Clone(v.Results), func(r *judge.Result) bool { return r.Call != call })
 	slices.SortStableFunc(rs, func(a, b *judge.Result) int {
 		return cmp.Or(cmp.Compare(a.Class.Order(), b.Class.Order()), cmp.Compare(math.Abs(b.Change), math.Abs(a.Change)))
 	})
@@ -101,24 +96,16 @@ func centers(r *judge.Result) (string, string) {
 	return format.Value(r.Unit, r.Baseline.Center), format.Value(r.Unit, r.New.Center)
 }
 
-// manyRows is what still is a compact table. Beyond, only findings are in it: a project with thousands of benchmarks has its few
-// that changed. With more than mostRows it would not fit into a comment on GitHub, which refuses 65,536 characters.
-const (
-	manyRows = 60
-	mostRows = 200
-)
+// mostRows are in a table: with more it would not fit into a comment on GitHub, which refuses 65,536 characters. Beyond, only
+// findings are: a project with thousands of benchmarks has its few that changed.
+const mostRows = 200
 
 // table has what was judged, or all results, and how many are left out. A benchmark's name stands in its first row alone.
 func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 	t.Words = []string{"metric", ""}
 	t.Head = []string{"benchmark", "metric", cell(v.Baseline.Label), cell(v.New.Label), "change (95 %)", "p", "n", ""}
-	var rs []*judge.Result
-	for i := range v.Results {
-		if r := &v.Results[i]; all || r.Call != judge.CallShown {
-			rs = append(rs, r)
-		}
-	}
-	if n := len(rs); n > manyRows && !all {
+	rs := slices.DeleteFunc(slices.Clone(v.Results), func(r *judge.Result) bool { return !all && r.Call == judge.CallShown })
+	if n := len(rs); n > mostRows && !all {
 		rs = slices.DeleteFunc(rs, func(r *judge.Result) bool { return r.Call == judge.CallSame })
 		rs = rs[:min(len(rs), mostRows)]
 		left = n - len(rs)

@@ -177,7 +177,8 @@ func FuzzWriters(f *testing.F) {
 			Baseline: judge.Side{Label: text, Files: []string{file}, Config: []judge.Config{{Key: unit, Values: []string{text}}}}}
 		r.Causes = []string{text}
 		for _, call := range []judge.Call{judge.CallWorse, judge.CallNumerics, judge.CallBetter, judge.CallSame, judge.CallCannotTell, judge.CallShown} {
-			v.Results = append(v.Results, as(r, call, text))
+			one := *r
+			v.Results = append(v.Results, as(&one, call, text))
 		}
 		wellFormed(t, v)
 	})

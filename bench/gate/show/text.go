@@ -43,19 +43,15 @@ func Text(to io.Writer, v *judge.Verdict, all bool) error {
 // list prints the heading and items of each section that has any.
 func list(w io.Writer, sections []section, all bool) {
 	for _, s := range sections {
-		shown := len(s.items)
-		if shown == 0 {
-			continue
+		if s.items != nil {
+			fmt.Fprintf(w, "\n%s\n", s.heading)
 		}
-		if !all {
-			shown = min(shown, fewItems)
-		}
-		fmt.Fprintf(w, "\n%s\n", s.heading)
-		for _, it := range s.items[:shown] {
+		for i, it := range s.items {
+			if i == fewItems && !all {
+				fmt.Fprintf(w, "  … and %s more: -v shows them\n", format.Whole(len(s.items)-i))
+				break
+			}
 			fmt.Fprintf(w, "  %s\n", strings.Join(it.lines, "\n    "))
-		}
-		if more := len(s.items) - shown; more > 0 {
-			fmt.Fprintf(w, "  … and %s more: -v shows them\n", format.Whole(more))
 		}
 	}
 }

@@ -113,10 +113,8 @@ func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*
 	return nil
 }
 
-// turnName is the folder of pair k, and turnFolders all of them, in order.
+// turnName is the folder of pair k; by name they are in order.
 func turnName(k int) string { return fmt.Sprintf("turn-%03d", k) }
-
-const turnFolders = "turn-[0-9]*"
 
 // pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
 // drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
@@ -161,8 +159,8 @@ func (m *Measurement) Parts(ctx context.Context) error {
 // collect puts a side's turns together: bench.txt, and the records beside it.
 func (s *side) collect() error {
 	dir := os.DirFS(s.out)
-	texts, _ := fs.Glob(dir, turnFolders+"/bench.txt") // these patterns can be read
-	records, _ := fs.Glob(dir, turnFolders+"/*seed=*.json")
+	texts, _ := fs.Glob(dir, "turn-[0-9]*/bench.txt") // these patterns can be read
+	records, _ := fs.Glob(dir, "turn-[0-9]*/*seed=*.json")
 	var all []byte
 	for _, name := range texts {
 		text, err := fs.ReadFile(dir, name)

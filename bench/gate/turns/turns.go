@@ -2,12 +2,9 @@
 // working tree, in turns on one machine. What drifts during the minutes that takes (heat, other tenants, clock rates) then
 // falls on both sides alike, which two runs one after the other, or a result stored last week, cannot have.
 //
-// Both sides of a pair train each rank once with the same seed, so that package judge can compare them in pairs, and losses
-// digit by digit. Both processes of a pair live at once and pass a baton (package relay), so that they take turns of a
-// twentieth of a second or a step, whichever is longer; only the one that has it works, and the other one's clock stands still.
-//
-// Why so fine: on a rented two-core machine, otherwise idle, the speed of one and the same program drifted by a third within
-// two minutes. Turns of processes of 15 seconds left a difference uncertain by 15 %.
+// Both processes of a pair train each rank once with one seed and pass a baton (package relay), so that they take turns of a
+// twentieth of a second or a step, whichever is longer. Why so fine: on a rented two-core machine, otherwise idle, the speed of one
+// program drifted by a third within two minutes, and turns of processes of 15 seconds left a difference uncertain by 15 %.
 package turns
 
 import (
