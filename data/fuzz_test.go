@@ -43,7 +43,7 @@ func FuzzTokenizerJSON(f *testing.F) {
 		f.Add(raw, "a text </s> of <pad> it")
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
-		tok, err := parseTokenizerJSON(raw, specialTokens{})
+		tok, err := parseTokenizerJSON(raw, tokenizerConfig{fast: true})
 		if err != nil {
 			return
 		}
@@ -66,7 +66,7 @@ func FuzzVocabMerges(f *testing.F) {
 	}
 	f.Add(vocab, merges, "some text")
 	f.Fuzz(func(t *testing.T, vocab, merges []byte, text string) {
-		tok, err := parseVocabMerges(vocab, merges, specialTokens{})
+		tok, err := parseVocabMerges(vocab, merges, tokenizerConfig{fast: true})
 		if err != nil {
 			return
 		}

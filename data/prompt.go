@@ -61,11 +61,11 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 	var whole, kept atomic.Bool // some text has the mark; some sample still has it after the cut
 	samples := make([]Sample, len(recs))
 	inParallel(len(recs), func(i int) {
-		ids := append([]int32{tok.BOS()}, tok.Encode(p.Text(recs[i]))...)
+		ids := tok.AddSpecial(tok.Encode(p.Text(recs[i])))
 		if p.AnswerOnly && afterLast(ids, mark) > 0 {
 			whole.Store(true)
 		}
-		ids = slices.Clip(ids[:min(len(ids), maxLength)])
+		ids = slices.Clip(tok.Truncate(ids, maxLength))
 		labels := slices.Clone(ids)
 		if p.AnswerOnly {
 			end := afterLast(ids, mark)

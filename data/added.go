@@ -1,0 +1,257 @@
+package data
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// addedToken is a token that is looked for in the text itself and never split: tokenizers' AddedToken.
+type addedToken struct {
+	content        string
+	id             int64
+	lstrip, rstrip bool // it takes the white space before it, after it
+	normalized     bool // looked for after those that are not
+}
+
+// parseAdded reads a token written as a string, which then is special, or as an object with its flags. special is the
+// object's where it does not say; transformers takes a special token for one that is not normalized.
+func parseAdded(raw json.RawMessage, special bool) (addedToken, error) {
+	var content string
+	if json.Unmarshal(raw, &content) == nil && content != "" {
+		return addedToken{content: content}, nil
+	}
+	var f struct {
+		Content    string `json:"content"`
+		ID         int64  `json:"id"`
+		SingleWord bool   `json:"single_word"`
+		LStrip     bool   `json:"lstrip"`
+		RStrip     bool   `json:"rstrip"`
+		Normalized *bool  `json:"normalized"`
+		Special    *bool  `json:"special"`
+	}
+	if err := json.Unmarshal(raw, &f); err != nil || f.Content == "" {
+		return addedToken{}, fmt.Errorf("%.100s is no token: it must be a string or an object with its content", raw)
+	}
+	if f.SingleWord {
+		return addedToken{}, fmt.Errorf("token %q: single_word is true: only false is supported", f.Content)
+	}
+	if f.Special != nil {
+		special = *f.Special
+	}
+	normalized := !special
+	if f.Normalized != nil {
+		normalized = *f.Normalized
+	}
+	return addedToken{f.Content, f.ID, f.LStrip, f.RStrip, normalized}, nil
+}
+
+// vocabulary is the tokenizer under construction and what its files have added so far.
+type vocabulary struct {
+	*Tokenizer
+	ids   map[string]int64
+	added map[string]addedToken
+}
+
+// add makes a the token with the id that its file gives it. tokenizers heeds no such id: a token of the vocabulary
+// keeps its own, any other gets the next one. A file that says otherwise is refused.
+func (v *vocabulary) add(a addedToken) error {
+	if known, twice := v.added[a.content]; twice {
+		if known != a {
+			return fmt.Errorf("token %q comes twice, with other flags or ids: make them equal", a.content)
+		}
+		return nil
+	}
+	id, known := v.ids[a.content]
+	if !known {
+		if id = int64(len(v.ids)); int(id) != v.size {
+			return fmt.Errorf("token %q cannot be added to a vocabulary of %d tokens with ids up to %d: fill the gaps", a.content, id, v.size-1)
+		}
+	}
+	if id != a.id {
+		return fmt.Errorf("token %q has id %d, but transformers gives it %d, as tokens are numbered on from the vocabulary", a.content, a.id, id)
+	}
+	v.ids[a.content], v.added[a.content] = id, a
+	round := 0
+	if a.normalized {
+		round = 1
+	}
+	v.special[round].add(a)
+	v.setText(int32(id), a.content)
+	return nil
+}
+
+// addAll adds what files list with its ids, then what fields name: these tokens must have ids by then, and the flags
+// of the list go before the field's.
+func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
+	for _, a := range listed {
+		if err := v.add(a); err != nil {
+			return err
+		}
+	}
+	known := maps.Clone(v.added)
+	for _, n := range named {
+		if _, ok := known[n.content]; ok {
+			continue
+		}
+		var ok bool
+		if n.id, ok = v.ids[n.content]; !ok {
+			return fmt.Errorf("%s of tokenizer_config.json or special_tokens_map.json is %q (where both are silent, GPT2Tokenizer takes "+
+				"<|endoftext|>), which has no id in the vocabulary and is not among the added tokens", n.field, n.content)
+		}
+		if err := v.add(n.addedToken); err != nil {
+			return fmt.Errorf("%s: %w", n.field, err)
+		}
+	}
+	return nil
+}
+
+// specials are the added tokens of one round.
+type specials struct {
+	tokens []addedToken // longest first
+	heads  [256]bool    // the first bytes of all
+}
+
+func (s *specials) add(a addedToken) {
+	i := 0
+	for i < len(s.tokens) && len(s.tokens[i].content) >= len(a.content) {
+		i++
+	}
+	s.tokens = slices.Insert(s.tokens, i, a)
+	s.heads[a.content[0]] = true
+}
+
+// first finds the leftmost token, of several there the longest; it is nil if there is none.
+func (s *specials) first(text string) (at int, a *addedToken) {
+	if len(s.tokens) == 0 {
+		return 0, nil
+	}
+	for at := range len(text) {
+		if !s.heads[text[at]] {
+			continue
+		}
+		for i := range s.tokens {
+			if strings.HasPrefix(text[at:], s.tokens[i].content) {
+				return at, &s.tokens[i]
+			}
+		}
+	}
+	return 0, nil
+}
+
+// split appends the ids of the tokens in text, and what rest gives for the text between them.
+func (s *specials) split(ids []int32, text string, rest func(ids []int32, text string) []int32) []int32 {
+	done, from := 0, 0 // text[:done] is encoded, the next token begins at from or later
+	for {
+		at, a := s.first(text[from:])
+		if a == nil {
+			break
+		}
+		start := from + at
+		end := start + len(a.content)
+		from = end
+		if a.lstrip {
+			start = max(done, len(strings.TrimRightFunc(text[:start], unicode.IsSpace)))
+		}
+		if a.rstrip {
+			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
+		}
+		if done < start {
+			ids = rest(ids, text[done:start])
+		}
+		if start < end { // not where the token before took its white space
+			ids = append(ids, int32(a.id))
+		}
+		done = end
+	}
+	if done < len(text) {
+		ids = rest(ids, text[done:])
+	}
+	return ids
+}
+
+// ends are the ids that go around a text.
+type ends struct{ prefix, suffix []int32 }
+
+// postProcessor is tokenizer.json's.
+type postProcessor struct {
+	Type       string           `json:"type"`
+	Processors []*postProcessor `json:"processors"`
+	Single     []struct {
+		Sequence     *struct{ ID string }
+		SpecialToken *struct{ ID string }
+	} `json:"single"`
+	SpecialTokens map[string]struct{ IDs []int32 } `json:"special_tokens"`
+	Sep, Cls      []json.RawMessage
+}
+
+// ends returns what p puts around a text, for a tokenizer of size ids.
+func (p *postProcessor) ends(size int) (e ends, err error) {
+	switch p.Type {
+	case "ByteLevel": // changes offsets alone
+	case "Sequence":
+		e, err = p.sequence(size)
+	case "RobertaProcessing", "BertProcessing":
+		e = ends{make([]int32, 1), make([]int32, 1)}
+		if len(p.Cls) != 2 || len(p.Sep) != 2 || json.Unmarshal(p.Cls[1], &e.prefix[0]) != nil || json.Unmarshal(p.Sep[1], &e.suffix[0]) != nil {
+			err = fmt.Errorf("%s: cls and sep must each be a token and its id", p.Type)
+		}
+	case "TemplateProcessing":
+		e, err = p.template()
+	default:
+		err = fmt.Errorf("type is %q: ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing and Sequence are supported", p.Type)
+	}
+	for _, id := range slices.Concat(e.prefix, e.suffix) {
+		if err == nil && (id < 0 || int(id) >= size) {
+			err = fmt.Errorf("%s adds id %d, which is no token: the tokenizer has %d", p.Type, id, size)
+		}
+	}
+	return e, err
+}
+
+func (p *postProcessor) template() (e ends, err error) {
+	texts := 0
+	for i, piece := range p.Single {
+		if piece.Sequence != nil && piece.Sequence.ID == "A" {
+			texts++
+			continue
+		}
+		if piece.SpecialToken == nil || len(p.SpecialTokens[piece.SpecialToken.ID].IDs) == 0 {
+			return e, fmt.Errorf("single[%d] is neither the text A nor one of special_tokens", i)
+		}
+		ids := p.SpecialTokens[piece.SpecialToken.ID].IDs
+		if texts == 0 {
+			e.prefix = append(e.prefix, ids...)
+		} else {
+			e.suffix = append(e.suffix, ids...)
+		}
+	}
+	if texts != 1 {
+		return e, fmt.Errorf("single has the text %d times: only once is supported", texts)
+	}
+	return e, nil
+}
+
+// sequence allows one processor that adds tokens: a second would take them for texts of their own.
+func (p *postProcessor) sequence(size int) (e ends, err error) {
+	for i, q := range p.Processors {
+		if q == nil {
+			return e, fmt.Errorf("processors[%d] is null", i)
+		}
+		one, err := q.ends(size)
+		if err != nil {
+			return e, fmt.Errorf("processors[%d]: %w", i, err)
+		}
+		if len(one.prefix)+len(one.suffix) == 0 {
+			continue
+		}
+		if len(e.prefix)+len(e.suffix) > 0 {
+			return e, fmt.Errorf("processors[%d] is a second one that adds tokens: only one is supported", i)
+		}
+		e = one
+	}
+	return e, nil
+}
