@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -32,41 +31,42 @@ type tokenizerConfig struct {
 	addBOS, addEOS bool
 	listed         []addedToken // by id
 	named          []namedToken
-	bosID          *int64 // config.json's bos_token_id
+	bosID          json.RawMessage // config.json's bos_token_id
 }
 
-// neutral are the fields of tokenizer_config.json that change no id here, with the value they must have, if any: the
-// cut is at -max-length and on the right, there is no padding, and nothing is decoded.
-var neutral = map[string]string{
-	"add_prefix_space": "false", "split_special_tokens": "false", "truncation_side": `"right"`,
-	"backend": "", "chat_template": "", "chat_control_tokens": "", "clean_up_tokenization_spaces": "", "errors": "", "is_local": "",
-	"local_files_only": "", "max_len": "", "max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "",
+// configFields are the fields of tokenizer_config.json that are read here or change no id, as the cut is at -max-length,
+// nothing is padded and nothing decoded, with the value that some must have. A field that is not here is refused.
+var configFields = map[string]string{
+	"add_bos_token": "true", "add_eos_token": "true", "add_prefix_space": "false", "split_special_tokens": "false",
+	"truncation_side": `"right"`, "added_tokens_decoder": "", "additional_special_tokens": "", "backend": "", "chat_control_tokens": "", "chat_template": "",
+	"clean_up_tokenization_spaces": "", "errors": "", "extra_special_tokens": "", "is_local": "", "local_files_only": "", "max_len": "",
+	"max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "",
 	"name_or_path": "", "pad_to_multiple_of": "", "pad_token_type_id": "", "padding_side": "", "processor_class": "",
-	"response_schema": "", "response_template": "", "special_tokens_map_file": "", "stride": "", "tokenizer_file": "",
-	"trim_offsets": "", "truncation_strategy": "", "use_fast": "", "verbose": "", "vocab_file": "",
+	"response_schema": "", "response_template": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
+	"tokenizer_file": "", "trim_offsets": "", "truncation_strategy": "", "use_fast": "", "verbose": "", "vocab_file": "",
 }
 
 type jsonFields map[string]json.RawMessage
 
-// readFields reads an object; it is nil if there is no such file.
+// readFields reads a file with an object. It is nil if there is no such file.
 func readFields(dir, name string) (f jsonFields, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil {
-		err = unmarshal(raw, &f)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && f == nil {
-		err = errors.New("null is no object")
+	if err := unmarshal(raw, &f); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 	}
-	if err != nil && !errors.As(err, new(*fs.PathError)) {
-		err = fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+	if f == nil {
+		return nil, fmt.Errorf("%s is null: it must be an object", filepath.Join(dir, name))
 	}
-	return f, err
+	return f, nil
 }
 
-// empty reports a value that says nothing: Python's false ones.
+// empty reports a value that is false to Python, which transformers then skips.
 func empty(raw json.RawMessage) bool {
 	return raw == nil || slices.Contains([]string{"null", "false", `""`, "[]", "{}"}, string(raw))
 }
@@ -78,15 +78,20 @@ func readTokenizerConfig(dir string) (c tokenizerConfig, err error) {
 			return c, err
 		}
 	}
-	config, special, added, model := files[0], files[1], files[2], files[3]
-	c.found = config != nil || special != nil || added != nil
-	if err := c.readModel(config, model); err != nil {
+	return parseTokenizerConfig(dir, files[0], files[1], files[2], files[3])
+}
+
+// parseTokenizerConfig reads the files of dir, those that are there.
+func parseTokenizerConfig(dir string, config, special, added, model jsonFields) (c tokenizerConfig, err error) {
+	c.found, c.bosID = config != nil || special != nil || added != nil, model["bos_token_id"]
+	if err := c.readClass(config, model); err != nil {
 		return c, err
 	}
 	name := filepath.Join(dir, "tokenizer_config.json")
-	if err := c.readConfig(config); err != nil {
+	if err := checkConfig(config); err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
+	c.addBOS, c.addEOS = string(config["add_bos_token"]) == "true", string(config["add_eos_token"]) == "true"
 	if _, c.decoder = config["added_tokens_decoder"]; c.decoder {
 		if err := c.readDecoder(config["added_tokens_decoder"]); err != nil {
 			return c, fmt.Errorf("%s: added_tokens_decoder: %w", name, err)
@@ -103,8 +108,8 @@ func readTokenizerConfig(dir string) (c tokenizerConfig, err error) {
 	return c, nil
 }
 
-// readModel decides on the class, which config.json names where tokenizer_config.json does not.
-func (c *tokenizerConfig) readModel(config, model jsonFields) error {
+// readClass reads tokenizer_class, which config.json has where tokenizer_config.json does not.
+func (c *tokenizerConfig) readClass(config, model jsonFields) error {
 	file, raw := "tokenizer_config.json", config["tokenizer_class"]
 	if empty(raw) {
 		file, raw = "config.json", model["tokenizer_class"]
@@ -117,31 +122,19 @@ func (c *tokenizerConfig) readModel(config, model jsonFields) error {
 	default:
 		return fmt.Errorf("%s: tokenizer_class is %s: GPT2Tokenizer, PreTrainedTokenizerFast and TokenizersBackend are supported", file, raw)
 	}
-	if raw := model["bos_token_id"]; !empty(raw) {
-		if err := json.Unmarshal(raw, &c.bosID); err != nil {
-			return fmt.Errorf("config.json: bos_token_id is %s: it must be an id", raw)
-		}
-	}
 	return nil
 }
 
-// readConfig refuses what is not known to leave ids as they are.
-func (c *tokenizerConfig) readConfig(config jsonFields) error {
+// checkConfig refuses the first field that is not known to leave ids as they are.
+func checkConfig(config jsonFields) error {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		raw := config[key]
-		want, known := neutral[key]
+		want, known := configFields[key]
+		token := strings.HasSuffix(key, "_token") && (raw[0] == '"' || raw[0] == '{')
 		switch {
-		case empty(raw) || known && want == "":
-		case known && string(raw) != want:
+		case known && want != "" && string(raw) != want && !empty(raw):
 			return fmt.Errorf("%s is %s: only %s is supported", key, raw, want)
-		case known, key == "tokenizer_class", key == "added_tokens_decoder", key == "extra_special_tokens",
-			key == "additional_special_tokens", key == "model_specific_special_tokens":
-		case key == "add_bos_token" && string(raw) == "true":
-			c.addBOS = true
-		case key == "add_eos_token" && string(raw) == "true":
-			c.addEOS = true
-		case strings.HasSuffix(key, "_token") && (raw[0] == '"' || raw[0] == '{'):
-		default:
+		case !known && !token && !empty(raw):
 			return fmt.Errorf("%s is %.100s: it may change ids and is not supported; remove it if it does not", key, raw)
 		}
 	}
@@ -178,78 +171,58 @@ func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 	}
 	maps.Copy(names, config)
 	maps.Copy(names, special)
-	own := false
 	for _, key := range slices.Sorted(maps.Keys(names)) {
-		if !strings.HasSuffix(key, "_token") || key == "add_bos_token" || key == "add_eos_token" {
-			if special[key] != nil && !strings.HasSuffix(key, "_special_tokens") {
-				return fmt.Errorf("%s is no special token: it belongs to tokenizer_config.json", key)
+		switch {
+		case strings.HasSuffix(key, "_token") && key != "add_bos_token" && key != "add_eos_token":
+			if err := c.name(key, names[key], special[key] != nil); err != nil {
+				return err
 			}
-			continue
-		}
-		own = own || bytes.HasPrefix(config[key], []byte{'"'}) && !slices.Contains(standardTokens, key)
-		if err := c.name(key, names[key], special[key] != nil); err != nil {
-			return err
+		case special[key] != nil && !strings.HasSuffix(key, "_special_tokens"):
+			return fmt.Errorf("%s is no special token: it belongs to tokenizer_config.json", key)
 		}
 	}
-	return c.readExtra(config, special, own)
+	extra, more, last := config["extra_special_tokens"], config["additional_special_tokens"], special["additional_special_tokens"]
+	if extra != nil || more != nil || special["extra_special_tokens"] != nil {
+		last = nil
+	}
+	if !empty(extra) {
+		more = nil
+	}
+	return errors.Join(
+		c.names("extra_special_tokens", extra, false),
+		c.names("additional_special_tokens", more, false),
+		c.names("extra_special_tokens", special["extra_special_tokens"], true),
+		c.names(mapExtra, last, true))
 }
-
-var standardTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
 // mapExtra is a list that transformers uses where there is no other, and forgets when it asks which tokens are special.
 const mapExtra = "special_tokens_map.json's additional_special_tokens"
 
-// readExtra collects extra_special_tokens and what goes under other names. transformers takes an object of them for
-// names as own ones are, and where there are such forgets model_specific_special_tokens.
-func (c *tokenizerConfig) readExtra(config, special jsonFields, own bool) error {
-	extra, more := config["extra_special_tokens"], config["additional_special_tokens"]
-	specific, last := config["model_specific_special_tokens"], special["additional_special_tokens"]
-	object := bytes.HasPrefix(extra, []byte("{"))
-	switch {
-	case object && !empty(more):
-		return errors.New("extra_special_tokens is an object, and there are additional_special_tokens: name those in the object")
-	case !object && !empty(extra):
-		more = nil
-	}
-	if own || object {
-		specific = nil
-	}
-	if extra != nil && !object || more != nil || special["extra_special_tokens"] != nil {
-		last = nil
-	}
-	return errors.Join(
-		c.name("model_specific_special_tokens", specific, false),
-		c.name("extra_special_tokens", extra, false),
-		c.name("additional_special_tokens", more, false),
-		c.name("extra_special_tokens", special["extra_special_tokens"], true),
-		c.name(mapExtra, last, true))
-}
-
-// name adds one field's token, or those of its list or object.
+// name adds a field's token, names those of a list.
 func (c *tokenizerConfig) name(field string, raw json.RawMessage, special bool) error {
 	if empty(raw) {
 		return nil
 	}
+	a, err := parseAdded(raw, special)
+	if err != nil {
+		return fmt.Errorf("%s: %w", field, err)
+	}
+	c.named = append(c.named, namedToken{field, a, special || raw[0] == '"'})
+	return nil
+}
+
+func (c *tokenizerConfig) names(field string, raw json.RawMessage, special bool) error {
+	if empty(raw) {
+		return nil
+	}
 	var list []json.RawMessage
-	var object map[string]json.RawMessage
-	switch {
-	case !strings.HasSuffix(field, "_special_tokens"):
-		list = []json.RawMessage{raw}
-	case json.Unmarshal(raw, &object) == nil:
-		for _, key := range slices.Sorted(maps.Keys(object)) {
-			if err := c.name(field+"."+key, object[key], special); err != nil {
-				return err
-			}
-		}
-	case json.Unmarshal(raw, &list) != nil:
-		return fmt.Errorf("%s is neither a list nor an object of tokens", field)
+	if json.Unmarshal(raw, &list) != nil {
+		return fmt.Errorf("%s is %.100s: only a list is supported", field, raw)
 	}
 	for _, raw := range list {
-		a, err := parseAdded(raw, special)
-		if err != nil {
-			return fmt.Errorf("%s: %w", field, err)
+		if err := c.name(field, raw, special); err != nil {
+			return err
 		}
-		c.named = append(c.named, namedToken{field, a, special || raw[0] == '"'})
 	}
 	return nil
 }
@@ -257,7 +230,8 @@ func (c *tokenizerConfig) name(field string, raw json.RawMessage, special bool) 
 // readAdded lists the tokens of added_tokens.json. Those that a field of transformers' own names as text are special,
 // and so not normalized.
 func (c *tokenizerConfig) readAdded(added jsonFields) error {
-	fields := append([]string{"extra_special_tokens", "additional_special_tokens"}, standardTokens...)
+	fields := []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+		"extra_special_tokens", "additional_special_tokens"}
 	for content, raw := range added {
 		a := addedToken{content: content}
 		if err := json.Unmarshal(raw, &a.id); err != nil || content == "" {

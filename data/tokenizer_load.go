@@ -114,7 +114,7 @@ func parseVocabMerges(vocabJSON, mergesText []byte, c tokenizerConfig) (*Tokeniz
 }
 
 // addOPTs adds OPT's special tokens to a vocabulary that no file says anything of.
-func (v *vocabulary) addOPTs(bosID *int64) error {
+func (v *vocabulary) addOPTs(bosID json.RawMessage) error {
 	for _, content := range []string{"<pad>", "</s>"} {
 		id, ok := v.ids[content]
 		if !ok {
@@ -124,14 +124,11 @@ func (v *vocabulary) addOPTs(bosID *int64) error {
 			return err
 		}
 	}
-	bos := int64(BOS)
-	if bosID != nil {
-		bos = *bosID
+	bos := int32(BOS)
+	if !empty(bosID) && json.Unmarshal(bosID, &bos) != nil || bos < 0 || int(bos) >= v.size || v.text[bos] == "" {
+		return fmt.Errorf("BOS is %s (config.json's bos_token_id, else OPT's 2), which is no token of the vocabulary", cmp.Or(string(bosID), "2"))
 	}
-	if bos < 0 || bos >= int64(v.size) || v.text[bos] == "" {
-		return fmt.Errorf("BOS is %d (config.json's bos_token_id, else OPT's), which is no token of the vocabulary", bos)
-	}
-	v.around.prefix = []int32{int32(bos)}
+	v.around.prefix = []int32{bos}
 	return nil
 }
 
@@ -211,7 +208,8 @@ func parseTokenizerJSON(raw []byte, c tokenizerConfig) (*Tokenizer, error) {
 	}
 	if f.Model.IgnoreMerges {
 		if !c.fast {
-			return nil, errors.New("model.ignore_merges is true, which tokenizer_class GPT2Tokenizer would not heed: name PreTrainedTokenizerFast")
+			return nil, errors.New("model.ignore_merges is true, which tokenizer_class GPT2Tokenizer does not heed: " +
+				"only PreTrainedTokenizerFast and TokenizersBackend do")
 		}
 		t.useWholeWords(vocab)
 	}
@@ -239,7 +237,8 @@ func (v *vocabulary) addOwn(own []addedToken, c tokenizerConfig) error {
 	if c.decoder && !c.fast {
 		for _, a := range own {
 			if !slices.Contains(c.listed, a) {
-				return fmt.Errorf("added_tokens has %q, which tokenizer_config.json's added_tokens_decoder has not, or otherwise: make them equal", a.content)
+				return fmt.Errorf("added_tokens has %q, which tokenizer_config.json's added_tokens_decoder has not or has otherwise: "+
+					"make them equal", a.content)
 			}
 		}
 	}
