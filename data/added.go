@@ -13,12 +13,12 @@ import (
 type addedToken struct {
 	content        string
 	id             int64
-	lstrip, rstrip bool // it takes the white space before it, after it
-	normalized     bool // looked for after those that are not
+	lstrip, rstrip bool // swallows the white space before it, after it
+	normalized     bool // matched in a second pass, after the tokens that are not normalized
 }
 
-// parseAdded reads a token written as a string, which then is special, or as an object with its flags. special is the
-// object's where it does not say; transformers takes a special token for one that is not normalized.
+// parseAdded reads a token that is a string or an object with flags. special is the default of an object's flag of that
+// name; a string is special. As in transformers, normalized defaults to not special.
 func parseAdded(raw json.RawMessage, special bool) (addedToken, error) {
 	var content string
 	if json.Unmarshal(raw, &content) == nil && content != "" {
@@ -34,7 +34,7 @@ func parseAdded(raw json.RawMessage, special bool) (addedToken, error) {
 		Special    *bool  `json:"special"`
 	}
 	if err := json.Unmarshal(raw, &f); err != nil || f.Content == "" {
-		return addedToken{}, fmt.Errorf("%.100s is no token: it must be a string or an object with its content", raw)
+		return addedToken{}, fmt.Errorf("%.100s is not a token: it must be a string or an object with its content", raw)
 	}
 	if f.SingleWord {
 		return addedToken{}, fmt.Errorf("token %q: single_word is true: only false is supported", f.Content)
@@ -49,30 +49,32 @@ func parseAdded(raw json.RawMessage, special bool) (addedToken, error) {
 	return addedToken{f.Content, f.ID, f.LStrip, f.RStrip, normalized}, nil
 }
 
-// vocabulary is the tokenizer under construction and what its files have added so far.
+// vocabulary is a tokenizer under construction: the ids of all tokens, and those added so far.
 type vocabulary struct {
 	*Tokenizer
 	ids   map[string]int64
 	added map[string]addedToken
 }
 
-// add makes a the token with the id that its file gives it. tokenizers heeds no such id: a token of the vocabulary
-// keeps its own, any other gets the next one. A file that says otherwise is refused.
+// add adds a with its id. The tokenizers library ignores the ids of added tokens: one of the vocabulary keeps its id,
+// any other gets the next free one. A file whose ids differ from these is refused.
 func (v *vocabulary) add(a addedToken) error {
 	if known, twice := v.added[a.content]; twice {
 		if known != a {
-			return fmt.Errorf("token %q comes twice, with other flags or ids: make them equal", a.content)
+			return fmt.Errorf("token %q comes twice, with different flags or ids: make them equal", a.content)
 		}
 		return nil
 	}
 	id, known := v.ids[a.content]
 	if !known {
 		if id = int64(len(v.ids)); int(id) != v.size {
-			return fmt.Errorf("token %q cannot be added to a vocabulary of %d tokens with ids up to %d: fill the gaps", a.content, id, v.size-1)
+			return fmt.Errorf("token %q cannot be added: the vocabulary has %d tokens but ids up to %d; fill the gaps",
+				a.content, id, v.size-1)
 		}
 	}
 	if id != a.id {
-		return fmt.Errorf("token %q has id %d, but transformers gives it %d, as tokens are numbered on from the vocabulary", a.content, a.id, id)
+		return fmt.Errorf("token %q has id %d, but transformers would give it %d: it numbers added tokens on from the vocabulary",
+			a.content, a.id, id)
 	}
 	v.ids[a.content], v.added[a.content] = id, a
 	round := 0
@@ -84,8 +86,8 @@ func (v *vocabulary) add(a addedToken) error {
 	return nil
 }
 
-// addAll adds what files list with its ids, then what fields name: these tokens must have ids by then, and the flags
-// of the list go before the field's.
+// addAll adds the tokens that come with ids, then those that a field names: these must have an id by then, and keep the
+// flags they were listed with.
 func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 	for _, a := range listed {
 		if err := v.add(a); err != nil {
@@ -99,8 +101,8 @@ func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 		}
 		var ok bool
 		if n.id, ok = v.ids[n.content]; !ok {
-			return fmt.Errorf("%s of tokenizer_config.json or special_tokens_map.json is %q (where both are silent, GPT2Tokenizer takes "+
-				"<|endoftext|>), which has no id in the vocabulary and is not among the added tokens", n.field, n.content)
+			return fmt.Errorf("%s of tokenizer_config.json or special_tokens_map.json is %q, which is neither in the vocabulary "+
+				"nor among the added tokens (an absent bos_token, eos_token or unk_token is GPT2Tokenizer's <|endoftext|>)", n.field, n.content)
 		}
 		if err := v.add(n.addedToken); err != nil {
 			return fmt.Errorf("%s: %w", n.field, err)
@@ -109,7 +111,7 @@ func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 	return nil
 }
 
-// specials are the added tokens of one round.
+// specials holds the added tokens of one pass.
 type specials struct {
 	tokens []addedToken // longest first
 	heads  [256]bool    // the first bytes of all
@@ -124,7 +126,7 @@ func (s *specials) add(a addedToken) {
 	s.heads[a.content[0]] = true
 }
 
-// first finds the leftmost token, of several there the longest; it is nil if there is none.
+// first returns the leftmost token in text, the longest if several begin there, or nil.
 func (s *specials) first(text string) (at int, a *addedToken) {
 	if len(s.tokens) == 0 {
 		return 0, nil
@@ -142,7 +144,7 @@ func (s *specials) first(text string) (at int, a *addedToken) {
 	return 0, nil
 }
 
-// split appends the ids of the tokens in text, and what rest gives for the text between them.
+// split appends the ids of the tokens in text, and encodes the text between them by rest.
 func (s *specials) split(ids []int32, text string, rest func(ids []int32, text string) []int32) []int32 {
 	done, from := 0, 0 // text[:done] is encoded, the next token begins at from or later
 	for {
@@ -162,7 +164,7 @@ func (s *specials) split(ids []int32, text string, rest func(ids []int32, text s
 		if done < start {
 			ids = rest(ids, text[done:start])
 		}
-		if start < end { // not where the token before took its white space
+		if start < end { // false if the previous token swallowed all of this one
 			ids = append(ids, int32(a.id))
 		}
 		done = end

@@ -135,8 +135,8 @@ func TestTokenizerRefusals(t *testing.T) {
 			[]string{`"<new>"`, "twice"}, "two ids"},
 		{files{config: `{"added_tokens_decoder": {` + token("1", "<new>", "") + `}, ` + names + `}`}, []string{`"<new>" has id 1`}, "another's id"},
 		{files{file: `{}`, config: `{"added_tokens_decoder": {` + token("641", "<new>", "") + `}, ` + names + `}`},
-			[]string{file, "added_tokens", `"<pad>"`, "added_tokens_decoder"}, "GPT2Tokenizer forgets what the decoder has not"},
-		{files{file: `{"model": {"ignore_merges": true}}`, config: `{` + names + `}`}, []string{file, "ignore_merges", "GPT2Tokenizer"}, "GPT2Tokenizer does not heed it"},
+			[]string{file, "added_tokens", `"<pad>"`, "added_tokens_decoder"}, "GPT2Tokenizer drops what the decoder lacks"},
+		{files{file: `{"model": {"ignore_merges": true}}`, config: `{` + names + `}`}, []string{file, "ignore_merges", "GPT2Tokenizer"}, "GPT2Tokenizer ignores it"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			raws := map[string]json.RawMessage{}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// ends are the ids that go around a text.
+// ends holds the ids that go before and after a text.
 type ends struct{ prefix, suffix []int32 }
 
 // postProcessor is tokenizer.json's.
@@ -21,7 +21,7 @@ type postProcessor struct {
 	Sep, Cls      []json.RawMessage
 }
 
-// ends returns what p puts around a text, for a tokenizer of size ids.
+// ends returns the ids that p puts around a text, for a tokenizer of size ids.
 func (p *postProcessor) ends(size int) (e ends, err error) {
 	switch p.Type {
 	case "ByteLevel": // changes offsets alone
@@ -39,7 +39,7 @@ func (p *postProcessor) ends(size int) (e ends, err error) {
 	}
 	for _, id := range slices.Concat(e.prefix, e.suffix) {
 		if err == nil && (id < 0 || int(id) >= size) {
-			err = fmt.Errorf("%s adds id %d, which is no token: the tokenizer has %d", p.Type, id, size)
+			err = fmt.Errorf("%s adds id %d, which is not a token: the tokenizer has %d ids", p.Type, id, size)
 		}
 	}
 	return e, err
@@ -68,7 +68,7 @@ func (p *postProcessor) template() (e ends, err error) {
 	return e, nil
 }
 
-// sequence allows one processor that adds tokens: a second would take them for texts of their own.
+// sequence allows one processor that adds tokens: the library hands a second one each token as a text of its own.
 func (p *postProcessor) sequence(size int) (e ends, err error) {
 	for i, q := range p.Processors {
 		if q == nil {

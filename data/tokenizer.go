@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// BOS is the id that goes first where no file says anything of special tokens: OPT's.
+// BOS is OPT's, used if no file names special tokens.
 const BOS = 2
 
 // Tokenizer is GPT-2's byte-level BPE over a vocabulary of its own: OPT's tokenizer. It is safe for concurrent use.
@@ -13,7 +13,7 @@ type Tokenizer struct {
 	bpe     bpe
 	text    []string // the bytes of each id; "" where there is none
 	special [2]specials
-	around  ends
+	around  ends // what AddSpecial adds
 	size    int
 }
 
@@ -25,12 +25,12 @@ func (t *Tokenizer) Encode(text string) []int32 {
 	return t.encodeFrom(0, make([]int32, 0, len(text)/3+8), text)
 }
 
-// AddSpecial puts around the ids of a text what the model expects there, for most BOS in front.
+// AddSpecial puts BOS, EOS or whatever the tokenizer's files ask for around the ids of a text.
 func (t *Tokenizer) AddSpecial(ids []int32) []int32 {
 	return slices.Concat(t.around.prefix, ids, t.around.suffix)
 }
 
-// Truncate cuts what AddSpecial gave to at most n ids. It cuts the text, not what comes after it.
+// Truncate cuts the result of AddSpecial to at most n ids. It cuts the text and keeps what follows it, as transformers does.
 func (t *Tokenizer) Truncate(ids []int32, n int) []int32 {
 	if len(ids) <= n {
 		return ids
@@ -38,8 +38,8 @@ func (t *Tokenizer) Truncate(ids []int32, n int) []int32 {
 	return append(ids[:max(n-len(t.around.suffix), 0)], t.around.suffix...)
 }
 
-// encodeFrom splits text at the added tokens of one round, encodes what is between them by the next round, and at
-// last by BPE. There are two rounds because tokenizers looks for those that are not "normalized" first.
+// encodeFrom splits text at the added tokens of one pass, then the text between them by the next pass, and encodes the
+// rest by BPE. There are two passes because the tokenizers library looks for tokens that are not normalized first.
 func (t *Tokenizer) encodeFrom(round int, ids []int32, text string) []int32 {
 	if round < len(t.special) {
 		return t.special[round].split(ids, text, func(ids []int32, text string) []int32 {

@@ -18,37 +18,38 @@ import (
 type namedToken struct {
 	field string
 	addedToken
-	text bool // written as a string, or in special_tokens_map.json
+	text bool // a string, or in special_tokens_map.json
 }
 
-// tokenizerConfig is what tokenizer_config.json, special_tokens_map.json and added_tokens.json say. They are read as
-// transformers 5 does: what has an added_tokens_decoder needs neither of the other two, special_tokens_map.json goes
-// before tokenizer_config.json, and where there is a tokenizer.json its post_processor decides on BOS and EOS.
+// tokenizerConfig holds what tokenizer_config.json, special_tokens_map.json and added_tokens.json say, with the
+// precedence of transformers 5: an added_tokens_decoder makes it ignore the last two, special_tokens_map.json overrides
+// tokenizer_config.json, and the post_processor of a tokenizer.json overrides add_bos_token and add_eos_token.
 type tokenizerConfig struct {
-	found          bool // there is any of the three
-	fast           bool // tokenizer_class takes all of tokenizer.json, not its vocabulary, added tokens and post_processor alone
-	decoder        bool // listed is an added_tokens_decoder
+	found          bool // one of the three files exists
+	fast           bool // the class uses all of tokenizer.json; GPT2Tokenizer only vocabulary, merges, added_tokens, post_processor
+	decoder        bool // listed comes from added_tokens_decoder
 	addBOS, addEOS bool
 	listed         []addedToken // by id
 	named          []namedToken
 	bosID          json.RawMessage // config.json's bos_token_id
 }
 
-// configFields are the fields of tokenizer_config.json that are read here or change no id, as the cut is at -max-length,
-// nothing is padded and nothing decoded, with the value that some must have. A field that is not here is refused.
+// configFields lists the fields of tokenizer_config.json that are used here or change no id, because texts are cut at
+// -max-length, never padded and never decoded. Some must be empty or have the value given. Any other field is refused.
 var configFields = map[string]string{
 	"add_bos_token": "true", "add_eos_token": "true", "add_prefix_space": "false", "split_special_tokens": "false",
-	"truncation_side": `"right"`, "added_tokens_decoder": "", "additional_special_tokens": "", "backend": "", "chat_control_tokens": "", "chat_template": "",
+	"truncation_side":      `"right"`,
+	"added_tokens_decoder": "", "additional_special_tokens": "", "backend": "", "chat_control_tokens": "", "chat_template": "",
 	"clean_up_tokenization_spaces": "", "errors": "", "extra_special_tokens": "", "is_local": "", "local_files_only": "", "max_len": "",
-	"max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "",
-	"name_or_path": "", "pad_to_multiple_of": "", "pad_token_type_id": "", "padding_side": "", "processor_class": "",
-	"response_schema": "", "response_template": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
+	"max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "", "name_or_path": "",
+	"pad_to_multiple_of": "", "pad_token_type_id": "", "padding_side": "", "processor_class": "", "response_schema": "",
+	"response_template": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
 	"tokenizer_file": "", "trim_offsets": "", "truncation_strategy": "", "use_fast": "", "verbose": "", "vocab_file": "",
 }
 
 type jsonFields map[string]json.RawMessage
 
-// readFields reads a file with an object. It is nil if there is no such file.
+// readFields reads a JSON object, nil if the file does not exist.
 func readFields(dir, name string) (f jsonFields, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +67,7 @@ func readFields(dir, name string) (f jsonFields, err error) {
 	return f, nil
 }
 
-// empty reports a value that is false to Python, which transformers then skips.
+// empty reports values that Python takes for false, which transformers skips.
 func empty(raw json.RawMessage) bool {
 	return raw == nil || slices.Contains([]string{"null", "false", `""`, "[]", "{}"}, string(raw))
 }
@@ -81,10 +82,10 @@ func readTokenizerConfig(dir string) (c tokenizerConfig, err error) {
 	return parseTokenizerConfig(dir, files[0], files[1], files[2], files[3])
 }
 
-// parseTokenizerConfig reads the files of dir, those that are there.
+// parseTokenizerConfig combines the files of dir; nil is one that does not exist.
 func parseTokenizerConfig(dir string, config, special, added, model jsonFields) (c tokenizerConfig, err error) {
 	c.found, c.bosID = config != nil || special != nil || added != nil, model["bos_token_id"]
-	if err := c.readClass(config, model); err != nil {
+	if err := c.readClass(dir, config, model); err != nil {
 		return c, err
 	}
 	name := filepath.Join(dir, "tokenizer_config.json")
@@ -108,8 +109,8 @@ func parseTokenizerConfig(dir string, config, special, added, model jsonFields) 
 	return c, nil
 }
 
-// readClass reads tokenizer_class, which config.json has where tokenizer_config.json does not.
-func (c *tokenizerConfig) readClass(config, model jsonFields) error {
+// readClass reads tokenizer_class from tokenizer_config.json, else from config.json.
+func (c *tokenizerConfig) readClass(dir string, config, model jsonFields) error {
 	file, raw := "tokenizer_config.json", config["tokenizer_class"]
 	if empty(raw) {
 		file, raw = "config.json", model["tokenizer_class"]
@@ -120,7 +121,8 @@ func (c *tokenizerConfig) readClass(config, model jsonFields) error {
 	case "", "null", `"GPT2Tokenizer"`, `"GPT2TokenizerFast"`:
 		c.fast = !c.found // a tokenizer.json alone
 	default:
-		return fmt.Errorf("%s: tokenizer_class is %s: GPT2Tokenizer, PreTrainedTokenizerFast and TokenizersBackend are supported", file, raw)
+		return fmt.Errorf("%s: tokenizer_class is %s: only GPT2Tokenizer, PreTrainedTokenizerFast and TokenizersBackend are supported",
+			filepath.Join(dir, file), raw)
 	}
 	return nil
 }
@@ -135,7 +137,7 @@ func checkConfig(config jsonFields) error {
 		case known && want != "" && string(raw) != want && !empty(raw):
 			return fmt.Errorf("%s is %s: only %s is supported", key, raw, want)
 		case !known && !token && !empty(raw):
-			return fmt.Errorf("%s is %.100s: it may change ids and is not supported; remove it if it does not", key, raw)
+			return fmt.Errorf("%s is %.100s: it is not supported, because it may change ids; remove it if it does not", key, raw)
 		}
 	}
 	return nil
@@ -149,7 +151,7 @@ func (c *tokenizerConfig) readDecoder(raw json.RawMessage) error {
 	for key := range tokens {
 		id, err := strconv.ParseInt(key, 10, 64)
 		if err != nil {
-			return fmt.Errorf("%q is no id", key)
+			return fmt.Errorf("%q is not an id", key)
 		}
 		a, err := parseAdded(tokens[key], false)
 		if err != nil {
@@ -161,7 +163,7 @@ func (c *tokenizerConfig) readDecoder(raw json.RawMessage) error {
 	return nil
 }
 
-// readNamed collects bos_token and the like, and the lists of further special tokens.
+// readNamed collects bos_token and its kind, and the lists of further special tokens.
 func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 	names := jsonFields{}
 	if !c.fast && c.found { // GPT2Tokenizer's defaults
@@ -178,7 +180,7 @@ func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 				return err
 			}
 		case special[key] != nil && !strings.HasSuffix(key, "_special_tokens"):
-			return fmt.Errorf("%s is no special token: it belongs to tokenizer_config.json", key)
+			return fmt.Errorf("%s is not a special token: set it in tokenizer_config.json", key)
 		}
 	}
 	extra, more, last := config["extra_special_tokens"], config["additional_special_tokens"], special["additional_special_tokens"]
@@ -195,10 +197,10 @@ func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 		c.names(mapExtra, last, true))
 }
 
-// mapExtra is a list that transformers uses where there is no other, and forgets when it asks which tokens are special.
+// mapExtra is used only if there is no other list, and does not make a token of added_tokens.json special.
 const mapExtra = "special_tokens_map.json's additional_special_tokens"
 
-// name adds a field's token, names those of a list.
+// name collects one field's token.
 func (c *tokenizerConfig) name(field string, raw json.RawMessage, special bool) error {
 	if empty(raw) {
 		return nil
@@ -211,6 +213,7 @@ func (c *tokenizerConfig) name(field string, raw json.RawMessage, special bool) 
 	return nil
 }
 
+// names collects a list of tokens.
 func (c *tokenizerConfig) names(field string, raw json.RawMessage, special bool) error {
 	if empty(raw) {
 		return nil
@@ -227,8 +230,8 @@ func (c *tokenizerConfig) names(field string, raw json.RawMessage, special bool)
 	return nil
 }
 
-// readAdded lists the tokens of added_tokens.json. Those that a field of transformers' own names as text are special,
-// and so not normalized.
+// readAdded lists the tokens of added_tokens.json. Those that one of transformers' own fields names are special, so not
+// normalized; it overlooks tokens that tokenizer_config.json writes as objects.
 func (c *tokenizerConfig) readAdded(added jsonFields) error {
 	fields := []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
 		"extra_special_tokens", "additional_special_tokens"}

@@ -15,9 +15,9 @@ import (
 )
 
 // LoadTokenizer reads the tokenizer of a model's folder: tokenizer.json, else vocab.json and merges.txt, else
-// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). Added tokens, and what goes around each text, come from
-// where transformers 5 takes them (tokenizerConfig). Where there is nothing but a vocabulary, it is OPT's: <pad> and
-// </s> are special, and config.json's BOS, or OPT's, goes first.
+// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). Added tokens, BOS and EOS come from where transformers 5 takes
+// them (tokenizerConfig). A vocabulary without such files is taken for OPT's: <pad> and </s> are special, and
+// config.json's bos_token_id, else BOS, goes first.
 //
 // It must be byte-level BPE without a prefix space, as OPT's is, with a token for each of the 256 bytes; any other is
 // an error that names the file and the field.
@@ -113,7 +113,7 @@ func parseVocabMerges(vocabJSON, mergesText []byte, c tokenizerConfig) (*Tokeniz
 	return t, nil
 }
 
-// addOPTs adds OPT's special tokens to a vocabulary that no file says anything of.
+// addOPTs adds OPT's special tokens to a vocabulary without files beside it.
 func (v *vocabulary) addOPTs(bosID json.RawMessage) error {
 	for _, content := range []string{"<pad>", "</s>"} {
 		id, ok := v.ids[content]
@@ -132,8 +132,8 @@ func (v *vocabulary) addOPTs(bosID json.RawMessage) error {
 	return nil
 }
 
-// tokenizerFile is what matters here of Hugging Face's tokenizer.json. Its decoder makes no id, and transformers pads
-// and cuts as its caller says, though on the side that truncation has.
+// tokenizerFile has the fields of tokenizer.json that can change ids. transformers overrides its padding and
+// truncation with the caller's, except for the side that is cut.
 type tokenizerFile struct {
 	AddedTokens []json.RawMessage `json:"added_tokens"`
 	Truncation  struct {
@@ -208,8 +208,8 @@ func parseTokenizerJSON(raw []byte, c tokenizerConfig) (*Tokenizer, error) {
 	}
 	if f.Model.IgnoreMerges {
 		if !c.fast {
-			return nil, errors.New("model.ignore_merges is true, which tokenizer_class GPT2Tokenizer does not heed: " +
-				"only PreTrainedTokenizerFast and TokenizersBackend do")
+			return nil, errors.New("model.ignore_merges is true, which tokenizer_class GPT2Tokenizer ignores: " +
+				"only PreTrainedTokenizerFast and TokenizersBackend use it")
 		}
 		t.useWholeWords(vocab)
 	}
@@ -231,18 +231,18 @@ func parseTokenizerJSON(raw []byte, c tokenizerConfig) (*Tokenizer, error) {
 	return t, nil
 }
 
-// addOwn adds tokenizer.json's added tokens and those of the files beside it. GPT2Tokenizer builds its own from the
-// vocabulary, in the order of ids, and forgets what an added_tokens_decoder does not list.
+// addOwn adds tokenizer.json's added tokens and those of the files beside it. GPT2Tokenizer adds all in the order of
+// ids, and drops tokenizer.json's own if there is an added_tokens_decoder.
 func (v *vocabulary) addOwn(own []addedToken, c tokenizerConfig) error {
 	if c.decoder && !c.fast {
 		for _, a := range own {
 			if !slices.Contains(c.listed, a) {
-				return fmt.Errorf("added_tokens has %q, which tokenizer_config.json's added_tokens_decoder has not or has otherwise: "+
-					"make them equal", a.content)
+				return fmt.Errorf("added_tokens has %q, which tokenizer_config.json's added_tokens_decoder lacks or has with "+
+					"different flags: make them equal", a.content)
 			}
 		}
 	}
-	if !c.decoder { // tokenizer.json's word counts
+	if !c.decoder { // tokenizer.json overrides added_tokens.json
 		c.listed = slices.DeleteFunc(c.listed, func(a addedToken) bool {
 			return slices.ContainsFunc(own, func(o addedToken) bool { return o.id == a.id })
 		})

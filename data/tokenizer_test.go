@@ -165,6 +165,9 @@ func TestTruncateKeepsTheEnds(t *testing.T) {
 	tok.around = ends{[]int32{0}, []int32{2, 3}}
 	ids := tok.AddSpecial([]int32{10, 11, 12})
 	assert.Equal(t, []int32{0, 10, 11, 12, 2, 3}, ids)
+	samples, err := Reported.Encode(tok, []Record{{Instruction: "Print the number.", Output: "print(7)"}}, 8)
+	require.NoError(t, err)
+	assert.Equal(t, append(append([]int32{0}, tok.Encode("Instruction: Print the number.")[:5]...), 2, 3), samples[0].IDs, "a sample is built so")
 	for n, want := range map[int][]int32{9: {0, 10, 11, 12, 2, 3}, 6: {0, 10, 11, 12, 2, 3}, 5: {0, 10, 11, 2, 3}, 3: {0, 2, 3}} {
 		assert.Equal(t, want, tok.Truncate(slices.Clone(ids), n), "to %d", n)
 	}
