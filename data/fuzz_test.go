@@ -110,6 +110,15 @@ func FuzzParquet(f *testing.F) {
 	})
 }
 
+// checkIDs encodes text and refuses ids that the tokenizer does not have.
+func checkIDs(t *testing.T, tok *Tokenizer, text string) {
+	for _, id := range tok.AddSpecial(tok.Encode(text)) {
+		if id < 0 || int(id) >= tok.Size() {
+			t.Fatalf("id %d of %d", id, tok.Size())
+		}
+	}
+}
+
 func FuzzTokenizerJSON(f *testing.F) {
 	for _, name := range []string{"bpe_json", "whole_words"} {
 		raw, err := os.ReadFile("testdata/" + name + "/tokenizer.json")
@@ -117,16 +126,51 @@ func FuzzTokenizerJSON(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(raw, "a text </s> of <pad> it")
+		for _, p := range []string{`{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}`,
+			`{"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}]}]}`} {
+			f.Add([]byte(post(p)(replace(`"rstrip": false`, `"rstrip": true`)(string(raw)))), "<pad> \n</s>")
+		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
-		tok, err := parseTokenizerJSON(raw, specialTokens{})
-		if err != nil {
-			return
-		}
-		for _, id := range tok.Encode(text) {
-			if id < 0 || int(id) >= tok.Size() {
-				t.Fatalf("id %d of %d", id, tok.Size())
+		for _, fast := range []bool{true, false} {
+			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{fast: fast}); err == nil {
+				checkIDs(t, tok, text)
 			}
+		}
+	})
+}
+
+// The files beside a vocabulary: whatever they say, it is refused or gives ids that the tokenizer has, the same each time.
+func FuzzTokenizerConfig(f *testing.F) {
+	vocab, err := os.ReadFile("testdata/bpe/vocab.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, l := range readJSON[layoutFile](f, "testdata/layouts.json").Layouts {
+		f.Add([]byte(l.Files["tokenizer_config.json"]), []byte(l.Files["special_tokens_map.json"]), []byte(l.Files["added_tokens.json"]), " <|user|> <mask> </s>x")
+	}
+	f.Fuzz(func(t *testing.T, config, special, added []byte, text string) {
+		var files [3]jsonFields
+		for i, raw := range [][]byte{config, special, added} {
+			if len(raw) > 0 && (unmarshal(raw, &files[i]) != nil || files[i] == nil) {
+				return
+			}
+		}
+		var ids [2][]int32
+		for i := range ids {
+			c, err := parseTokenizerConfig("", files[0], files[1], files[2], nil)
+			if err != nil {
+				return
+			}
+			tok, err := parseVocabMerges(vocab, nil, c)
+			if err != nil {
+				return
+			}
+			checkIDs(t, tok, text)
+			ids[i] = tok.AddSpecial(tok.Encode(text))
+		}
+		if !slices.Equal(ids[0], ids[1]) {
+			t.Fatalf("%v, then %v", ids[0], ids[1])
 		}
 	})
 }
@@ -142,14 +186,8 @@ func FuzzVocabMerges(f *testing.F) {
 	}
 	f.Add(vocab, merges, "some text")
 	f.Fuzz(func(t *testing.T, vocab, merges []byte, text string) {
-		tok, err := parseVocabMerges(vocab, merges, specialTokens{})
-		if err != nil {
-			return
-		}
-		for _, id := range tok.Encode(text) {
-			if id < 0 || int(id) >= tok.Size() {
-				t.Fatalf("id %d of %d", id, tok.Size())
-			}
+		if tok, err := parseVocabMerges(vocab, merges, tokenizerConfig{}); err == nil {
+			checkIDs(t, tok, text)
 		}
 	})
 }

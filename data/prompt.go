@@ -13,7 +13,7 @@ const Ignore = -100
 
 // Sample is one record as a model sees it.
 type Sample struct {
-	IDs    []int32 // BOS first
+	IDs    []int32 // with what the tokenizer puts around a text, such as BOS
 	Labels []int32 // as long as IDs: the same ids, or Ignore where there is no loss
 
 	Cut     bool // the record's text is longer
@@ -48,8 +48,8 @@ var Assigned = Prompt{Name: "assigned", AnswerOnly: true, NoInput: true, Text: f
 	return "### Question: " + r.Instruction + "\n" + answerMark + " " + r.Output
 }}
 
-// Encode turns records into samples, in parallel over the CPUs: BOS, then the ids of the record's text, cut at
-// maxLength ids (BOS included).
+// Encode turns records into samples, in parallel over the CPUs: the ids of the record's text, with what the
+// tokenizer puts around a text (OPT's: BOS before it), cut at maxLength in all.
 //
 // With AnswerOnly the labels follow TRL's DataCollatorForCompletionOnlyLM: everything up to the end of the last
 // occurrence of the ids of " ### Answer:" is Ignore, and the whole sample where the cut has removed them. It is an
@@ -63,7 +63,7 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 		return nil, fmt.Errorf("prompt %q takes the loss on answers only, and these records are whole texts (field text), "+
 			"in which no answer is marked: use -recipe=reported, whose loss is on every token", p.Name)
 	case maxLength < 2:
-		return nil, fmt.Errorf("max length is %d: BOS and one token need 2", maxLength)
+		return nil, fmt.Errorf("max length is %d: a token and the one that it predicts need 2", maxLength)
 	}
 	var mark []int32
 	if p.AnswerOnly {
@@ -72,12 +72,12 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 	var whole, kept atomic.Bool // some text has the mark; some sample still has it after the cut
 	samples := make([]Sample, len(recs))
 	inParallel(len(recs), func(i int) {
-		ids := append([]int32{tok.BOS()}, tok.Encode(p.Text(recs[i]))...)
+		ids := tok.AddSpecial(tok.Encode(p.Text(recs[i])))
 		if p.AnswerOnly && afterLast(ids, mark) > 0 {
 			whole.Store(true)
 		}
 		cut := len(ids) > maxLength
-		ids = slices.Clip(ids[:min(len(ids), maxLength)])
+		ids = slices.Clip(tok.Truncate(ids, maxLength))
 		labels := slices.Clone(ids)
 		if p.AnswerOnly {
 			end := afterLast(ids, mark)

@@ -1,53 +1,55 @@
 package data
 
 import (
+	"slices"
 	"strings"
 )
 
-// Special ids of OPT's tokenizer. A tokenizer whose files name another BOS uses that (Tokenizer.BOS).
-const (
-	Pad = 1
-	BOS = 2
-	EOS = 2
-)
+// BOS is OPT's, used if no file names special tokens.
+const BOS = 2
 
 // Tokenizer is GPT-2's byte-level BPE over a vocabulary of its own: OPT's tokenizer. It is safe for concurrent use.
 type Tokenizer struct {
 	bpe     bpe
 	text    []string // the bytes of each id; "" where there is none
 	special [2]specials
-	bos     int32
+	around  ends // what AddSpecial adds
 	size    int
 }
 
-// Encode returns the ids of text, without BOS. Special tokens written out in text become their ids, as in Hugging
-// Face's tokenizers; for OPT these are <pad> and </s> alone, and <s> or <mask> are ordinary characters. Bytes that are
-// not UTF-8 are encoded as they are.
+// Encode returns the ids of text alone. Added tokens written out in text become their ids, as in Hugging Face's
+// tokenizers; for OPT these are <pad> and </s>, and <s> or <mask> are ordinary characters. Bytes that are not UTF-8 are
+// encoded as they are.
 func (t *Tokenizer) Encode(text string) []int32 {
 	// About four characters make a token of English or code.
-	ids := make([]int32, 0, len(text)/3+8)
-	return t.encodeFrom(0, ids, text)
+	return t.encodeFrom(0, make([]int32, 0, len(text)/3+8), text)
 }
 
-// encodeFrom splits text at the special tokens of one round, encodes what is between them by the next round, and at
-// last by BPE. There are two rounds because tokenizers looks for those that are not "normalized" first.
-func (t *Tokenizer) encodeFrom(round int, ids []int32, text string) []int32 {
-	if round == len(t.special) {
-		for text != "" {
-			n := word(text)
-			ids = t.bpe.encode(ids, text[:n])
-			text = text[n:]
-		}
+// AddSpecial puts BOS, EOS or whatever the tokenizer's files ask for around the ids of a text.
+func (t *Tokenizer) AddSpecial(ids []int32) []int32 {
+	return slices.Concat(t.around.prefix, ids, t.around.suffix)
+}
+
+// Truncate cuts the result of AddSpecial to at most n ids. It cuts the text and keeps what follows it, as transformers does.
+func (t *Tokenizer) Truncate(ids []int32, n int) []int32 {
+	if len(ids) <= n {
 		return ids
 	}
-	set := t.special[round]
-	for text != "" {
-		at, length, id := set.first(text)
-		if at < 0 {
+	return append(ids[:max(n-len(t.around.suffix), 0)], t.around.suffix...)
+}
+
+// encodeFrom splits text at the added tokens of one pass, then the text between them by the next pass, and encodes the
+// rest by BPE. There are two passes because the tokenizers library looks for tokens that are not normalized first.
+func (t *Tokenizer) encodeFrom(round int, ids []int32, text string) []int32 {
+	if round < len(t.special) {
+		return t.special[round].split(ids, text, func(ids []int32, text string) []int32 {
 			return t.encodeFrom(round+1, ids, text)
-		}
-		ids = append(t.encodeFrom(round+1, ids, text[:at]), id)
-		text = text[at+length:]
+		})
+	}
+	for text != "" {
+		n := word(text)
+		ids = t.bpe.encode(ids, text[:n])
+		text = text[n:]
 	}
 	return ids
 }
@@ -66,45 +68,3 @@ func (t *Tokenizer) Decode(ids []int32) string {
 
 // Size is 1 + the largest id. The model's embedding must have at least as many rows.
 func (t *Tokenizer) Size() int { return t.size }
-
-// BOS is the id that goes before each text.
-func (t *Tokenizer) BOS() int32 { return t.bos }
-
-// specials are tokens that are looked for in the text itself.
-type specials struct {
-	ids   map[string]int32
-	texts []string // longest first
-	heads string   // the first bytes of all
-}
-
-func (s *specials) add(text string, id int32) {
-	if s.ids == nil {
-		s.ids = map[string]int32{}
-	}
-	if _, known := s.ids[text]; !known {
-		i := 0
-		for i < len(s.texts) && len(s.texts[i]) >= len(text) {
-			i++
-		}
-		s.texts = append(s.texts[:i], append([]string{text}, s.texts[i:]...)...)
-		if strings.IndexByte(s.heads, text[0]) < 0 {
-			s.heads += text[:1]
-		}
-	}
-	s.ids[text] = id
-}
-
-// first finds the leftmost special token, of several there the longest; at is -1 if there is none.
-func (s *specials) first(text string) (at, length int, id int32) {
-	for at := 0; at < len(text); at++ {
-		if strings.IndexByte(s.heads, text[at]) < 0 {
-			continue
-		}
-		for _, token := range s.texts {
-			if strings.HasPrefix(text[at:], token) {
-				return at, len(token), s.ids[token]
-			}
-		}
-	}
-	return -1, 0, 0
-}

@@ -2,19 +2,22 @@ package data
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // LoadTokenizer reads the tokenizer of a model's folder: tokenizer.json, else vocab.json and merges.txt, else
-// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). tokenizer_config.json, special_tokens_map.json and
-// config.json, where they are, say which token is BOS.
+// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). Added tokens, BOS and EOS come from where transformers 5 takes
+// them (tokenizerConfig). A vocabulary without such files is taken for OPT's: <pad> and </s> are special, and
+// config.json's bos_token_id, else BOS, goes first.
 //
 // It must be byte-level BPE without a prefix space, as OPT's is, with a token for each of the 256 bytes; any other is
 // an error that names the file and the field.
@@ -27,14 +30,14 @@ func LoadTokenizer(dir string) (*Tokenizer, error) {
 }
 
 func loadTokenizer(dir string) (*Tokenizer, error) {
-	names, err := specialNames(dir)
+	c, err := readTokenizerConfig(dir)
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "tokenizer.json")
 	raw, err := os.ReadFile(path)
 	if err == nil {
-		t, err := parseTokenizerJSON(raw, names)
+		t, err := parseTokenizerJSON(raw, c)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -42,6 +45,10 @@ func loadTokenizer(dir string) (*Tokenizer, error) {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if c.fast && c.found {
+		return nil, fmt.Errorf("%s: tokenizer_class PreTrainedTokenizerFast or TokenizersBackend needs tokenizer.json, which is not there",
+			filepath.Join(dir, "tokenizer_config.json"))
 	}
 	for _, prefix := range []string{"", "gpt2-"} {
 		vocabPath, mergesPath := filepath.Join(dir, prefix+"vocab.json"), filepath.Join(dir, prefix+"merges.txt")
@@ -56,7 +63,7 @@ func loadTokenizer(dir string) (*Tokenizer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s is there, but its merges are not: %w", vocabPath, err)
 		}
-		t, err := parseVocabMerges(vocab, merges, names)
+		t, err := parseVocabMerges(vocab, merges, c)
 		if err != nil {
 			return nil, fmt.Errorf("%s with %s: %w", vocabPath, mergesPath, err)
 		}
@@ -66,7 +73,7 @@ func loadTokenizer(dir string) (*Tokenizer, error) {
 }
 
 // parseVocabMerges makes a tokenizer of the two files of GPT-2's format.
-func parseVocabMerges(vocabJSON, mergesText []byte, names specialTokens) (*Tokenizer, error) {
+func parseVocabMerges(vocabJSON, mergesText []byte, c tokenizerConfig) (*Tokenizer, error) {
 	var vocab map[string]int64
 	if err := unmarshal(vocabJSON, &vocab); err != nil {
 		return nil, fmt.Errorf("vocabulary: %w", err)
@@ -90,29 +97,51 @@ func parseVocabMerges(vocabJSON, mergesText []byte, names specialTokens) (*Token
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range names.texts() {
-		id, ok := vocab[text]
-		if !ok {
-			return nil, fmt.Errorf("the vocabulary has no %q, which is a special token", text)
-		}
-		t.addSpecial(text, int32(id), true)
+	v := vocabulary{t, vocab, map[string]addedToken{}}
+	if !c.found {
+		return t, v.addOPTs(c.bosID)
 	}
-	return t, t.chooseBOS(names, vocab)
+	if err := v.addAll(c.listed, c.named); err != nil {
+		return nil, err
+	}
+	if bos := c.token("bos_token"); c.addBOS && bos != "" {
+		t.around.prefix = []int32{int32(vocab[bos])}
+	}
+	if eos := c.token("eos_token"); c.addEOS && eos != "" {
+		t.around.suffix = []int32{int32(vocab[eos])}
+	}
+	return t, nil
 }
 
-// tokenizerFile is what matters here of Hugging Face's tokenizer.json. Its post_processor, truncation and padding do
-// not: BOS, the cut and batches are this package's own.
+// addOPTs adds OPT's special tokens to a vocabulary without files beside it.
+func (v *vocabulary) addOPTs(bosID json.RawMessage) error {
+	for _, content := range []string{"<pad>", "</s>"} {
+		id, ok := v.ids[content]
+		if !ok {
+			return fmt.Errorf("the vocabulary has no %q, OPT's special token, and no file names others", content)
+		}
+		if err := v.add(addedToken{content: content, id: id, normalized: true}); err != nil {
+			return err
+		}
+	}
+	bos := int32(BOS)
+	if !empty(bosID) && json.Unmarshal(bosID, &bos) != nil || bos < 0 || int(bos) >= v.size || v.text[bos] == "" {
+		return fmt.Errorf("BOS is %s (config.json's bos_token_id, else OPT's 2), which is no token of the vocabulary", cmp.Or(string(bosID), "2"))
+	}
+	v.around.prefix = []int32{bos}
+	return nil
+}
+
+// tokenizerFile has the fields of tokenizer.json that can change ids. transformers overrides its padding and
+// truncation with the caller's, except for the side that is cut.
 type tokenizerFile struct {
-	AddedTokens []struct {
-		ID         int64  `json:"id"`
-		Content    string `json:"content"`
-		SingleWord bool   `json:"single_word"`
-		LStrip     bool   `json:"lstrip"`
-		RStrip     bool   `json:"rstrip"`
-		Normalized bool   `json:"normalized"`
-	} `json:"added_tokens"`
-	Normalizer   json.RawMessage `json:"normalizer"`
-	PreTokenizer *struct {
+	AddedTokens []json.RawMessage `json:"added_tokens"`
+	Truncation  struct {
+		Direction string `json:"direction"`
+	} `json:"truncation"`
+	PostProcessor *postProcessor  `json:"post_processor"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	PreTokenizer  *struct {
 		Type           string `json:"type"`
 		AddPrefixSpace *bool  `json:"add_prefix_space"`
 		UseRegex       *bool  `json:"use_regex"`
@@ -151,11 +180,13 @@ func (f *tokenizerFile) refuse() error {
 		return errors.New("pre_tokenizer.add_prefix_space is not false: only false is supported")
 	case pre.UseRegex != nil && !*pre.UseRegex:
 		return errors.New("pre_tokenizer.use_regex is false: only true is supported")
+	case f.Truncation.Direction == "Left":
+		return errors.New("truncation.direction is Left: only Right is supported")
 	}
 	return nil
 }
 
-func parseTokenizerJSON(raw []byte, names specialTokens) (*Tokenizer, error) {
+func parseTokenizerJSON(raw []byte, c tokenizerConfig) (*Tokenizer, error) {
 	var f tokenizerFile
 	if err := unmarshal(raw, &f); err != nil {
 		return nil, err
@@ -176,24 +207,51 @@ func parseTokenizerJSON(raw []byte, names specialTokens) (*Tokenizer, error) {
 		return nil, err
 	}
 	if f.Model.IgnoreMerges {
+		if !c.fast {
+			return nil, errors.New("model.ignore_merges is true, which tokenizer_class GPT2Tokenizer ignores: " +
+				"only PreTrainedTokenizerFast and TokenizersBackend use it")
+		}
 		t.useWholeWords(vocab)
 	}
-	for i, a := range f.AddedTokens {
-		switch {
-		case a.Content == "":
-			return nil, fmt.Errorf("added_tokens[%d].content is empty", i)
-		case a.ID < 0 || a.ID > maxID:
-			return nil, fmt.Errorf("added_tokens[%d].id is %d: it must be in 0..%d", i, a.ID, maxID)
-		case a.SingleWord || a.LStrip || a.RStrip:
-			return nil, fmt.Errorf("added_tokens[%d] %q: single_word, lstrip and rstrip are not supported", i, a.Content)
+	own := make([]addedToken, len(f.AddedTokens))
+	for i, raw := range f.AddedTokens {
+		if own[i], err = parseAdded(raw, false); err != nil {
+			return nil, fmt.Errorf("added_tokens[%d]: %w", i, err)
 		}
-		if id, ok := vocab[a.Content]; ok && id != a.ID {
-			return nil, fmt.Errorf("added_tokens[%d] %q has id %d, but %d in model.vocab", i, a.Content, a.ID, id)
-		}
-		t.addSpecial(a.Content, int32(a.ID), a.Normalized)
-		vocab[a.Content] = a.ID
 	}
-	return t, t.chooseBOS(names, vocab)
+	v := vocabulary{t, vocab, map[string]addedToken{}}
+	if err := v.addOwn(own, c); err != nil {
+		return nil, err
+	}
+	if f.PostProcessor != nil {
+		if t.around, err = f.PostProcessor.ends(t.size); err != nil {
+			return nil, fmt.Errorf("post_processor: %w", err)
+		}
+	}
+	return t, nil
+}
+
+// addOwn adds tokenizer.json's added tokens and those of the files beside it. GPT2Tokenizer adds all in the order of
+// ids, and drops tokenizer.json's own if there is an added_tokens_decoder.
+func (v *vocabulary) addOwn(own []addedToken, c tokenizerConfig) error {
+	if c.decoder && !c.fast {
+		for _, a := range own {
+			if !slices.Contains(c.listed, a) {
+				return fmt.Errorf("added_tokens has %q, which tokenizer_config.json's added_tokens_decoder lacks or has with "+
+					"different flags: make them equal", a.content)
+			}
+		}
+	}
+	if !c.decoder { // tokenizer.json overrides added_tokens.json
+		c.listed = slices.DeleteFunc(c.listed, func(a addedToken) bool {
+			return slices.ContainsFunc(own, func(o addedToken) bool { return o.id == a.id })
+		})
+	}
+	c.listed = append(own, c.listed...)
+	if !c.fast {
+		slices.SortStableFunc(c.listed, func(a, b addedToken) int { return cmp.Compare(a.id, b.id) })
+	}
+	return v.addAll(c.listed, c.named)
 }
 
 // parseMerge reads "a b" or, as newer files have it, ["a", "b"].

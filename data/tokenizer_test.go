@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -92,7 +93,6 @@ func TestTokenizerOfAnything(t *testing.T) {
 		assert.Equal(t, c.text, tok.Decode(tok.Encode(c.text)), c.why)
 	}
 	assert.Equal(t, "", tok.Decode([]int32{-1, int32(tok.Size()), 1 << 30}), "ids without a token give nothing")
-	assert.Equal(t, int32(BOS), tok.BOS())
 	assert.Equal(t, tok.Encode("")[:0], tok.Encode(""), "no text, no ids")
 }
 
@@ -137,22 +137,39 @@ func TestLongWord(t *testing.T) {
 	assert.Less(t, len(ids), len(text)/2)
 }
 
-func TestBOSComesFromTheFiles(t *testing.T) {
+func TestBOSOfABareVocabulary(t *testing.T) {
 	for _, c := range []struct {
-		name, content string
-		want          int32
-		why           string
+		config string
+		want   int32
+		why    string
 	}{
-		{"config.json", `{"bos_token_id": 0}`, 0, "config.json is asked where no file names a token"},
-		{"tokenizer_config.json", `{"bos_token": "<s>", "pad_token": null}`, 0, "a name"},
-		{"special_tokens_map.json", `{"bos_token": {"content": "<unk>", "lstrip": false}}`, 3, "an object"},
-		{"config.json", `{"vocab_size": 640}`, BOS, "OPT's where nothing is said"},
+		{`{"bos_token_id": 0}`, 0, "config.json is asked where no file names a token"},
+		{`{"bos_token_id": [0, 2]}`, -1, "a list says nothing of which"},
+		{`{"vocab_size": 640}`, BOS, "OPT's where nothing is said"},
 	} {
 		dir := copyFiles(t, "bpe")
-		require.NoError(t, os.WriteFile(filepath.Join(dir, c.name), []byte(c.content), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(c.config), 0o600))
 		tok, err := LoadTokenizer(dir)
+		if c.want < 0 {
+			require.ErrorContains(t, err, "bos_token_id", c.why)
+			continue
+		}
 		require.NoError(t, err, c.why)
-		assert.Equal(t, c.want, tok.BOS(), c.why)
+		assert.Equal(t, []int32{c.want}, tok.AddSpecial(nil), c.why)
+	}
+}
+
+// Truncation cuts the text, as transformers does, and not what a post-processor puts after it.
+func TestTruncateKeepsTheEnds(t *testing.T) {
+	tok := loadTestTokenizer(t, "bpe")
+	tok.around = ends{[]int32{0}, []int32{2, 3}}
+	ids := tok.AddSpecial([]int32{10, 11, 12})
+	assert.Equal(t, []int32{0, 10, 11, 12, 2, 3}, ids)
+	samples, err := Reported.Encode(tok, []Record{{Instruction: "Print the number.", Output: "print(7)"}}, 8)
+	require.NoError(t, err)
+	assert.Equal(t, append(append([]int32{0}, tok.Encode("Instruction: Print the number.")[:5]...), 2, 3), samples[0].IDs, "a sample is built so")
+	for n, want := range map[int][]int32{9: {0, 10, 11, 12, 2, 3}, 6: {0, 10, 11, 12, 2, 3}, 5: {0, 10, 11, 2, 3}, 3: {0, 2, 3}} {
+		assert.Equal(t, want, tok.Truncate(slices.Clone(ids), n), "to %d", n)
 	}
 }
 
@@ -188,7 +205,19 @@ func TestBadTokenizerFiles(t *testing.T) {
 		{"bpe_json", "tokenizer.json", replace(`"use_regex": true`, `"use_regex": false`), "use_regex", "another splitting"},
 		{"bpe_json", "tokenizer.json", replace(`"type": "ByteLevel"`, `"type": "Metaspace"`), "pre_tokenizer.type", "Llama's"},
 		{"bpe_json", "tokenizer.json", replace(`"dropout": null`, `"dropout": 0.1`), "model.dropout", "random merges"},
-		{"bpe_json", "tokenizer.json", replace(`"lstrip": false`, `"lstrip": true`), "lstrip", "swallows spaces"},
+		{"bpe_json", "tokenizer.json", replace(`"single_word": false`, `"single_word": true`), "single_word", "needs \\w of Unicode"},
+		{"bpe_json", "tokenizer.json", replace(`"content": "<pad>"`, `"content": ""`), "added_tokens[0]", "a token of nothing"},
+		{"bpe_json", "tokenizer.json", replace(`"id": 1`, `"id": 3`), `"<pad>" has id 3`, "added_tokens and the vocabulary disagree"},
+		{"bpe_json", "tokenizer.json", replace(`"content": "<pad>"`, `"content": "<new>"`), `"<new>" has id 1`, "a new token with another's id"},
+		{"bpe_json", "tokenizer.json", replace(`"truncation": null`, `"truncation": {"direction": "Left"}`), "truncation.direction", "the other side is cut"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "Other"}`), `"Other"`, "a processor that is not known"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "Sequence", "processors": [null]}`), "processors[0]", "nothing"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "Sequence", "processors": [{"type": "Other"}]}`), "processors[0]", "not known, further in"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "BertProcessing", "sep": ["</s>", 2]}`), "cls and sep", "half of it"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 9999]}`), "id 9999", "an id of no token"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "</s>"}}]}`), "single[0]", "an undefined token"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"Sequence": {"id": "A"}}]}`), "2 times", "the text twice"},
+		{"bpe_json", "tokenizer.json", post(`{"type": "TemplateProcessing", "single": []}`), "0 times", "no text"},
 		{"bpe_json", "tokenizer.json", replace(`"end_of_word_suffix": null`, `"end_of_word_suffix": "</w>"`), "end_of_word_suffix", "CLIP's"},
 		{"bpe_json", "tokenizer.json", replace(`["Ġ", "a"]`, `["Ġ"]`), "model.merges[", "half a merge"},
 		{"bpe_json", "tokenizer.json", func(string) string { return "[]" }, "tokenizer.json", "not an object"},
@@ -208,6 +237,10 @@ func TestBadTokenizerFiles(t *testing.T) {
 	}
 }
 
+func post(processor string) func(string) string {
+	return replace(`"post_processor": null`, `"post_processor": `+processor)
+}
+
 func replace(old, with string) func(string) string {
 	return func(s string) string { return strings.Replace(s, old, with, 1) }
 }
@@ -219,18 +252,6 @@ func TestMissingTokenizerFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vocab.json"), []byte("{}"), 0o600))
 	_, err = LoadTokenizer(dir)
 	require.ErrorContains(t, err, "merges.txt")
-
-	for _, c := range []struct{ name, content, want string }{
-		{"tokenizer_config.json", `{"bos_token": 5}`, "tokenizer_config.json"},
-		{"tokenizer_config.json", `{"add_prefix_space": true}`, "add_prefix_space"},
-		{"special_tokens_map.json", `{"bos_token": "<begin>"}`, `"<begin>"`},
-		{"config.json", `{"bos_token_id": 100000}`, "100000"},
-	} {
-		dir := copyFiles(t, "bpe_json")
-		require.NoError(t, os.WriteFile(filepath.Join(dir, c.name), []byte(c.content), 0o600))
-		_, err := LoadTokenizer(dir)
-		require.ErrorContains(t, err, c.want)
-	}
 }
 
 func BenchmarkTokenizer(b *testing.B) {

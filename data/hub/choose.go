@@ -28,7 +28,7 @@ func modelFiles(names []string, read reader) (take, skip []string, err error) {
 	default:
 		return nil, nil, errors.New("it has neither tokenizer.json nor vocab.json with merges.txt")
 	}
-	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
+	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} {
 		if have(name) {
 			take = append(take, name)
 		}
