@@ -10,6 +10,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // Arm is a sub-benchmark: its runs, by seed.
@@ -64,30 +65,17 @@ func Seeds(arms []*Arm) (n int) {
 	return n
 }
 
-// Spread is values over seeds. N counts the finite ones; without any the rest is NaN.
-type Spread struct {
-	N                int
-	Median, Min, Max float64
-}
-
-// spread is that of a figure over runs; f returns NaN where it was not measured.
-func spread(runs []*record.Record, f func(*record.Record) float64) Spread {
-	var ok []float64
-	for _, r := range runs {
-		if v := f(r); format.Finite(v) {
-			ok = append(ok, v)
-		}
-	}
-	n := len(ok)
-	if n == 0 {
-		return Spread{Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
-	}
-	slices.Sort(ok)
-	return Spread{n, (ok[(n-1)/2] + ok[n/2]) / 2, ok[0], ok[n-1]}
-}
+// Spread is a figure's over seeds.
+type Spread = stats.Spread
 
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.
-func (a *Arm) Over(f func(*record.Record) float64) Spread { return spread(a.Runs, f) }
+func (a *Arm) Over(f func(*record.Record) float64) Spread {
+	var values []float64
+	for _, r := range a.Runs {
+		values = append(values, f(r))
+	}
+	return stats.NewSpread(values)
+}
 
 // Number is *p, and NaN where there is none.
 func Number[T int64 | float64](p *T) float64 {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
-	"strings"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
@@ -87,25 +85,17 @@ func trainedShare(r *record.Record) float64 {
 	return 100 * float64(r.Trainable) / Positive(float64(r.Model.Parameters))
 }
 
-// asked says whether a line is in the table at all: sec-to-loss is a figure only with a target, forget_loss only with such text.
-func (l line) asked(arms []*Arm) bool {
-	return slices.ContainsFunc(arms, func(a *Arm) bool {
-		s := a.Runs[0].Settings
-		return (s.TargetLoss > 0 || !strings.HasPrefix(l.label, "seconds to")) && (s.Forget != "" || !strings.HasPrefix(l.label, "forget_loss"))
-	})
-}
-
-// cell is the figure over runs: their median, and the range where they differ.
-func (l line) cell(t *Table, runs []*record.Record) Cell {
-	s := spread(runs, l.value)
+// cell is the figure of an arm: its runs' median, and the range where they differ.
+func (l line) cell(t *Table, a *Arm) Cell {
+	s := a.Over(l.value)
 	c := Cell{Text: l.shown(s.Median)}
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
 		c.Range = lo + "–" + hi
 	}
 	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
 		c.Note = t.Note(why)
-	} else if s.N < len(runs) {
-		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(runs), why))
+	} else if s.N < len(a.Runs) {
+		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
 	}
 	return c
 }
@@ -128,19 +118,22 @@ func BySeed(a *Arm, id string) *Table {
 	return (&Table{ID: id, Caption: a.Name + ", each run"}).fill(runs)
 }
 
-// fill adds the summary's lines, a column for each arm.
+// fill adds the summary's lines, a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
 func (t *Table) fill(arms []*Arm) *Table {
 	t.Head = []Column{{Name: "figure"}}
 	for _, a := range arms {
 		t.Head = append(t.Head, Column{Name: a.Name})
 	}
+	asked := arms[0].Runs[0].Settings
 	for _, l := range summary {
-		if l.value == nil {
+		switch {
+		case l.value == nil:
 			t.Rows = append(t.Rows, Row{Group: l.label})
-		} else if l.asked(arms) {
+		case l.why == noTarget && asked.TargetLoss == 0 || l.why == noForget && asked.Forget == "":
+		default:
 			var cells []Cell
 			for _, a := range arms {
-				cells = append(cells, l.cell(t, a.Runs))
+				cells = append(cells, l.cell(t, a))
 			}
 			t.Add(l.label, cells...)
 		}
@@ -168,9 +161,6 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	// What is wrong with the comparison is told where the verdict is asked for.
 	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
 		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
-	}
-	if _, err := fmt.Fprintln(w, t.Caption); err != nil {
-		return err
 	}
 	return t.writeText(w, width)
 }

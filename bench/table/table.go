@@ -94,12 +94,12 @@ func (t *Table) text(from, to int) *format.Table {
 		}
 	}
 	for _, r := range t.Rows {
-		line := make([]string, len(out.Head))
-		line[0] = r.Label + strings.ToUpper(r.Group)
-		for i := from; i < min(to, len(r.Cells)+1); i++ {
-			line[i-from+1] = r.Cells[i-1].text()
+		row := make([]string, 1, len(out.Head))
+		row[0] = r.Label + strings.ToUpper(r.Group)
+		for i := from; i < to && len(r.Cells) > 0; i++ {
+			row = append(row, r.Cells[i-1].text())
 		}
-		out.Rows = append(out.Rows, line)
+		out.Rows = append(out.Rows, row[:len(out.Head)])
 	}
 	return out
 }
@@ -119,52 +119,45 @@ func (t *Table) writeText(w io.Writer, width int) error {
 			wide[i] = max(wide[i], utf8.RuneCountInString(cell)+2)
 		}
 	}
+	var b strings.Builder
+	b.WriteString(t.Caption)
 	for from := 1; from < len(wide); {
 		to := from + 1
 		for used := wide[0] + wide[from]; to < len(wide) && used+wide[to] <= width; to++ {
 			used += wide[to]
 		}
-		if from > 1 {
-			if _, err := fmt.Fprintln(w); err != nil {
-				return err
-			}
-		}
-		if err := t.text(from, to).Text(w); err != nil {
+		b.WriteByte('\n')
+		if err := t.text(from, to).Text(&b); err != nil {
 			return err
 		}
 		from = to
 	}
-	return t.writeNotes(w, "[%d] %s\n")
+	return t.finish(w, &b, "[%d] %s\n")
 }
 
 // WriteMarkdown writes the table with its caption before it and its footnotes after it.
 func (t *Table) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
 	if t.Caption != "" {
-		if _, err := fmt.Fprintf(w, "%s\n\n", format.Escape(t.Caption)); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "%s\n\n", format.Escape(t.Caption))
 	}
-	if err := t.text(1, len(t.Head)).Markdown(w); err != nil {
+	if err := t.text(1, len(t.Head)).Markdown(&b); err != nil {
 		return err
 	}
 	if len(t.Notes) > 0 {
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
+		b.WriteByte('\n')
 	}
-	return t.writeNotes(w, "- [%d] %s\n")
+	return t.finish(w, &b, "- [%d] %s\n")
 }
 
-func (t *Table) writeNotes(w io.Writer, line string) error {
+// finish writes a drawn table and what stands below it.
+func (t *Table) finish(w io.Writer, b *strings.Builder, note string) error {
 	for i, n := range t.Notes {
-		if _, err := fmt.Fprintf(w, line, i+1, n); err != nil {
-			return err
-		}
+		fmt.Fprintf(b, note, i+1, n)
 	}
 	for _, r := range t.Remarks {
-		if _, err := fmt.Fprintf(w, "\n%s\n", r); err != nil {
-			return err
-		}
+		fmt.Fprintf(b, "\n%s\n", r)
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
