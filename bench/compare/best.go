@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,25 +23,23 @@ type contest struct {
 	how    string   // arms were chosen; "" where there was no choice
 }
 
-// group is an arm's name without the rate and alpha, which are chosen for each rank before ranks are compared: rank=8/targets=q,v.
-func group(name string) string {
-	return strings.Join(slices.DeleteFunc(strings.Split(name, "/"), func(part string) bool {
-		return strings.HasPrefix(part, "lr=") || strings.HasPrefix(part, "alpha=")
-	}), "/")
-}
+// chosen are the parts of an arm's name that are chosen for each rank before ranks are compared.
+var chosen = regexp.MustCompile("/(lr|alpha)=[^/]*")
+
+// group is an arm's name without them: rank=8/targets=q,v.
+func group(name string) string { return chosen.ReplaceAllString(name, "") }
 
 // contest takes the first loss that at least two arms have, or any has; nil where there is none.
 func (s *study) contest() *contest {
 	c := &contest{before: math.NaN()}
 	for _, u := range results.Losses {
 		if t := s.table(u); len(t.arms) > 0 && (c.table == nil || len(c.arms) < 2 && len(t.arms) >= 2) {
-			c.table = t
+			c.table, c.all = t, t.by
 		}
 	}
 	if c.table == nil {
 		return nil
 	}
-	c.all = c.by
 	var names []string
 	for i, name := range c.arms {
 		k := slices.Index(names, group(name))
@@ -49,49 +48,34 @@ func (s *study) contest() *contest {
 		}
 		c.groups[k] = append(c.groups[k], i)
 	}
+	halves := len(names) < len(c.arms) && c.choose()
 	for _, r := range s.set.Records {
-		if r.Data.EvalLossBase != nil && c.unit == evalLoss {
-			c.before = *r.Data.EvalLossBase
+		if base := r.Data.EvalHalvesBase; halves && len(base) == 2 {
+			c.before = base[1]
+		} else if base := r.Data.EvalLossBase; base != nil && c.unit == evalLoss && !halves {
+			c.before = *base
 		}
-	}
-	if len(c.groups) < len(c.arms) {
-		c.choose()
 	}
 	return c
 }
 
-// choose leaves each rank its best arm, chosen on the first half of the held-out records and judged on the second: the lowest of
-// several losses is partly luck, which the half that was not looked at does not share.
-func (c *contest) choose() {
+// choose leaves each rank its best arm, chosen on the first half of the held-out records and judged on the second, and reports whether
+// there are halves: the lowest of several losses is partly luck, which the half that was not looked at does not share.
+func (c *contest) choose() (halves bool) {
 	on := c.table // what is chosen by
 	c.how = "Each rank is at its best rate and alpha, chosen by the losses that it is judged by, so that more rates flatter it more " +
 		"(run records have the held-out loss in halves)."
 	if first, second := c.half(0), c.half(1); c.unit == evalLoss && first != nil {
-		on, c.table = first, second
+		on, c.table, halves = first, second, true
 		c.how = "Each rank is at its best rate and alpha, chosen on one half of the held-out records and judged on the other."
-		c.before = math.NaN()
-		for _, r := range c.set.Records {
-			if len(r.Data.EvalHalvesBase) == 2 {
-				c.before = r.Data.EvalHalvesBase[1]
-			}
-		}
 	}
 	var best []int
 	for _, g := range c.groups {
 		i, _ := on.lowest(g...)
 		best = append(best, i)
 	}
-	c.keep(best...)
-}
-
-// keep leaves the table only some arms.
-func (c *contest) keep(arms ...int) {
-	var at []int
-	var losses [][]float64
-	for _, i := range arms {
-		at, losses = append(at, c.by[i].at), append(losses, c.by[i].value)
-	}
-	c.table = newTable(c.study, c.unit, at, losses)
+	c.table = c.only(best)
+	return halves
 }
 
 // half is the table of losses on one half of the held-out records; nil where a run has none.
@@ -100,11 +84,11 @@ func (c *contest) half(half int) *table {
 	var losses [][]float64
 	for _, col := range c.by {
 		values := missing(len(c.seeds))
-		for k, seed := range c.seeds {
-			if c.runs[col.at][k] == nil {
+		for k, run := range c.runs[col.at] {
+			if run == nil {
 				continue
 			}
-			r := c.record(col.at, seed)
+			r := c.record(col.at, run.Seed)
 			if r == nil || len(r.EvalHalves) != 2 {
 				return nil
 			}

@@ -86,6 +86,16 @@ func (s *study) table(unit string) *table {
 	return t
 }
 
+// only is the table of some of its arms.
+func (t table) only(arms []int) *table {
+	names, by := t.arms, t.by
+	t.arms, t.by = nil, nil
+	for _, i := range arms {
+		t.arms, t.by = append(t.arms, names[i]), append(t.by, by[i])
+	}
+	return &t
+}
+
 func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
 
 // lacking counts an arm's runs without the metric.
@@ -170,7 +180,6 @@ func (t *table) diff(i, j int) estimate {
 func (e estimate) pair(alpha float64, family int) Pair {
 	p := e.Pair
 	p.Diff, p.P, p.Detectable = e.relative(e.Mean), e.Difference.P(), math.NaN()
-	p.Corrected = min(1, p.P*float64(family))
 	p.Low, p.High = e.bounds(alpha, family)
 	if !math.IsNaN(e.SE) {
 		p.Detectable = e.relative(e.Difference.Detectable(alpha/2/float64(family), 0))

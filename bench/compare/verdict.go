@@ -21,6 +21,7 @@ type ranking struct {
 	loss   float64      // the best's mean
 	margin string       // in words
 	among  [][]estimate // [i][j] is arm i against arm j
+	all    []int        // places of arms
 	calls  []Call       // of each arm
 }
 
@@ -30,17 +31,16 @@ type ranking struct {
 func (c *contest) rank(o Options) *ranking {
 	n := len(c.arms)
 	r := &ranking{contest: c, alpha: o.Alpha, family: max(1, n-1), among: make([][]estimate, n), calls: make([]Call, n)}
-	var all []int
 	for i := range n {
-		all = append(all, i)
+		r.all = append(r.all, i)
 	}
-	best, mean := c.lowest(all...)
+	best, mean := c.lowest(r.all...)
 	r.Unit, r.Best, r.loss = c.unit, c.arms[best], mean
 	r.Limit, r.margin = o.Margin.of(c.before, mean)
 	low, high, may := make([][]float64, n), make([][]float64, n), make([]bool, n) // may be the best
 	for i := range n {
 		r.among[i], low[i], high[i] = make([]estimate, n), missing(n), missing(n)
-		for _, j := range all {
+		for _, j := range r.all {
 			if j != i {
 				r.among[i][j] = c.diff(i, j)
 				low[i][j], high[i][j] = r.among[i][j].bounds(r.alpha, r.family)
@@ -50,7 +50,7 @@ func (c *contest) rank(o Options) *ranking {
 	}
 	for i := range n {
 		worse, good := !may[i], true
-		for _, j := range all {
+		for _, j := range r.all {
 			if j != i {
 				worse, good = worse && (low[i][j] > r.Limit || !may[j]), good && high[i][j] < r.Limit
 			}
@@ -122,9 +122,7 @@ func (s *study) verdict(a *Analysis) (v Verdict) {
 		v.Text = []string{r.first()}
 		if n := len(arms); full(v.Smallest) && n > 2 {
 			// Which adapter, if there must be one, is a question of its own.
-			t := *c.table
-			t.arms, t.by = t.arms[:n-1], t.by[:n-1]
-			without := &contest{table: &t, before: c.before}
+			without := &contest{table: c.only(r.all[:n-1]), before: c.before}
 			v.Text = append(v.Text, "Without training every weight: "+without.rank(a.Options).first())
 		}
 		v.Text = append(v.Text, r.text()...)
@@ -137,7 +135,7 @@ func (s *study) verdict(a *Analysis) (v Verdict) {
 		v.Costs = append(v.Costs, s.table(unit).pairs(arms[base], arms[base:], a.Alpha)...)
 	}
 	for _, arm := range arms[base:] {
-		v.Text = append(v.Text, a.cost(arm, v.Costs)...)
+		v.Text = append(v.Text, s.cost(arm, v.Costs)...)
 	}
 	if a.Unsteady != "" {
 		v.Text = append(v.Text, a.Unsteady)

@@ -14,7 +14,7 @@ func (r *ranking) first() string {
 	loss, lowest := plain(r.Unit), format.Value(r.Unit, r.loss)
 	switch {
 	case len(r.arms) == 1:
-		return fmt.Sprintf("There is only %s: nothing to compare it with.", r.Best)
+		return fmt.Sprintf("There is only %s: nothing to compare it with.", group(r.Best))
 	case r.Limit == 0:
 		return fmt.Sprintf("No verdict: training gained nothing. The %s was %s before training, and the lowest after it is %s's, %s.",
 			loss, format.Value(r.Unit, r.before), r.Best, lowest)
@@ -84,12 +84,12 @@ func (r *ranking) text() []string {
 }
 
 // cost is a sentence of what an arm costs, where anything is known of it.
-func (a *Analysis) cost(arm string, costs []Pair) []string {
+func (s *study) cost(arm string, costs []Pair) []string {
 	var parts []string
 	to := ""
 	for _, p := range costs {
 		if p.Arm == arm && !math.IsNaN(p.Diff) {
-			to, parts = p.To, append(parts, a.difference(p))
+			to, parts = p.To, append(parts, s.difference(p))
 		}
 	}
 	if len(parts) == 0 {
@@ -102,7 +102,7 @@ func (a *Analysis) cost(arm string, costs []Pair) []string {
 }
 
 // difference is one metric's part of a sentence.
-func (a *Analysis) difference(p Pair) string {
+func (s *study) difference(p Pair) string {
 	word, in := "more", format.Interval(p.Low, p.High)
 	if p.Diff < 0 && p.Unit == samples {
 		word = "fewer"
@@ -115,7 +115,7 @@ func (a *Analysis) difference(p Pair) string {
 	by := fmt.Sprintf("%s %s %s", format.Percent(p.Diff), word, plain(p.Unit))
 	switch {
 	case p.Unit == adapterBytes:
-		return a.size(p)
+		return s.size(p)
 	case p.Exact && p.Diff == 0:
 		return "the same " + plain(p.Unit)
 	case p.Exact:
@@ -128,20 +128,17 @@ func (a *Analysis) difference(p Pair) string {
 }
 
 // size is what is on disk.
-func (a *Analysis) size(p Pair) string {
-	what, times, value := "an adapter", "", map[string]string{}
+func (s *study) size(p Pair) string {
+	what, times := "an adapter", ""
 	if full(p.Arm) {
 		what = "a model"
 	}
 	if p.Diff >= 0.5 {
 		times = fmt.Sprintf(", %s times the size", format.Number(1+p.Diff, 3))
 	}
-	for _, m := range a.Metrics {
-		for _, s := range m.Arms {
-			if m.Name == p.Unit {
-				value[s.Arm] = format.Value(p.Unit, s.Median)
-			}
-		}
+	value := func(arm string) string {
+		t := s.table(p.Unit)
+		return format.Value(p.Unit, stats.NewSpread(t.by[t.index(arm)].value).Median)
 	}
-	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, value[p.Arm], value[p.To], times)
+	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, value(p.Arm), value(p.To), times)
 }

@@ -22,7 +22,7 @@ type Table struct {
 	Remarks     []string // below the footnotes
 }
 
-// Column has a name, and a group that neighbouring columns share.
+// Column has a name, and what neighbouring columns share of theirs.
 type Column struct{ Group, Name string }
 
 // Row with only a Group is a heading above the rows that follow.
@@ -50,27 +50,6 @@ func (t *Table) Note(text string) int {
 // Add appends a row of cells of words or figures without ranges.
 func (t *Table) Add(label string, cells ...Cell) {
 	t.Rows = append(t.Rows, Row{Label: label, Cells: cells})
-}
-
-// span is neighbouring columns of one group.
-type span struct {
-	Name    string
-	Columns int
-}
-
-// Spans are the groups of the column heads with how many columns each has; nil where no column has a group.
-func (t *Table) Spans() (ss []span) {
-	for _, c := range t.Head {
-		if n := len(ss); n > 0 && ss[n-1].Name == c.Group {
-			ss[n-1].Columns++
-		} else {
-			ss = append(ss, span{c.Group, 1})
-		}
-	}
-	if len(ss) == 1 && ss[0].Name == "" {
-		return nil
-	}
-	return ss
 }
 
 func (c Cell) text() string {
