@@ -162,30 +162,30 @@ func (t *table) pairs(to string, arms []string, alpha float64) (out []Pair) {
 		}
 	}
 	for i, corrected := range stats.Holm(ps) {
-		p := es[i].pair(alpha, family)
-		if p.Corrected = corrected; corrected <= alpha && p.Diff > 0 {
-			p.Low = max(p.Low, 0)
+		e := es[i].in(family, alpha)
+		if e.Corrected = corrected; corrected <= alpha && e.Diff > 0 {
+			e.Low = max(e.Low, 0)
 		} else if corrected <= alpha {
-			p.High = min(p.High, 0)
+			e.High = min(e.High, 0)
 		}
-		p.Call = es[i].call(corrected, alpha)
-		out = append(out, p)
+		e.Call = e.call(alpha)
+		out = append(out, e.Pair)
 	}
 	return out
 }
 
 // call is what a corrected p allows to say.
-func (e estimate) call(corrected, alpha float64) Call {
+func (e estimate) call(alpha float64) Call {
 	switch {
 	case e.Exact && e.Mean == 0:
 		return NoDifference
 	case e.drifts && e.N > 1 && !math.IsNaN(e.Mean):
 		return Drifts
-	case (e.Exact || corrected <= alpha) && e.Mean > 0:
+	case (e.Exact || e.Corrected <= alpha) && e.Mean > 0:
 		return Higher
-	case e.Exact || corrected <= alpha:
+	case e.Exact || e.Corrected <= alpha:
 		return Lower
-	case math.IsNaN(corrected) || e.N < few:
+	case math.IsNaN(e.Corrected) || e.N < few:
 		return CannotTell
 	}
 	return NoDifference

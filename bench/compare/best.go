@@ -14,13 +14,20 @@ import (
 	"lorabench/bench/stats"
 )
 
-// contest is what ranks are judged by: the losses of each rank's arm at its best rate and alpha.
+// contest is what ranks are judged by: the losses of each rank's arm at its best rate and alpha; and what follows.
 type contest struct {
 	*table
 	all    []column // of all rates and alphas
 	groups [][]int  // of all, those of each rank
 	before float64  // the loss before training on the records that are judged by; NaN where it is not known
 	how    string   // arms were chosen; "" where there was no choice
+
+	Verdict
+	alpha  float64
+	loss   float64      // the best's mean
+	margin string       // in words
+	among  [][]estimate // [i][j] is arm i against arm j
+	calls  []Call       // of each arm
 }
 
 // chosen are the parts of an arm's name that are chosen for each rank before ranks are compared.

@@ -72,12 +72,11 @@ func newTable(s *study, unit string, at []int, values [][]float64) *table {
 // table is that of a unit of all arms.
 func (s *study) table(unit string) *table {
 	base, factor := results.Tidy(unit)
-	var all []int
 	var values [][]float64
 	for i := range s.arms {
-		all, values = append(all, i), append(values, s.values(i, base, factor))
+		values = append(values, s.values(i, base, factor))
 	}
-	t := newTable(s, unit, all, values)
+	t := newTable(s, unit, places(len(s.arms)), values)
 	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
 	for i := range t.by {
 		v := stats.NewSpread(t.by[i].value)
@@ -94,6 +93,14 @@ func (t table) only(arms []int) *table {
 		t.arms, t.by = append(t.arms, names[i]), append(t.by, by[i])
 	}
 	return &t
+}
+
+// places counts n arms.
+func places(n int) (all []int) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
 }
 
 func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
@@ -176,27 +183,20 @@ func (t *table) diff(i, j int) estimate {
 	return e
 }
 
-// pair is a comparison that is one of a family of so many, corrected by Bonferroni.
-func (e estimate) pair(alpha float64, family int) Pair {
-	p := e.Pair
-	p.Diff, p.P, p.Detectable = e.relative(e.Mean), e.Difference.P(), math.NaN()
-	p.Low, p.High = e.bounds(alpha, family)
-	if !math.IsNaN(e.SE) {
-		p.Detectable = e.relative(e.Difference.Detectable(alpha/2/float64(family), 0))
-	}
-	return p
-}
-
-// relative is a difference on the scale as a fraction of the reference; NaN where that is 0.
-func (e estimate) relative(d float64) float64 { return e.scale.Relative(d, e.from) }
-
-// bounds is the interval of which a family of so many hold together with 1 - alpha (Bonferroni), as fractions.
-func (e estimate) bounds(alpha float64, family int) (low, high float64) {
-	low, high = e.Mean, e.Mean
+// in fills in the figures of one of a family of so many comparisons, whose intervals hold together with 1 - alpha (Bonferroni).
+func (e estimate) in(family int, alpha float64) estimate {
+	relative := func(d float64) float64 { return e.scale.Relative(d, e.from) } // a fraction of the reference; NaN where that is 0
+	low, high := e.Mean, e.Mean
 	if !e.Exact {
 		low, high = e.Interval(alpha / float64(family))
 	}
-	return e.relative(low), e.relative(high)
+	e.Diff, e.Low, e.High = relative(e.Mean), relative(low), relative(high)
+	e.Pair.P, e.Pair.Detectable = e.Difference.P(), math.NaN()
+	e.Corrected = min(1, e.Pair.P*float64(family))
+	if !math.IsNaN(e.SE) {
+		e.Pair.Detectable = relative(e.Difference.Detectable(alpha/2/float64(family), 0))
+	}
+	return e
 }
 
 // needed is the number of blocks in which a difference of gap is found at one-sided level p in 80 % of all cases.

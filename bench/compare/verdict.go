@@ -10,98 +10,79 @@ import (
 	"lorabench/bench/stats"
 )
 
-// ranking is the arms of a contest against each other, and what follows. Its family is the comparisons with the arm that is truly
-// best, whichever that is: multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals
-// hold together although the best is found by looking.
-type ranking struct {
-	*contest
-	Verdict
-	alpha  float64
-	family int
-	loss   float64      // the best's mean
-	margin string       // in words
-	among  [][]estimate // [i][j] is arm i against arm j
-	all    []int        // places of arms
-	calls  []Call       // of each arm
-}
-
-// rank compares every arm with every other. An arm is worse where its intervals against every arm that may be the best lie beyond
-// the margin, and as good where all of its intervals lie below it (against the best that is two one-sided tests, since there the
-// interval is around a difference of at least 0).
-func (c *contest) rank(o Options) *ranking {
+// rank compares every arm with every other. The family is the comparisons with the arm that is truly best, whichever that is:
+// multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together although
+// the best is found by looking. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and
+// as good where all of its intervals lie below it (against the best that is two one-sided tests, since there the interval is around a
+// difference of at least 0).
+func (c *contest) rank(o Options) {
 	n := len(c.arms)
-	r := &ranking{contest: c, alpha: o.Alpha, family: max(1, n-1), among: make([][]estimate, n), calls: make([]Call, n)}
+	best, mean := c.lowest(places(n)...)
+	c.alpha, c.Unit, c.Best, c.loss = o.Alpha, c.unit, c.arms[best], mean
+	c.Limit, c.margin = o.Margin.of(c.before, mean)
+	may := make([]bool, n) // be the best
 	for i := range n {
-		r.all = append(r.all, i)
-	}
-	best, mean := c.lowest(r.all...)
-	r.Unit, r.Best, r.loss = c.unit, c.arms[best], mean
-	r.Limit, r.margin = o.Margin.of(c.before, mean)
-	low, high, may := make([][]float64, n), make([][]float64, n), make([]bool, n) // may be the best
-	for i := range n {
-		r.among[i], low[i], high[i] = make([]estimate, n), missing(n), missing(n)
-		for _, j := range r.all {
-			if j != i {
-				r.among[i][j] = c.diff(i, j)
-				low[i][j], high[i][j] = r.among[i][j].bounds(r.alpha, r.family)
+		c.among, may[i] = append(c.among, make([]estimate, n)), true
+		for j := range n {
+			if i != j {
+				c.among[i][j] = c.diff(i, j).in(max(1, n-1), c.alpha)
+				may[i] = may[i] && (i == best || !(c.among[i][j].Low > 0))
 			}
 		}
-		may[i] = i == best || !slices.ContainsFunc(low[i], func(x float64) bool { return x > 0 })
 	}
 	for i := range n {
-		worse, good := !may[i], true
-		for _, j := range r.all {
-			if j != i {
-				worse, good = worse && (low[i][j] > r.Limit || !may[j]), good && high[i][j] < r.Limit
+		worse, good, call := !may[i], true, CannotTell
+		for j, e := range c.among[i] {
+			if i != j {
+				worse, good = worse && (e.Low > c.Limit || !may[j]), good && e.High < c.Limit
 			}
 		}
-		if r.calls[i] = CannotTell; good {
-			r.calls[i] = AsGood
+		if good {
+			call = AsGood
 		} else if worse {
-			r.calls[i] = Worse
+			call = Worse
 		}
+		c.calls = append(c.calls, call)
 	}
-	if r.Limit > 0 && n > 1 {
-		r.decide(best)
+	if c.Limit > 0 && n > 1 {
+		c.decide(best)
 	}
-	return r
 }
 
 // decide fills in how arms stand against the best, and the smallest that is as good, of one rank's the one with the lowest loss. The
 // best itself is so if it is shown to be, or if all others are worse. The number of seeds that would decide what cannot be told is of
 // those for as good and for worse the lower, if differences and noise are what they seem.
-func (r *ranking) decide(best int) {
+func (c *contest) decide(best int) {
 	others, at := true, -1
-	for i := range r.arms {
+	for i := range c.arms {
 		if i == best {
 			continue
 		}
-		e := r.among[i][best]
-		p := e.pair(r.alpha, r.family)
-		if p.Call = r.calls[i]; p.Call == CannotTell && !math.IsNaN(e.SE) {
-			limit, level := e.scale.Shift(r.Limit, e.from), r.alpha/2/float64(r.family)
-			p.Seeds = min(stats.TooMany, e.needed(limit-e.Mean, level), e.needed(e.Mean-limit, level))
+		e := c.among[i][best]
+		if e.Call = c.calls[i]; e.Call == CannotTell && !math.IsNaN(e.SE) {
+			limit, level := e.scale.Shift(c.Limit, e.from), c.alpha/2/float64(len(c.arms)-1)
+			e.Seeds = min(stats.TooMany, e.needed(limit-e.Mean, level), e.needed(e.Mean-limit, level))
 		}
-		r.Standing, others = append(r.Standing, p), others && p.Call == Worse
+		c.Standing, others = append(c.Standing, e.Pair), others && e.Call == Worse
 	}
-	for i, name := range r.arms {
-		if at >= 0 && rankOf(name) != rankOf(r.Smallest) {
+	for i, name := range c.arms {
+		if at >= 0 && rankOf(name) != rankOf(c.Smallest) {
 			break
 		}
-		good := r.calls[i] == AsGood || i == best && others
-		if good && (at < 0 || i == best || at != best && r.among[i][at].Mean < 0) {
-			at, r.Smallest = i, name
+		good := c.calls[i] == AsGood || i == best && others
+		if good && (at < 0 || i == best || at != best && c.among[i][at].Mean < 0) {
+			at, c.Smallest = i, name
 		}
 	}
-	_, open := r.smaller()
-	r.Sure = at >= 0 && len(open) == 0
+	_, open := c.smaller()
+	c.Sure = at >= 0 && len(open) == 0
 }
 
 // smaller returns the arms of smaller ranks than the smallest that is enough, and those of them that are not shown to be worse.
-func (r *ranking) smaller() (all, open []string) {
-	for i, name := range r.arms[:max(0, r.index(r.Smallest))] {
-		if rankOf(name) != rankOf(r.Smallest) {
-			if all = append(all, name); r.calls[i] != Worse {
+func (c *contest) smaller() (all, open []string) {
+	for i, name := range c.arms[:max(0, c.index(c.Smallest))] {
+		if rankOf(name) != rankOf(c.Smallest) {
+			if all = append(all, name); c.calls[i] != Worse {
 				open = append(open, name)
 			}
 		}
@@ -117,15 +98,16 @@ func (s *study) verdict(a *Analysis) (v Verdict) {
 		v.Text = []string{fmt.Sprintf("Cannot tell which rank is enough: the runs have no loss (%s).", strings.Join(results.Losses, ", "))}
 	} else {
 		arms = c.arms
-		r := c.rank(a.Options)
-		v = r.Verdict
-		v.Text = []string{r.first()}
+		c.rank(a.Options)
+		v = c.Verdict
+		v.Text = []string{c.first()}
 		if n := len(arms); full(v.Smallest) && n > 2 {
 			// Which adapter, if there must be one, is a question of its own.
-			without := &contest{table: c.only(r.all[:n-1]), before: c.before}
-			v.Text = append(v.Text, "Without training every weight: "+without.rank(a.Options).first())
+			without := &contest{table: c.only(places(n - 1)), before: c.before}
+			without.rank(a.Options)
+			v.Text = append(v.Text, "Without training every weight: "+without.first())
 		}
-		v.Text = append(v.Text, r.text()...)
+		v.Text = append(v.Text, c.text()...)
 	}
 	base := slices.Index(arms, v.Smallest)
 	if base < 0 || base == len(arms)-1 {

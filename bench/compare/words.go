@@ -10,50 +10,50 @@ import (
 )
 
 // first is the verdict in a sentence.
-func (r *ranking) first() string {
-	loss, lowest := plain(r.Unit), format.Value(r.Unit, r.loss)
+func (c *contest) first() string {
+	loss, lowest := plain(c.Unit), format.Value(c.Unit, c.loss)
 	switch {
-	case len(r.arms) == 1:
-		return fmt.Sprintf("There is only %s: nothing to compare it with.", group(r.Best))
-	case r.Limit == 0:
+	case len(c.arms) == 1:
+		return fmt.Sprintf("There is only %s: nothing to compare it with.", group(c.Best))
+	case c.Limit == 0:
 		return fmt.Sprintf("No verdict: training gained nothing. The %s was %s before training, and the lowest after it is %s's, %s.",
-			loss, format.Value(r.Unit, r.before), r.Best, lowest)
+			loss, format.Value(c.Unit, c.before), c.Best, lowest)
 	}
-	seeds := format.Count(slices.MinFunc(r.Standing, func(a, b Pair) int { return a.N - b.N }).N, "seed")
+	seeds := format.Count(slices.MinFunc(c.Standing, func(a, b Pair) int { return a.N - b.N }).N, "seed")
 	lowest += " on average"
 	why := fmt.Sprintf("it has the lowest %s, %s", loss, lowest)
-	if r.Smallest != r.Best {
-		why = fmt.Sprintf("its %s is as good as the lowest (%s, %s) within the margin", loss, r.Best, lowest)
+	if c.Smallest != c.Best {
+		why = fmt.Sprintf("its %s is as good as the lowest (%s, %s) within the margin", loss, c.Best, lowest)
 	}
-	switch smaller, open := r.smaller(); {
-	case r.Smallest == "":
-		for _, p := range r.Standing {
+	switch smaller, open := c.smaller(); {
+	case c.Smallest == "":
+		for _, p := range c.Standing {
 			if p.Call == CannotTell {
 				open = append(open, p.Arm)
 			}
 		}
 		return fmt.Sprintf("%s cannot tell which rank is enough: %s has the lowest %s, %s, and %s may or may not be as good.",
-			seeds, r.Best, loss, lowest, format.List(open))
-	case !r.Sure:
+			seeds, c.Best, loss, lowest, format.List(open))
+	case !c.Sure:
 		return fmt.Sprintf("%s is enough; whether %s would be too, %s cannot tell. The lowest %s is that of %s, %s.",
-			r.Smallest, format.List(open), seeds, loss, r.Best, lowest)
+			c.Smallest, format.List(open), seeds, loss, c.Best, lowest)
 	case len(smaller) > 0:
-		return fmt.Sprintf("%s is the smallest rank that is enough: %s, and every smaller rank is worse (%s).", r.Smallest, why, seeds)
+		return fmt.Sprintf("%s is the smallest rank that is enough: %s, and every smaller rank is worse (%s).", c.Smallest, why, seeds)
 	}
-	return fmt.Sprintf("%s is enough: %s (%s).", r.Smallest, why, seeds)
+	return fmt.Sprintf("%s is enough: %s (%s).", c.Smallest, why, seeds)
 }
 
 // text is what the verdict holds for, and a sentence for each arm but the best. A sentence whose figure does not exist is not made.
-func (r *ranking) text() []string {
-	text := []string{r.conditions()}
-	if r.how != "" {
-		text = append(text, r.how)
+func (c *contest) text() []string {
+	text := []string{c.conditions()}
+	if c.how != "" {
+		text = append(text, c.how)
 	}
-	text = append(text, r.limits()...)
-	if len(r.Standing) > 0 {
-		text = append(text, fmt.Sprintf("As good means at most %s above the best, %s.", format.Number(r.Limit*r.loss, 3), r.margin))
+	text = append(text, c.limits()...)
+	if len(c.Standing) > 0 {
+		text = append(text, fmt.Sprintf("As good means at most %s above the best, %s.", format.Number(c.Limit*c.loss, 3), c.margin))
 	}
-	for _, p := range r.Standing {
+	for _, p := range c.Standing {
 		if math.IsNaN(p.Diff) {
 			continue
 		}
@@ -62,7 +62,7 @@ func (r *ranking) text() []string {
 			side = "below"
 		}
 		if s := format.Interval(p.Low, p.High); s != "" && !p.Exact {
-			in = fmt.Sprintf(" (%s interval %s)", format.Level(1-r.alpha), s)
+			in = fmt.Sprintf(" (%s interval %s)", format.Level(1-c.alpha), s)
 		}
 		switch {
 		case p.Call != CannotTell || p.Exact || p.N == 1:
@@ -74,11 +74,11 @@ func (r *ranking) text() []string {
 			call += "; with differences and noise as they are here, it would take about " + format.Count(p.Seeds, "seed")
 		}
 		text = append(text, fmt.Sprintf("%s's %s is %s, or %s, %s %s's%s: %s.", p.Arm, plain(p.Unit),
-			format.Number(math.Abs(p.Diff)*r.loss, 2), format.Percent(p.Diff), side, p.To, in, call))
+			format.Number(math.Abs(p.Diff)*c.loss, 2), format.Percent(p.Diff), side, p.To, in, call))
 	}
-	if r.Unit != evalLoss {
+	if c.Unit != evalLoss {
 		text = append(text, fmt.Sprintf("There is no held-out loss (eval-loss) to judge by: this rests on %s, the %s, "+
-			"which says nothing about text that was not trained on.", r.Unit, plain(r.Unit)))
+			"which says nothing about text that was not trained on.", c.Unit, plain(c.Unit)))
 	}
 	return text
 }
