@@ -87,23 +87,21 @@ func (c *contest) choose() (halves bool) {
 
 // half is the table of losses on one half of the held-out records; nil where a run has none.
 func (c *contest) half(half int) *table {
-	var at []int
 	var losses [][]float64
-	for _, col := range c.by {
-		values := missing(len(c.seeds))
-		for k, run := range c.runs[col.at] {
+	for i, runs := range c.runs {
+		losses = append(losses, missing(len(runs)))
+		for k, run := range runs {
 			if run == nil {
 				continue
 			}
-			r := c.record(col.at, run.Seed)
+			r := c.record(i, run.Seed)
 			if r == nil || len(r.EvalHalves) != 2 {
 				return nil
 			}
-			values[k] = r.EvalHalves[half]
+			losses[i][k] = r.EvalHalves[half]
 		}
-		at, losses = append(at, col.at), append(losses, values)
 	}
-	return newTable(c.study, c.unit, at, losses)
+	return newTable(c.study, c.unit, losses)
 }
 
 // conditions are the steps, rate and alpha that the verdict holds for.

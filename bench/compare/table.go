@@ -58,12 +58,12 @@ type column struct {
 // missing are n values that are not there.
 func missing(n int) []float64 { return slices.Repeat([]float64{math.NaN()}, n) }
 
-// newTable takes a unit's values of the study's arms at; arms without any are left out.
-func newTable(s *study, unit string, at []int, values [][]float64) *table {
+// newTable takes a unit's values of the study's arms; those without any are left out.
+func newTable(s *study, unit string, values [][]float64) *table {
 	t := &table{study: s, unit: unit, scale: stats.NewScale(values...)}
-	for k, i := range at {
-		if slices.ContainsFunc(values[k], func(v float64) bool { return !math.IsNaN(v) }) {
-			t.arms, t.by = append(t.arms, s.names[i]), append(t.by, column{i, values[k], t.scale.Of(values[k])})
+	for i, name := range s.names {
+		if slices.ContainsFunc(values[i], func(v float64) bool { return !math.IsNaN(v) }) {
+			t.arms, t.by = append(t.arms, name), append(t.by, column{i, values[i], t.scale.Of(values[i])})
 		}
 	}
 	return t
@@ -76,7 +76,7 @@ func (s *study) table(unit string) *table {
 	for i := range s.arms {
 		values = append(values, s.values(i, base, factor))
 	}
-	t := newTable(s, unit, places(len(s.arms)), values)
+	t := newTable(s, unit, values)
 	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
 	for i := range t.by {
 		v := stats.NewSpread(t.by[i].value)

@@ -58,7 +58,7 @@ func (m *Metric) Table(alpha float64) *format.Table {
 		}
 		for _, p := range m.Pairs {
 			if p.Arm == s.Arm {
-				copy(row[4:], m.cells(&p))
+				copy(row[4:], m.cells(p))
 			}
 		}
 		t.Rows = append(t.Rows, row)
@@ -75,7 +75,7 @@ func (m *Metric) Table(alpha float64) *format.Table {
 }
 
 // cells are difference, interval, p, what would have been found, and the call.
-func (m *Metric) cells(p *Pair) []string {
+func (m *Metric) cells(p Pair) []string {
 	shown := func(v float64, f func(float64) string) string {
 		if math.IsNaN(v) {
 			return ""

@@ -19,6 +19,9 @@ type Table struct {
 	Words []string
 }
 
+// IsWords reports whether a column holds words.
+func (t *Table) IsWords(head string) bool { return slices.Contains(t.Words, head) }
+
 // Text draws the table for a terminal.
 func (t *Table) Text(w io.Writer) error {
 	return t.draw(w, t.Head, t.Rows, tablewriter.WithRendition(tw.Rendition{
@@ -45,7 +48,7 @@ func (t *Table) Markdown(w io.Writer) error {
 func (t *Table) draw(w io.Writer, head []string, rows [][]string, style tablewriter.Option) error {
 	align := make(tw.Alignment, len(t.Head))
 	for i, name := range t.Head {
-		if align[i] = tw.AlignRight; i == 0 || slices.Contains(t.Words, name) {
+		if align[i] = tw.AlignRight; i == 0 || t.IsWords(name) {
 			align[i] = tw.AlignLeft
 		}
 	}

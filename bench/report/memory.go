@@ -81,39 +81,40 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 	if len(all) == 0 {
 		return nil
 	}
-	t := &table.Table{ID: "memory-table", Head: []table.Column{{Name: "category"}}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+	t := &table.Table{ID: "memory-table", Caption: fmt.Sprintf("Memory at the peak by category: "+
 		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
+	t.Head = []string{"category"}
 	shown := sizes(arms)
 	if len(shown) < len(arms) {
 		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
 	}
 	for i, a := range shown {
-		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
+		t.Head = append(t.Head, a.Name+" predicted", a.Name+" measured")
 		if i > 0 {
-			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
+			t.Head = append(t.Head, a.Name+" difference")
 		}
 	}
 	line := func(label string, of func(a *table.Arm, w which) float64) {
-		var cells []table.Cell
+		cells := []string{label}
 		for i, a := range shown {
-			p, m := table.Cell{Text: format.Bytes(of(a, predicted))}, table.Cell{Text: format.Bytes(of(a, measured))}
-			if p.Text == format.None {
-				p.Note = t.Note("not predicted")
+			p, m := format.Bytes(of(a, predicted)), format.Bytes(of(a, measured))
+			if p == format.None {
+				p += t.Note("not predicted")
 			}
-			if m.Text == format.None {
-				m.Note = t.Note("not measured")
+			if m == format.None {
+				m += t.Note("not measured")
 			}
 			if cells = append(cells, p, m); i > 0 {
 				d := of(a, measured) - of(arms[0], measured)
-				cells = append(cells, table.Cell{Text: format.Plus(d, format.Bytes(d))})
+				cells = append(cells, format.Plus(d, format.Bytes(d)))
 			}
 		}
-		t.Add(label, cells...)
+		t.Rows = append(t.Rows, cells)
 	}
 	for _, n := range all {
 		line(n, func(a *table.Arm, w which) float64 { return bytesOf(a, w, n) })
 	}
-	t.Rows = append(t.Rows, table.Row{Group: "Together"})
+	t.Rows = append(t.Rows, []string{"Together"})
 	if len(known) > 0 {
 		line("all that is predicted", func(a *table.Arm, w which) float64 { return bytesOf(a, w, known...) })
 	}

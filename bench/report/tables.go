@@ -14,20 +14,10 @@ import (
 func (s *study) metricTables() (ts []*table.Table) {
 	for i := range s.a.Metrics {
 		m := &s.a.Metrics[i]
-		f := m.Table(s.a.Alpha)
-		t := &table.Table{ID: fmt.Sprintf("metric-%d", i+1), Caption: m.Title()}
-		for _, name := range f.Head {
-			t.Head = append(t.Head, table.Column{Name: table.Clean(name)})
-		}
-		for _, row := range f.Rows {
-			var cells []table.Cell
-			for j, text := range row[1:] {
-				cells = append(cells, table.Cell{Text: table.Clean(text), Words: slices.Contains(f.Words, f.Head[j+1])})
-			}
-			t.Add(table.Clean(row[0]), cells...)
-		}
-		for _, n := range m.Notes {
-			t.Remarks = append(t.Remarks, table.Clean(n))
+		t := &table.Table{Table: *m.Table(s.a.Alpha), ID: fmt.Sprintf("metric-%d", i+1), Caption: m.Title(), Remarks: clean(m.Notes)}
+		t.Head = clean(t.Head)
+		for i, row := range t.Rows {
+			t.Rows[i] = clean(row)
 		}
 		ts = append(ts, t)
 	}
@@ -48,8 +38,8 @@ func (s *study) runTables() (ts []*table.Table) {
 // settingsTable is what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting
 // that is added to records later is in the table without a change here.
 func (s *study) settingsTable() *table.Table {
-	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with.",
-		Head: []table.Column{{Name: "setting"}, {Name: "value"}}}
+	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with."}
+	t.Head, t.Words = []string{"setting", "value"}, []string{"value"}
 	var keys []string
 	values := map[string][]string{}
 	for _, c := range s.settings {
@@ -63,7 +53,7 @@ func (s *study) settingsTable() *table.Table {
 		}
 	}
 	for _, key := range keys {
-		t.Add(key, table.Cell{Text: strings.Join(values[key], ", "), Words: true})
+		t.Rows = append(t.Rows, []string{key, strings.Join(values[key], ", ")})
 	}
 	return t
 }

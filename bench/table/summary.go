@@ -86,18 +86,18 @@ func trainedShare(r *record.Record) float64 {
 }
 
 // cell is the figure of an arm: its runs' median, and the range where they differ.
-func (l line) cell(t *Table, a *Arm) Cell {
+func (l line) cell(t *Table, a *Arm) string {
 	s := a.Over(l.value)
-	c := Cell{Text: l.shown(s.Median)}
+	text := l.shown(s.Median)
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
-		c.Range = lo + "–" + hi
+		text += " (" + lo + "–" + hi + ")"
 	}
 	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
-		c.Note = t.Note(why)
+		text += t.Note(why)
 	} else if s.N < len(a.Runs) {
-		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
+		text += t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
 	}
-	return c
+	return text
 }
 
 // ByArm is the summary with a column for each arm: over seeds where there are several.
@@ -120,23 +120,22 @@ func BySeed(a *Arm, id string) *Table {
 
 // fill adds the summary's lines, a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
 func (t *Table) fill(arms []*Arm) *Table {
-	t.Head = []Column{{Name: "figure"}}
+	t.Head = []string{"figure"}
 	for _, a := range arms {
-		t.Head = append(t.Head, Column{Name: a.Name})
+		t.Head = append(t.Head, a.Name)
 	}
 	asked := arms[0].Runs[0].Settings
 	for _, l := range summary {
-		switch {
-		case l.value == nil:
-			t.Rows = append(t.Rows, Row{Group: l.label})
-		case l.why == noTarget && asked.TargetLoss == 0 || l.why == noForget && asked.Forget == "":
-		default:
-			var cells []Cell
-			for _, a := range arms {
-				cells = append(cells, l.cell(t, a))
-			}
-			t.Add(l.label, cells...)
+		if l.why == noTarget && asked.TargetLoss == 0 || l.why == noForget && asked.Forget == "" {
+			continue
 		}
+		row := []string{l.label}
+		for _, a := range arms {
+			if l.value != nil {
+				row = append(row, l.cell(t, a))
+			}
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

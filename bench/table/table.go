@@ -13,87 +13,40 @@ import (
 	"lorabench/bench/format"
 )
 
-// Table is figures in rows and runs or arms in columns, before it is text, Markdown or HTML.
+// Table is figures in rows and runs or arms in columns. A row of one cell is a heading above those that follow.
 type Table struct {
+	format.Table
 	ID, Caption string
-	Head        []Column // the first is the row labels'
-	Rows        []Row
-	Notes       []string // footnotes; cell.Note counts from 1
+	Notes       []string // footnotes, counted from 1
 	Remarks     []string // below the footnotes
 }
 
-// Column has a name, and what neighbouring columns share of theirs.
-type Column struct{ Group, Name string }
-
-// Row with only a Group is a heading above the rows that follow.
-type Row struct {
-	Group, Label string
-	Cells        []Cell
-}
-
-// Cell is a figure, its range over seeds and its footnote. Words are set left, figures right.
-type Cell struct {
-	Text, Range string
-	Note        int
-	Words       bool
-}
-
-// Note returns the footnote's number; the same text has one number.
-func (t *Table) Note(text string) int {
-	if i := slices.Index(t.Notes, text); i >= 0 {
-		return i + 1
+// Note returns the mark of a footnote, which a cell ends in; the same text has one number.
+func (t *Table) Note(text string) string {
+	i := slices.Index(t.Notes, text)
+	if i < 0 {
+		i, t.Notes = len(t.Notes), append(t.Notes, text)
 	}
-	t.Notes = append(t.Notes, text)
-	return len(t.Notes)
+	return fmt.Sprintf(" [%d]", i+1)
 }
 
-// Add appends a row of cells of words or figures without ranges.
-func (t *Table) Add(label string, cells ...Cell) {
-	t.Rows = append(t.Rows, Row{Label: label, Cells: cells})
-}
-
-func (c Cell) text() string {
-	s := c.Text
-	if c.Range != "" {
-		s += " (" + c.Range + ")"
-	}
-	if c.Note > 0 {
-		s += fmt.Sprintf(" [%d]", c.Note)
-	}
-	return s
-}
-
-// text is the table with the columns from..to besides the labels'. Headings are in capitals.
-func (t *Table) text(from, to int) *format.Table {
-	out := &format.Table{Head: []string{t.Head[0].Name}}
-	for i, c := range t.Head[from:to] {
-		name := strings.TrimSpace(c.Group + " " + c.Name)
-		if out.Head = append(out.Head, name); t.Words(from + i) {
-			out.Words = append(out.Words, name)
+// columns is the table with the columns from..to besides the labels'. Headings are in capitals.
+func (t *Table) columns(from, to int) *format.Table {
+	out := &format.Table{Words: t.Words, Head: slices.Concat(t.Head[:1], t.Head[from:to])}
+	for _, row := range t.Rows {
+		if len(row) == 1 {
+			row = append([]string{strings.ToUpper(row[0])}, make([]string, len(t.Head)-1)...)
 		}
-	}
-	for _, r := range t.Rows {
-		row := make([]string, 1, len(out.Head))
-		row[0] = r.Label + strings.ToUpper(r.Group)
-		for i := from; i < to && len(r.Cells) > 0; i++ {
-			row = append(row, r.Cells[i-1].text())
-		}
-		out.Rows = append(out.Rows, row[:len(out.Head)])
+		out.Rows = append(out.Rows, slices.Concat(row[:1], row[from:to]))
 	}
 	return out
-}
-
-// Words says whether column i holds words.
-func (t *Table) Words(i int) bool {
-	return slices.ContainsFunc(t.Rows, func(r Row) bool { return i >= 1 && i-1 < len(r.Cells) && r.Cells[i-1].Words })
 }
 
 // writeText draws the table for a terminal of so many columns: what does not fit follows below, with
 // the labels again, because a line that wraps is no table.
 func (t *Table) writeText(w io.Writer, width int) error {
-	all := t.text(1, len(t.Head))
-	wide := make([]int, len(all.Head))
-	for _, row := range append(all.Rows, all.Head) {
+	wide := make([]int, len(t.Head))
+	for _, row := range append(t.columns(1, len(wide)).Rows, t.Head) {
 		for i, cell := range row {
 			wide[i] = max(wide[i], utf8.RuneCountInString(cell)+2)
 		}
@@ -106,7 +59,7 @@ func (t *Table) writeText(w io.Writer, width int) error {
 			used += wide[to]
 		}
 		b.WriteByte('\n')
-		if err := t.text(from, to).Text(&b); err != nil {
+		if err := t.columns(from, to).Text(&b); err != nil {
 			return err
 		}
 		from = to
@@ -120,7 +73,7 @@ func (t *Table) WriteMarkdown(w io.Writer) error {
 	if t.Caption != "" {
 		fmt.Fprintf(&b, "%s\n\n", format.Escape(t.Caption))
 	}
-	if err := t.text(1, len(t.Head)).Markdown(&b); err != nil {
+	if err := t.columns(1, len(t.Head)).Markdown(&b); err != nil {
 		return err
 	}
 	if len(t.Notes) > 0 {
