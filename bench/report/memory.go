@@ -81,9 +81,8 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 	if len(all) == 0 {
 		return nil
 	}
-	t := &table.Table{ID: "memory-table", Caption: fmt.Sprintf("Memory at the peak by category: "+
+	t := &table.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
 		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
-	t.Head = []string{"category"}
 	shown := sizes(arms)
 	if len(shown) < len(arms) {
 		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."

@@ -59,7 +59,7 @@ func (s *study) markdown(w io.Writer, sections []section) error {
 		}
 		for _, t := range p.Tables {
 			b.WriteByte('\n')
-			if err := t.WriteMarkdown(&b); err != nil {
+			if err := t.Markdown(&b); err != nil {
 				return err
 			}
 		}

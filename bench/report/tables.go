@@ -14,8 +14,8 @@ import (
 func (s *study) metricTables() (ts []*table.Table) {
 	for i := range s.a.Metrics {
 		m := &s.a.Metrics[i]
-		t := &table.Table{Table: *m.Table(s.a.Alpha), ID: fmt.Sprintf("metric-%d", i+1), Caption: m.Title(), Remarks: clean(m.Notes)}
-		t.Head = clean(t.Head)
+		t := m.Table(s.a.Alpha)
+		t.ID, t.Caption, t.Head, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), clean(t.Head), clean(m.Notes)
 		for i, row := range t.Rows {
 			t.Rows[i] = clean(row)
 		}
@@ -38,8 +38,8 @@ func (s *study) runTables() (ts []*table.Table) {
 // settingsTable is what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting
 // that is added to records later is in the table without a change here.
 func (s *study) settingsTable() *table.Table {
-	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with."}
-	t.Head, t.Words = []string{"setting", "value"}, []string{"value"}
+	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with.",
+		Head: []string{"setting", "value"}, Words: []string{"value"}}
 	var keys []string
 	values := map[string][]string{}
 	for _, c := range s.settings {

@@ -116,7 +116,7 @@ func (s *study) againstFull(full, first *table.Arm) string {
 	for _, q := range []struct {
 		name  string
 		of    func(*record.Record) float64
-		shown table.Shown
+		shown func(float64) string
 	}{
 		{"held-out loss", table.EvalLoss, table.Fixed(4)}, {"samples per second", speed, table.Digits(4)},
 		{peakName, peak, format.Bytes}, {"file", fileSize, format.Bytes},

@@ -1,3 +1,5 @@
+// Package table is the figures of run records: the run summary, for a terminal and as Markdown. What was not measured is a dash with a
+// footnote, never 0. It draws nothing, so that the benchmark, which prints the summary too, links no plotting.
 package table
 
 import (
@@ -12,6 +14,9 @@ import (
 	"lorabench/bench/record"
 	"lorabench/bench/stats"
 )
+
+// Table is format's.
+type Table = format.Table
 
 // Arm is a sub-benchmark: its runs, by seed.
 type Arm struct {
@@ -37,8 +42,6 @@ func Arms(rs []*record.Record) (arms []*Arm, err error) {
 		if i == 0 || rs[i-1].Name != r.Name {
 			name := Clean(r.Name)
 			arms = append(arms, &Arm{Key: r.Name, Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
-		} else if rs[i-1].Seed == r.Seed {
-			return nil, fmt.Errorf("two records of %s with seed %d: keep one of them", Clean(r.Name), r.Seed)
 		}
 		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r)
@@ -96,11 +99,10 @@ func Positive(v float64) float64 {
 	return math.NaN()
 }
 
-// Shown turns a figure into text; what is not finite into a dash.
-type Shown func(float64) string
-
 // Digits has at most so many significant digits.
-func Digits(n int) Shown { return func(v float64) string { return format.Number(v, n) } }
+func Digits(n int) func(float64) string { return func(v float64) string { return format.Number(v, n) } }
 
 // Fixed has a fixed number of decimals, so that a column's points stand below each other.
-func Fixed(decimals int) Shown { return func(v float64) string { return format.Fixed(v, decimals) } }
+func Fixed(decimals int) func(float64) string {
+	return func(v float64) string { return format.Fixed(v, decimals) }
+}

@@ -15,7 +15,7 @@ import (
 // line is a figure of the run summary.
 type line struct {
 	label string
-	shown Shown
+	shown func(float64) string         // a dash where it is not finite
 	value func(*record.Record) float64 // NaN is missing
 	why   string                       // it may be missing; "" where it is not a finite number
 }
@@ -102,11 +102,11 @@ func (l line) cell(t *Table, a *Arm) string {
 
 // ByArm is the summary with a column for each arm: over seeds where there are several.
 func ByArm(arms []*Arm) *Table {
-	t := &Table{ID: "summary", Caption: "Run summary: one run for each arm."}
+	caption := "Run summary: one run for each arm."
 	if n := Seeds(arms); n > 1 {
-		t.Caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
+		caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
 	}
-	return t.fill(arms)
+	return summarize("summary", caption, arms)
 }
 
 // BySeed are an arm's own runs, a column for each.
@@ -115,12 +115,12 @@ func BySeed(a *Arm, id string) *Table {
 	for i, r := range a.Runs {
 		runs = append(runs, &Arm{Name: fmt.Sprintf("seed %d", r.Seed), Runs: a.Runs[i : i+1]})
 	}
-	return (&Table{ID: id, Caption: a.Name + ", each run"}).fill(runs)
+	return summarize(id, a.Name+", each run", runs)
 }
 
-// fill adds the summary's lines, a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
-func (t *Table) fill(arms []*Arm) *Table {
-	t.Head = []string{"figure"}
+// summarize makes the summary, with a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
+func summarize(id, caption string, arms []*Arm) *Table {
+	t := &Table{ID: id, Caption: caption, Head: []string{"figure"}}
 	for _, a := range arms {
 		t.Head = append(t.Head, a.Name)
 	}
@@ -161,5 +161,5 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
 		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
 	}
-	return t.writeText(w, width)
+	return t.Fold(w, width)
 }
