@@ -15,7 +15,7 @@ import (
 
 // Options are what a comparison is judged by. The zero value means the defaults.
 type Options struct {
-	Alpha  float64 // how often a family in which nothing differs may be called different; 0 means 0.05
+	Alpha  float64 // how often a family in which nothing differs may be called different, below 0.5; 0 means 0.05
 	Margin Margin
 }
 
@@ -91,10 +91,7 @@ type Verdict struct {
 // Analyze compares every arm with the first, metric by metric, and reaches a verdict. The set is what results.Read or
 // results.FromRecords returned; the smallest rank comes first.
 func Analyze(in *results.Set, o Options) (*Analysis, error) {
-	o.Alpha, o.Margin = cmp.Or(o.Alpha, 0.05), cmp.Or(o.Margin, ofGain)
-	if !(o.Alpha > 0 && o.Alpha < 0.5) || !(o.Margin.Part > 0 && o.Margin.Part < 1) {
-		return nil, fmt.Errorf("compare: Alpha is %v and Margin %v, want more than 0 and less than 0.5 and 100 %%", o.Alpha, o.Margin)
-	}
+	o.Alpha, o.Margin = cmp.Or(o.Alpha, 0.05), cmp.Or(o.Margin, Margin{Part: 0.05})
 	s, err := newStudy(in)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
@@ -108,8 +105,8 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	}
 	a.Verdict = s.verdict(a)
 	if len(s.seeds) > 1 && len(s.arms) > 1 {
-		s.notes = slices.Insert(s.notes, 0, fmt.Sprintf("p and intervals are corrected for the comparisons of each metric, not for the number of "+
-			"metrics: were nothing different, each would show a difference in at most %s of such studies.", format.Level(o.Alpha)))
+		s.notes = slices.Insert(s.notes, 0, fmt.Sprintf("p and intervals are corrected for the comparisons of each metric, not for the "+
+			"number of metrics: were nothing different, each would show a difference in at most %s of such studies.", format.Level(o.Alpha)))
 	}
 	a.Notes = s.notes
 	return a, nil
@@ -118,10 +115,8 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 // metric is everything about one unit.
 func (t *table) metric(u record.Unit, a *Analysis) Metric {
 	m := Metric{Unit: u, Unsteady: timed(u.Name) && a.Unsteady != "", Pairs: t.pairs(t.arms[0], t.arms, a.Alpha)}
-	for _, p := range m.Pairs {
-		if p.Call == Drifts {
-			m.Notes = []string{driftNote}
-		}
+	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.Call == Drifts }) {
+		m.Notes = append(m.Notes, driftNote)
 	}
 	if m.Unsteady {
 		m.Notes = append(m.Notes, a.Unsteady)

@@ -76,12 +76,13 @@ func (c *contest) choose() (halves bool) {
 		on, c.table, halves = first, second, true
 		c.how = "Each rank is at its best rate and alpha, chosen on one half of the held-out records and judged on the other."
 	}
-	var best []int
+	best := *c.table
+	best.arms, best.by = nil, nil
 	for _, g := range c.groups {
 		i, _ := on.lowest(g...)
-		best = append(best, i)
+		best.arms, best.by = append(best.arms, c.arms[i]), append(best.by, c.by[i])
 	}
-	c.table = c.only(best)
+	c.table = &best
 	return halves
 }
 

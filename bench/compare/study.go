@@ -140,12 +140,13 @@ func (s *study) units() (units []record.Unit) {
 // setting is an arm's, by the key of lorabench's lines or that of a record: a line of its own, in the line settings, or in the arm's name.
 func (s *study) setting(i int, keys ...string) string {
 	config := s.arms[i].Runs[0].Config
-	parts := append(strings.Fields(config.Get("settings")), strings.Split(s.names[i], "/")...)
-	for _, key := range keys {
-		for _, part := range append(parts, key+"="+config.Get(key)) {
-			if v, ok := strings.CutPrefix(part, key+"="); ok && v != "" {
-				return v
-			}
+	parts := append(strings.Split(s.names[i], "/"), strings.Fields(config.Get("settings"))...)
+	for k, key := range config.Keys {
+		parts = append(parts, key+"="+config.Values[k])
+	}
+	for _, part := range parts {
+		if key, v, _ := strings.Cut(part, "="); v != "" && slices.Contains(keys, key) {
+			return v
 		}
 	}
 	return ""
@@ -153,10 +154,8 @@ func (s *study) setting(i int, keys ...string) string {
 
 // record is that of arm i's run with a seed; nil where there is none.
 func (s *study) record(i int, seed int64) *record.Record {
-	for _, r := range s.set.Records {
-		if r.Name == s.names[i] && r.Seed == seed {
-			return r
-		}
+	if k := slices.IndexFunc(s.set.Records, func(r *record.Record) bool { return r.Name == s.names[i] && r.Seed == seed }); k >= 0 {
+		return s.set.Records[k]
 	}
 	return nil
 }

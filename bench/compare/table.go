@@ -85,24 +85,6 @@ func (s *study) table(unit string) *table {
 	return t
 }
 
-// only is the table of some of its arms.
-func (t table) only(arms []int) *table {
-	names, by := t.arms, t.by
-	t.arms, t.by = nil, nil
-	for _, i := range arms {
-		t.arms, t.by = append(t.arms, names[i]), append(t.by, by[i])
-	}
-	return &t
-}
-
-// places counts n arms.
-func places(n int) (all []int) {
-	for i := range n {
-		all = append(all, i)
-	}
-	return all
-}
-
 func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
 
 // lacking counts an arm's runs without the metric.

@@ -37,14 +37,14 @@ func (a *Analysis) WriteText(w io.Writer) error {
 
 // Title is the unit, with what it is in words and its direction.
 func (m *Metric) Title() string {
-	more := []string{words[m.Name]}
-	if m.Better != "" {
-		more = append(more, m.Better+" is better")
+	more := []string{words[m.Name], m.Better + " is better"}
+	if m.Better == "" {
+		more[1] = ""
 	}
-	if text := strings.TrimPrefix(strings.Join(more, ", "), ", "); text != "" {
-		return fmt.Sprintf("%s (%s)", m.Name, text)
+	if more = slices.DeleteFunc(more, func(s string) bool { return s == "" }); len(more) == 0 {
+		return m.Name
 	}
-	return m.Name
+	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
 }
 
 // Table is a metric's. A column without any figure is left out.

@@ -17,7 +17,11 @@ import (
 // difference of at least 0).
 func (c *contest) rank(o Options) {
 	n := len(c.arms)
-	best, mean := c.lowest(places(n)...)
+	var all []int
+	for i := range n {
+		all = append(all, i)
+	}
+	best, mean := c.lowest(all...)
 	c.alpha, c.Unit, c.Best, c.loss = o.Alpha, c.unit, c.arms[best], mean
 	c.Limit, c.margin = o.Margin.of(c.before, mean)
 	may := make([]bool, n) // be the best
@@ -103,7 +107,9 @@ func (s *study) verdict(a *Analysis) (v Verdict) {
 		v.Text = []string{c.first()}
 		if n := len(arms); full(v.Smallest) && n > 2 {
 			// Which adapter, if there must be one, is a question of its own.
-			without := &contest{table: c.only(places(n - 1)), before: c.before}
+			t := *c.table
+			t.arms, t.by = t.arms[:n-1], t.by[:n-1]
+			without := &contest{table: &t, before: c.before}
 			without.rank(a.Options)
 			v.Text = append(v.Text, "Without training every weight: "+without.first())
 		}

@@ -205,19 +205,8 @@ func TestCosts(t *testing.T) {
 }
 
 func TestAnalyzeRefuses(t *testing.T) {
-	ok := ranks(1)
-	add(ok, "u", []float64{1})
-	for _, c := range []struct {
-		s    *results.Set
-		o    Options
-		want string
-	}{
-		{nil, Options{}, "no runs to compare"},
-		{&results.Set{}, Options{}, "no runs to compare"},
-		{ok, Options{Alpha: 1}, "Alpha is 1 and Margin 5%gain"},
-		{ok, Options{Margin: Margin{Part: -1}}, "Margin -100%gain"},
-	} {
-		_, err := Analyze(c.s, c.o)
-		assert.ErrorContains(t, err, c.want)
+	for _, s := range []*results.Set{nil, {}} {
+		_, err := Analyze(s, Options{})
+		assert.ErrorContains(t, err, "no runs to compare")
 	}
 }

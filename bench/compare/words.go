@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -103,14 +104,9 @@ func (s *study) cost(arm string, costs []Pair) []string {
 
 // difference is one metric's part of a sentence.
 func (s *study) difference(p Pair) string {
-	word, in := "more", format.Interval(p.Low, p.High)
-	if p.Diff < 0 && p.Unit == samples {
-		word = "fewer"
-	} else if p.Diff < 0 {
-		word = "less"
-	}
-	if in == "" {
-		in = "single runs"
+	word, in := "more", cmp.Or(format.Interval(p.Low, p.High), "single runs")
+	if p.Diff < 0 {
+		word = map[bool]string{true: "fewer", false: "less"}[p.Unit == samples]
 	}
 	by := fmt.Sprintf("%s %s %s", format.Percent(p.Diff), word, plain(p.Unit))
 	switch {

@@ -29,7 +29,6 @@ const (
 	noTarget  = "the target held-out loss was not reached"
 	noAdapter = "rank full has no adapter"
 	noCount   = "not counted"
-	noFile    = "not saved"
 )
 
 // gib4 keeps four digits: a small model is all behind the point.
@@ -69,7 +68,7 @@ var summary = []line{
 	{label: "Adapter"},
 	{"trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
 	{"share of the model's parameters (%)", Digits(3), trainedShare, noCount},
-	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, noFile},
+	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
 	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
 	{"scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
