@@ -183,7 +183,7 @@ func TestFlagsOfGoTest(t *testing.T) {
 func TestAnUnfinishedStudyGoesOn(t *testing.T) {
 	commitKnown(t)
 	dir := t.TempDir()
-	args := []string{"-ranks=2,4", "-test.count=3", "-test.benchtime=100x", "-out=" + dir}
+	args := []string{"-ranks=2,4", "-test.count=3", "-test.benchtime=100x", "-save-steps=0", "-out=" + dir}
 
 	out, code := interrupted(t, child(t, args...))
 	require.Equal(t, 1, code, out)

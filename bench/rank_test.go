@@ -6,18 +6,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"lorabench/bench/events"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
+	"lorabench/internal/process"
 	"lorabench/internal/progress"
 	"lorabench/internal/relay"
 	"lorabench/internal/watchdog"
@@ -50,7 +49,7 @@ func TestMain(m *testing.M) {
 // before the first result.
 func benchmarks(m *testing.M) int {
 	var stop context.CancelFunc
-	ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop = process.Interruptible(ctx)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second interruption ends the process
 	err := onePerRun()
@@ -98,8 +97,12 @@ func load() error {
 		return err
 	}
 	config = work.ConfigLines()
+	notes := work.Left.Notes()
 	if note != "" {
-		config = append(config, [2]string{"note", note})
+		notes = append(notes, note)
+	}
+	if len(notes) > 0 {
+		config = append(config, [2]string{"note", strings.Join(notes, "; ")})
 	}
 	if *slowArm != "" {
 		if work.Device != "cpu" || !slices.ContainsFunc(work.Arms(), slowed) {
@@ -168,13 +171,19 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		if err = events.Save(work.Out, rec); err == nil {
 			err = rec.Save(work.Out)
 		}
+		if err == nil {
+			err = work.DropCheckpoint(rec)
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
 	keep(b, rec)
-	if rec.Diverged > 0 {
+	switch {
+	case rec.Diverged > 0:
 		b.Skip("diverged: no result")
+	case rec.Resumed > 0:
+		b.Skipf("resumed after step %d: its record has the losses, and its time is not compared", rec.Resumed)
 	}
 }
 
@@ -214,9 +223,15 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 			return nil, failed
 		}
 	}
+	skip := r.Resumed
 	r.Begin()
 	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
 	for b.Loop() {
+		if skip > 0 { // taken before the checkpoint
+			skip--
+			bar.Step(r.Loss())
+			continue
+		}
 		if failed == nil && ctx.Err() != nil {
 			failed = errInterrupted
 		}
@@ -230,6 +245,11 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 		if failed == nil && r.EvalDue() {
 			b.StopTimer()
 			failed = r.Evaluate()
+			b.StartTimer()
+		}
+		if failed == nil && r.SaveDue() {
+			b.StopTimer()
+			failed = r.Save()
 			b.StartTimer()
 		}
 		if failed == nil && baton.Due() && !r.Done() {
@@ -250,7 +270,10 @@ func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	}
 	bar.Close()
 	if failed == nil && work.Snapshot {
-		failed = r.SaveSnapshot(work.Out)
+		failed = r.SaveSnapshot()
+	}
+	if errors.Is(failed, errInterrupted) && work.SaveSteps != 0 {
+		failed = errors.Join(failed, r.Save())
 	}
 	if failed != nil {
 		return nil, fmt.Errorf("%s, seed %d: %w: no result", arm.Name, seed, failed)

@@ -44,8 +44,9 @@ func (r *Run) Record() (*record.Record, error) {
 func (r *Run) record(log []lora.Step) *record.Record {
 	w, g := r.work, r.trainer.Graphs()
 	rec := &record.Record{
-		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Started: r.started.UTC().Truncate(time.Second),
-		Settings: r.Arm.settings(w.Settings.Settings), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
+		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Resumed: r.Resumed,
+		Started:  r.started.UTC().Truncate(time.Second),
+		Settings: r.Arm.settings(w.recorded()), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
 		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.elapsed.Seconds(),
 		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
 		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,
@@ -142,10 +143,13 @@ func (r *Run) diskBytes() (int64, error) {
 	if r.adapter == nil {
 		return 4 * r.params.N(), nil
 	}
-	dir, err := os.MkdirTemp("", "lorabench")
-	if err != nil {
-		return 0, err
+	dir := r.fileName(".adapter")
+	if !r.work.SaveAdapter {
+		var err error
+		if dir, err = os.MkdirTemp("", "lorabench"); err != nil {
+			return 0, err
+		}
+		defer os.RemoveAll(dir)
 	}
-	defer os.RemoveAll(dir)
 	return r.adapter.Save(dir, r.work.ModelInfo.Name)
 }

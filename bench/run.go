@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"lorabench/bench/record"
@@ -19,7 +18,8 @@ import (
 
 type Run struct {
 	Arm
-	Seed int64
+	Seed    int64
+	Resumed int // the step after which it goes on from a checkpoint; 0 is none
 
 	work    *Workload
 	model   *opt.Model
@@ -29,6 +29,7 @@ type Run struct {
 	ahead   *data.Ahead
 
 	started, began time.Time // of the first lap and of this one
+	saved          time.Time // the last checkpoint
 	elapsed        time.Duration
 	laps           []record.Lap
 	loss           float64 // of the last step known; NaN is none
@@ -58,7 +59,7 @@ func (r *Run) prepare() error {
 		return err
 	}
 	r.params.Forget()
-	if err := on.EmptyCache(); err != nil {
+	if err := inOrder(r.resume, on.EmptyCache); err != nil {
 		return err
 	}
 	if r.initial, err = resetPeak(on); err != nil {
@@ -206,7 +207,7 @@ func (r *Run) Step() error {
 func (r *Run) Begin() {
 	r.began = time.Now()
 	if r.started.IsZero() {
-		r.started = r.began
+		r.started, r.saved = r.began, r.began
 	}
 }
 
@@ -272,8 +273,8 @@ func (r *Run) Loss() float64 {
 	return r.loss
 }
 
-// SaveSnapshot writes PyTorch's memory snapshot of the run so far into dir and stops the recording.
-func (r *Run) SaveSnapshot(dir string) error {
+// SaveSnapshot writes PyTorch's memory snapshot of the run so far beside its record and stops the recording.
+func (r *Run) SaveSnapshot() error {
 	b, err := r.work.device.MemorySnapshot()
 	if err != nil {
 		return err
@@ -281,7 +282,7 @@ func (r *Run) SaveSnapshot(dir string) error {
 	if err := r.work.device.RecordMemory(false); err != nil {
 		return err
 	}
-	return file.Write(filepath.Join(dir, (&record.Record{Name: r.Name, Seed: r.Seed}).FileName()+".pickle"), b)
+	return file.Write(r.fileName(".pickle"), b)
 }
 
 // Close frees the run's adapter or weights, and the trainer.

@@ -45,6 +45,8 @@ type Settings struct {
 	Modules        [][]string // target_modules
 	GraphsRequired bool       // -graphs=on: a failure to record CUDA graphs ends the run
 	Snapshot       bool       // write PyTorch's memory snapshot of each run beside its record
+	SaveAdapter    bool       // keep each run's adapter beside its record
+	SaveSteps      int        `json:"-"` // steps between checkpoints; Unset is by time, 0 none
 }
 
 // rowTokens is the default of -row-tokens on a CPU, half of CUDA's: micro-batches of the reference run have some 450 tokens, too few to
@@ -82,10 +84,13 @@ func (s *Settings) complete(steps int) error {
 	}
 	fill(&s.RowTokens, rowTokens)
 	s.Steps = cmp.Or(steps, r.Steps)
+	if s.SaveSteps == Unset && (s.Out == "" || steps == 0) {
+		s.SaveSteps = 0
+	}
 	if s.TargetLoss > 0 && s.EvalEvery == 0 {
 		s.EvalEvery = max(1, s.Steps/20)
 	}
-	if err := s.check(cuda); err != nil {
+	if err := s.check(cuda, steps); err != nil {
 		return err
 	}
 	s.GraphsRequired = s.Graphs == "on"
@@ -135,7 +140,7 @@ func (s Settings) line() string {
 var dtypes = map[string]torch.DType{"float32": torch.Float32, "bfloat16": torch.BFloat16}
 
 // check refuses settings that are out of range or do not go together.
-func (s Settings) check(cuda bool) error {
+func (s Settings) check(cuda bool, steps int) error {
 	_, known := dtypes[s.DType]
 	share := func(v float64) bool { return v >= 0 && v < 1 }
 	for _, f := range []struct {
@@ -153,6 +158,7 @@ func (s Settings) check(cuda bool) error {
 		{"-limit", s.Limit, s.Limit >= 0, "at least 0"},
 		{"-eval", s.Eval, s.Eval >= 0 || s.Eval == Unset, "at least 0"},
 		{"-eval-every", s.EvalEvery, s.EvalEvery >= 0, "at least 0"},
+		{"-save-steps", s.SaveSteps, s.SaveSteps >= Unset, "at least 0"},
 		{"-target-loss", s.TargetLoss, s.TargetLoss >= 0, "more than 0, and 0 for none"},
 		{"-order", s.Order, s.Order == "random" || s.Order == "sequential", "random or sequential"},
 		{"-graphs", s.Graphs, slices.Contains([]string{"auto", "on", "off"}, s.Graphs), "auto, on or off"},
@@ -179,6 +185,10 @@ func (s Settings) check(cuda bool) error {
 	case halfAdapter && s.DoRA:
 		return fmt.Errorf("-adapter-dtype is bf16 and -dora is on: DoRA's products were further off float32 than autocast's, " +
 			"so give -adapter-dtype=float32")
+	case s.SaveSteps > 0 && (s.Out == "" || steps == 0):
+		return fmt.Errorf("-save-steps is %d: checkpoints are of a number of steps and lie in -out, so give -benchtime=Nx and -out", s.SaveSteps)
+	case s.SaveAdapter && s.Out == "":
+		return fmt.Errorf("-save-adapter keeps adapters beside the records: give -out")
 	case s.TargetLoss > 0 && s.Eval == 0:
 		return fmt.Errorf("-target-loss is %v and -eval 0: without held-out records there is no held-out loss", s.TargetLoss)
 	case s.Adapter != "" && (len(s.Alphas) > 1 || len(s.Modules) > 1):

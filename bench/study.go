@@ -42,6 +42,7 @@ type Study struct {
 func (w *Workload) Study(testing map[string]string) (*Study, error) {
 	s := &Study{Settings: w.Settings, Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device), Procs: runtime.GOMAXPROCS(0),
 		Testing: testing}
+	s.Settings.Settings = w.recorded()
 	s.Data.EvalLossBase, s.Data.EvalHalvesBase, s.Data.ForgetLossBase = nil, nil, nil // computed, and not to the last digit on every device
 	if c := s.Machine.Commit; c != "unknown" && !strings.HasSuffix(c, "+") {
 		return s, nil

@@ -25,6 +25,7 @@ type Workload struct {
 	Train, Held, Other []data.Sample // Other is not of the task: what may be forgotten
 	ModelInfo          record.ModelInfo
 	DataInfo           record.DataInfo
+	Left               data.Left // what training does not use of the data
 
 	device       torch.Device
 	scope        *torch.Scope
@@ -131,12 +132,17 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	if err != nil {
 		return fmt.Errorf("-eval %d: %w", w.Eval, err)
 	}
-	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: set.Skipped,
+	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: each(set.Skipped, shown),
 		Train: len(train), Held: len(held)}
 	w.Train, err = w.Prompt().Encode(w.tokenizer, train, w.MaxLength)
 	if err == nil && len(held) > 0 {
-		w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength)
+		if w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength); err != nil {
+			err = fmt.Errorf("held-out records: %w", err)
+		}
 	}
+	w.Left = data.Left{Layout: set.Layout, Fields: set.Unused, Train: data.Count(w.Train), Held: data.Count(w.Held),
+		BothSides: data.BothSides(train, held)}
+	w.DataInfo.Left = w.Left
 	return err
 }
 
@@ -210,8 +216,17 @@ func fields(v any) (m map[string]any, err error) {
 	return m, err
 }
 
+// recorded returns the settings as records have them, with no path of this machine.
+func (w *Workload) recorded() record.Settings {
+	s := w.Settings.Settings
+	for _, path := range []*string{&s.Model, &s.Tokenizer, &s.Data, &s.Adapter, &s.Forget} {
+		*path = shown(*path)
+	}
+	return s
+}
+
 // shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
-// are of the same model.
+// are of the same model. Directly in a home folder it is the last part, since the other one is a user's name.
 func shown(path string) string {
 	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
 		return "hash:" + shown(config)
@@ -224,7 +239,11 @@ func shown(path string) string {
 			return filepath.ToSlash(rel)
 		}
 	}
-	return filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
+	folder, base := filepath.Dir(path), filepath.Base(path)
+	if home, err := os.UserHomeDir(); err == nil && filepath.Dir(folder) == filepath.Dir(home) {
+		return base
+	}
+	return filepath.ToSlash(filepath.Join(filepath.Base(folder), base))
 }
 
 // StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.

@@ -1,7 +1,11 @@
 package data
 
 import (
+	"bytes"
 	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,7 +15,10 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{two, array(two), zip(two), "\ufeff" + two, `[{"instruction":"\ud83d","output":1}]`, "[", "{", "PAR1", "\x1f\x8b", ""} {
 		f.Add([]byte(s))
 	}
-	for _, name := range []string{"snappy", "large_string", "output_null"} {
+	for _, l := range layoutFiles {
+		f.Add([]byte(l.content))
+	}
+	for _, name := range []string{"snappy", "large_string", "output_null", "null_input", "messages", "types"} {
 		raw, err := os.ReadFile("testdata/parquet/" + name + ".parquet")
 		if err != nil {
 			f.Fatal(err)
@@ -20,15 +27,84 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		recs, err := parse(raw)
+		if !bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
+			again, packedErr := parse([]byte(zip(string(raw))))
+			if !slices.Equal(recs, again) || (err == nil) != (packedErr == nil) {
+				t.Fatalf("packed, the same file has %d records and %v, not %d and %v", len(again), packedErr, len(recs), err)
+			}
+		}
 		if err != nil {
 			if len(recs) > 0 {
 				t.Fatal("records besides an error")
 			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Fatalf("an error of several lines: %v", err)
+			}
 			return
 		}
 		for _, r := range recs {
-			if r.check() != nil || !utf8.ValidString(r.Instruction+r.Input+r.Output) {
+			if r.Instruction+r.Output+r.Text == "" || !utf8.ValidString(r.Instruction+r.Input+r.Output+r.Text) {
 				t.Fatalf("a record that should have been refused: %q", r)
+			}
+		}
+	})
+}
+
+// Records of an array are the same one after the other.
+func FuzzJSON(f *testing.F) {
+	for _, l := range layoutFiles {
+		f.Add([]byte("[" + l.content + "," + l.content + "]"))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var array, lines Set
+		if len(raw) == 0 || raw[0] != '[' || array.add(raw) != nil || len(array.Records) == 0 {
+			return
+		}
+		values, err := readValues(raw, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined := []byte("\n")
+		for _, v := range values {
+			joined = append(append(joined, v...), '\n')
+		}
+		if err := lines.add(joined); err != nil {
+			t.Fatalf("%q: %v", joined, err)
+		}
+		if !reflect.DeepEqual(array, lines) {
+			t.Fatalf("%+v as an array, %+v one after the other", array, lines)
+		}
+	})
+}
+
+// FuzzParquet changes bytes of the pages and of the footer, each of which has a checksum or none.
+func FuzzParquet(f *testing.F) {
+	files, err := filepath.Glob("testdata/parquet/*.parquet")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, at := range []int{0, len(raw) / 4, len(raw) / 2, len(raw) - 40} {
+			f.Add(raw, at, byte(0))
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, at int, change byte) {
+		if at < 0 || at >= len(raw) {
+			return
+		}
+		raw = bytes.Clone(raw)
+		raw[at] ^= change
+		var s Set
+		if err := s.parseParquet(raw); err != nil && !reflect.DeepEqual(s, Set{}) {
+			t.Fatal("records besides an error")
+		}
+		for _, r := range s.Records {
+			if !utf8.ValidString(r.Instruction + r.Input + r.Output + r.Text) {
+				t.Fatalf("not text: %q", r)
 			}
 		}
 	})

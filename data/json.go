@@ -2,77 +2,98 @@ package data
 
 import (
 	"bytes"
-	"compress/gzip"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf16"
+	"sync"
 	"unicode/utf8"
 )
 
-// parse reads the records of one file, told by its content.
-func parse(raw []byte) ([]Record, error) {
+// add reads the records of one file, told by its content.
+func (s *Set) add(raw []byte) (err error) {
 	if bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		if raw, err = io.ReadAll(z); err != nil {
-			return nil, fmt.Errorf("gzip: %w: the file is cut off or damaged", err)
+		if raw, err = gunzip(raw); err != nil {
+			return err
 		}
 	}
+	for _, f := range foreign {
+		if bytes.HasPrefix(raw, []byte(f.magic)) {
+			return fmt.Errorf("this is %s: %s; JSON, JSON lines and parquet are read, plain or gzipped", f.is, f.do)
+		}
+	}
+	var f Set
 	if bytes.HasPrefix(raw, []byte("PAR1")) {
-		return parseParquet(raw)
+		err = f.parseParquet(raw)
+	} else {
+		err = f.parseJSON(raw)
 	}
-	for _, other := range []struct{ magic, name string }{
-		{"\x1f\x8b", "gzip within gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"PK\x03\x04", "zip"}, {"BZh", "bzip2"},
-		{"\xfd7zXZ\x00", "xz"}, {"ARROW1", "Arrow"}, {"version https://git-lfs", "a Git LFS pointer, not the file itself"},
-	} {
-		if bytes.HasPrefix(raw, []byte(other.magic)) {
-			return nil, fmt.Errorf("this is %s: give JSON, JSON lines or parquet, plain or gzipped", other.name)
+	for i := 0; err == nil && i < len(f.Records); i++ {
+		if f.Records[i] == (Record{Input: f.Records[i].Input}) {
+			err = fmt.Errorf("record %d: it is empty: no text in %s", i+1, f.Layout)
 		}
 	}
-	return parseJSON(raw)
+	switch {
+	case err != nil:
+		return err
+	case len(f.Records) > 0 && s.Layout != "" && f.Layout != s.Layout:
+		return fmt.Errorf("its records have the fields %s, those of the files before have %s: give files of one layout", f.Layout, s.Layout)
+	}
+	s.Records = append(s.Records, f.Records...)
+	s.Layout = cmp.Or(s.Layout, f.Layout)
+	s.Unused = append(s.Unused, f.Unused...)
+	slices.Sort(s.Unused)
+	s.Unused = slices.Compact(s.Unused)
+	return nil
 }
 
 // parseJSON reads an array of records, or records one after the other (JSON lines).
-func parseJSON(raw []byte) ([]Record, error) {
+func (s *Set) parseJSON(raw []byte) error {
 	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	if !utf8.Valid(raw) {
 		good := 0
 		for r, n := utf8.DecodeRune(raw); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(raw[good:]) {
 			good += n
 		}
-		return nil, fmt.Errorf("line %d is not UTF-8: byte 0x%02x", lineAt(raw, good), raw[good])
+		return fmt.Errorf("line %d is not UTF-8: byte 0x%02x", lineAt(raw, good), raw[good])
 	}
-	var values []json.RawMessage
-	var err error
-	switch text := bytes.TrimLeft(raw, " \t\r\n"); {
-	case len(text) == 0:
-		return nil, errors.New("the file is empty")
-	case text[0] == '[':
-		values, err = arrayValues(raw)
-	case text[0] == '{':
-		values, err = lineValues(raw)
-	default:
-		return nil, fmt.Errorf("it begins with %.20q: give JSON, JSON lines or parquet", text)
+	begin := bytes.TrimLeft(raw, " \t\r\n")
+	if len(begin) == 0 {
+		return errors.New("the file is empty")
+	}
+	if begin[0] != '[' && begin[0] != '{' {
+		return fmt.Errorf("it begins with %.20q: give JSON, JSON lines or parquet", begin)
+	}
+	values, err := readValues(raw, begin[0] == '[')
+	if err != nil || len(values) == 0 {
+		return err
+	}
+	fields, err := object(values[0])
+	maps.DeleteFunc(fields, func(_ string, raw json.RawMessage) bool { return string(raw) == "null" })
+	var l layout
+	if err == nil {
+		l, err = choose("fields", slices.Sorted(maps.Keys(fields)))
 	}
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("record 1: %w", err)
 	}
+	var unused sync.Map
 	recs, errs := make([]Record, len(values)), make([]error, len(values))
-	inParallel(len(values), func(i int) { recs[i], errs[i] = parseRecord(values[i]) })
+	inParallel(len(values), func(i int) { recs[i], errs[i] = parseRecord(values[i], l, &unused) })
 	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("record %d: %w", i+1, err)
+			return fmt.Errorf("record %d: %w", i+1, err)
 		}
 	}
-	return recs, nil
+	s.Records, s.Layout = recs, l.String()
+	for name := range unused.Range {
+		s.Unused = append(s.Unused, name.(string))
+	}
+	return nil
 }
 
 // lineAt is the number of the line that an offset is in.
@@ -80,20 +101,25 @@ func lineAt(raw []byte, offset int) int {
 	return 1 + bytes.Count(raw[:min(offset, len(raw))], []byte("\n"))
 }
 
-func arrayValues(raw []byte) ([]json.RawMessage, error) {
+// readValues returns the values of an array, or those that stand one after the other.
+func readValues(raw []byte, array bool) (values []json.RawMessage, err error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	if _, err := dec.Token(); err != nil {
-		return nil, err
+	if array {
+		_, err = dec.Token()
 	}
-	var values []json.RawMessage
-	for dec.More() {
+	for err == nil && (!array || dec.More()) {
 		var v json.RawMessage
-		if err := dec.Decode(&v); err != nil {
-			return nil, badValue(raw, len(values)+1, dec, err)
+		if err = dec.Decode(&v); err == nil {
+			values = append(values, v)
 		}
-		values = append(values, v)
 	}
-	if _, err := dec.Token(); err != nil {
+	if !array && err == io.EOF {
+		return values, nil
+	}
+	if err == nil {
+		_, err = dec.Token()
+	}
+	if err != nil {
 		return nil, badValue(raw, len(values)+1, dec, err)
 	}
 	if rest := bytes.TrimSpace(raw[dec.InputOffset():]); len(rest) > 0 {
@@ -102,73 +128,115 @@ func arrayValues(raw []byte) ([]json.RawMessage, error) {
 	return values, nil
 }
 
-func lineValues(raw []byte) ([]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	var values []json.RawMessage
-	for {
-		var v json.RawMessage
-		err := dec.Decode(&v)
-		if err == io.EOF {
-			return values, nil
-		}
-		if err != nil {
-			return nil, badValue(raw, len(values)+1, dec, err)
-		}
-		values = append(values, v)
-	}
-}
-
 func badValue(raw []byte, record int, dec *json.Decoder, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("record %d: the file is cut off: %w", record, io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("record %d, after line %d: %w", record, lineAt(raw, int(dec.InputOffset())), err)
+	at := int(dec.InputOffset())
+	rest := bytes.TrimLeft(raw[at:], ", \t\r\n")
+	// The decoder's own offset leaves out what it took for tokens. A value read by itself fails at the same place.
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(rest, new(json.RawMessage)), &syntax) && syntax.Error() == err.Error() {
+		at = len(raw) - len(rest) + int(syntax.Offset) - 1
+	}
+	for _, p := range pythonic {
+		if bytes.HasPrefix(raw[at:], []byte(p.begins)) {
+			err = errors.New(p.why)
+		}
+	}
+	return fmt.Errorf("record %d, line %d: %w", record, lineAt(raw, at), err)
 }
 
-// parseRecord reads one object. Names are exact: encoding/json's own matching takes Output for output, and of both
-// whichever comes last.
-func parseRecord(value json.RawMessage) (r Record, err error) {
+func object(value json.RawMessage) (fields map[string]json.RawMessage, err error) {
 	if value[0] != '{' {
-		return r, fmt.Errorf("it is %s, not an object", kindOf(value))
+		return nil, fmt.Errorf("it is %s, not an object", kindOf(value))
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(value, &fields); err != nil {
+	return fields, json.Unmarshal(value, &fields)
+}
+
+// parseRecord reads one object, and adds to unused the names of its other fields that hold text. Names are exact:
+// encoding/json's own matching takes Output for output, and of both whichever comes last.
+func parseRecord(value json.RawMessage, l layout, unused *sync.Map) (r Record, err error) {
+	fields, err := object(value)
+	if err != nil {
 		return r, err
 	}
-	for _, f := range []struct {
-		name     string
-		to       *string
-		optional bool
-	}{{"instruction", &r.Instruction, false}, {"input", &r.Input, true}, {"output", &r.Output, false}} {
+	for _, f := range l {
 		raw, ok := fields[f.name]
-		if f.optional && (!ok || string(raw) == "null") {
-			continue
+		switch {
+		case f.optional && (!ok || string(raw) == "null"):
+		case !ok:
+			return r, fmt.Errorf("no field %q among %s", f.name, quoted(slices.Sorted(maps.Keys(fields))))
+		case f.of == nil:
+			err = r.setTurns(raw, f.name, unused)
+		default:
+			*f.of(&r), err = parseText(raw)
 		}
-		if !ok {
-			return r, fmt.Errorf("no field %q among %s", f.name, nameList(fields))
-		}
-		if raw[0] != '"' {
-			return r, fmt.Errorf("field %q is %s, not a string", f.name, kindOf(raw))
-		}
-		if loneSurrogate(raw) {
-			return r, fmt.Errorf("field %q has half of a surrogate pair, which is no character", f.name)
-		}
-		if err := json.Unmarshal(raw, f.to); err != nil {
-			return r, fmt.Errorf("field %q: %w", f.name, err)
+		if err != nil {
+			return r, fmt.Errorf("field %q %w", f.name, err)
 		}
 	}
-	return r, r.check()
+	for name, raw := range fields {
+		if !l.has(name) && hasText(raw) {
+			unused.Store(name, true)
+		}
+	}
+	return r, nil
 }
 
-// check refuses a record that says nothing.
-func (r Record) check() error {
-	if r.Instruction == "" && r.Output == "" {
-		return errors.New("instruction and output are both empty")
+// setTurns reads one question and its answer from a list of turns, which errors call by name.
+func (r *Record) setTurns(raw json.RawMessage, name string, unused *sync.Map) error {
+	if raw[0] != '[' {
+		return fmt.Errorf("is %s, not a list of turns", kindOf(raw))
+	}
+	var turns []map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &turns); err != nil {
+		return errors.New("is not a list of objects with role and content")
+	}
+	roles := make([]string, len(turns))
+	for i, turn := range turns {
+		var err error
+		if roles[i], err = parseText(turn["role"]); err != nil {
+			return fmt.Errorf("has a turn, number %d, whose role %w", i+1, err)
+		}
+	}
+	if err := checkRoles(roles); err != nil { // before contents: a turn that calls a tool has none
+		return err
+	}
+	for i, to := range []*string{&r.Instruction, &r.Output} {
+		var err error
+		if *to, err = parseText(turns[i]["content"]); err != nil {
+			return fmt.Errorf("has a turn, number %d, whose content %w", i+1, err)
+		}
+		for field, raw := range turns[i] {
+			if field != "role" && field != "content" && hasText(raw) {
+				unused.Store(name+"."+field, true)
+			}
+		}
 	}
 	return nil
 }
 
+// parseText reads a string.
+func parseText(raw json.RawMessage) (text string, err error) {
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", fmt.Errorf("is %s, not a string", kindOf(raw))
+	}
+	if loneSurrogate(raw) {
+		return "", errors.New("has half of a surrogate pair, which is no character")
+	}
+	return text, json.Unmarshal(raw, &text)
+}
+
+// hasText looks for a string that is not empty, at any depth.
+func hasText(raw json.RawMessage) bool {
+	return bytes.Count(raw, []byte{'"'}) > 2*bytes.Count(raw, []byte(`""`))
+}
+
 func kindOf(value json.RawMessage) string {
+	if len(value) == 0 {
+		return "absent"
+	}
 	switch value[0] {
 	case '{':
 		return "an object"
@@ -184,42 +252,11 @@ func kindOf(value json.RawMessage) string {
 	return "a number"
 }
 
-func nameList(fields map[string]json.RawMessage) string {
-	names := slices.Sorted(maps.Keys(fields))
-	if len(names) == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%.100q", strings.Join(names, ", "))
-}
+// escapes matches the escapes of a string; its group is half of a surrogate pair without the other half.
+var escapes = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F])..|.)`)
 
 // loneSurrogate looks for an escape such as \ud83d without its other half. encoding/json would quietly put U+FFFD.
 func loneSurrogate(raw []byte) bool {
-	escape := func(b []byte) (rune, bool) {
-		if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-			return 0, false
-		}
-		v, err := strconv.ParseUint(string(b[2:6]), 16, 32)
-		return rune(v), err == nil
-	}
-	for {
-		at := bytes.IndexByte(raw, '\\')
-		if at < 0 {
-			return false
-		}
-		raw = raw[at:]
-		first, ok := escape(raw)
-		if !ok {
-			raw = raw[min(2, len(raw)):]
-			continue
-		}
-		raw = raw[6:]
-		if !utf16.IsSurrogate(first) {
-			continue
-		}
-		second, _ := escape(raw)
-		if utf16.DecodeRune(first, second) == utf8.RuneError {
-			return true
-		}
-		raw = raw[6:]
-	}
+	return bytes.Contains(raw, []byte(`\u`)) &&
+		slices.ContainsFunc(escapes.FindAllSubmatchIndex(raw, -1), func(m []int) bool { return m[2] >= 0 })
 }

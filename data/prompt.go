@@ -15,6 +15,9 @@ const Ignore = -100
 type Sample struct {
 	IDs    []int32 // BOS first
 	Labels []int32 // as long as IDs: the same ids, or Ignore where there is no loss
+
+	Cut     bool // the record's text is longer
+	NoInput bool // the record has an input that its text leaves out
 }
 
 // Prompt makes the text of a record and says where the loss is taken.
@@ -22,6 +25,7 @@ type Prompt struct {
 	Name       string
 	Text       func(Record) string
 	AnswerOnly bool // loss on the answer only: everything up to the last answerMark is ignored
+	NoInput    bool // Text leaves out the input
 }
 
 // answerMark ends the question in Assigned's text.
@@ -29,6 +33,9 @@ const answerMark = " ### Answer:"
 
 // Reported is the text that the reference run's figures show it used: the loss is on every token.
 var Reported = Prompt{Name: "reported", Text: func(r Record) string {
+	if r.Text != "" {
+		return r.Text
+	}
 	text := "Instruction: " + r.Instruction
 	if r.Input != "" {
 		text += "\nInput: " + r.Input
@@ -37,7 +44,7 @@ var Reported = Prompt{Name: "reported", Text: func(r Record) string {
 }}
 
 // Assigned is the text of the exercise that the reference run was asked to do: no input, loss on the answer only.
-var Assigned = Prompt{Name: "assigned", AnswerOnly: true, Text: func(r Record) string {
+var Assigned = Prompt{Name: "assigned", AnswerOnly: true, NoInput: true, Text: func(r Record) string {
 	return "### Question: " + r.Instruction + "\n" + answerMark + " " + r.Output
 }}
 
@@ -46,11 +53,15 @@ var Assigned = Prompt{Name: "assigned", AnswerOnly: true, Text: func(r Record) s
 //
 // With AnswerOnly the labels follow TRL's DataCollatorForCompletionOnlyLM: everything up to the end of the last
 // occurrence of the ids of " ### Answer:" is Ignore, and the whole sample where the cut has removed them. It is an
-// error if no sample at all has them, since every loss would then be 0/0.
+// error if no sample at all has them, since every loss would then be 0/0, and if a record is a whole text, which has no
+// answer.
 func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, error) {
 	switch {
 	case p.Text == nil:
 		return nil, fmt.Errorf("prompt %q has no Text", p.Name)
+	case p.AnswerOnly && slices.ContainsFunc(recs, func(r Record) bool { return r.Text != "" }):
+		return nil, fmt.Errorf("prompt %q takes the loss on answers only, and these records are whole texts (field text), "+
+			"in which no answer is marked: use -recipe=reported, whose loss is on every token", p.Name)
 	case maxLength < 2:
 		return nil, fmt.Errorf("max length is %d: BOS and one token need 2", maxLength)
 	}
@@ -65,6 +76,7 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 		if p.AnswerOnly && afterLast(ids, mark) > 0 {
 			whole.Store(true)
 		}
+		cut := len(ids) > maxLength
 		ids = slices.Clip(ids[:min(len(ids), maxLength)])
 		labels := slices.Clone(ids)
 		if p.AnswerOnly {
@@ -78,7 +90,7 @@ func (p Prompt) Encode(tok *Tokenizer, recs []Record, maxLength int) ([]Sample, 
 				labels[j] = Ignore
 			}
 		}
-		samples[i] = Sample{IDs: ids, Labels: labels}
+		samples[i] = Sample{IDs: ids, Labels: labels, Cut: cut, NoInput: p.NoInput && recs[i].Input != ""}
 	})
 	if !p.AnswerOnly || kept.Load() || len(recs) == 0 {
 		return samples, nil

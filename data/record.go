@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,12 +24,17 @@ type Record struct {
 	Instruction string `json:"instruction"`
 	Input       string `json:"input"`
 	Output      string `json:"output"`
+	Text        string `json:"text,omitempty"` // in place of the other three: a whole text, around which nothing is put
 }
 
 // Set is what Load read.
 type Set struct {
 	Name    string
 	Records []Record
+	// Layout is the names of the fields that Records were read from, such as "instruction, input, output".
+	Layout string
+	// Unused are the names of further fields that hold text, sorted.
+	Unused []string
 	// SHA256 is the hex digest of the bytes of Files as they are on disk, one after the other.
 	SHA256 string
 	// Files are the files read, in order: absolute paths of local files, or names within the data set's repository.
@@ -49,8 +53,8 @@ var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+
 // JSON lines or parquet, plain or gzipped; content decides, not the name. Of a folder or repository the files of the
 // train split are taken, in one format (hub.DataFiles).
 //
-// A record must have instruction and output; input may be absent. Whatever cannot be read is an error that names the
-// file, the record and the field; there are no partial sets.
+// Which fields are read is decided by the first record of a file (layouts). Whatever cannot be read is an error that
+// names the file, the record and the field; there are no partial sets.
 func Load(ctx context.Context, source string) (*Set, error) {
 	return LoadFrom(ctx, nil, source)
 }
@@ -88,6 +92,9 @@ func loadFolder(ctx context.Context, folder string) (*Set, error) {
 		return nil, fmt.Errorf("data %s: %w", folder, err)
 	}
 	take, skip, err := hub.DataFiles(names)
+	if err != nil && slices.ContainsFunc(names, func(name string) bool { return filepath.Ext(name) == ".arrow" }) {
+		err = errors.New("it holds Arrow files, as save_to_disk writes them: " + arrow)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data %s: %w", folder, err)
 	}
@@ -162,24 +169,18 @@ func read(ctx context.Context, name string, names, paths []string) (*Set, error)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		recs, err := readFile(path, sum)
+		raw, err := os.ReadFile(path)
+		if err == nil {
+			sum.Write(raw)
+			err = set.add(raw)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("data %s: %w", names[i], err)
 		}
-		set.Records = append(set.Records, recs...)
 	}
 	if len(set.Records) == 0 {
 		return nil, fmt.Errorf("data %s: no records", strings.Join(names, ", "))
 	}
 	set.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return set, nil
-}
-
-func readFile(path string, sum hash.Hash) ([]Record, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	sum.Write(raw)
-	return parse(raw)
 }

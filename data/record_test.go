@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,32 +79,34 @@ func TestLoadRefuses(t *testing.T) {
 		{" \n\t", "empty", "white space"},
 		{"[]", "no records", "an empty array"},
 		{"instruction,output\n", "begins with", "CSV"},
-		{`[{"instruction":"a"}]`, `record 1: no field "output" among "instruction"`, "output is missing"},
+		{`[{"instruction":"a"}]`, `record 1: the fields "instruction" are not those of a record: give instruction, input, output; or `, "output is missing"},
 		{two + `{"output":"x"}`, `record 3: no field "instruction"`, "instruction is missing"},
-		{`[{}]`, "among none", "no field at all"},
-		{`[{"prompt":"a","completion":"b"}]`, `among "completion, prompt"`, "fields of another data set"},
-		{`[{"Instruction":"a","output":"b"}]`, `no field "instruction"`, "names are exact"},
+		{two + `{"instruction":"x"}`, `record 3: no field "output" among "instruction"`, "output is missing later"},
+		{two + `{"text":"x"}`, `record 3: no field "instruction" among "text"`, "another layout within the file"},
+		{`[{}]`, "the fields none are not", "no field at all"},
+		{`[{"question":"a","answer":"b"}]`, `the fields "answer, question" are not`, "fields of another data set"},
+		{`[{"Instruction":"a","output":"b"}]`, `the fields "Instruction, output" are not`, "names are exact"},
 		{`[{"instruction":"a","output":7}]`, `record 1: field "output" is a number`, "a number"},
 		{`[{"instruction":["a"],"output":"b"}]`, `field "instruction" is an array`, "an array"},
 		{`[{"instruction":"a","input":{},"output":"b"}]`, `field "input" is an object`, "an object"},
-		{`[{"instruction":"a","output":null}]`, `field "output" is null`, "null"},
-		{`[{"instruction":"","output":""}]`, "record 1: instruction and output are both empty", "nothing said"},
+		{`[{"instruction":"a","output":null}]`, `the fields "instruction" are not`, "null"},
+		{two + `{"instruction":"a","output":null}`, `record 3: field "output" is null`, "null later"},
+		{`[{"instruction":"","input":"x","output":""}]`, "record 1: it is empty: no text in instruction, input, output", "nothing said"},
+		{`{"text":"a"} {"text":""}`, "record 2: it is empty: no text in text", "an empty text"},
 		{`[{"instruction":"a","output":"\ud83d"}]`, "surrogate", "half a character"},
 		{`[{"instruction":"a","output":"\ude42\ud83d"}]`, "surrogate", "halves the wrong way round"},
 		{`[{"instruction":"a","output":"b"},`, "record 2: the file is cut off", "cut off after a comma"},
 		{`[{"instruction":"a","output":"b"}`, "cut off", "cut off before the bracket"},
 		{`{"instruction":"a","outp`, "record 1: the file is cut off", "cut off in a line"},
 		{`[{"instruction":"a" "output":"b"}]`, "record 1", "a comma is missing"},
-		{two + "\n\n{]", "record 3, after line 2", "the line is named"},
+		{two + "\n\n{]", "record 3, line 5: invalid character ']'", "the line is named"},
 		{`[{"instruction":"a","output":"b"}] x`, "after the array", "something after the array"},
 		{`[["a","b"]]`, "record 1: it is an array, not an object", "rows instead of records"},
 		{two + `"text"`, "record 3: it is a string", "a string among the lines"},
-		{`{"data":[{"instruction":"a","output":"b"}]}`, `record 1: no field "instruction" among "data"`, "records one level down"},
+		{`{"data":[{"instruction":"a","output":"b"}]}`, `record 1: the fields "data" are not`, "records one level down"},
 		{"{\"instruction\":\"a\",\n\"output\":\"\xff\"}", "line 2 is not UTF-8: byte 0xff", "Latin-1"},
 		{zip(array(two))[:40], "gzip", "cut off within gzip"},
 		{zip(zip(two)), "gzip within gzip", "gzipped twice"},
-		{"\x28\xb5\x2f\xfd....", "zstd", "another compression"},
-		{"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer", "cloned without LFS"},
 		{"PAR1 not really PAR1", "parquet", "parquet's mark and nothing else"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -143,8 +146,13 @@ func TestLoadFolder(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(dir, "data/train-00001-of-00002.jsonl")))
 	_, err = Load(context.Background(), dir)
 	require.ErrorContains(t, err, "of the shards train-*-of-00002 there are 1, not 2")
-	_, err = Load(context.Background(), t.TempDir())
+	dir = t.TempDir()
+	_, err = Load(context.Background(), dir)
 	require.ErrorContains(t, err, "no data files")
+	write("data-00000-of-00001.arrow", "\xff\xff\xff\xff")
+	write("state.json", "{}")
+	_, err = Load(context.Background(), dir)
+	require.ErrorContains(t, err, "Arrow files, as save_to_disk writes them: write it with to_parquet")
 }
 
 func TestLoadSource(t *testing.T) {
@@ -172,7 +180,6 @@ func TestParquet(t *testing.T) {
 	want := testRecords(t)
 	for _, c := range []struct{ name, why string }{
 		{"snappy", "the usual"}, {"zstd", ""}, {"gzip", ""}, {"brotli", ""}, {"none", ""},
-		{"lz4", "LZ4_RAW, which pyarrow writes for lz4"},
 		{"large_string", "as the datasets library writes: 64-bit offsets, row groups, a further column, pages of version 2"},
 	} {
 		set, err := Load(context.Background(), "testdata/parquet/"+c.name+".parquet")
@@ -185,10 +192,16 @@ func TestParquet(t *testing.T) {
 		assert.Equal(t, Record{Instruction: want[i].Instruction, Output: want[i].Output}, r)
 	}
 	for _, c := range []struct{ name, want, why string }{
-		{"no_output", `no column "output" among "instruction, input"`, "parquet-go itself would read empty strings"},
-		{"output_is_int", `column "output"`, "a number"},
-		{"output_is_list", `column "output"`, "a list of strings"},
-		{"output_null", `column "output": record 1 is null`, "a null where text must be"},
+		{"no_output", `the columns "instruction, input" are not those of a record`, "parquet-go itself would read empty strings"},
+		{"output_is_int", `column "output" is an integer, not a string`, "a number"},
+		{"output_is_list", `column "output" is a list, not a string`, "a list of strings"},
+		{"output_null", `column "output" is null in record 1`, "a null where text must be"},
+		{"lz4", `column "instruction" is compressed with LZ4_RAW, which is not supported: write the file again with snappy`, "its decoder is not safe"},
+		{"null_output", `the columns "instruction, input" are not those of a record`, "nothing but nulls is no column"},
+		{"types", `the columns "list, struct, map, `, "none of it is text"},
+		{"messages_system", `column "messages" in record 7 has the turns "system, user, assistant": one of user and then one of assistant`, "a system prompt"},
+		{"messages_empty", `column "messages" in record 2 has the turns`, "no turn"},
+		{"messages_null", `column "messages" in record 2 has a content that is null`, "nothing said"},
 		{"empty", "no records", "no rows"},
 	} {
 		_, err := Load(context.Background(), "testdata/parquet/"+c.name+".parquet")
@@ -201,28 +214,50 @@ func TestParquet(t *testing.T) {
 func TestParquetOfHadoopLZ4(t *testing.T) {
 	raw, err := os.ReadFile("testdata/parquet/lz4.parquet")
 	require.NoError(t, err)
-	old := bytes.Replace(raw, []byte("output\x15\x0e"), []byte("output\x15\x0a"), 1)
+	old := bytes.Replace(raw, []byte("instruction\x15\x0e"), []byte("instruction\x15\x0a"), 1)
 	require.NotEqual(t, raw, old)
 	_, err = parse(old)
-	require.ErrorContains(t, err, `column "output" is compressed with LZ4`)
+	require.ErrorContains(t, err, `column "instruction" is compressed with LZ4, which`)
 }
 
+// No file that is cut off or has a wrong bit is a panic or takes memory; what is read of one has all rows, as no checksum
+// says which bytes are wrong.
 func TestDamagedParquet(t *testing.T) {
-	whole, err := os.ReadFile("testdata/parquet/snappy.parquet")
-	require.NoError(t, err)
 	want := testRecords(t)
-	for cut := 4; cut < len(whole); cut += 97 {
-		_, err := parse(whole[:cut])
-		require.Error(t, err, "cut off at %d", cut)
-	}
-	for at := 4; at < len(whole); at += 13 {
-		bad := bytes.Clone(whole)
-		bad[at] ^= 0x55
-		recs, err := parse(bad) // no panic; what is read has all rows, as no checksum says which bytes are wrong
-		if err == nil {
-			require.Len(t, recs, len(want))
+	for _, name := range []string{"snappy", "large_string", "messages"} {
+		whole, err := os.ReadFile("testdata/parquet/" + name + ".parquet")
+		require.NoError(t, err)
+		for cut := 4; cut < len(whole); cut += 97 {
+			_, err := parse(whole[:cut])
+			require.ErrorContains(t, err, "cut off or damaged", "%s cut off at %d", name, cut)
+		}
+		var before, after runtime.MemStats
+		for bit := 32; bit < 8*len(whole); bit += 13 {
+			bad := bytes.Clone(whole)
+			bad[bit/8] ^= 1 << (bit % 8)
+			runtime.ReadMemStats(&before)
+			recs, err := parse(bad)
+			runtime.ReadMemStats(&after)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(8*expandable), "%s, bit %d", name, bit)
+			if err == nil {
+				require.Len(t, recs, len(want))
+			}
 		}
 	}
+}
+
+// The length of a run of a dictionary's indexes, for which parquet-go alone allocates 8 GiB.
+func TestParquetRun(t *testing.T) {
+	raw, err := os.ReadFile("testdata/parquet/snappy.parquet")
+	require.NoError(t, err)
+	raw[2402] ^= 1
+	_, err = parse(raw)
+	require.ErrorContains(t, err, `column "instruction" is damaged: a page claims more than the file holds`)
+	require.True(t, runsFit([]byte{0x06, 1, 0x03, 0xff, 0x00}, 8, expandable), "three ones and eight of one bit each, an empty run")
+	require.False(t, runsFit([]byte{0xfe, 0xff, 0xff, 0xff, 0x0f, 1}, 8, expandable), "2^31 - 1 ones")
+	require.False(t, runsFit([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 1}, 8, expandable), "2^31 - 1 eights")
+	require.False(t, runsFit(bytes.Repeat([]byte{0x80, 0x80, 0x80, 0x04, 1}, 9), 8, expandable), "of each of nine runs the half would fit")
+	require.False(t, runsFit([]byte{0x80}, 8, expandable), "cut off")
 }
 
 func TestSplit(t *testing.T) {

@@ -52,10 +52,15 @@ func Split(recs []Record, n int) (train, held []Record, err error) {
 	return train, held, nil
 }
 
-// hash is of the fields with their lengths, so that text moved from one field to the next changes it.
+// hash is of the fields with their lengths, so that text moved from one field to the next changes it. Without Text it is
+// what it was before there was one, so that the same records are held back as then.
 func (r Record) hash() [sha256.Size]byte {
 	var b []byte
-	for _, s := range []string{r.Instruction, r.Input, r.Output} {
+	fields := []string{r.Instruction, r.Input, r.Output}
+	if r.Text != "" {
+		fields = append(fields, r.Text)
+	}
+	for _, s := range fields {
 		b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
 		b = append(b, s...)
 	}

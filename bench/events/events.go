@@ -5,9 +5,12 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lorabench/bench/record"
@@ -19,74 +22,88 @@ import (
 const eventName = "events.out.tfevents.0.lorabench"
 
 // Save writes both logs of a run: dir/NAME.jsonl and dir/tensorboard/NAME/, NAME being the record's file name, such as
-// rank=8,seed=42. TensorBoard takes each folder for one run. Of a record that is refused, nothing is written.
+// rank=8,seed=42. TensorBoard takes each folder for one run. Of a record that JSON cannot say, nothing is written.
 func Save(dir string, r *record.Record) error {
-	lines, events, err := logs(r)
+	entries := history(r)
+	var lines bytes.Buffer
+	for _, e := range entries { // keys sorted, as in trainer_state.json
+		if err := json.NewEncoder(&lines).Encode(e); err != nil {
+			return fmt.Errorf("%s, seed %d: step %v: %w", r.Name, r.Seed, e["step"], err)
+		}
+	}
+	events, err := eventFile(r, entries)
 	if err != nil {
 		return fmt.Errorf("%s, seed %d: %w", r.Name, r.Seed, err)
 	}
-	if err := file.Write(filepath.Join(dir, r.FileName()+".jsonl"), lines); err != nil {
+	if err := file.Write(filepath.Join(dir, r.FileName()+".jsonl"), lines.Bytes()); err != nil {
 		return err
 	}
 	return file.Write(filepath.Join(dir, "tensorboard", r.FileName(), eventName), events)
 }
 
-func logs(r *record.Record) (lines, events []byte, err error) {
-	entries, err := history(r)
-	if err != nil {
-		return nil, nil, err
+// entry is one line of log_history.
+type entry map[string]float64
+
+// history returns what the Trainer appends to log_history when logging_steps is 1: each step, each held-out evaluation
+// after the line of its step, step 0 being the base model, and the training's totals last.
+func history(r *record.Record) (entries []entry) {
+	add := func(step int, e entry) {
+		e["step"], e["epoch"] = float64(step), r.Epoch*float64(step)/float64(r.GlobalStep)
+		entries = append(entries, e)
 	}
-	if lines, err = jsonLines(entries); err != nil {
-		return nil, nil, err
+	for i, s := range r.Steps {
+		e := entry{"loss": s.Loss, "grad_norm": s.GradNorm}
+		// The Trainer reads the learning rate after its scheduler's step: it is that of the step to come, and 0 at the end.
+		if s.Step == r.GlobalStep {
+			e["learning_rate"] = r.LearningRate
+		} else if i+1 < len(r.Steps) && r.Steps[i+1].Step == s.Step+1 {
+			e["learning_rate"] = r.Steps[i+1].LearningRate
+		}
+		add(s.Step, e)
 	}
-	events, err = eventFile(r, entries)
-	return lines, events, err
+	evals := slices.Clone(r.Evals)
+	if base := r.Data.EvalLossBase; base != nil && (len(evals) == 0 || evals[0].Step > 0) {
+		evals = slices.Insert(evals, 0, record.Eval{Loss: *base})
+	}
+	if r.EvalLoss != nil && (len(evals) == 0 || evals[len(evals)-1].Step < r.GlobalStep) {
+		evals = append(evals, record.Eval{Step: r.GlobalStep, Loss: *r.EvalLoss})
+	}
+	for _, e := range evals {
+		add(e.Step, entry{"eval_loss": e.Loss})
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a["step"], b["step"]) })
+	add(r.GlobalStep, entry{"train_runtime": r.Runtime, "train_samples_per_second": r.SamplesPerSecond,
+		"train_steps_per_second": r.StepsPerSecond, "total_flos": r.TotalFLOPs, "train_loss": r.TrainLoss})
+	return entries
 }
 
-// eventFile encodes the version, the settings as text, then one event for each value, as a SummaryWriter does: not every
-// reader expects more. An event's time of day is the record's Started plus the training time up to it. Values have single
-// precision, as all scalars of a SummaryWriter.
+// eventFile encodes the version, the record without its history as text, then one event for each value, as a SummaryWriter does:
+// not every reader expects more. Steps are taken to be equally long, from the record's Started. Values have single precision, as
+// all scalars of a SummaryWriter.
 func eventFile(r *record.Record, entries []entry) ([]byte, error) {
-	if r.Started.IsZero() {
-		return nil, fmt.Errorf(`"started" is not set: events need the time at which the run's clock was started, such as "2026-03-01T12:00:00Z"`)
+	args := *r
+	args.Steps, args.Laps, args.Evals = nil, nil, nil
+	text, err := json.MarshalIndent(args, "    ", "  ") // indented by four spaces: Markdown would run plain lines together
+	if err != nil {
+		return nil, err
 	}
-	args := struct {
-		Name string `json:"name"`
-		Rank string `json:"rank"`
-		Seed int64  `json:"seed"`
-		record.Settings
-		Scaling float64        `json:"scaling,omitempty"`
-		Data    string         `json:"data_sha256,omitempty"`
-		Weights string         `json:"model_sha256,omitempty"`
-		Machine record.Machine `json:"machine"`
-	}{r.Name, r.Rank, r.Seed, r.Settings, r.Scaling, r.Data.SHA256, r.Model.SHA256, r.Machine}
 	began := float64(r.Started.Unix()) + float64(r.Started.Nanosecond())/1e9
 	b := appendRecord(nil, encode(1, began, 3, "brain.Event:2"))
-	for _, text := range []struct {
-		tag   string
-		value any
-	}{{"args", args}, {"model_config", r.Model.Config}} {
-		block, err := codeBlock(text.value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", text.tag, err)
-		}
-		b = appendRecord(b, encode(1, began, 5, encode(1, textValue(text.tag, block))))
-	}
+	b = appendRecord(b, encode(1, began, 5, encode(1, textValue("args", "    "+string(text)))))
 	for _, e := range entries {
-		for _, v := range e.values {
-			scalar := encode(1, tag(v.key), 2, float32(v.v))
-			b = appendRecord(b, encode(1, began+e.seconds, 2, e.step, 5, encode(1, scalar)))
+		wall := began + r.Runtime*e["step"]/float64(r.GlobalStep)
+		for _, key := range slices.Sorted(maps.Keys(e)) {
+			tag := "train/" + key // as TensorBoardCallback renames it (rewrite_logs in transformers' integrations)
+			if name, ok := strings.CutPrefix(key, "eval_"); ok {
+				tag = "eval/" + name
+			}
+			if key != "step" {
+				scalar := encode(1, tag, 2, float32(e[key]))
+				b = appendRecord(b, encode(1, wall, 2, int(e["step"]), 5, encode(1, scalar)))
+			}
 		}
 	}
 	return b, nil
-}
-
-// tag renames a log's key as TensorBoardCallback does (rewrite_logs in transformers' integrations).
-func tag(key string) string {
-	if name, ok := strings.CutPrefix(key, "eval_"); ok {
-		return "eval/" + name
-	}
-	return "train/" + key
 }
 
 // textValue encodes a Value for TensorBoard's text plugin: a tensor of one string, [1], under the tag that
@@ -95,17 +112,4 @@ func textValue(tag, text string) []byte {
 	const dtString = 7
 	shape := encode(2, encode(1, 1))
 	return encode(1, tag+"/text_summary", 8, encode(1, dtString, 2, shape, 8, text), 9, encode(1, encode(1, "text")))
-}
-
-// codeBlock returns v as JSON indented by four spaces: Markdown would run the lines of plain JSON, as the callback writes
-// it, together. It still parses as JSON.
-func codeBlock(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("    ", "  ")
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return "    " + strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -42,25 +42,40 @@ func run(args []string, stdout, stderr io.Writer) int {
 type command struct {
 	stdout, stderr io.Writer
 
-	rulesFile         string
-	ruleLines, ignore words
-	accept            string
-	options           judge.Options
-	rules             *judge.Rules
-	output            output
-	turns             turns.Options
+	rulesFile       string
+	ruleLines       []string
+	options         judge.Options
+	turns           turns.Options
+	markdown, json  string // files
+	github, verbose bool
 }
 
 func (c *command) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("gate", flag.ContinueOnError)
 	fs.SetOutput(c.stderr)
 	fs.StringVar(&c.rulesFile, "rules", "gate.txt", "`file` of rules, a line per unit; the default is read only if it exists")
-	fs.Var(&c.ruleLines, "rule", "one `line` of rules, such as 'samples/sec floor=5%'; repeatable, over the file's")
+	fs.Func("rule", "one `line` of rules, such as 'samples/sec floor=5%'; repeatable, over the file's", func(line string) error {
+		c.ruleLines = append(c.ruleLines, line)
+		return nil
+	})
 	fs.IntVar(&c.options.MinSamples, "min-samples", 4, "fewest values that a side must have of what is tested")
-	fs.Var(&c.ignore, "ignore", "configuration `keys` that may differ between the sides, with commas; repeatable")
-	fs.StringVar(&c.accept, "accept", "", "losses: other digits of the same seed are meant; losses are tested then. With -base\n"+
-		turns.Accept+" in the message of a commit of the change says the same")
-	c.output.flags(fs)
+	fs.Func("ignore", "configuration `keys` that may differ between the sides, with commas; repeatable", func(keys string) error {
+		c.options.Ignore = append(c.options.Ignore, strings.Split(strings.ReplaceAll(keys, " ", ""), ",")...)
+		return nil
+	})
+	fs.Func("accept", "`losses`: other digits of the same seed are meant; losses are tested then. With -base\n"+turns.Accept+
+		" in the message of a commit of the change says the same", func(what string) error {
+		if what != "losses" {
+			return errors.New("want losses")
+		}
+		c.options.Accept = "-accept=losses"
+		return nil
+	})
+	fs.StringVar(&c.markdown, "markdown", "", "write Markdown to `file` too")
+	fs.StringVar(&c.json, "json", "", "write JSON to `file` too")
+	fs.BoolVar(&c.github, "github", os.Getenv("GITHUB_ACTIONS") == "true",
+		"print GitHub annotations too, and append the Markdown to $GITHUB_STEP_SUMMARY; the default where GITHUB_ACTIONS is true")
+	fs.BoolVar(&c.verbose, "v", false, "print all results, what is not judged included, and cut no list")
 	fs.StringVar(&c.turns.Base, "base", "", "`revision` to check out, measure in turns with the working tree, and judge against")
 	fs.IntVar(&c.turns.Steps, "steps", 40, "with -base: optimizer steps of each run")
 	fs.IntVar(&c.turns.Seeds, "seeds", 10, "with -base: runs of each benchmark and side")
@@ -75,7 +90,7 @@ func (c *command) flags() *flag.FlagSet {
 const usage = `usage: gate [flags] BASELINE NEW            judge two sets of results
        gate -base=REV [flags] [-- FLAGS]    measure revision REV and the working tree in turns, and judge
 
-BASELINE and NEW: a file, a quoted glob, a folder with a bench.txt, several with commas, or label= before them.
+BASELINE and NEW: a file, or a folder with a bench.txt.
 Exit status: 0 as good or better, 1 worse or numerics changed, 2 unusable input or arguments, 3 cannot tell.
 
 `
@@ -90,88 +105,54 @@ func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 	var v *judge.Verdict
 	if c.turns.Base != "" {
 		v = c.judgeBase(args)
-	} else if err := two(args); err != nil {
-		return 0, err
-	} else {
+	} else if len(args) == 2 {
 		v = c.compare(args[0], args[1])
+	} else {
+		return 0, fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; several files of a side are joined "+
+			"with cat", len(args), format.Few(args, 4))
 	}
-	return v.Status, c.output.write(c.stdout, c.stderr, v)
+	return v.Status, c.write(v)
 }
 
-// complete checks the flags and reads the rules.
-func (c *command) complete(fs *flag.FlagSet) error {
+// complete checks the flags and reads the rules: the file's, if it was given or is there, and those of -rule over them.
+func (c *command) complete(fs *flag.FlagSet) (err error) {
 	given := map[string]bool{}
-	var empty error
 	fs.Visit(func(f *flag.Flag) {
 		given[f.Name] = true
-		if slices.Contains([]string{"base", "markdown", "json", "accept"}, f.Name) && f.Value.String() == "" {
-			empty = fmt.Errorf("-%s is empty, want a value: is a variable not set?", f.Name)
+		switch f.Name {
+		case "base", "markdown", "json":
+			if f.Value.String() == "" {
+				err = fmt.Errorf("-%s is empty, want a value: is a variable not set?", f.Name)
+			}
+		case "steps", "seeds", "out":
+			if c.turns.Base == "" { // it would be ignored without a word
+				err = fmt.Errorf("-%s is for -base, which is not given", f.Name)
+			}
 		}
 	})
-	if empty != nil {
-		return empty
+	if err == nil && c.options.MinSamples < 2 {
+		err = fmt.Errorf("-min-samples is %d, want at least 2: one value has no spread to judge by", c.options.MinSamples)
 	}
-	for _, name := range []string{"steps", "seeds", "out"} {
-		if given[name] && c.turns.Base == "" { // it would be ignored without a word
-			return fmt.Errorf("-%s is for -base, which is not given", name)
-		}
-	}
-	if c.options.MinSamples < 2 {
-		return fmt.Errorf("-min-samples is %d, want at least 2: one value has no spread to judge by", c.options.MinSamples)
-	}
-	switch c.accept {
-	case "":
-	case "losses":
-		c.options.Accept = "-accept=losses"
-	default:
-		return fmt.Errorf("-accept is %q, want losses", c.accept)
-	}
-	for key := range strings.SplitSeq(c.ignore.String(), ",") {
-		c.options.Ignore = append(c.options.Ignore, strings.TrimSpace(key))
-	}
-	if err := c.output.check(); err != nil {
+	if err != nil {
 		return err
 	}
-	return c.readRules(given["rules"])
-}
-
-// readRules reads the file, if it was given or is there, and puts the lines of -rule over it.
-func (c *command) readRules(given bool) error {
-	c.rules = &judge.Rules{}
-	f, err := os.Open(c.rulesFile)
-	switch {
-	case err == nil:
-		defer f.Close() // read only
-		if err := c.rules.Read(f, c.rulesFile); err != nil {
-			return err
-		}
-	case c.rulesFile != "" && (given || !errors.Is(err, os.ErrNotExist)):
+	text, err := os.ReadFile(c.rulesFile)
+	if err != nil && c.rulesFile != "" && (given["rules"] || !errors.Is(err, os.ErrNotExist)) {
 		return fmt.Errorf("rules: %w", err)
 	}
-	for _, line := range c.ruleLines {
-		if err := c.rules.Read(strings.NewReader(line), "-rule"); err != nil {
-			return err
-		}
+	if err := c.options.Rules.Read(string(text), c.rulesFile); err != nil {
+		return err
 	}
-	return nil
+	return c.options.Rules.Read(strings.Join(c.ruleLines, "\n"), "-rule")
 }
 
-// two says what is wrong where there are not two sets of results.
-func two(args []string) error {
-	if i := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' }); i > 0 {
-		return fmt.Errorf("%s stands after the results: flags go before them", args[i])
+// compare reads both sides, which have these names, and judges them.
+func (c *command) compare(old, in string, labels ...string) *judge.Verdict {
+	a, b := judge.ReadBoth(old, in)
+	if labels != nil {
+		a.Label, b.Label = labels[0], labels[1]
 	}
-	if len(args) == 2 {
-		return nil
-	}
-	return fmt.Errorf("%d arguments (%s), want two sets of results: gate BASELINE NEW; a glob is quoted: gate 'old/*.txt' 'new/*.txt'",
-		len(args), format.Few(args, 4))
-}
-
-// compare reads both sides and judges them.
-func (c *command) compare(baseline, next string) *judge.Verdict {
-	old, in := judge.ReadBoth(baseline, next)
-	return judge.Judge(old, in, c.rules, c.options)
+	return judge.Judge(a, b, c.options)
 }
 
 // judgeBase judges the working tree against the base. What could not be measured is a verdict too, so that files of reports say
@@ -207,8 +188,8 @@ func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := c.compare("base="+base, "head="+head)
-	slower := func(r judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
+	v := c.compare(base, head, "base", "head")
+	slower := func(r *judge.Result) bool { return r.Call == judge.CallWorse && r.Class == judge.Speed }
 	if v.Status != judge.Worse || !slices.ContainsFunc(v.Results, slower) {
 		return v, nil
 	}
@@ -216,11 +197,5 @@ func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 		v.Notes = append(v.Notes, fmt.Sprintf("Which part of a step slowed is not known: %v", err))
 		return v, nil
 	}
-	return c.compare("base="+base, "head="+head), nil
+	return c.compare(base, head, "base", "head"), nil
 }
-
-// words are a flag that can be given several times.
-type words []string
-
-func (w *words) String() string     { return strings.Join(*w, ",") }
-func (w *words) Set(s string) error { *w = append(*w, s); return nil }

@@ -86,15 +86,18 @@ func FuzzCommand(f *testing.F) {
 		require.Contains(t, []int{0, 1, 2, 3}, status)
 		require.Empty(t, stderr.String())
 		require.NotEmpty(t, text.String())
-		require.Equal(t, status, run([]string{"-rules=", "-format=json", paths[0], paths[1]}, &out, &stderr))
+		report := filepath.Join(dir, "gate.json")
+		require.Equal(t, status, run([]string{"-rules=", "-json=" + report, paths[0], paths[1]}, &out, &stderr))
+		written, err := os.ReadFile(report)
+		require.NoError(t, err)
 		var v struct {
 			Exit int `json:"exit_status"`
 		}
-		require.NoError(t, json.Unmarshal(out.Bytes(), &v))
+		require.NoError(t, json.Unmarshal(written, &v))
 		require.Equal(t, status, v.Exit)
-		require.Contains(t, []int{0, 1, 2, 3}, run([]string{"-rules=" + paths[2], "-format=github", paths[0], paths[1]}, &out, &stderr))
+		require.Contains(t, []int{0, 1, 2, 3}, run([]string{"-rules=" + paths[2], paths[0], paths[1]}, &out, &stderr))
 		out.Reset()
-		require.Contains(t, []int{0, 2, 3}, run([]string{"-rules=", "-format=markdown", paths[0], paths[0]}, &out, &stderr), "a file is never worse than itself")
+		require.Contains(t, []int{0, 2, 3}, run([]string{"-rules=", "-markdown=" + report, paths[0], paths[0]}, &out, &stderr), "a file is never worse than itself")
 	})
 }
 

@@ -3,12 +3,8 @@
 //	go tool gate [flags] BASELINE NEW             judge two sets of results
 //	go tool gate -base=REV [flags] [-- FLAGS]     measure revision REV and the working tree in turns, and judge
 //
-// BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, a quoted glob, a
-// folder with a bench.txt, several of them with commas, or label= before any of these.
-//
-// The exit status is 0 where NEW is as good or better, 1 where it is worse or its losses have other digits, 2 where the input or
-// the arguments cannot be used, and 3 where the results are too few or too noisy to tell; go run ./bench/gate makes each but 0
-// into 1. docs/gate.md says how the verdict is come to, judge.Verdict what the JSON holds.
+// BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, or a folder with a bench.txt. -help lists
+// the flags and the exit status, docs/gate.md says how the verdict is come to, judge.Verdict what the JSON holds.
 package main
 
 import "os"

@@ -21,11 +21,11 @@ func gib(bytes *int64) *float64 {
 	if bytes == nil {
 		return nil
 	}
-	n := float64(*bytes) / GiB
-	return &n
+	return new(float64(*bytes) / GiB)
 }
 
-// Metrics are the values for the result line that were measured. A run that diverged has none.
+// Metrics are the values for the result line that were measured. A run that diverged has none, one that was
+// resumed no time and no memory: they would be of several processes.
 func (r *Record) Metrics() []Metric {
 	if r.Diverged > 0 {
 		return nil
@@ -34,9 +34,14 @@ func (r *Record) Metrics() []Metric {
 	if gpu != nil {
 		rss = nil
 	}
-	ms := []Metric{{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)}}
-	for i, v := range []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, &r.SamplesPerSecond,
-		&r.TokensPerSecond, &r.GradNorm, gpu, rss, r.SecondsToTarget} { // in the order of Units
+	speed, tokens, seconds := &r.SamplesPerSecond, &r.TokensPerSecond, r.SecondsToTarget
+	var ms []Metric
+	if r.Resumed == 0 {
+		ms = append(ms, Metric{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)})
+	} else {
+		gpu, rss, speed, tokens, seconds = nil, nil, nil, nil, nil
+	}
+	for i, v := range []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, speed, tokens, &r.GradNorm, gpu, rss, seconds} { // in the order of Units
 		if v != nil {
 			ms = append(ms, Metric{Units[i].Name, *v})
 		}

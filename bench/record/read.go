@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -57,6 +58,8 @@ func (r *Record) check() error {
 		return fmt.Errorf(`"log_history" has %d steps, "global_step" is %d`, len(r.Steps), r.GlobalStep)
 	case r.Diverged < 0 || r.Diverged > r.GlobalStep:
 		return fmt.Errorf(`"diverged_at_step" is %d, "global_step" is %d`, r.Diverged, r.GlobalStep)
+	case r.Resumed < 0 || r.Resumed >= r.GlobalStep:
+		return fmt.Errorf(`"resumed_after_step" is %d, "global_step" is %d`, r.Resumed, r.GlobalStep)
 	case !(r.Runtime > 0):
 		return fmt.Errorf(`"train_runtime" is %v, want more than 0`, r.Runtime)
 	}
@@ -65,16 +68,13 @@ func (r *Record) check() error {
 
 // ReadDir reads the records in a folder, its files NAME,seed=N.json, in the order of Compare and then of seeds.
 func ReadDir(dir string) ([]*Record, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*seed=*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	if len(paths) == 0 {
+	names, err := fs.Glob(os.DirFS(dir), "*seed=*.json")
+	if err != nil || len(names) == 0 {
 		return nil, fmt.Errorf("%s has no run record (rank=R,seed=S.json): run the benchmark with -out=%s", dir, dir)
 	}
-	rs := make([]*Record, len(paths))
-	for i, p := range paths {
-		if rs[i], err = Read(p); err != nil {
+	rs := make([]*Record, len(names))
+	for i, name := range names {
+		if rs[i], err = Read(filepath.Join(dir, name)); err != nil {
 			return nil, err
 		}
 	}
@@ -93,11 +93,10 @@ func Compare(a, b string) int {
 
 // number is infinite for a word.
 func number(s string) float64 {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return math.Inf(1)
+	if v, err := strconv.ParseFloat(s, 64); err == nil {
+		return v
 	}
-	return v
+	return math.Inf(1)
 }
 
 // Finite leaves out every arm with a run that diverged: the others of its seeds would be a choice of the lucky ones. left names
@@ -113,9 +112,9 @@ func Finite(rs []*Record) (finite []*Record, left string, err error) {
 		return rs, "", nil
 	}
 	finite = slices.DeleteFunc(slices.Clone(rs), func(r *Record) bool { return runs[r.Name] != nil })
-	var names []string
-	for _, name := range slices.SortedFunc(maps.Keys(runs), Compare) {
-		names = append(names, name+" ("+strings.Join(runs[name], ", ")+")")
+	names := slices.SortedFunc(maps.Keys(runs), Compare)
+	for i, name := range names {
+		names[i] += " (" + strings.Join(runs[name], ", ") + ")"
 	}
 	left = "Left out, because training diverged: " + strings.Join(names, ", ") + "."
 	if len(finite) == 0 {

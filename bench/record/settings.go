@@ -53,6 +53,7 @@ type DataInfo struct {
 	Revision       string    `json:"revision,omitempty"`
 	SHA256         string    `json:"sha256"`
 	Skipped        []string  `json:"skipped_files,omitempty"`
+	Left           any       `json:"left_out,omitempty"` // what training did not use of the data: data.Left, as JSON has it
 	Train          int       `json:"train_records"`
 	Held           int       `json:"eval_records"`
 	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"` // the base model's, which every rank starts from

@@ -84,21 +84,16 @@ func combine(runs []plotter.XYs, smooth bool) (c curve, window int, ok bool) {
 	runs = slices.DeleteFunc(runs, func(r plotter.XYs) bool {
 		return len(r) == 0 || slices.ContainsFunc(r, func(p plotter.XY) bool { return !format.Finite(p.Y) })
 	})
-	n := math.MaxInt
-	for _, r := range runs {
-		n = min(n, len(r))
+	if len(runs) == 0 {
+		return c, 1, false
 	}
-	if window = 1; smooth && len(runs) > 0 {
+	n := len(slices.MinFunc(runs, func(a, b plotter.XYs) int { return len(a) - len(b) }))
+	if window = 1; smooth {
 		window = max(1, n/20)
 	}
-	if n -= window - 1; len(runs) == 0 || n < 2 {
-		return c, window, false
-	}
+	n -= window - 1
 	stride := max(1, n/most)
-	for i := 0; i < n; i++ {
-		if i%stride != 0 && i != n-1 {
-			continue
-		}
+	for i := 0; i < n; i = min(i+stride, max(n-1, i+1)) { // the last one too
 		var mean plotter.XY
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, r := range runs {
@@ -113,7 +108,7 @@ func combine(runs []plotter.XYs, smooth bool) (c curve, window int, ok bool) {
 		c.mean = append(c.mean, mean)
 		c.low, c.high = append(c.low, plotter.XY{X: mean.X, Y: low}), append(c.high, plotter.XY{X: mean.X, Y: high})
 	}
-	return c, window, true
+	return c, window, n > 1
 }
 
 // figure draws the curves: bands below lines below markers. There is none where no run has values.
@@ -141,7 +136,7 @@ func (s curves) figure(arms []*table.Arm) []*figure {
 			markers.XYs = append(markers.XYs, c.mean[min(at, len(c.mean)-1)])
 		}
 		lines = append(lines, line, markers)
-		f.keyed(a.Label, line, markers)
+		f.key = append(f.key, keyed{a.Label, []plot.Thumbnailer{line, markers}})
 		from, to := c.mean[0], c.mean[len(c.mean)-1]
 		said = append(said, fmt.Sprintf("%s from %s at %s to %s at %s", a.Label, format.Number(from.Y, 4), format.Number(from.X, 4),
 			format.Number(to.Y, 4), format.Number(to.X, 4)))

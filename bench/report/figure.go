@@ -7,18 +7,22 @@ import (
 	"html/template"
 	"image/color"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"lorabench/bench/format"
 	"lorabench/internal/file"
 )
 
@@ -27,9 +31,7 @@ type figure struct {
 	ID, Title, Caption, Desc string
 
 	*plot.Plot
-	grid   *plotter.Grid
-	height vg.Length // of the plot
-	key    []keyed   // below the plot: over it, it would hide lines
+	key []keyed // below the plot: over it, it would hide lines
 }
 
 // keyed is an entry of the key.
@@ -49,13 +51,8 @@ func newFigure(id, title, x, y string) *figure {
 		a.Tick.LineStyle, a.LineStyle = thin, thin
 		a.Tick.Marker = ticks{}
 	}
-	grid := &plotter.Grid{Vertical: hair, Horizontal: hair}
-	p.Add(grid)
-	return &figure{ID: id, Title: title, Plot: p, grid: grid, height: figureHeight}
-}
-
-func (f *figure) keyed(text string, thumbs ...plot.Thumbnailer) {
-	f.key = append(f.key, keyed{text, thumbs})
+	p.Add(&plotter.Grid{Vertical: hair, Horizontal: hair})
+	return &figure{ID: id, Title: title, Plot: p}
 }
 
 // legends splits the key into as many columns as fit.
@@ -66,24 +63,24 @@ func (f *figure) legends() (ls []plot.Legend, height vg.Length) {
 	for _, k := range f.key {
 		widest = max(widest, style.Width(k.text)+swatchWidth+2*textSize)
 	}
-	n := max(1, int(figureWidth/widest))
-	rows := (len(f.key) + n - 1) / n
-	for i, k := range f.key {
-		if i%max(rows, 1) == 0 {
-			l := plot.NewLegend()
-			l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
-			l.Padding = lineHeight - style.Rectangle("M").Max.Y
-			l.XOffs = widest * vg.Length(len(ls))
-			ls = append(ls, l)
+	columns := max(1, int(figureWidth/widest))
+	rows := (len(f.key) + columns - 1) / columns
+	for column := range slices.Chunk(f.key, rows) {
+		l := plot.NewLegend()
+		l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
+		l.Padding = lineHeight - style.Rectangle("M").Max.Y
+		l.XOffs = widest * vg.Length(len(ls))
+		for _, k := range column {
+			l.Add(k.text, k.thumbs...)
 		}
-		ls[len(ls)-1].Add(k.text, k.thumbs...)
+		ls = append(ls, l)
 	}
 	return ls, lineHeight * vg.Length(rows)
 }
 
 func (f *figure) size() (w, h vg.Length) {
 	_, key := f.legends()
-	return figureWidth, f.height + key + 2*margin
+	return figureWidth, figureHeight + key + 2*margin
 }
 
 func (f *figure) draw(canvas vg.CanvasSizer) {
@@ -101,8 +98,11 @@ func (f *figure) draw(canvas vg.CanvasSizer) {
 // fonts follow the one that the text was measured with, where it is missing.
 const fonts = "'Liberation Sans',Arial,Helvetica,sans-serif"
 
-// svgText matches a text as gonum writes it, in the font that this package's figures have.
-var svgText = regexp.MustCompile(`<text ([^>]*)font-family:[^;"]*;[^>]*font-size:([0-9.]+)px([^>]*)>([^<]*)</text>`)
+// svgHead matches what gonum writes before the drawing, svgText a text in the font that this package's figures have.
+var (
+	svgHead = regexp.MustCompile(`(?s)^.*?<svg[^>]*>`)
+	svgText = regexp.MustCompile(`<text ([^>]*)font-family:[^;"]*;[^>]*font-size:([0-9.]+)px([^>]*)>([^<]*)</text>`)
+)
 
 // sized gives a text the width that it was laid out with: a reader's font may be wider, and would run into what it names.
 func sized(text string) string {
@@ -125,14 +125,10 @@ func (f *figure) svg() (string, error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("figure %s: %w", f.ID, err)
 	}
-	_, s, ok := strings.Cut(b.String(), "<svg")
-	_, s, more := strings.Cut(s, ">")
-	if !ok || !more {
-		return "", fmt.Errorf("figure %s: gonum wrote no svg element", f.ID)
-	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
  role="img" aria-labelledby="%[4]s-title %[4]s-desc"><title id="%[4]s-title">%[5]s</title><desc id="%[4]s-desc">%[6]s</desc>
-%[7]s`, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc), svgText.ReplaceAllStringFunc(s, sized)), nil
+`, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc))
+	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized), nil
 }
 
 // Inline returns the figure for the page. HTML knows the svg element without its namespace.
@@ -157,4 +153,77 @@ func (f *figure) save(dir string) error {
 		_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
 		return err
 	})
+}
+
+// Figures have one size in points: two side by side on a screen, one on a phone, their text near the page's in size.
+const (
+	figureWidth  vg.Length = 400
+	figureHeight vg.Length = 290
+	textSize     vg.Length = 11
+	lineHeight   vg.Length = 15
+	swatchWidth  vg.Length = 26
+	margin       vg.Length = 6
+)
+
+func sans(size vg.Length) font.Font {
+	return font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
+}
+
+// okabe are Okabe and Ito's colours, which differ without red or green vision. Dashes and shapes, which have other
+// periods, tell arms apart in print and without any colour.
+var (
+	okabe = []color.NRGBA{{0x00, 0x72, 0xB2, 0xFF}, {0xD5, 0x5E, 0x00, 0xFF}, {0x00, 0x9E, 0x73, 0xFF},
+		{0xCC, 0x79, 0xA7, 0xFF}, {0xE6, 0x9F, 0x00, 0xFF}, {0x56, 0xB4, 0xE9, 0xFF}}
+	dashes = [][]vg.Length{nil, {6, 2.5}, {1.5, 2}, {8, 2, 1.5, 2}, {3, 1.5}}
+	shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{},
+		draw.SquareGlyph{}, draw.TriangleGlyph{}}
+
+	hair = draw.LineStyle{Color: color.NRGBA{A: 0x30}, Width: 0.5}
+	thin = draw.LineStyle{Color: color.NRGBA{A: 0x90}, Width: 0.75}
+)
+
+// faint returns arm i's colour at a part of its strength.
+func faint(i int, alpha uint8) color.NRGBA {
+	c := okabe[i%len(okabe)]
+	c.A = alpha
+	return c
+}
+
+func lineOf(i int) draw.LineStyle {
+	return draw.LineStyle{Color: faint(i, 0xFF), Width: 1.6, Dashes: dashes[i%len(dashes)]}
+}
+
+func glyphOf(i int) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: faint(i, 0xFF), Radius: 3.2, Shape: shapes[i%len(shapes)]}
+}
+
+// ticks puts about five round numbers on an axis. gonum's own has three, and prints numbers near each other alike.
+type ticks struct{}
+
+func (ticks) Ticks(lo, hi float64) (ts []plot.Tick) {
+	if !(hi > lo) || !format.Finite(hi-lo) {
+		return nil
+	}
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/5)))
+	for _, m := range []float64{1, 2, 2.5, 5, 10} {
+		if m*step >= (hi-lo)/5 {
+			step *= m
+			break
+		}
+	}
+	_, decimals, _ := strings.Cut(strings.TrimRight(fmt.Sprintf("%.12f", step), "0"), ".")
+	for k := math.Ceil(lo/step - 1e-9); k*step <= hi+step*1e-9; k++ {
+		ts = append(ts, plot.Tick{Value: k * step, Label: format.Fixed(k*step, len(decimals))})
+	}
+	return ts
+}
+
+// widen gives values that are all but equal a range around them: gonum's, of 1 to either side, is nothing beside 1e30,
+// and everything would be drawn at not-a-number.
+func widen(p *plot.Plot) {
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		if most := max(math.Abs(a.Min), math.Abs(a.Max)); format.Finite(most) && a.Max-a.Min < 1e-9*most {
+			a.Min, a.Max = a.Min-1e-3*most, a.Max+1e-3*most
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"slices"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -18,6 +19,7 @@ import (
 // fronts are held-out loss against speed and against peak memory, each with its Pareto front.
 func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
+	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
 	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
 	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
 		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", false, gib)...)
@@ -25,46 +27,39 @@ func fronts(arms []*table.Arm) []*figure {
 
 // place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
 type place struct {
-	i     int
-	x, y  table.Spread
-	front bool
+	i    int
+	x, y table.Spread
 }
 
-// pareto marks the places that no other beats: none is at least as good in both medians and better in one.
-func pareto(ps []*place, moreIsBetter bool) {
-	for _, p := range ps {
-		p.front = true
-		for _, q := range ps {
-			x, y := q.x.Median-p.x.Median, p.y.Median-q.y.Median
-			if !moreIsBetter {
-				x = -x
-			}
-			if x >= 0 && y >= 0 && (x > 0 || y > 0) {
-				p.front = false
-			}
+// beaten reports whether another place is at least as good in both medians and better in one.
+func (p place) beaten(ps []place, moreIsBetter bool) bool {
+	return slices.ContainsFunc(ps, func(q place) bool {
+		x, y := q.x.Median-p.x.Median, p.y.Median-q.y.Median
+		if !moreIsBetter {
+			x = -x
 		}
-	}
+		return x >= 0 && y >= 0 && (x > 0 || y > 0)
+	})
 }
 
 // front draws a figure of losses against x. There is none where fewer than two arms have both.
 func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
-	var ps []*place
+	var ps []place
 	for i, a := range arms {
-		if p := (&place{i: i, x: a.Over(x), y: a.Over(table.EvalLoss)}); p.x.N > 0 && p.y.N > 0 {
+		if p := (place{i, a.Over(x), a.Over(table.EvalLoss)}); p.x.N > 0 && p.y.N > 0 {
 			ps = append(ps, p)
 		}
 	}
 	if len(ps) < 2 {
 		return nil
 	}
-	pareto(ps, moreIsBetter)
 	var line plotter.XYs
 	f.Desc = "Points."
 	for _, p := range ps {
 		at, a := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}, arms[p.i]
 		f.Desc += fmt.Sprintf(" %s: held-out loss %s, %s %s", a.Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
-		if p.front {
+		if !p.beaten(ps, moreIsBetter) {
 			line = append(line, at...)
 			f.Desc += ", on the front"
 		}
@@ -75,7 +70,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	dashed := &plotter.Line{XYs: line, LineStyle: draw.LineStyle{Color: color.NRGBA{A: 0x80}, Width: 0.9, Dashes: []vg.Length{2, 2}}}
 	rings := &plotter.Scatter{XYs: line, GlyphStyle: draw.GlyphStyle{Color: color.Black, Radius: 6.5, Shape: draw.RingGlyph{}}}
 	f.Add(dashed, rings)
-	f.keyed("Pareto front", dashed, rings)
+	f.key = append(f.key, keyed{"Pareto front", []plot.Thumbnailer{dashed, rings}})
 	widen(f.Plot)
 	better := map[bool]string{false: "left", true: "right"}[moreIsBetter]
 	f.Caption = "Down and " + better + " is better. On the Pareto front: no other arm is better in one and as good in the other."
@@ -88,7 +83,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 }
 
 // add draws an arm: its seeds, its ranges and its median.
-func (f *figure) add(a *table.Arm, p *place, at plotter.XYs, x func(*record.Record) float64) {
+func (f *figure) add(a *table.Arm, p place, at plotter.XYs, x func(*record.Record) float64) {
 	seeds := &plotter.Scatter{GlyphStyle: glyphOf(p.i)}
 	seeds.Color, seeds.Radius = faint(p.i, 0x60), 1.6
 	for _, r := range a.Runs {
@@ -102,5 +97,5 @@ func (f *figure) add(a *table.Arm, p *place, at plotter.XYs, x func(*record.Reco
 	ys := plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}
 	f.Add(seeds, median, &plotter.XErrorBars{XYs: at, XErrors: xs, LineStyle: style, CapWidth: 4},
 		&plotter.YErrorBars{XYs: at, YErrors: ys, LineStyle: style, CapWidth: 4})
-	f.keyed(a.Label, median)
+	f.key = append(f.key, keyed{a.Label, []plot.Thumbnailer{median}})
 }

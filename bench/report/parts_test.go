@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -22,21 +21,20 @@ func TestWrap(t *testing.T) {
 }
 
 func TestPareto(t *testing.T) {
-	at := func(x, y float64) *place { return &place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
+	at := func(x, y float64) place { return place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
 	for _, c := range []struct {
 		why    string
-		places []*place
+		places []place
 		more   bool
 		want   []bool
 	}{
-		{"fast and bad, slow and good, slow and bad", []*place{at(10, 2), at(5, 1), at(4, 2)}, true, []bool{true, true, false}},
-		{"with memory less is better", []*place{at(10, 2), at(5, 1), at(4, 2)}, false, []bool{false, true, true}},
-		{"equal ones do not beat each other", []*place{at(1, 1), at(1, 1)}, true, []bool{true, true}},
-		{"as good in one and better in the other beats", []*place{at(1, 1), at(1, 2)}, true, []bool{true, false}},
+		{"fast and bad, slow and good, slow and bad", []place{at(10, 2), at(5, 1), at(4, 2)}, true, []bool{true, true, false}},
+		{"with memory less is better", []place{at(10, 2), at(5, 1), at(4, 2)}, false, []bool{false, true, true}},
+		{"equal ones do not beat each other", []place{at(1, 1), at(1, 1)}, true, []bool{true, true}},
+		{"as good in one and better in the other beats", []place{at(1, 1), at(1, 2)}, true, []bool{true, false}},
 	} {
-		pareto(c.places, c.more)
 		for i, p := range c.places {
-			assert.Equal(t, c.want[i], p.front, "%s: %d", c.why, i)
+			assert.Equal(t, c.want[i], !p.beaten(c.places, c.more), "%s: %d", c.why, i)
 		}
 	}
 }
@@ -73,20 +71,6 @@ func TestCombine(t *testing.T) {
 	}
 }
 
-// Who does not see a category's colour sees that its neighbour is lighter or darker.
-func TestNeighboursDifferInLightness(t *testing.T) {
-	known, unknown := categories(madeArmsOf(t, usual.records()))
-	names := slices.Concat(known, unknown)
-	require.ElementsMatch(t, record.Categories, names)
-	light := func(name string) float64 {
-		c := fills[name]
-		return (0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)) / 255
-	}
-	for i := range names[1:] {
-		require.Greater(t, math.Abs(light(names[i])-light(names[i+1])), 0.2, "%s beside %s", names[i], names[i+1])
-	}
-}
-
 func madeArmsOf(t *testing.T, rs []*record.Record) []*table.Arm {
 	t.Helper()
 	arms, err := table.Arms(rs)
@@ -117,7 +101,7 @@ func TestTicks(t *testing.T) {
 // Every drawing is well-formed XML with its words; the page's names no foreign address.
 func TestDrawings(t *testing.T) {
 	for name, rs := range studies(t) {
-		for _, p := range whole(t, rs).sections() {
+		for _, p := range whole(t, rs).Sections {
 			for _, f := range p.Figures {
 				svg, err := f.svg()
 				require.NoError(t, err)
@@ -144,45 +128,20 @@ func TestDrawings(t *testing.T) {
 
 func TestWhichFigures(t *testing.T) {
 	for name, want := range map[string]string{
-		"usual":  "front-speed front-memory loss loss-difference grad-norm memory-bars",
-		"full":   "front-speed front-memory loss loss-difference eval-loss grad-norm memory-bars",
-		"single": "front-speed front-memory loss loss-difference grad-norm memory-bars",
-		"alone":  "memory-bars",
-		"noeval": "loss loss-difference grad-norm memory-bars",
+		"usual":  "front-speed front-memory loss loss-difference grad-norm",
+		"full":   "front-speed front-memory loss loss-difference eval-loss grad-norm",
+		"single": "front-speed front-memory loss loss-difference grad-norm",
+		"alone":  "",
+		"noeval": "loss loss-difference grad-norm",
 		"bare":   "",
 	} {
 		var ids []string
-		for _, p := range whole(t, studies(t)[name]).sections() {
+		for _, p := range whole(t, studies(t)[name]).Sections {
 			for _, f := range p.Figures {
 				ids = append(ids, f.ID)
 			}
 		}
 		assert.Equal(t, want, strings.Join(ids, " "), name)
-	}
-}
-
-// What the words say is computed: other figures, other words; no figures, no words.
-func TestWords(t *testing.T) {
-	said := func(rs []*record.Record) string {
-		var b strings.Builder
-		for _, p := range whole(t, rs).points() {
-			b.WriteString(strings.Join(p.Sentences, "\n") + "\n")
-		}
-		return b.String()
-	}
-	all := said(usual.records())
-	require.Contains(t, all, "16,384 (1.2 %) at rank 8")
-	require.Contains(t, all, "By arithmetic alone (total_flos) a step takes longer than at rank 8: ")
-	require.NotContains(t, all, "ank full")
-	more := usual.records()
-	for _, r := range more {
-		r.Trainable *= 2
-	}
-	require.Contains(t, said(more), "32,768 (2.5 %) at rank 8")
-	require.Contains(t, said(madeUp{ranks: []string{"8", "full"}, seeds: 2, steps: 5}.records()), "Medians of rank full against rank 8: held-out loss")
-	rs := bare()
-	for _, word := range []string{"eld-out", "emory", "file", "AdamW", "parameters"} {
-		require.NotContains(t, said(rs), word, "a sentence without its figure is not printed")
 	}
 }
 

@@ -2,13 +2,15 @@
 // and what they say in words, the same as Markdown, and each figure as SVG and PNG. The command is lorareport.
 //
 // Everything is computed from run records (package record) and their analysis (package compare). What was not measured is a
-// dash with a footnote, never 0; a sentence or a figure that lacks a number is left out.
+// dash with a footnote, never 0; a figure without any is left out.
 package report
 
 import (
 	"cmp"
+	_ "embed"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,9 @@ import (
 
 // study is the runs and what was concluded from them.
 type study struct {
+	Title, Subtitle string // what was run
+	Sections        []section
+
 	arms     []*table.Arm
 	a        *compare.Analysis
 	settings []*results.Settings
@@ -36,19 +41,24 @@ func analyze(rs []*record.Record, o compare.Options) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	arms, err := table.Arms(finite)
-	if err != nil {
+	s := &study{settings: results.FromRecords(finite).Settings}
+	if s.arms, err = table.Arms(finite); err != nil {
 		return nil, err
 	}
-	settings := results.FromRecords(finite).Settings
-	if err := results.OneStudy(settings); err != nil {
+	if err = results.OneStudy(s.settings); err != nil {
 		return nil, err
 	}
-	a, err := compare.Analyze(results.FromRecords(rs), o)
-	if err != nil {
+	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {
 		return nil, err
 	}
-	return &study{arms, a, settings}, nil
+	s.a.Verdict.Text, s.a.Notes = clean(s.a.Verdict.Text), clean(s.a.Notes)
+	r := s.arms[0].Runs[0]
+	s.Title = "LoRA rank report: " + table.Clean(r.Model.Name)
+	s.Subtitle = table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
+		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Count(len(s.settings), "run"),
+		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
+	s.Sections = s.sections()
+	return s, nil
 }
 
 // Write writes report.html, summary.md and figures/*.svg and *.png into dir and returns the analysis that they show. Each
@@ -58,8 +68,7 @@ func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysi
 	if err != nil {
 		return nil, err
 	}
-	sections := s.sections()
-	for _, section := range sections {
+	for _, section := range s.Sections {
 		for _, f := range section.Figures {
 			if err := f.save(filepath.Join(dir, "figures")); err != nil {
 				return nil, err
@@ -67,15 +76,13 @@ func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysi
 		}
 	}
 	return s.a, errors.Join(
-		file.Replace(filepath.Join(dir, "summary.md"), func(w io.Writer) error { return s.markdown(w, sections) }),
-		file.Replace(filepath.Join(dir, "report.html"), func(w io.Writer) error { return s.page(w, sections) }))
+		file.Replace(filepath.Join(dir, "summary.md"), s.markdown), file.Replace(filepath.Join(dir, "report.html"), s.page))
 }
 
 // section is a part of the report, for the page and for Markdown.
 type section struct {
 	ID, Title string
 	Text      []string
-	Points    []point
 	Figures   []*figure
 	Tables    []*table.Table
 }
@@ -83,16 +90,15 @@ type section struct {
 // sections are the report's, without empty ones. The verdict is the first.
 func (s *study) sections() []section {
 	all := []section{
-		{ID: "verdict", Title: "Verdict", Text: clean(s.a.Verdict.Text), Figures: fronts(s.arms)},
+		{ID: "verdict", Title: "Verdict", Text: s.a.Verdict.Text, Figures: fronts(s.arms)},
 		{ID: "run-summary", Title: "Run summary", Tables: []*table.Table{table.ByArm(s.arms)}},
 		{ID: "training", Title: "Training", Figures: trainingFigures(s.arms)},
-		{ID: "memory", Title: "Memory", Figures: memoryFigure(s.arms), Tables: memoryTable(s.arms)},
-		{ID: "words", Title: "What LoRA gives and costs here", Points: s.points()},
-		{ID: "comparison", Title: "Comparison", Text: clean(s.a.Notes), Tables: s.metricTables()},
+		{ID: "memory", Title: "Memory", Tables: memoryTable(s.arms)},
+		{ID: "comparison", Title: "Comparison", Text: s.a.Notes, Tables: s.metricTables()},
 		{ID: "runs", Title: "Every run", Tables: s.runTables()},
 		{ID: "repeat", Title: "To repeat it", Tables: []*table.Table{s.settingsTable()}},
 	}
-	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Points)+len(p.Figures)+len(p.Tables) == 0 })
+	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
 func clean(text []string) []string {
@@ -103,11 +109,11 @@ func clean(text []string) []string {
 	return out
 }
 
-// WriteVerdict writes the verdict's sentences, the analysis' notes and where the page is, for a terminal that is so many
-// columns wide.
+// WriteVerdict writes the verdict's sentences and the notes of Write's analysis, and where the page is, for a terminal that is
+// so many columns wide.
 func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) error {
 	var b strings.Builder
-	for _, s := range append(clean(a.Verdict.Text), clean(a.Notes)...) {
+	for _, s := range slices.Concat(a.Verdict.Text, a.Notes) {
 		b.WriteString("\n" + wrap(s, width))
 	}
 	_, err := fmt.Fprintf(w, "%s\n\nThe report is %s.\n", b.String(), page)
@@ -128,14 +134,41 @@ func wrap(s string, width int) string {
 	return strings.ReplaceAll(strings.Join(words, " "), " \n", "\n")
 }
 
-func (s *study) title() string {
-	return "LoRA rank report: " + table.Clean(s.arms[0].Runs[0].Model.Name)
+//go:embed page.html
+var pageHTML string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"inc": func(i int) int { return i + 1 },
+	"brk": breakable,
+}).Parse(pageHTML))
+
+// breakable lets a name as long as rank=8/alpha=16/lr=2e-4 break at its slashes.
+func breakable(s string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(s), "/", "/<wbr>"))
 }
 
-// subtitle says what was run.
-func (s *study) subtitle() string {
-	r := s.arms[0].Runs[0]
-	return table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
-		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Count(len(s.settings), "run"),
-		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
+// page writes report.html.
+func (s *study) page(w io.Writer) error { return pageTemplate.Execute(w, s) }
+
+// markdown writes summary.md: all sections but their figures.
+func (s *study) markdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", format.Escape(s.Title), format.Escape(s.Subtitle))
+	for _, p := range s.Sections {
+		if len(p.Text)+len(p.Tables) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n", p.Title)
+		for _, text := range p.Text {
+			fmt.Fprintf(&b, "\n%s\n", format.Escape(text))
+		}
+		for _, t := range p.Tables {
+			b.WriteByte('\n')
+			if err := t.Markdown(&b); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -124,7 +124,7 @@ func TestAnArmThatDivergedIsNamedAndLeftOut(t *testing.T) {
 	b.Reset()
 	s := whole(t, rs)
 	require.Len(t, s.arms, 2)
-	require.NoError(t, s.markdown(&b, s.sections()))
+	require.NoError(t, s.markdown(&b))
 	require.Equal(t, 1, strings.Count(b.String(), "rank=8/lr=10"), "in the note alone")
 	require.Contains(t, b.String(), left)
 	require.Regexp(t, `(?i)forget-loss \([^)]*lower is better\)`, b.String(), "among the metrics that are compared")
@@ -138,7 +138,7 @@ func TestMarkdown(t *testing.T) {
 			continue
 		}
 		var b bytes.Buffer
-		require.NoError(t, whole(t, rs).markdown(&b, whole(t, rs).sections()))
+		require.NoError(t, whole(t, rs).markdown(&b))
 		golden(t, name+".md", b.String())
 		columns := 0
 		for _, line := range strings.Split(b.String(), "\n") {
@@ -155,7 +155,10 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-var drawing = regexp.MustCompile(`(?s)</desc>.*?</svg>`)
+var (
+	drawing = regexp.MustCompile(`(?s)</desc>.*?</svg>`)
+	style   = regexp.MustCompile(`(?s)<style>.*</style>`)
+)
 
 // The drawings are left out of the golden pages: another machine may round their coordinates
 // otherwise. Their titles and descriptions, with every number, stay.
@@ -166,8 +169,8 @@ func TestPage(t *testing.T) {
 		}
 		var b bytes.Buffer
 		s := whole(t, rs)
-		require.NoError(t, s.page(&b, s.sections()))
-		golden(t, name+".html", strings.Replace(drawing.ReplaceAllString(b.String(), "</desc></svg>"), pageCSS, "", 1))
+		require.NoError(t, s.page(&b))
+		golden(t, name+".html", style.ReplaceAllString(drawing.ReplaceAllString(b.String(), "</desc></svg>"), "<style></style>"))
 	}
 }
 
@@ -281,8 +284,8 @@ func TestRefused(t *testing.T) {
 	require.Error(t, table.WriteSummary(&bytes.Buffer{}, nil, table.Width))
 	require.ErrorContains(t, table.WriteSummary(failing{}, usual.records(), table.Width), "full")
 	s := whole(t, usual.records())
-	require.ErrorContains(t, s.markdown(failing{}, s.sections()), "full")
-	require.ErrorContains(t, s.page(failing{}, s.sections()), "full")
+	require.ErrorContains(t, s.markdown(failing{}), "full")
+	require.ErrorContains(t, s.page(failing{}), "full")
 }
 
 // failing is a disk without room.

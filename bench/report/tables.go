@@ -3,10 +3,13 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/record"
 	"lorabench/bench/table"
 )
 
@@ -56,4 +59,133 @@ func (s *study) settingsTable() *table.Table {
 		t.Rows = append(t.Rows, []string{key, strings.Join(values[key], ", ")})
 	}
 	return t
+}
+
+// peakOf is peak memory in bytes: the GPU's where there is one, the process's otherwise.
+func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
+	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
+	}
+	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
+}
+
+// sizes are the arms that differ in memory: the first of those that train as many parameters.
+func sizes(arms []*table.Arm) (out []*table.Arm) {
+	seen := map[string]bool{}
+	for _, a := range arms {
+		if key := fmt.Sprint(a.Full(), a.Runs[0].Trainable); !seen[key] {
+			seen[key], out = true, append(out, a)
+		}
+	}
+	return out
+}
+
+// memory is the medians over an arm's seeds of what some categories hold together; NaN where one is missing: a part is no sum.
+type memory struct{ predicted, measured float64 }
+
+func memoryOf(a *table.Arm, names ...string) memory {
+	sum := func(of func(record.Category) *int64) float64 {
+		return a.Over(func(r *record.Record) (sum float64) {
+			for _, name := range names {
+				i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
+				if i < 0 {
+					return math.NaN()
+				}
+				sum += table.Number(of(r.Memory[i]))
+			}
+			return sum
+		}).Median
+	}
+	return memory{sum(func(c record.Category) *int64 { return c.Predicted }), sum(func(c record.Category) *int64 { return c.Measured })}
+}
+
+// categories are those that any arm has, in the records' order: those that are predicted, and the others.
+func categories(arms []*table.Arm) (known, unknown []string) {
+	for _, a := range arms {
+		for _, r := range a.Runs {
+			for _, c := range r.Memory {
+				if list := map[bool]*[]string{true: &known, false: &unknown}[c.Predicted != nil]; !slices.Contains(*list, c.Name) {
+					*list = append(*list, c.Name)
+				}
+			}
+		}
+	}
+	return known, slices.DeleteFunc(unknown, func(name string) bool { return slices.Contains(known, name) })
+}
+
+// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
+// is no table where no record does.
+func memoryTable(arms []*table.Arm) []*table.Table {
+	known, unknown := categories(arms)
+	all := slices.Concat(known, unknown)
+	if len(all) == 0 {
+		return nil
+	}
+	t := &table.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
+	shown := sizes(arms)
+	if len(shown) < len(arms) {
+		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
+	}
+	for i, a := range shown {
+		t.Head = append(t.Head, a.Name+" predicted", a.Name+" measured")
+		if i > 0 {
+			t.Head = append(t.Head, a.Name+" difference")
+		}
+	}
+	cell := func(v float64, missing string) string {
+		text := format.Bytes(v)
+		if text == format.None {
+			text += t.Note(missing)
+		}
+		return text
+	}
+	line := func(label string, of func(a *table.Arm) memory) {
+		cells := []string{label}
+		for i, a := range shown {
+			m := of(a)
+			if cells = append(cells, cell(m.predicted, "not predicted"), cell(m.measured, "not measured")); i > 0 {
+				d := m.measured - of(arms[0]).measured
+				cells = append(cells, format.Plus(d, format.Bytes(d)))
+			}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	together := func(label string, names ...string) {
+		if len(names) > 0 {
+			line(label, func(a *table.Arm) memory { return memoryOf(a, names...) })
+		}
+	}
+	for _, n := range all {
+		together(n, n)
+	}
+	t.Rows = append(t.Rows, []string{"Together"})
+	together("all that is predicted", known...)
+	if len(unknown) > 0 {
+		together("all categories", all...)
+	}
+	name, peak := peakOf(arms)
+	line(name, func(a *table.Arm) memory { return memory{math.NaN(), a.Over(peak).Median} })
+	t.Remarks = disturbances(arms)
+	return []*table.Table{t}
+}
+
+// disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
+func disturbances(arms []*table.Arm) (said []string) {
+	runs := map[string]int{}
+	for _, a := range arms {
+		for _, r := range a.Runs {
+			for _, h := range r.Others {
+				runs[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)]++
+			}
+			if r.GraphsFailed != "" {
+				runs["training went on without CUDA graphs ("+r.GraphsFailed+")"]++
+			}
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(runs)) {
+		said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
+			format.Count(runs[what], "run"), table.Clean(what)))
+	}
+	return said
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -92,13 +93,8 @@ func (r *reader) isResult(line int, text []byte) bool {
 	return false
 }
 
-func quoted(text []byte) string {
-	text = bytes.TrimSpace(text)
-	if len(text) > 100 {
-		return strconv.Quote(string(text[:100])) + "..."
-	}
-	return strconv.Quote(string(text))
-}
+// quoted returns how a line begins.
+func quoted(text []byte) string { return fmt.Sprintf("%.100q", bytes.TrimSpace(text)) }
 
 // procsOf returns the end of a name that GOMAXPROCS may have written: -2 and more, without a zero before it. The format does
 // not tell it apart from the exponent of a number at the end, as in lr=1e-4; this does.
@@ -138,8 +134,8 @@ func outputs(lines [][]byte) (text [][]byte, at []int) {
 	var out []byte
 	at = []int{0}
 	for i, e := range events {
-		if i > 0 && e.Package != events[i-1].Package { // a line of one package does not go on in the next
-			out, at = append(out, '\n'), append(at, events[i-1].line)
+		if i > 0 && e.Package != events[i-1].Package {
+			e.Output = "\n" + e.Output // a line of one package does not go on in the next
 		}
 		out = append(out, e.Output...)
 		at = append(at, slices.Repeat([]int{e.line}, strings.Count(e.Output, "\n"))...)

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -79,18 +78,23 @@ func (r *reader) begin(file string) {
 	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
 }
 
-// most is how many problems of one kind are told of a file; a file of something else has one on every line.
-const most = 20
-
 func (r *reader) problem(kind Kind, line int, format string, args ...any) {
 	r.tell(Problem{Kind: kind, Line: r.at[line], Text: fmt.Sprintf(format, args...)})
 }
 
+// most is how many problems of one kind are told of a file; a file of something else has one on every line.
+const most = 20
+
 func (r *reader) tell(p Problem) {
-	p.File = r.file
-	if r.told[p.Kind]++; r.told[p.Kind] <= most {
-		r.set.Problems = append(r.set.Problems, p)
+	r.told[p.Kind]++
+	switch n := r.told[p.Kind]; {
+	case n > most+1:
+		return
+	case n > most:
+		p = Problem{Kind: p.Kind, Text: "more problems of this kind are not listed"}
 	}
+	p.File = r.file
+	r.set.Problems = append(r.set.Problems, p)
 }
 
 // read adds a file's results.
@@ -114,12 +118,6 @@ func (r *reader) read(data []byte) {
 	}
 	if err := r.bench.Err(); err != nil {
 		r.problem(Unreadable, 0, "the file cannot be read: %v", err)
-	}
-	for _, kind := range slices.Sorted(maps.Keys(r.told)) {
-		if n := r.told[kind] - most; n > 0 {
-			p := Problem{Kind: kind, File: r.file, Text: fmt.Sprintf("%d more problems of this kind are not listed", n)}
-			r.set.Problems = append(r.set.Problems, p)
-		}
 	}
 	empty := true
 	for _, b := range r.set.Benchmarks {
@@ -181,7 +179,7 @@ func (r *reader) result(res *benchfmt.Result) {
 		if v.OrigUnit != "" {
 			unit, x = v.OrigUnit, v.OrigValue
 		}
-		r.rounded = r.rounded && asPrinted(x)
+		r.rounded = r.rounded && Printed(x) == x
 		r.value(b, unit, x)
 	}
 }

@@ -1,9 +1,8 @@
 package results
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,20 +60,13 @@ func (s *Set) ReadRecords() {
 		}
 	}
 	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			s.Notes = append(s.Notes, fmt.Sprintf("Run records in %s were not looked for: %v.", dir, cmp.Or(errors.Unwrap(err), err)))
-		}
+		names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
 		var unread []error
-		for _, e := range entries {
-			if ok, _ := filepath.Match("*seed=*.json", e.Name()); !ok || e.IsDir() {
-				continue
-			}
-			path := filepath.Join(dir, e.Name())
-			if r, err := record.Read(path); err != nil {
+		for _, name := range names {
+			if r, err := record.Read(filepath.Join(dir, name)); err != nil {
 				unread = append(unread, err)
 			} else {
-				s.Records, s.RecordFiles = append(s.Records, r), append(s.RecordFiles, path)
+				s.Records = append(s.Records, r)
 			}
 		}
 		if len(unread) > 0 {

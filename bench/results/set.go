@@ -14,14 +14,13 @@ import (
 
 // Set is what some files say.
 type Set struct {
-	Files       []string         // that were read, in order
-	Benchmarks  []*Benchmark     // in record.Compare's order
-	Settings    []*Settings      // of all results, in order of first appearance
-	Units       map[string]Unit  // what Unit lines say, by base unit
-	Problems    []Problem        // why the files cannot be used
-	Records     []*record.Record // beside the files, where ReadRecords was called
-	RecordFiles []string         // of each of Records
-	Notes       []string         // what was left aside, and why
+	Files      []string         // that were read, in order
+	Benchmarks []*Benchmark     // in record.Compare's order
+	Settings   []*Settings      // of all results, in order of first appearance
+	Units      map[string]Unit  // what Unit lines say, by base unit
+	Problems   []Problem        // why the files cannot be used
+	Records    []*record.Record // beside the files, where ReadRecords was called
+	Notes      []string         // what was left aside, and why
 }
 
 // Benchmark is all results of one benchmark.

@@ -57,25 +57,15 @@ func Tidy(unit string) (base string, factor float64) {
 	return base, factor
 }
 
-// decimals returns how many go test prints of a value (testing.prettyPrint): about four digits.
-func decimals(v float64) (d int) {
+// Printed returns a value as go test prints it (testing.prettyPrint): with about four digits.
+func Printed(v float64) float64 {
+	decimals := 0
 	for _, limit := range [...]float64{999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995} {
 		if v == 0 || math.Abs(v) >= limit {
 			break
 		}
-		d++
+		decimals++
 	}
-	return d
-}
-
-// asPrinted reports whether a value has no more digits than go test prints.
-func asPrinted(v float64) bool {
-	x := v * math.Pow10(decimals(v))
-	return math.Abs(x-math.Round(x)) <= 1e-6
-}
-
-// Printed returns a value as go test prints it.
-func Printed(v float64) float64 {
-	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals(v), 64), 64) // a float's own text always parses
+	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals, 64), 64) // a float's own text always parses
 	return x
 }

@@ -33,13 +33,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	} else if err != nil {
 		return 2
 	}
-	failed, err := selftest(flags, stdout)
-	if err != nil {
+	if err := selftest(flags, stdout); err != nil {
 		fmt.Fprintf(stderr, "selftest: %v\n", err)
-		return 1
-	}
-	if failed > 0 {
-		fmt.Fprintf(stdout, "\n%d checks FAILED\n", failed)
 		return 1
 	}
 	fmt.Fprintln(stdout, "\nall checks hold: the rank is wired")
@@ -63,16 +58,17 @@ func (t *checks) add(arm string, cs ...lora.Check) {
 	}
 }
 
-func selftest(flags *bench.Flags, stdout io.Writer) (failed int, err error) {
+// selftest prints the checks of every arm; those that do not hold are an error.
+func selftest(flags *bench.Flags, stdout io.Writer) error {
 	s, _, err := flags.Parsed(1)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	s.Eval, s.Forget, s.Limit = 0, "", min(max(s.Limit, s.Batch*s.Accum), 64) // a few records are enough, none of them held out
 	s.LRs = s.LRs[:1]
 	w, err := bench.LoadWorkload(context.Background(), s, nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer w.Close()
 	t := &checks{Table: format.Table{Head: []string{"arm", "check", "", "found"}, Words: []string{"check", "", "found"}}}
@@ -83,29 +79,32 @@ func selftest(flags *bench.Flags, stdout io.Writer) (failed int, err error) {
 		}
 		c, err := arm.Config(w.Settings)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		cs, err := lora.Checks(w.Base.Share(), c, &micro)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", arm.Name, err)
+			return fmt.Errorf("%s: %w", arm.Name, err)
 		}
 		t.add(arm.Name, cs...)
 	}
 	// With B = 0 and without dropout the first step's loss is the base model's for every arm.
 	w.Dropout, w.Base.ModelDropout = 0, 0
-	first := math.NaN()
-	for _, arm := range w.Arms() {
+	var first float64
+	for i, arm := range w.Arms() {
 		loss, err := firstLoss(w, arm)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if math.IsNaN(first) {
+		if i == 0 {
 			first = loss
 		}
 		t.add(arm.Name, lora.Check{Name: "first loss coincides", OK: math.Abs(loss-first) <= 1e-5*first,
 			Found: fmt.Sprintf("%.6f, the first arm's is %.6f", loss, first)})
 	}
-	return t.failed, t.Text(stdout)
+	if err := t.Text(stdout); err != nil || t.failed == 0 {
+		return err
+	}
+	return fmt.Errorf("%d checks FAILED", t.failed)
 }
 
 // firstLoss trains an arm for one step.

@@ -165,6 +165,28 @@ def make_parquet():
     pq.write_table(pa.table({**columns, "output": list(range(len(recs)))}), os.path.join(out, "output_is_int.parquet"))
     pq.write_table(pa.table({**columns, "output": [[s] for s in columns["output"]]}), os.path.join(out, "output_is_list.parquet"))
     pq.write_table(pa.table({**columns, "output": [None] + columns["output"][1:]}), os.path.join(out, "output_null.parquet"))
+    # Where every value is None, pandas and pyarrow give the column the type null.
+    none = [None] * len(recs)
+    pq.write_table(pa.table({**columns, "input": none}), os.path.join(out, "null_input.parquet"))
+    pq.write_table(pa.table({**columns, "output": none}), os.path.join(out, "null_output.parquet"))
+    turn = pa.list_(pa.struct([("content", pa.string()), ("role", pa.string()), ("thinking", pa.string())]))
+
+    def turns(*pairs):
+        return [{"role": role, "content": content} for role, content in pairs]
+
+    def messages(name, conversations):
+        table = pa.table({"messages": pa.array(conversations, turn), "id": list(range(len(conversations)))})
+        pq.write_table(table, os.path.join(out, name + ".parquet"), row_group_size=5)
+
+    two = [turns(("user", r["instruction"]), ("assistant", r["output"])) for r in recs]
+    messages("messages", two)
+    messages("messages_system", two[:6] + [turns(("system", "Be brief.")) + two[6]])
+    messages("messages_empty", [two[0], []])
+    messages("messages_null", [two[0], turns(("user", "q"), ("assistant", None))])
+    types = {"list": pa.list_(pa.string()), "struct": pa.struct([("x", pa.string())]), "map": pa.map_(pa.string(), pa.string()),
+             "integer": pa.int16(), "bool": pa.bool_(), "float": pa.float32(), "decimal": pa.decimal128(9, 2), "date": pa.date32(), "time": pa.time64("us"),
+             "timestamp": pa.timestamp("us")}
+    pq.write_table(pa.table({k: pa.array([None], t) for k, t in types.items()}), os.path.join(out, "types.parquet"))
     pq.write_table(plain.slice(0, 0), os.path.join(out, "empty.parquet"))
     with open(os.path.join(HERE, "pyarrow.txt"), "w", encoding="utf-8") as f:
         f.write(f"pyarrow {pa.__version__}\n")

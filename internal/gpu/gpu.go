@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"lorabench/bench/record"
 )
@@ -99,7 +100,8 @@ func holders(ps []process, lib library, me self) []record.Holder {
 		if !me.nested || holds(ps, me.pid) {
 			name = me.comm(p.pid)
 		}
-		hs = append(hs, record.Holder{PID: p.pid, Name: cmp.Or(name, lib.processName(p.pid)), Bytes: p.bytes})
+		name = cmp.Or(name, lib.processName(p.pid)) // the library's is a path, which a record does not need
+		hs = append(hs, record.Holder{PID: p.pid, Name: name[strings.LastIndexByte(name, '/')+1:], Bytes: p.bytes})
 	}
 	slices.SortFunc(hs, func(a, b record.Holder) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.PID, b.PID)) })
 	return hs

@@ -31,7 +31,7 @@ func (m *machine) processes(c card) ([]process, error) {
 	return ps, nil
 }
 
-func (m *machine) processName(pid int) string { return fmt.Sprintf("nvml-%d", pid) }
+func (m *machine) processName(pid int) string { return fmt.Sprintf("/usr/bin/nvml-%d", pid) }
 
 func newMachine() *machine {
 	m := &machine{

@@ -14,16 +14,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"lorabench/internal/process"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run exits with 0 where all that was asked for succeeded, 1 where something failed or is missing, 2 for wrong flags.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := process.Interruptible(context.Background())
 	defer stop()
 	o, err := parse(args, stderr)
 	switch {

@@ -15,6 +15,7 @@
 #include <torch/version.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,29 @@ const char *lb_version(void) { return TORCH_VERSION; }
 void lb_seed(int64_t seed, char **err) {
   guard(err, [&] { at::manual_seed(seed); });
 }
+
+static at::Generator generator(int device) {
+  return at::globalContext().defaultGenerator(device < 0 ? c10::Device(at::kCPU) : c10::Device(at::kCUDA, device));
+}
+
+void *lb_random_state(int device, char **err) {
+  void *out = nullptr;
+  guard(err, [&] {
+    auto g = generator(device);
+    std::lock_guard<std::mutex> lock(g.mutex());
+    out = made(g.get_state());
+  });
+  return out;
+}
+
+void lb_set_random_state(int device, void *state, char **err) {
+  guard(err, [&] {
+    auto g = generator(device);
+    std::lock_guard<std::mutex> lock(g.mutex());
+    g.set_state(T(state));
+  });
+}
+
 int lb_threads(void) { return at::get_num_threads(); }
 void lb_set_threads(int n, char **err) {
   guard(err, [&] { at::set_num_threads(n); });

@@ -70,6 +70,20 @@ func Seed(seed int64) error {
 	return nativeError("manual_seed", func(err **C.char) { C.lb_seed(C.int64_t(seed), err) })
 }
 
+// RandomState returns the state of on's generator, a uint8 tensor on the CPU.
+func (s *Scope) RandomState(on Device) *Tensor {
+	return s.one("get_state", func(err **C.char) unsafe.Pointer { return C.lb_random_state(C.int(on), err) })
+}
+
+// SetRandomState puts back what RandomState returned.
+func SetRandomState(on Device, state *Tensor) {
+	p := state.ptr("set_state")
+	native("set_state", func(err **C.char) lib.Ctensor {
+		C.lb_set_random_state(C.int(on), unsafe.Pointer(p), err)
+		return nil
+	}, state)
+}
+
 // Threads is the number of threads an operation may use on the CPU.
 func Threads() int { return int(C.lb_threads()) }
 

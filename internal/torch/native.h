@@ -45,6 +45,9 @@ void *lb_norm(void **tensors, int n, char **err);
 void lb_thread(void); // once for each thread, before any operation
 const char *lb_version(void);
 void lb_seed(int64_t seed, char **err);
+// The state of the generator of a CUDA device, or with -1 of the CPU: a [bytes] uint8 tensor on the CPU.
+void *lb_random_state(int device, char **err);
+void lb_set_random_state(int device, void *state, char **err);
 int lb_threads(void);
 void lb_set_threads(int n, char **err);
 // Peaks and present use of one CUDA device's caching allocator, in bytes.
@@ -74,6 +77,8 @@ int64_t lb_in_use(void);
 void lb_watch(int on);
 void lb_note_usage(void);
 int64_t lb_take_peak(void);
+// For tests: the n-th allocation of a CPU tensor from now on fails, once; 0 is none. Returns how many were left until then.
+int64_t lb_fail_allocation(int64_t n);
 
 // Opens the CUDA half of libtorch: the message of what is missing, or NULL.
 const char *lb_cuda_open(void);

@@ -173,6 +173,21 @@ func (s *Scope) Floats(t *Tensor) []float32 {
 	return v
 }
 
+// Bytes returns the elements as little-endian bytes, waiting for the device. Where t is contiguous on the CPU they are its own memory, so
+// that writing weights to a file takes no second copy of them; elsewhere a copy that s owns. They must not be used after s is freed.
+func (s *Scope) Bytes(t *Tensor) []byte {
+	outsideGraph("data_ptr", t)
+	lib.AtgContiguous(slot(), t.ptr("contiguous"))
+	c := s.To(s.made("contiguous", t), t.DType(), CPU)
+	n := c.Numel() * c.DType().Size()
+	if n == 0 {
+		return nil
+	}
+	p := lib.AtDataPtr(c.ptr("data_ptr"))
+	check("data_ptr", t)
+	return unsafe.Slice((*byte)(p), n)
+}
+
 // Ints copies the elements of an int64 tensor out, waiting for the device.
 func (s *Scope) Ints(t *Tensor) []int64 {
 	outsideGraph("copy", t)

@@ -18,6 +18,10 @@ func (d Device) InUse() (int64, error) {
 	return 0, ErrNoMeter
 }
 
+// FailAllocation makes the n-th allocation of a CPU tensor from now on fail, once; 0 ends that. It returns how many were left until
+// then. It is for tests of what a program does without memory.
+func FailAllocation(n int) (left int) { return int(C.lb_fail_allocation(C.int64_t(n))) }
+
 // Meter tells what a device's allocator has given out: the caching allocator on CUDA, the C heap on a
 // CPU, where the peak is noted whenever a tensor is made. That costs time: a meter is for probing, not
 // for what is timed. One at a time.

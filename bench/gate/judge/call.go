@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"lorabench/bench/format"
+	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
 // call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what
 // it is.
-func (j *judging) call(t *test) {
+func (j *judging) call(t *Result) {
 	how, floor := t.how(), format.Level(t.Rule.Floor)
 	p, sure := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha
 	if !t.spread {
@@ -40,6 +41,78 @@ func (j *judging) call(t *test) {
 	}
 }
 
+// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
+// Counts of which no seed is on both sides are compared as they are: they do not vary. It returns where the sides differ first, ""
+// where they do not, the mean of the pairs' differences, and the largest one, relative: infinite from 0.
+func (r *Result) byValue() (first string, mean, largest float64) {
+	differ, from, at := 0, 0.0, r.at
+	if len(at) == 0 {
+		at = [][2]int{{0, 0}}
+	}
+	for _, p := range at {
+		a, b := r.Baseline.Values[p[0]], r.New.Values[p[1]]
+		if r.Baseline.rounded || r.New.rounded {
+			a, b = results.Printed(a), results.Printed(b)
+		}
+		mean, from = mean+(b-a)/float64(len(at)), from+a/float64(len(at))
+		if a == b {
+			continue
+		}
+		largest = max(largest, math.Abs((b-a)/a))
+		if differ++; differ == 1 {
+			first = format.All(b) + " instead of " + format.All(a)
+			if len(r.at) > 0 {
+				first = fmt.Sprintf("seed %d gives %s", r.Baseline.Seeds[p[0]], first)
+			}
+		}
+	}
+	if r.Change = mean / math.Abs(from); mean == 0 {
+		r.Change = 0
+	} else if math.IsInf(r.Change, 0) {
+		r.Change = math.NaN()
+	}
+	if differ > 0 && len(r.at) > 0 {
+		first += fmt.Sprintf(", %d of %s differ", differ, format.Count(len(r.at), "seed"))
+	}
+	return first, mean, largest
+}
+
+// exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
+// other digits.
+func (j *judging) exact(t *Result) (tested bool) {
+	first, mean, largest := t.byValue()
+	size, by := t.how(), math.Abs(t.Change)
+	if t.Class == Loss || t.worse == 0 { // two-sided
+		by = largest
+	}
+	switch {
+	case len(t.at) == 0 && t.spread:
+		t.Call, t.Why = CallCannotTell, "it is compared seed by seed, and no seed is on both sides: run both with the same -seed"
+	case first == "" && len(t.at) == 0:
+		t.Call, t.Why = CallSame, "the same value in every run"
+	case first == "":
+		t.Call, t.Why = CallSame, "the same value in "+format.Count(len(t.at), "seed")
+	case by <= t.Rule.Floor:
+		t.Call, t.Why = CallSame, size+", within the floor of "+format.Level(t.Rule.Floor)+": "+first
+	case t.Class == Loss && j.Accept != "" && t.worse == 0:
+		t.Call, t.Why = CallSame, "other digits, which "+j.Accept+" accepts: "+first
+	case t.Class == Loss && j.Accept != "":
+		j.note("Losses of the same seed have other digits, which %s accepts: they are tested.", j.Accept)
+		t.Exact, t.Rule = false, j.Rules.For(t.Unit, Loss, false)
+		t.measure()
+		return true
+	case t.Class == Loss:
+		t.Call, t.Why = CallNumerics, size+" on average: "+first
+	case t.worse == 0:
+		t.Call, t.Why = CallWorse, "it must not change: "+first+"; accept a deliberate change with a new baseline, or a floor in gate.txt"
+	case t.worse*mean > 0:
+		t.Call, t.Why = CallWorse, size+": "+first
+	default:
+		t.Call, t.Why = CallBetter, size+": "+first
+	}
+	return false
+}
+
 // how is the difference in words.
 func (r *Result) how() string {
 	if math.IsNaN(r.Change) || r.Change == 0 && r.New.Center != r.Baseline.Center {
@@ -49,7 +122,7 @@ func (r *Result) how() string {
 }
 
 // tooNoisy says what noise there is, what it hides and how many samples would do.
-func (j *judging) tooNoisy(t *test) string {
+func (j *judging) tooNoisy(t *Result) string {
 	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(),
 		format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"),
 		format.Percent(t.New.Variation), t.New.N())
@@ -62,14 +135,13 @@ func (j *judging) tooNoisy(t *test) string {
 // conclude reaches the verdict.
 func (j *judging) conclude() {
 	by := map[Call][]*Result{}
-	for i := range j.Results {
-		r := &j.Results[i]
+	for _, r := range j.Results {
 		by[r.Call] = append(by[r.Call], r)
 		if r.Call == CallShown && r.Better == "" && r.SameAs == "" && r.Rule.Need != Informational && !slices.Contains(j.Unjudged, r.Unit) {
 			j.Unjudged = append(j.Unjudged, r.Unit)
 		}
 	}
-	worse, numerics, cannot, better := by[CallWorse], by[CallNumerics], by[CallCannotTell], by[CallBetter]
+	cannot, better := by[CallCannotTell], by[CallBetter]
 	decided := len(j.Results) - len(by[CallShown])
 	metrics := format.Count(decided, "metric")
 	var said []string
@@ -77,19 +149,23 @@ func (j *judging) conclude() {
 		j.Status = status
 		said = append(said, fmt.Sprintf(format, args...))
 	}
+	if rs := by[CallWorse]; len(rs) > 0 {
+		say(Worse, "Worse: %s (%d of %s).", found(rs), len(rs), metrics)
+	}
+	if rs := by[CallNumerics]; len(rs) > 0 {
+		say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
+			"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(rs), len(rs), metrics)
+	}
 	switch {
 	case len(j.Problems) > 0:
-		j.Status, j.Text = Unusable, "The results cannot be judged: "+firstOf(j.Problems)+"."
+		first, many := j.Problems[0], ""
+		if n := len(j.Problems); n > 1 {
+			many = fmt.Sprintf("%d problems, the first: ", n)
+		}
+		first.Benchmark = "" // its text names it
+		j.Status, j.Text = Unusable, "The results cannot be judged: "+many+first.Error()+"."
 		return
-	case len(worse)+len(numerics) > 0:
-		if len(worse) > 0 {
-			say(Worse, "Worse: %s (%d of %s).", found(worse), len(worse), metrics)
-		}
-		if len(numerics) > 0 {
-			say(Worse, "Numerics changed: %s (%d of %s). The same seed on the same CPU gives other digits; where that is meant, accept it "+
-				"with -accept=losses, or with -base by a line Gate-Accept: losses in a commit's message.", found(numerics),
-				len(numerics), metrics)
-		}
+	case j.Status == Worse:
 	case len(cannot) > 0:
 		say(CannotTell, "Cannot tell: %d of %s cannot be judged; %s of %s: %s.", len(cannot), metrics, cannot[0].Unit,
 			cannot[0].Benchmark, cannot[0].Why)
@@ -106,36 +182,23 @@ func (j *judging) conclude() {
 	j.Text = strings.TrimSpace(strings.Join(said, " "))
 }
 
-// firstOf is the first problem with its place, and how many there are.
-func firstOf(ps []Problem) string {
-	p := ps[0]
-	p.Benchmark = "" // its text names it
-	if len(ps) == 1 {
-		return p.Error()
-	}
-	return fmt.Sprintf("%d problems, the first: %s", len(ps), p.Error())
-}
-
 // wouldHaveFound says the smallest change of each class that none of its judged metrics would have hidden.
 func (j *judging) wouldHaveFound() string {
 	var said []string
-	for _, c := range []struct {
-		Class
-		what string
-	}{{Speed, "a slowdown of "}, {Memory, "memory growth of "}, {Loss, "a loss change of "}} {
+	for _, class := range []Class{Speed, Memory, Loss} {
 		least := -1.0
-		for i := range j.Results {
-			if r := &j.Results[i]; r.Class == c.Class && r.Call != CallShown {
-				least = max(least, r.Rule.Floor)
-				if r.Detectable > least { // NaN where there is no spread
+		for _, r := range j.Results {
+			if r.Class == class && r.Call != CallShown {
+				if least = max(least, r.Rule.Floor); r.Detectable > least { // NaN where there is no spread
 					least = r.Detectable
 				}
 			}
 		}
+		what := map[Class]string{Speed: "a slowdown of ", Memory: "memory growth of ", Loss: "a loss change of "}[class]
 		if least == 0 {
-			said = append(said, c.what+"a digit")
+			said = append(said, what+"a digit")
 		} else if least > 0 {
-			said = append(said, c.what+format.Percent(least))
+			said = append(said, what+format.Percent(least))
 		}
 	}
 	if said == nil {

@@ -45,7 +45,7 @@ func causes(v *Verdict) (all []string) {
 
 func compared(t *testing.T, old, new string) *Verdict {
 	a, b := ReadBoth(old, new)
-	return Judge(a, b, nil, Options{})
+	return Judge(a, b, Options{})
 }
 
 func TestWhichMemoryGrew(t *testing.T) {

@@ -31,16 +31,15 @@ func lines(form string, values ...float64) string {
 
 // judged compares two texts.
 func judged(t testing.TB, old, new, rules string, o Options) *Verdict {
-	r := &Rules{}
-	require.NoError(t, r.Read(strings.NewReader(rules), "gate.txt"))
-	return Judge(Read(written(t, "old.txt", old)), Read(written(t, "new.txt", new)), r, o)
+	require.NoError(t, o.Rules.Read(rules, "gate.txt"))
+	return Judge(Read(written(t, "old.txt", old)), Read(written(t, "new.txt", new)), o)
 }
 
 // of is the result of a unit.
 func of(t testing.TB, v *Verdict, unit string) Result {
 	for _, r := range v.Results {
 		if r.Unit == unit {
-			return r
+			return *r
 		}
 	}
 	require.Fail(t, "no result", unit)

@@ -182,7 +182,7 @@ func TestExactLosses(t *testing.T) {
 func TestStepsMustBeTheSame(t *testing.T) {
 	old := lines("BenchmarkRank/rank=8 100 %v ns/op", 1, 1, 1, 1)
 	v := judged(t, old, strings.ReplaceAll(old, " 100 ", " 50 "), "", Options{})
-	assert.Contains(t, told(v), "Rank/rank=8 took 100 steps in baseline and 50 in new")
+	assert.Contains(t, told(v), `benchtime is "100x" (old.txt:1) in baseline and "50x" (new.txt:1) in new`)
 	v = judged(t, strings.ReplaceAll(old, "Rank", "Sort"), strings.ReplaceAll(strings.ReplaceAll(old, "Rank", "Sort"), " 100 ", " 50 "), "", Options{})
 	assert.Empty(t, v.Problems, "other benchmarks take as many as they have time for")
 }

@@ -2,9 +2,13 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"lorabench/bench/format"
 	"lorabench/bench/record"
 	"lorabench/bench/results"
 )
@@ -16,66 +20,54 @@ type matched struct {
 	deterministic bool // the same seed must give the same loss
 }
 
+// ours reports whether a benchmark is lorabench's own, which trains.
+func ours(b *results.Benchmark) bool { return strings.HasPrefix(b.Bare, results.Rank+"/") }
+
 // explains reports whether a benchmark only explains, and is never judged.
 func explains(b *results.Benchmark) bool {
 	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")
 }
 
-// judged are a side's benchmarks that do not merely explain, by bare name; none is a problem.
+// judged are a side's benchmarks that do not merely explain; none is a problem.
 func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
 	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
 	if len(bs) == 0 && len(in.Problems) == 0 {
 		j.problem(results.Empty, "", "", "%s (%s) has no benchmark result to judge: give the output of go test -bench, or the folder of "+
-			"-out",
-			side.Label, strings.Join(side.Files, ", "))
+			"-out", side.Label, strings.Join(side.Files, ", "))
 	}
 	return bs
 }
 
-// identity is what makes benchmarks of both sides the same one.
-type identity struct {
-	bare  string
-	procs int
-	pkg   string
-}
-
-// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package. A package that only one side names,
-// or that was renamed, matches by the name alone where that is of one benchmark only.
+// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package, or the same name with what of the two
+// tells the benchmarks of a side apart. A package that only one side names, or that was renamed, is no difference.
 func (j *judging) match() {
 	olds, news := j.judged(j.old, j.Baseline), j.judged(j.new, j.New)
-	index := func(bs []*results.Benchmark) (by map[identity][]*results.Benchmark) {
-		by = map[identity][]*results.Benchmark{}
-		for _, b := range bs {
-			for _, id := range []identity{{b.Bare, b.Procs, b.Pkg}, {b.Bare, b.Procs, "*"}, {b.Bare, 0, "*"}} {
-				by[id] = append(by[id], b)
-			}
-		}
-		return by
+	by, taken := map[string][]*results.Benchmark{}, map[*results.Benchmark]bool{}
+	for _, b := range news {
+		by[b.Bare] = append(by[b.Bare], b)
 	}
-	byOld, byNew := index(olds), index(news)
-	taken := map[*results.Benchmark]bool{}
 	for _, a := range olds {
-		same, others := identity{a.Bare, a.Procs, "*"}, byNew[identity{a.Bare, 0, "*"}]
-		found := byNew[identity{a.Bare, a.Procs, a.Pkg}]
-		if found == nil && len(byOld[same]) == 1 && len(byNew[same]) == 1 {
-			found = byNew[same]
+		all := by[a.Bare]
+		k := slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Procs == a.Procs && b.Pkg == a.Pkg })
+		if k < 0 {
+			k = slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Name == a.Name })
 		}
 		switch {
-		case found != nil:
-			b := found[0]
-			taken[b] = true
-			name := a.Name
-			if len(b.Name) > len(name) {
-				name = b.Name
-			}
-			j.matched = append(j.matched, matched{name: name, old: a, new: b})
-		case len(byNew[same]) == 0 && len(others) > 0:
-			taken[others[0]] = true
-			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
-				j.Baseline.Label, others[0].Procs, j.New.Label, a.Name)
-		case len(news) > 0: // else said once for all
+		case k < 0 && len(news) > 0: // else said once for all
 			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
 				a.Name, j.New.Label)
+		case k < 0:
+		case all[k].Procs != a.Procs:
+			taken[all[k]] = true
+			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
+				j.Baseline.Label, all[k].Procs, j.New.Label, a.Name)
+		default:
+			taken[all[k]] = true
+			name := a.Name
+			if len(all[k].Name) > len(name) {
+				name = all[k].Name
+			}
+			j.matched = append(j.matched, matched{name: name, old: a, new: all[k]})
 		}
 	}
 	for _, b := range news {
@@ -89,3 +81,91 @@ func (j *judging) match() {
 
 // inOrder is the order in which benchmarks are shown.
 func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Compare(a, b)) }
+
+// settings finds what differs between the sides, or within one, that makes them another study: of lorabench's own, the steps
+// too, since a loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed
+// gives.
+func (j *judging) settings() {
+	var keys []string // that must agree and have more than one value
+	for _, c := range j.Baseline.Config {
+		k := slices.IndexFunc(j.New.Config, func(other Config) bool { return other.Key == c.Key })
+		if k >= 0 && !results.MayDiffer(c.Key) && (len(c.Values) > 1 || !slices.Equal(c.Values, j.New.Config[k].Values)) {
+			keys = append(keys, c.Key)
+		}
+	}
+	for i := range j.matched {
+		m := &j.matched[i]
+		m.deterministic = sameMachine(m.old.Runs) && sameMachine(m.new.Runs)
+		for _, key := range append(keys, benchtime) {
+			a, whereA := valuesIn(m.old, key)
+			b, whereB := valuesIn(m.new, key)
+			if len(a) == 0 || len(b) == 0 || len(a) == 1 && slices.Equal(a, b) {
+				continue
+			}
+			m.deterministic = false
+			text := fmt.Sprintf("%s is %s in %s and %s in %s", key, whereA, j.Baseline.Label, whereB, j.New.Label)
+			if key == "torch" || slices.Contains(j.Ignore, key) {
+				j.note("%s: losses are tested, not compared value by value.", text)
+			} else {
+				j.problem(Mismatch, "", "", "%s: compare results of one %s, or give -ignore=%s where that is what is compared", text, key, key)
+			}
+		}
+	}
+	if len(j.matched) > 0 {
+		j.Notes = append(j.Notes, results.Unsaid(slices.Concat(j.old.Settings, j.new.Settings))...)
+	}
+}
+
+// benchtime is the length of lorabench's trainings as a setting.
+const benchtime = "benchtime"
+
+// valuesIn are a setting's values, and in words where each was first seen.
+func valuesIn(b *results.Benchmark, key string) (values []string, where string) {
+	var said []string
+	for i := range b.Runs {
+		r := &b.Runs[i]
+		v := r.Config.Get(key)
+		if key == benchtime && ours(b) {
+			v = strconv.Itoa(r.Iters) + "x"
+		}
+		if v != "" && !slices.Contains(values, v) {
+			values, said = append(values, v), append(said, fmt.Sprintf("%q (%s)", v, filepath.Base(r.Config.Where)))
+		}
+	}
+	return values, format.List(said)
+}
+
+// sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
+func sameMachine(runs []results.Run) bool {
+	var last *results.Settings
+	for i := range runs {
+		s := runs[i].Config
+		if s == last {
+			continue
+		}
+		last = s
+		for _, key := range []string{"seed", "torch", "cpu", "threads", "dtype"} {
+			if s.Get("device") != "cpu" || s.Get(key) == "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// side is what is shown of a side.
+func side(in *Input, label string) Side {
+	s := Side{Label: cmp.Or(in.Label, label), Files: in.Files}
+	for _, set := range in.Settings {
+		for i, k := range set.Keys {
+			n := slices.IndexFunc(s.Config, func(c Config) bool { return c.Key == k })
+			if n < 0 {
+				n, s.Config = len(s.Config), append(s.Config, Config{Key: k})
+			}
+			if c, v := &s.Config[n], set.Values[i]; !slices.Contains(c.Values, v) {
+				c.Values = append(c.Values, v)
+			}
+		}
+	}
+	return s
+}

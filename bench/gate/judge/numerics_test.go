@@ -87,7 +87,7 @@ func TestAcceptedLossesAreTested(t *testing.T) {
 		{"nothing to accept", 0, Pass, ""},
 	} {
 		old, new := ReadBoth(base, training{noise, c.mask}.folder(t))
-		v := Judge(old, new, nil, Options{Accept: "commit 0ff21c3"})
+		v := Judge(old, new, Options{Accept: "commit 0ff21c3"})
 		assert.Equal(t, c.want, v.Status, "%s: %s", c.why, v.Text)
 		assert.Equal(t, c.mask == 0, of(t, v, "train-loss").Exact, c.why)
 		assert.Contains(t, strings.Join(v.Notes, "\n"), c.note, c.why)

@@ -4,7 +4,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,33 +19,23 @@ func TestArguments(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		require.NoError(t, os.WriteFile(name, []byte("BenchmarkX 1 5 ns/op\n"), 0o644))
 	}
-	for _, name := range []string{"a.txt", "b.txt", "a=b,c.txt", "run/bench.txt", "run/parts.txt", "seed=1/bench.txt", "other/x.txt"} {
+	for _, name := range []string{"a.txt", "a=b,[c].txt", "run/bench.txt", "run/parts-0.txt", "run/parts.txt", "seed=[1]/bench.txt", "other/x.txt"} {
 		put(name)
 	}
 	for _, c := range []struct {
-		why, arg, label string
-		files           []string
-		problem         string
+		why, arg string
+		files    []string
+		problem  string
 	}{
-		{"a file", "a.txt", "", []string{"a.txt"}, ""},
-		{"a label", "base=a.txt", "base", []string{"a.txt"}, ""},
-		{"several", "base=a.txt,b.txt", "base", []string{"a.txt", "b.txt"}, ""},
-		{"a folder and its parts", "run", "", []string{"run/bench.txt", "run/parts.txt"}, ""},
-		{"a folder whose name looks like a label", "seed=1", "", []string{"seed=1/bench.txt"}, ""},
-		{"a label before such a folder", "new=seed=1", "new", []string{"seed=1/bench.txt"}, ""},
-		{"a file whose name has the signs of several", "a=b,c.txt", "", []string{"a=b,c.txt"}, ""},
-		{"a pattern", "?.txt", "", []string{"a.txt", "b.txt"}, ""},
-		{"a pattern of folders", "r*", "", []string{"run/bench.txt", "run/parts.txt"}, ""},
-		{"nothing", "", "", nil, "names no result file"},
-		{"no such file", "z.txt", "", nil, "no such file"},
-		{"no file of the pattern", "z*", "", nil, "no file matches the pattern"},
-		{"no pattern", "[", "", nil, "the pattern cannot be read"},
-		{"a folder without results", "other", "", nil, "the folder has no bench.txt"},
-		{"twice", "a.txt,./a.txt", "", []string{"a.txt"}, "given twice"},
-		{"an empty part", "a.txt,,b.txt", "", []string{"a.txt", "b.txt"}, "empty part"},
+		{"a file", "a.txt", []string{"a.txt"}, ""},
+		{"a folder and its parts", "run", []string{"run/bench.txt", "run/parts-0.txt", "run/parts.txt"}, ""},
+		{"a folder whose name looks like a pattern", "seed=[1]", []string{"seed=[1]/bench.txt"}, ""},
+		{"a file whose name has the signs of one", "a=b,[c].txt", []string{"a=b,[c].txt"}, ""},
+		{"nothing", "", nil, "no such file"},
+		{"no such file", "z.txt", nil, "no such file"},
+		{"a folder without results", "other", nil, "no such file"},
 	} {
 		in := Read(c.arg)
-		assert.Equal(t, c.label, in.Label, c.why)
 		assert.Equal(t, c.files, in.Files, c.why)
 		if c.problem == "" {
 			assert.Empty(t, in.Problems, c.why)
@@ -72,11 +61,11 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte("BenchmarkX 1 5 ns/op 0 loss\nBenchmarkX 1 6 ns/op -1 loss\n"), []byte("Unit x assume=exact\nBenchmarkX 1 5 sec/op 1 loss\nBenchmarkX 1 6 ns/op 2 loss 3 x\n"), "* floor=0")
 	f.Add([]byte(lorabench+"BenchmarkRank/rank=8-2 1 1 loss 2 x\n"), []byte(lorabench+"BenchmarkRank/rank=8-2 1 2 loss 2 x\nBenchmarkPart/a 1 2 ns/op\n"), "x mode=exact")
 	f.Fuzz(func(t *testing.T, old, new []byte, rule string) {
-		rules := &Rules{}
-		if rules.Read(strings.NewReader(rule), "-rule") != nil {
+		o := Options{MinSamples: 2}
+		if o.Rules.Read(rule, "-rule") != nil {
 			return
 		}
-		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), rules, Options{MinSamples: 2})
+		v := Judge(Read(written(t, "old.txt", string(old))), Read(written(t, "new.txt", string(new))), o)
 		require.NotEmpty(t, v.Text)
 		require.Equal(t, v.Status == Unusable, len(v.Problems) > 0)
 		for _, r := range v.Results {

@@ -1,10 +1,9 @@
 package judge
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -46,27 +45,23 @@ const (
 )
 
 // Rules say how each unit is judged: the defaults, and what was given over them.
-type Rules struct{ said []said }
+type Rules struct{ lines []line }
 
-// said is a key of a line of gate.txt.
-type said struct {
+// line is one of gate.txt.
+type line struct {
 	unit  string // as written, "*" for units without a line of their own, class:loss for all of a class
 	base  string // what all spellings of the unit have
-	key   string
-	value string
-	from  string
+	where string
+	keys  map[string]string // by key; "need" for the words without one
 }
 
-// of are the keys that are for a unit of a class, in order.
-func (r *Rules) of(unit string, class Class) (out []said) {
-	if len(r.said) == 0 {
-		return nil
-	}
+// of are the lines for a unit of a class, in order.
+func (r *Rules) of(unit string, class Class) (out []line) {
 	base, _ := results.Tidy(unit)
-	own := slices.ContainsFunc(r.said, func(s said) bool { return s.base == base })
-	for _, s := range r.said {
-		if s.base == base || s.unit == "class:"+string(class) || s.unit == "*" && !own {
-			out = append(out, s)
+	own := slices.ContainsFunc(r.lines, func(l line) bool { return l.base == base })
+	for _, l := range r.lines {
+		if l.base == base || l.unit == "class:"+string(class) || l.unit == "*" && !own {
+			out = append(out, l)
 		}
 	}
 	return out
@@ -74,10 +69,8 @@ func (r *Rules) of(unit string, class Class) (out []said) {
 
 // class is a unit's class where rules give it another than its name does.
 func (r *Rules) class(unit string, class Class) Class {
-	for _, s := range r.of(unit, "") {
-		if s.key == "class" {
-			class = Class(s.value)
-		}
+	for _, l := range r.of(unit, "") {
+		class = cmp.Or(Class(l.keys["class"]), class)
 	}
 	return class
 }
@@ -94,9 +87,11 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	case unit == "grad-norm":
 		out.Need = Informational
 	}
-	for _, s := range r.of(unit, class) {
-		_ = out.set(s.key, s.value) // it was read before
-		out.From = s.from
+	for _, l := range r.of(unit, class) {
+		out.From = l.where
+		for key, value := range l.keys {
+			_ = out.set(key, value) // it was read before
+		}
 	}
 	out.Class = class
 	return out
@@ -105,9 +100,9 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 // need is what the lines for exactly this unit or class say of it last.
 func (r *Rules) need(unit string) (need string) {
 	base, _ := results.Tidy(unit)
-	for _, s := range r.said {
-		if s.key == "need" && s.base == base {
-			need = s.value
+	for _, l := range r.lines {
+		if l.base == base {
+			need = cmp.Or(l.keys["need"], need)
 		}
 	}
 	return need
@@ -117,18 +112,13 @@ func (r *Rules) need(unit string) (need string) {
 // from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
 // all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
 // each with name and line.
-func (r *Rules) Read(from io.Reader, name string) error {
+func (r *Rules) Read(text, name string) error {
 	var errs []error
-	n := 1
-	s := bufio.NewScanner(from)
-	for ; s.Scan(); n++ {
-		where := fmt.Sprintf("%s:%d", name, n)
-		if err := r.add(strings.TrimPrefix(s.Text(), "\ufeff"), where); err != nil {
+	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		where := fmt.Sprintf("%s:%d", name, i+1)
+		if err := r.add(line, where); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", where, err))
 		}
-	}
-	if err := s.Err(); err != nil {
-		errs = append(errs, fmt.Errorf("%s:%d: %w", name, n, err))
 	}
 	return errors.Join(errs...)
 }
@@ -147,49 +137,53 @@ func (r *Rules) add(text, where string) error {
 	if len(words) == 0 {
 		return nil
 	}
-	unit := words[0]
-	class, forClass := strings.CutPrefix(unit, "class:")
+	l := line{unit: words[0], where: where, keys: map[string]string{}}
+	l.base, _ = results.Tidy(l.unit)
+	class, forClass := strings.CutPrefix(l.unit, "class:")
 	switch {
-	case strings.Contains(unit, "="):
-		return fmt.Errorf("%q is no unit: a line begins with one, such as samples/sec floor=5%%, or with * for all others", unit)
-	case forClass && !slices.Contains(classes, Class(class)):
-		return fmt.Errorf("%q: there is no such class, want class:%s", unit, enumerated(classes))
+	case strings.Contains(l.unit, "="):
+		return fmt.Errorf("%q is no unit: a line begins with one, such as samples/sec floor=5%%, or with * for all others", l.unit)
+	case forClass && !slices.Contains(classes, class):
+		return fmt.Errorf("%q: there is no such class, want class:%s", l.unit, strings.Join(classes, ", "))
 	case len(words) == 1:
-		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", unit, enumerated(keys),
-			enumerated(needs))
+		return fmt.Errorf("%s: nothing is said of it: want key=value, with the keys %s, or one of %s", l.unit, strings.Join(keys, ", "),
+			strings.Join(needs, ", "))
 	}
-	base, _ := results.Tidy(unit)
-	var line []said
 	for _, w := range words[1:] {
 		key, value, ok := strings.Cut(w, "=")
 		if !ok {
 			key, value = "need", w
 		}
-		var err error
+		_, twice := l.keys[key]
+		err := new(Rule).set(key, value)
 		switch {
-		case !ok && !slices.Contains(needs, w):
-			err = fmt.Errorf("is neither key=value nor one of %s", enumerated(needs))
-		case slices.ContainsFunc(line, func(s said) bool { return s.key == key }):
+		case twice:
 			err = fmt.Errorf("%s is given twice on the line", key)
 		case forClass && key == "class":
 			err = errors.New("a line for a class cannot change it: give units their class in lines of their own")
-		default:
-			err = new(Rule).set(key, value)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %q: %w", unit, w, err)
+			return fmt.Errorf("%s: %q: %w", l.unit, w, err)
 		}
-		line = append(line, said{unit, base, key, value, where})
+		l.keys[key] = value
 	}
-	r.said = append(r.said, line...)
+	r.lines = append(r.lines, l)
 	return nil
 }
 
 // set gives a rule the value of a key.
 func (r *Rule) set(key, value string) (err error) {
+	among := func(all ...string) error {
+		if !slices.Contains(all, value) {
+			return fmt.Errorf("want one of %s", strings.Join(all, ", "))
+		}
+		return nil
+	}
 	switch key {
 	case "need":
-		r.Need = value
+		if r.Need = value; among(needs...) != nil {
+			err = fmt.Errorf("is neither key=value nor one of %s", strings.Join(needs, ", "))
+		}
 	case "floor":
 		r.Floor, err = fraction(value)
 	case "detect":
@@ -199,15 +193,13 @@ func (r *Rule) set(key, value string) (err error) {
 			err = errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
 		}
 	case "better":
-		r.Better = value
-		err = oneOf(value, "higher", "lower")
+		r.Better, err = value, among("higher", "lower")
 	case "class":
-		err = oneOf(Class(value), classes...)
+		err = among(classes...)
 	case "mode":
-		r.Mode = value
-		err = oneOf(value, Auto, "test", Exact)
+		r.Mode, err = value, among(Auto, "test", Exact)
 	default:
-		err = fmt.Errorf("there is no key %q, want one of %s", key, enumerated(keys))
+		err = fmt.Errorf("there is no key %q, want one of %s", key, strings.Join(keys, ", "))
 	}
 	return err
 }
@@ -223,19 +215,4 @@ func fraction(text string) (float64, error) {
 		return 0, errors.New("want a percentage such as 3% or a fraction from 0 to below 1 such as 0.03")
 	}
 	return v, nil
-}
-
-func oneOf[S ~string](value S, all ...S) error {
-	if !slices.Contains(all, value) {
-		return fmt.Errorf("want one of %s", enumerated(all))
-	}
-	return nil
-}
-
-func enumerated[S ~string](all []S) string {
-	var names []string
-	for _, s := range all {
-		names = append(names, string(s))
-	}
-	return strings.Join(names, ", ")
 }

@@ -12,10 +12,10 @@ import (
 
 func TestRules(t *testing.T) {
 	rules := &Rules{}
-	err := rules.Read(strings.NewReader("\ufeff# our rules\r\n\nsamples/sec floor=5% required # a comment\n"+
-		"class:speed alpha=0.1% detect=0\n* floor=0.01\nsec-to-loss informational\nsec/op floor=7%\nfrob class=memory better=higher mode=test\nsamples/sec floor=6%\n"), "gate.txt")
+	err := rules.Read("\ufeff# our rules\r\n\nsamples/sec floor=5% required # a comment\n"+
+		"class:speed alpha=0.1% detect=0\n* floor=0.01\nsec-to-loss informational\nsec/op floor=7%\nfrob class=memory better=higher mode=test\nsamples/sec floor=6%\n", "gate.txt")
 	require.NoError(t, err)
-	require.NoError(t, rules.Read(strings.NewReader("peak-RSS-GB floor=10% judged"), "-rule"))
+	require.NoError(t, rules.Read("peak-RSS-GB floor=10% judged", "-rule"))
 	for _, c := range []struct {
 		why, unit string
 		class     Class
@@ -75,13 +75,13 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{"twice", "loss floor=3% floor=4%", "floor is given twice"},
 		{"two needs", "loss required judged", "need is given twice"},
 	} {
-		err := new(Rules).Read(strings.NewReader("# a comment\n"+c.line+"\n"), "gate.txt")
+		err := new(Rules).Read("# a comment\n"+c.line+"\n", "gate.txt")
 		assert.ErrorContains(t, err, c.text, c.why)
 	}
-	err := new(Rules).Read(strings.NewReader("a\nb floor=3%\nc\n"), "gate.txt")
+	err := new(Rules).Read("a\nb floor=3%\nc\n", "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:1")
 	assert.ErrorContains(t, err, "gate.txt:3", "all errors are told")
-	err = new(Rules).Read(strings.NewReader("loss floor=3%\nloss "+strings.Repeat("x", 1<<17)), "gate.txt")
+	err = new(Rules).Read("loss floor=3%\nloss "+strings.Repeat("x", 1<<17), "gate.txt")
 	assert.ErrorContains(t, err, "gate.txt:2")
 }
 
@@ -90,7 +90,7 @@ func FuzzParseRules(f *testing.F) {
 	f.Add("\ufeffloss floor=NaN\r\n=")
 	f.Fuzz(func(t *testing.T, text string) {
 		rules := &Rules{}
-		err := rules.Read(strings.NewReader(text), "gate.txt")
+		err := rules.Read(text, "gate.txt")
 		if err != nil {
 			assert.Contains(t, err.Error(), "gate.txt:")
 			return

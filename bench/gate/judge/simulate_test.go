@@ -79,7 +79,7 @@ func (d drawn) statuses(draws int) map[Status]float64 {
 	old, new := d.side(), d.side()
 	for range draws {
 		d.draw(r, old, new)
-		rates[Judge(old, new, nil, Options{}).Status] += 1 / float64(draws)
+		rates[Judge(old, new, Options{}).Status] += 1 / float64(draws)
 	}
 	return rates
 }
@@ -140,7 +140,7 @@ func TestNoiseHidesNothing(t *testing.T) {
 			const draws = 1000
 			for range draws {
 				d.draw(r, old, new)
-				calls[of(t, Judge(old, new, nil, Options{}), "samples/sec").Call] += 1. / draws
+				calls[of(t, Judge(old, new, Options{}), "samples/sec").Call] += 1. / draws
 			}
 			t.Logf("%7d %4.0f %% %4.0f %%  %6.1f %%  %9.1f %%  %5.2f %%", samples, 100*noise, 100*d.slower, 100*calls[CallWorse], 100*calls[CallCannotTell], 100*calls[CallSame])
 			assert.LessOrEqual(t, calls[CallSame], defaultAlpha, "%+v", d)

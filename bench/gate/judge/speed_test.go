@@ -40,7 +40,7 @@ func BenchmarkJudge(b *testing.B) {
 			b.SetBytes(int64(2 * len(data)))
 			for b.Loop() {
 				x, y := ReadBoth(old, new)
-				v := Judge(x, y, nil, Options{})
+				v := Judge(x, y, Options{})
 				if v.Status != Pass {
 					b.Fatal(v.Text)
 				}

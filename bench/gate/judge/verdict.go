@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lorabench/bench/results"
+	"lorabench/bench/stats"
 )
 
 // Status is what a comparison ends in, and the command's exit status.
@@ -29,7 +30,7 @@ type Verdict struct {
 	Baseline Side
 	New      Side
 	Problems []Problem // why the input is unusable; all that were found, not the first alone
-	Results  []Result  // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
+	Results  []*Result // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
 	Added    []string  // benchmarks that only New has: listed, never failed
 	Notes    []string  // sentences about the whole
 	Unjudged []string  // units that would have been judged if it were known which direction of them is better
@@ -83,10 +84,10 @@ const (
 	Other  Class = "other"
 )
 
-var classes = []Class{Loss, Speed, Memory, Count, Other}
+var classes = []string{string(Loss), string(Speed), string(Memory), string(Count), string(Other)}
 
 // Order is the place of a class among those that are shown.
-func (c Class) Order() int { return slices.Index(classes, c) }
+func (c Class) Order() int { return slices.Index(classes, string(c)) }
 
 // classOf is what a unit measures, by its name. exact is that its Unit line says assume=exact.
 func classOf(unit string, exact bool) Class {
@@ -105,6 +106,15 @@ func classOf(unit string, exact bool) Class {
 		return Memory
 	}
 	return Other
+}
+
+// Sample is one side's values of a metric.
+type Sample struct {
+	Values    []float64 // in the order of the runs
+	Seeds     []int64   // of each value; the k-th run of a file without seeds has k
+	Center    float64   // geometric mean where all values are positive, else the mean: what is compared
+	Variation float64   // standard deviation relative to the mean; NaN below two values and where the mean is 0
+	rounded   bool      // some values have the digits that go test prints
 }
 
 // Result is one metric of one benchmark on both sides. Relative figures are fractions of the baseline, positive where New is
@@ -131,4 +141,14 @@ type Result struct {
 	Why        string   // a clause that says why: "3.1 % lower, floor 3 %, corrected p 0.0004"; never empty
 	SameAs     string   // the unit whose measurement this is too; informational then
 	Causes     []string // sentences: the memory that grew, the part of a step that slowed, the step at which losses part
+
+	m       *matched
+	worse   float64  // the direction of a worsening: 1 up, -1 down, 0 none
+	lacking [2]int   // runs of each side without it
+	at      [][2]int // places of each pair
+	scale   stats.Scale
+	by      []stats.Difference // on the scale, positive where New is worse, by each test
+	spread  bool               // there is some: else values are compared with the floor and nothing else
+	pWorse  float64            // of "not worse"
+	pBetter float64            // of "not better"
 }

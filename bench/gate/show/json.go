@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
-	"unicode"
 
 	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
@@ -32,6 +32,8 @@ func JSON(w io.Writer, v *judge.Verdict) error {
 	return err
 }
 
+var capital = regexp.MustCompile(`\B[A-Z]`)
+
 // fit is a value as JSON can have it: no number that is none, and no list that is nil.
 func fit(v reflect.Value) any {
 	switch v.Kind() {
@@ -39,6 +41,8 @@ func fit(v reflect.Value) any {
 		if !format.Finite(v.Float()) {
 			return nil
 		}
+	case reflect.Pointer:
+		return fit(v.Elem())
 	case reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {
@@ -47,24 +51,12 @@ func fit(v reflect.Value) any {
 		return list
 	case reflect.Struct:
 		fields := map[string]any{}
-		for _, f := range reflect.VisibleFields(v.Type()) {
+		for f, value := range v.Fields() {
 			if f.IsExported() {
-				fields[snake(f.Name)] = fit(v.FieldByIndex(f.Index))
+				fields[strings.ToLower(capital.ReplaceAllString(f.Name, "_$0"))] = fit(value)
 			}
 		}
 		return fields
 	}
 	return v.Interface()
-}
-
-// snake is a field's name as JSON has it: SameAs is same_as.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && unicode.IsUpper(r) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }

@@ -17,46 +17,42 @@ const fewItems = 20
 // partial stands before the table where the input cannot be used.
 const partial = "What could be compared, which decides nothing:"
 
-// Text writes for a terminal: the verdict, then what matters (problems, what is worse and why, what cannot be told, what is
-// better), then a table of everything that was judged. Long lists are cut and say so. all is that nothing is cut, and that what
-// was not judged is in the table too.
+// Text writes for a terminal: the verdict, then what matters, then a table of everything that was judged. Long lists are cut and
+// say so. all is that nothing is cut, and that what was not judged is in the table too.
 func Text(to io.Writer, v *judge.Verdict, all bool) error {
-	p := newPage(v, all)
 	w := bufio.NewWriter(to)
-	fmt.Fprintln(w, p.verdict)
-	for _, s := range p.findings {
-		s.text(w, all)
-	}
-	if p.table != nil {
+	fmt.Fprintln(w, verdict(v))
+	list(w, findings(v), all)
+	t, left := table(v, all)
+	if len(t.Rows) > 0 {
 		fmt.Fprintln(w)
 		if v.Status == judge.Unusable {
 			fmt.Fprintf(w, "%s\n\n", partial)
 		}
-		if err := p.table.Text(w); err != nil {
+		if err := t.Text(w); err != nil {
 			return err
 		}
 	}
-	if p.left > 0 {
-		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(p.left, "result"))
+	if left > 0 {
+		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(left, "result"))
 	}
-	for _, s := range p.remarks {
-		s.text(w, all)
-	}
+	list(w, remarks(v), all)
 	return w.Flush()
 }
 
-// text is a heading and a line each.
-func (s section) text(w io.Writer, all bool) {
-	if len(s.items) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n%s\n", s.heading)
-	for i, it := range s.items {
-		if i == fewItems && !all {
-			fmt.Fprintf(w, "  … and %s more: -v shows them\n", format.Whole(len(s.items)-i))
-			return
+// list prints the heading and items of each section that has any.
+func list(w io.Writer, sections []section, all bool) {
+	for _, s := range sections {
+		if s.items != nil {
+			fmt.Fprintf(w, "\n%s\n", s.heading)
 		}
-		fmt.Fprintf(w, "  %s\n", strings.Join(append([]string{it.String()}, it.causes...), "\n    "))
+		for i, it := range s.items {
+			if i == fewItems && !all {
+				fmt.Fprintf(w, "  … and %s more: -v shows them\n", format.Whole(len(s.items)-i))
+				break
+			}
+			fmt.Fprintf(w, "  %s\n", strings.Join(it.lines, "\n    "))
+		}
 	}
 }
 
@@ -64,11 +60,11 @@ func (s section) text(w io.Writer, all bool) {
 // when all is well. In a block nothing of a file's text can become markup or a mention.
 func Markdown(to io.Writer, v *judge.Verdict) error {
 	w := bufio.NewWriter(to)
-	verdict := format.Escape(newPage(v, false).verdict)
+	first := format.Escape(verdict(v))
 	if v.Status == judge.Pass {
-		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", verdict, format.Count(len(v.Results), "result"))
+		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", first, format.Count(len(v.Results), "result"))
 	} else {
-		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, verdict)
+		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, first)
 	}
 	var text strings.Builder
 	err := Text(&text, v, false)
@@ -80,7 +76,7 @@ func Markdown(to io.Writer, v *judge.Verdict) error {
 	return cmp.Or(err, w.Flush())
 }
 
-// fewAnnotations of a level are written: GitHub keeps ten of each level and step and drops the others without a word.
+// fewAnnotations of a section are written: GitHub keeps ten of each level and step, and the text has all.
 const fewAnnotations = 10
 
 // Annotations writes workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a
@@ -90,10 +86,10 @@ const fewAnnotations = 10
 // The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
 // actions/toolkit, packages/core/src/command.ts.
 func Annotations(to io.Writer, v *judge.Verdict) error {
-	p := newPage(v, false)
 	w := bufio.NewWriter(to)
-	levels := map[string][]string{}
+	said := map[string]bool{}
 	say := func(level, title string, it item) {
+		said[level] = true
 		at := ""
 		if it.file != "" {
 			at = "file=" + property.Replace(it.file) + ","
@@ -101,28 +97,19 @@ func Annotations(to io.Writer, v *judge.Verdict) error {
 				at += fmt.Sprintf("line=%d,", it.line)
 			}
 		}
-		text := cmp.Or(strings.Join(append([]string{it.String()}, it.causes...), "\n"), title)
-		levels[level] = append(levels[level], fmt.Sprintf("::%s %stitle=%s::%s\n", level, at,
-			property.Replace("Gate: "+strings.ToLower(title)), data.Replace(text)))
+		fmt.Fprintf(w, "::%s %stitle=%s::%s\n", level, at, property.Replace("Gate: "+strings.ToLower(title)),
+			data.Replace(cmp.Or(strings.Join(it.lines, "\n"), title)))
 	}
-	for _, s := range append(p.findings, p.remarks...) {
-		for _, it := range s.items {
+	for _, s := range append(findings(v), remarks(v)...) {
+		for _, it := range s.items[:min(len(s.items), fewAnnotations)] {
 			if s.level != "" {
 				say(s.level, s.heading, it)
 			}
 		}
 	}
 	level := map[judge.Status]string{judge.Worse: "error", judge.Unusable: "error", judge.CannotTell: "warning"}[v.Status]
-	if level != "" && len(levels[level]) == 0 { // a status that fails is never silent
-		say(level, v.Status.String(), item{text: p.verdict})
-	}
-	for _, level := range []string{"error", "warning", "notice"} {
-		lines := levels[level]
-		if n := len(lines) - fewAnnotations + 1; n > 1 {
-			levels[level] = lines[:fewAnnotations-1]
-			say(level, "and more", item{text: format.Whole(n) + " more are in the log: " + p.verdict})
-		}
-		fmt.Fprint(w, strings.Join(levels[level], ""))
+	if level != "" && !said[level] { // a status that fails is never silent
+		say(level, v.Status.String(), item{lines: []string{verdict(v)}})
 	}
 	return w.Flush()
 }

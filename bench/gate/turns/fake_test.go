@@ -146,7 +146,7 @@ func (w *world) turns() []string {
 	var got []string
 	for line := range strings.Lines(string(b)) {
 		f := strings.Fields(line)
-		if f[0] != "go" && !strings.Contains(line, "/warm") {
+		if f[0] != "go" && !strings.Contains(line, "/turn-warm") {
 			got = append(got, f[0]+" "+f[1])
 		}
 	}

@@ -54,15 +54,12 @@ func shared(flags []string, head, base string) []string {
 	out := slices.Clone(flags)
 	for i, f := range flags {
 		name, value, _ := strings.Cut(strings.TrimPrefix(f, "-"), "=")
-		path, hashed := strings.CutPrefix(value, "hash:")
+		path := strings.TrimPrefix(value, "hash:")
 		mine := filepath.Join(head, path)
 		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !exists(mine) || exists(filepath.Join(base, path)) {
 			continue
 		}
-		if hashed {
-			mine = "hash:" + mine
-		}
-		out[i] = "-" + name + "=" + mine
+		out[i] = strings.TrimSuffix(f, path) + mine
 	}
 	return out
 }

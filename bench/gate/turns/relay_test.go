@@ -16,7 +16,7 @@ func TestStepByStep(t *testing.T) {
 	assert.Equal(t, []string{"old 42", "new 42", "old 42", "new 42", "old 42", "new 42", "new 43", "old 43", "new 43", "old 43", "new 43", "old 43"}, w.turns(),
 		"both processes of a pair live at once and take legs in turn, the second pair the other way round")
 	assert.Contains(t, w.read(filepath.Join(head, "bench.txt")), "commit: new\nseed: 43\n")
-	assert.Contains(t, w.err.String(), "gate: pair 2 of 2: seed 43, head and base step by step (about ")
+	assert.Contains(t, w.err.String(), "gate: pair 2 of 2: seed 43, head and base step by step\n")
 }
 
 func TestAFailureEndsTheOtherSideToo(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,7 +17,6 @@ import (
 type repository struct {
 	root   string // of the checkout
 	module string // the folder of go.mod relative to root: "." mostly
-	git    string // what all its worktrees share
 }
 
 // untie takes out of this process's environment what ties its children to one checkout: git sets GIT_DIR and the like where
@@ -49,32 +47,17 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 
 // find is the repository of the working folder, and the module there: go.mod's folder, that one or above.
 func find(ctx context.Context) (r repository, err error) {
-	dir, err := os.Getwd()
-	if err == nil {
-		dir, err = filepath.EvalSymlinks(dir) // as git gives root
-	}
+	out, err := git(ctx, ".", "rev-parse", "--show-toplevel", "--show-prefix")
 	if err != nil {
-		return r, err
+		return r, fmt.Errorf("the working folder is in no checkout of a git repository, or git is not installed: %w", err)
 	}
-	r.root, err = git(ctx, dir, "rev-parse", "--show-toplevel")
-	if errors.Is(err, exec.ErrNotFound) {
-		return r, fmt.Errorf("%w: the gate checks the base revision out with git; install it", err)
-	}
-	if err != nil {
-		return r, fmt.Errorf("%s is in no checkout of a git repository: %w", dir, err)
-	}
-	if r.git, err = git(ctx, r.root, "rev-parse", "--path-format=absolute", "--git-common-dir"); err != nil {
-		return r, err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if exists(filepath.Join(d, "go.mod")) {
-			r.module, err = filepath.Rel(r.root, d)
-			return r, err
-		}
-		if d == r.root || d == filepath.Dir(d) {
-			return r, fmt.Errorf("no go.mod in %s or above it up to %s: run the gate in a Go module", dir, r.root)
+	r.root, r.module, _ = strings.Cut(out, "\n")
+	for r.module = filepath.Clean(r.module); !exists(filepath.Join(r.root, r.module, "go.mod")); r.module = filepath.Dir(r.module) {
+		if r.module == "." {
+			return r, fmt.Errorf("no go.mod in the working folder or above it up to %s: run the gate in a Go module", r.root)
 		}
 	}
+	return r, nil
 }
 
 // resolve is the full name of the commit that a revision means.
@@ -86,12 +69,9 @@ func (r repository) resolve(ctx context.Context, revision string) (string, error
 	if err == nil || ctx.Err() != nil {
 		return commit, err
 	}
-	advice := "name a branch, tag or commit that git rev-parse knows; one that only a remote has must be fetched first"
-	if shallow, err := git(ctx, r.root, "rev-parse", "--is-shallow-repository"); err == nil && shallow == "true" {
-		advice = "this is a shallow clone, which has not the whole history: run git fetch --unshallow, or in CI clone whole " +
-			"(actions/checkout: fetch-depth: 0; GitLab: GIT_DEPTH: 0)"
-	}
-	return "", fmt.Errorf("there is no commit %q in %s: %s", revision, r.root, advice)
+	return "", fmt.Errorf("there is no commit %q in %s: name a branch, tag or commit that git rev-parse knows; one that only a remote has "+
+		"must be fetched first. A shallow clone has not the whole history: run git fetch --unshallow, or in CI clone whole "+
+		"(actions/checkout: fetch-depth: 0; GitLab: GIT_DEPTH: 0)", revision, r.root)
 }
 
 // state is the commit of the working tree, with a + where files differ from it. A file that git does not know counts: the
@@ -129,43 +109,20 @@ func worktreeDir(cache, root string) string {
 	return filepath.Join(cache, hex.EncodeToString(sum[:6]), "base")
 }
 
-// checkOut makes dir a worktree at commit, with what git ignores left in place: it is the set-up's. One that is stale, half
-// made or broken is made anew.
+// checkOut makes dir a worktree at commit, anew each time: nothing counts that an earlier gate changed or left half made. No git
+// worktree prune: the user's own worktrees may be on a disk that is not there now.
 func (r repository) checkOut(ctx context.Context, dir, commit string) error {
-	if !r.update(ctx, dir, commit) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		// Twice forced: git locks a worktree while it makes it, so one half made stays locked.
-		_, _ = git(ctx, r.root, "worktree", "remove", "--force", "--force", dir)
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("cannot make the base's worktree anew: %w", err)
-		}
-		// No git worktree prune: the user's own worktrees may be on a disk that is not there now. Forced twice, add takes over
-		// what is left of one here.
-		if _, err := git(ctx, r.root, "worktree", "add", "--force", "--force", "--detach", dir, commit); err != nil {
-			return fmt.Errorf("cannot check the base out at %s: %w", dir, err)
-		}
+	// Twice forced: git locks a worktree while it makes it, so one half made stays locked. Of one that is broken remove fails, and
+	// add takes over what is left.
+	_, _ = git(ctx, r.root, "worktree", "remove", "--force", "--force", dir)
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("cannot make the base's worktree anew: %w", err)
 	}
-	if !exists(filepath.Join(dir, ".gitmodules")) {
-		return nil
+	if _, err := git(ctx, r.root, "worktree", "add", "--force", "--force", "--detach", dir, commit); err != nil {
+		return fmt.Errorf("cannot check the base out at %s: %w", dir, err)
 	}
 	if _, err := git(ctx, dir, "submodule", "--quiet", "update", "--init", "--recursive", "--force"); err != nil {
 		return fmt.Errorf("the base's submodules: %w", err) // git worktree leaves them empty
 	}
 	return nil
-}
-
-// update brings a worktree that is there to the commit: false where it is none of this repository's, or broken.
-func (r repository) update(ctx context.Context, dir, commit string) bool {
-	common, err := git(ctx, dir, "rev-parse", "--path-format=absolute", "--git-common-dir")
-	if err != nil || common != r.git || !exists(filepath.Join(dir, ".git")) { // a plain folder in another checkout is not ours to change
-		return false
-	}
-	for _, args := range [][]string{{"checkout", "--quiet", "--force", "--detach", commit}, {"clean", "-ffdq"}} {
-		if _, err := git(ctx, dir, args...); err != nil {
-			return false
-		}
-	}
-	return true
 }

@@ -1,15 +1,12 @@
 package turns
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +17,8 @@ import (
 )
 
 const (
-	benchFolder = "bench" // of the module, the package of the benchmarks
+	benchFolder = "bench"     // of the module, the package of the benchmarks
+	setupLog    = "setup.log" // the first file of a side's results
 	warmSteps   = 3
 	partsRounds = 3
 )
@@ -34,30 +32,19 @@ type side struct {
 	flags  []string
 }
 
-// dir is the folder that a turn runs in: the package's, as go test has it.
-func (s *side) dir() string { return filepath.Join(s.root, benchFolder) }
-
 func (s *side) path(name string) string { return filepath.Join(s.out, name) }
 
-func (s *side) turnDir(k int) string { return s.path("turn-" + strconv.Itoa(k)) }
-
-// clear removes what an earlier gate left in the folder of results, and nothing else.
+// clear makes the folder of results anew. One that holds something and no gate's log is somebody else's, and refused.
 func (s *side) clear() error {
-	if err := os.MkdirAll(s.out, 0o777); err != nil {
+	if !exists(s.path(setupLog)) {
+		if left, _ := os.ReadDir(s.out); len(left) > 0 {
+			return fmt.Errorf("%s holds %s, which is no gate's: move it, or give another -out", s.out, left[0].Name())
+		}
+	}
+	if err := os.RemoveAll(s.out); err != nil {
 		return err
 	}
-	for _, pattern := range []string{"bench.*", "parts*", "turn-*", "warm*", "*.log", "*seed=*.json"} {
-		names, err := fs.Glob(os.DirFS(s.out), pattern)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if err := os.RemoveAll(s.path(name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return os.MkdirAll(s.out, 0o777)
 }
 
 // command is a program of a side; its log is named in errors.
@@ -70,13 +57,12 @@ func (s *side) command(what, log, dir string, argv ...string) process.Command {
 // set-up takes it: each looks for one by itself, and two different ones cannot be compared.
 func (m *Measurement) compile(ctx context.Context, s *side) error {
 	m.say("setting up and compiling %s (the first time takes minutes)", s.name)
-	set := s.command("setting it up", "setup.log", s.root, "go", "run", "./internal/setup")
+	set := s.command("setting it up", setupLog, s.root, "go", "run", "./internal/setup")
 	set.Env = []string{"GOWORK=off"}
-	lib, err := os.Readlink(filepath.Join(m.sides[1].root, "internal", "torch", "link", "libtorch"))
 	same := set
-	same.Env = append(same.Env, "LIBTORCH="+lib)
-	if s == m.sides[1] || err != nil || os.Getenv("LIBTORCH") != "" {
-		same = set
+	lib, err := os.Readlink(filepath.Join(m.sides[1].root, "internal", "torch", "link", "libtorch"))
+	if err == nil && s == m.sides[0] && os.Getenv("LIBTORCH") == "" {
+		same.Env = append(same.Env, "LIBTORCH="+lib)
 	}
 	if _, err = same.Run(ctx); err != nil && len(same.Env) > 1 && ctx.Err() == nil {
 		m.say("the base's set-up refuses the head's libtorch, %s; it takes its own", lib)
@@ -97,67 +83,26 @@ func (m *Measurement) compile(ctx context.Context, s *side) error {
 	return nil
 }
 
-// benchmark is a process that runs a side's benchmarks once. The caller's flags come last, where they win. The recipe is named,
-// because the small model's own trains each rank at several rates.
-func (s *side) benchmark(what, log, name string, steps int, flags ...string) process.Command {
-	argv := []string{s.path("bench.test"), "-test.run=^$", "-test.bench=^Benchmark" + name + "$", "-test.count=1", "-test.timeout=0",
-		"-test.benchtime=" + strconv.Itoa(steps) + "x", "-recipe=reported"}
-	return s.command(what, log, s.dir(), append(append(argv, flags...), s.flags...)...)
+// benchmark is a process that runs a side's benchmarks once, with its log in NAME.log. The caller's flags come last, where they
+// win. The recipe is named, because the small model's own trains each rank at several rates.
+func (s *side) benchmark(what, name, benchmark string, steps int, flags ...string) process.Command {
+	argv := []string{s.path("bench.test"), "-test.run=^$", "-test.bench=^Benchmark" + benchmark + "$", "-test.count=1",
+		"-test.timeout=0", "-test.benchtime=" + strconv.Itoa(steps) + "x", "-recipe=reported"}
+	return s.command(what, name+".log", filepath.Join(s.root, benchFolder), append(append(argv, flags...), s.flags...)...)
 }
 
-// warmUp brings weights and data into the system's caches, and shows at once what cannot run at all.
-func (m *Measurement) warmUp(ctx context.Context, s *side) error {
-	m.say("warming up %s", s.name)
-	out := s.path("warm")
+// turn trains every rank of a side once with a seed and leaves the results in a folder of that name: in a relay with the other
+// side, or, without a baton, alone.
+func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*os.File) error {
+	out := s.path(name)
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
-	if _, err := s.benchmark("warming up", "warm.log", results.Rank, min(m.Steps, warmSteps), seedFlag(0),
-		"-out="+out).Run(ctx); err != nil {
-		return err
+	flags := []string{"-seed=" + strconv.Itoa(seed), "-out=" + out}
+	if baton != nil {
+		flags = append(flags, "-relay=3,4")
 	}
-	return os.RemoveAll(out)
-}
-
-func seedFlag(k int) string { return "-seed=" + strconv.Itoa(firstSeed+k) }
-
-var errOther = errors.New("the other side failed")
-
-// pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
-// drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
-// after the other.
-func (m *Measurement) pair(ctx context.Context, k int) error {
-	batons, err := relay.Ring(2)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var both sync.WaitGroup
-	var failed [2]error
-	first, second := m.order(k)
-	for i, s := range []*side{first, second} {
-		both.Go(func() {
-			if failed[i] = m.turn(ctx, s, k, batons[i][:]); failed[i] != nil {
-				cancel(errOther)
-			}
-		})
-	}
-	both.Wait()
-	if errors.Is(failed[0], errOther) { // it was only ended: the other one says why
-		return failed[1]
-	}
-	return cmp.Or(failed[0], failed[1])
-}
-
-// turn runs a side's benchmarks once with pair k's seed, in a relay with the other side.
-func (m *Measurement) turn(ctx context.Context, s *side, k int, baton []*os.File) error {
-	out := s.turnDir(k)
-	if err := os.MkdirAll(out, 0o777); err != nil {
-		return err
-	}
-	c := s.benchmark("seed "+strconv.Itoa(firstSeed+k), filepath.Base(out)+".log", results.Rank, m.Steps, "-relay=3,4", seedFlag(k),
-		"-out="+out)
+	c := s.benchmark("seed "+strconv.Itoa(seed), name, results.Rank, steps, flags...)
 	c.Pass = baton
 	if _, err := c.Run(ctx); err != nil {
 		return err
@@ -168,55 +113,65 @@ func (m *Measurement) turn(ctx context.Context, s *side, k int, baton []*os.File
 	return nil
 }
 
-// Parts runs the part benchmarks of both sides in turns, which Run has measured, and writes parts.txt into each side's folder,
-// so that the judge can name the part that slowed. An error leaves the verdict as it is, without that explanation: it may be
-// that a side has no BenchmarkPart.
+// turnName is the folder of pair k; by name they are in order.
+func turnName(k int) string { return fmt.Sprintf("turn-%03d", k) }
+
+// pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
+// drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
+// after the other. The first error ends the other side.
+func (m *Measurement) pair(ctx context.Context, k int) error {
+	batons, err := relay.Ring(2)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var both sync.WaitGroup
+	for i, s := range m.order(k) {
+		both.Go(func() {
+			if err := s.turn(ctx, turnName(k), firstSeed+k, m.Steps, batons[i][:]); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	both.Wait()
+	return context.Cause(ctx)
+}
+
+// Parts runs the part benchmarks of both sides, which Run has measured, in turns of three rounds, and leaves each round's output
+// beside the results, so that the judge can name the part that slowed. An error leaves the verdict as it is, without that
+// explanation: it may be that a side has no BenchmarkPart.
 func (m *Measurement) Parts(ctx context.Context) error {
-	var texts [2]strings.Builder
 	for k := range partsRounds {
 		m.say("parts, round %d of %d", k+1, partsRounds)
-		for i := range m.sides {
-			i = (i + k) % 2
-			s := m.sides[i]
+		for _, s := range m.order(k) {
 			name := "parts-" + strconv.Itoa(k)
-			c := s.benchmark("the parts of a step", name+".log", "Part", 3)
+			c := s.benchmark("the parts of a step", name, "Part", 3)
 			c.Out = s.path(name + ".txt")
 			if _, err := c.Run(ctx); err != nil {
 				return err
 			}
-			text, err := os.ReadFile(c.Out)
-			if err != nil {
-				return err
-			}
-			texts[i].Write(append(text, '\n'))
-		}
-	}
-	for i, s := range m.sides {
-		if err := file.Write(s.path("parts.txt"), []byte(texts[i].String())); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
 // collect puts a side's turns together: bench.txt, and the records beside it.
-func (s *side) collect(seeds int) error {
+func (s *side) collect() error {
+	dir := os.DirFS(s.out)
+	texts, _ := fs.Glob(dir, "turn-[0-9]*/bench.txt") // these patterns can be read
+	records, _ := fs.Glob(dir, "turn-[0-9]*/*seed=*.json")
 	var all []byte
-	for k := range seeds {
-		dir := os.DirFS(s.turnDir(k))
-		text, err := fs.ReadFile(dir, "bench.txt")
+	for _, name := range texts {
+		text, err := fs.ReadFile(dir, name)
 		if err != nil {
 			return err
 		}
 		all = append(append(all, text...), '\n')
-		records, err := fs.Glob(dir, "*seed=*.json")
-		if err != nil {
+	}
+	for _, name := range records {
+		if err := os.Rename(s.path(name), s.path(filepath.Base(name))); err != nil {
 			return err
-		}
-		for _, name := range records {
-			if err := os.Rename(filepath.Join(s.turnDir(k), name), s.path(name)); err != nil {
-				return err
-			}
 		}
 	}
 	return file.Write(s.path("bench.txt"), all)

@@ -2,22 +2,18 @@
 // working tree, in turns on one machine. What drifts during the minutes that takes (heat, other tenants, clock rates) then
 // falls on both sides alike, which two runs one after the other, or a result stored last week, cannot have.
 //
-// Both sides of a pair train each rank once with the same seed, so that package judge can compare them in pairs, and losses
-// digit by digit. Both processes of a pair live at once and pass a baton (package relay), so that they take turns of a
-// twentieth of a second or a step, whichever is longer; only the one that has it works, and the other one's clock stands still.
-//
-// Why so fine: on a rented two-core machine, otherwise idle, the speed of one and the same program drifted by a third within
-// two minutes. Turns of processes of 15 seconds left a difference uncertain by 15 %.
+// Both processes of a pair train each rank once with one seed and pass a baton (package relay), so that they take turns of a
+// twentieth of a second or a step, whichever is longer. Why so fine: on a rented two-core machine, otherwise idle, the speed of one
+// program drifted by a third within two minutes, and turns of processes of 15 seconds left a difference uncertain by 15 %.
 package turns
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"lorabench/internal/cache"
 )
@@ -55,8 +51,8 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 	}
 	untie()
 	m = &Measurement{Options: o}
-	build, bench, err := split(o.Flags)
-	if err != nil {
+	var bench []string
+	if m.build, bench, err = split(o.Flags); err != nil {
 		return nil, err
 	}
 	repo, err := find(ctx)
@@ -79,26 +75,22 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 		return nil, err
 	}
 	worktree := worktreeDir(dir, repo.root)
-	if err := repo.checkOut(ctx, worktree, commit); err != nil {
+	base := &side{name: "base", commit: commit[:12], root: filepath.Join(worktree, repo.module)}
+	head := &side{name: "head", commit: state, root: filepath.Join(repo.root, repo.module)}
+	m.sides = [2]*side{base, head}
+	m.Out, err = filepath.Abs(cmp.Or(m.Out, filepath.Join(head.root, "out", "gate")))
+	if err == nil {
+		err = repo.checkOut(ctx, worktree, commit)
+	}
+	if err == nil && !exists(filepath.Join(base.root, benchFolder)) {
+		err = fmt.Errorf("the base, %s, has no folder %s to measure", o.Base, benchFolder)
+	}
+	if err != nil {
 		m.Close()
 		return nil, err
 	}
-	base := &side{name: "base", commit: commit[:12], root: filepath.Join(worktree, repo.module)}
-	head := &side{name: "head", commit: state, root: filepath.Join(repo.root, repo.module)}
-	if m.Out == "" {
-		m.Out = filepath.Join(head.root, "out", "gate")
-	}
-	m.build, m.sides = build, [2]*side{base, head}
 	for _, s := range m.sides {
-		if s.out, err = filepath.Abs(filepath.Join(m.Out, s.name)); err != nil {
-			m.Close()
-			return nil, err
-		}
-		s.flags = shared(bench, head.root, base.root)
-	}
-	if !exists(base.dir()) {
-		m.Close()
-		return nil, fmt.Errorf("the base, %s, has no folder %s to measure", o.Base, benchFolder)
+		s.out, s.flags = filepath.Join(m.Out, s.name), shared(bench, head.root, base.root)
 	}
 	return m, nil
 }
@@ -116,24 +108,16 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w: set XDG_CACHE_HOME to a folder that you can write", err)
 	}
-	locked := make(chan error)
+	locked := make(chan error, 1)
 	go func() {
 		release, err := cache.Lock(dir, func() { m.say("waiting for another gate to end") })
-		if err != nil { // where the system has no such lock, two gates at a time are for the user to avoid
-			release = func() {}
-		}
-		m.release = release
-		select {
-		case locked <- err:
-		case <-ctx.Done():
+		if m.release = release; err == nil && ctx.Err() != nil { // nobody waits any more
 			release()
 		}
+		locked <- err
 	}()
 	select {
 	case err := <-locked:
-		if errors.Is(err, errors.ErrUnsupported) {
-			err = nil
-		}
 		return dir, err
 	case <-ctx.Done():
 		return "", fmt.Errorf("waiting for another gate: %w", context.Cause(ctx))
@@ -155,22 +139,20 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 			return "", "", err
 		}
 	}
-	for _, s := range m.sides {
-		if err := m.warmUp(ctx, s); err != nil {
+	for _, s := range m.sides { // brings weights and data into the system's caches, and shows at once what cannot run at all
+		m.say("warming up %s", s.name)
+		if err := s.turn(ctx, "turn-warm", firstSeed, min(m.Steps, warmSteps), nil); err != nil {
 			return "", "", err
 		}
 	}
-	start := time.Now()
 	for k := range m.Seeds {
-		first, second := m.order(k)
-		m.say("pair %d of %d: seed %d, %s and %s step by step%s", k+1, m.Seeds, firstSeed+k, first.name, second.name,
-			left(time.Since(start), k, m.Seeds))
+		m.say("pair %d of %d: seed %d, %s and %s step by step", k+1, m.Seeds, firstSeed+k, m.order(k)[0].name, m.order(k)[1].name)
 		if err := m.pair(ctx, k); err != nil {
 			return "", "", err
 		}
 	}
 	for _, s := range m.sides {
-		if err := s.collect(m.Seeds); err != nil {
+		if err := s.collect(); err != nil {
 			return "", "", err
 		}
 	}
@@ -178,15 +160,7 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 }
 
 // order is A B B A A B B A ...: neither side is always first, and a steady drift falls on both alike.
-func (m *Measurement) order(k int) (first, second *side) { return m.sides[k%2], m.sides[1-k%2] }
-
-// left says how long the rest takes if it goes on as it went; nothing before the first pair has ended.
-func left(taken time.Duration, done, all int) string {
-	if done == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (about %s left)", (taken / time.Duration(done) * time.Duration(all-done)).Round(time.Second))
-}
+func (m *Measurement) order(k int) [2]*side { return [2]*side{m.sides[k%2], m.sides[1-k%2]} }
 
 func (m *Measurement) say(format string, args ...any) {
 	fmt.Fprintf(m.Stderr, "gate: "+format+"\n", args...)

@@ -41,20 +41,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return 2
 	}
-	for _, f := range []struct {
-		name, want string
-		value      float64
-		ok         bool
-	}{
-		{"level", "more than 0 and below 0.5", o.Alpha, o.Alpha > 0 && o.Alpha < 0.5},
-		{"width", "at least 40", float64(*width), *width >= 40},
-	} {
-		if !f.ok {
-			fmt.Fprintf(stderr, "lorareport: -%s is %v, want %s\n", f.name, f.value, f.want)
-			return 2
-		}
-	}
 	var err error
+	switch {
+	case !(o.Alpha > 0 && o.Alpha < 0.5):
+		err = fmt.Errorf("-level is %v, want more than 0 and below 0.5", o.Alpha)
+	case *width < 40:
+		err = fmt.Errorf("-width is %d, want at least 40", *width)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "lorareport:", err)
+		return 2
+	}
 	if fs.NArg() > 0 {
 		err = files(fs.Args(), o, stdout)
 	} else {

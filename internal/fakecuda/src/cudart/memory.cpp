@@ -18,7 +18,14 @@ constexpr uintptr_t apart = 1ull << 43;         // 8 TiB of addresses, for all a
 constexpr size_t context_memory = 560ull << 20; // about what a context, its modules and cuBLAS's kernels take
 
 const size_t total = setting("FAKECUDA_MEMORY", 0) ? setting("FAKECUDA_MEMORY", 0) : 85017493504; // an H100's 80 GB
-uint64_t until_refusal = setting("FAKECUDA_FAIL_MALLOC", 0);
+
+// Counts down to the cudaMalloc that is refused. A program that sets the variable anew begins to count anew.
+bool refused() {
+  static uint64_t asked = 0, left = 0;
+  if (auto now = setting("FAKECUDA_FAIL_MALLOC", 0); now != asked)
+    asked = left = now;
+  return left && --left == 0;
+}
 
 struct Block {
   size_t size;
@@ -115,8 +122,7 @@ API cudaError_t cudaMalloc(void **p, size_t n) {
   if (auto e = unsafe("cudaMalloc"))
     return e;
   counter("api cudaMalloc")->direct++;
-  bool refuse = until_refusal && --until_refusal == 0;
-  if (n && (refuse || !(*p = allocate(n))))
+  if (n && (refused() || !(*p = allocate(n))))
     return fail("cudaMalloc", cudaErrorMemoryAllocation);
   return cudaSuccess;
 }

@@ -1,0 +1,82 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"lorabench/bench/record"
+)
+
+// savePeriod is the time between two checkpoints where -save-steps gives no steps.
+const savePeriod = time.Minute
+
+// soFar is what a checkpoint has of a run besides the trainer's state.
+type soFar struct {
+	Tokens  []int         `json:"tokens"`
+	Padded  int64         `json:"padded"`
+	Elapsed time.Duration `json:"elapsed"`
+	Laps    []record.Lap  `json:"laps"`
+	Evals   []record.Eval `json:"evals"`
+}
+
+// fileName returns the path in -out of a file of the run.
+func (r *Run) fileName(extension string) string {
+	return filepath.Join(r.work.Out, (&record.Record{Name: r.Name, Seed: r.Seed}).FileName()+extension)
+}
+
+const checkpointed = ".checkpoint.safetensors"
+
+// SaveDue reports whether it is time for a checkpoint. After the last step there is the record instead.
+func (r *Run) SaveDue() bool {
+	n := r.work.SaveSteps
+	return n != 0 && !r.Done() && (n > 0 && r.trainer.Taken()%n == 0 || n == Unset && time.Since(r.saved) >= savePeriod)
+}
+
+// Save writes a checkpoint while the clock stands still. A run that has diverged needs none.
+func (r *Run) Save() error {
+	return r.paused(func() error {
+		if slices.ContainsFunc(r.evals, func(e record.Eval) bool { return !r.finite(e.Loss) }) {
+			return nil
+		}
+		err := r.trainer.Save(r.fileName(checkpointed), soFar{r.tokens, r.padded, r.elapsed, r.laps, r.evals})
+		r.saved = time.Now()
+		return err
+	})
+}
+
+// DropCheckpoint removes the checkpoint of a run whose record is written.
+func (w *Workload) DropCheckpoint(r *record.Record) error {
+	err := os.Remove(filepath.Join(w.Out, r.FileName()+checkpointed))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// resume goes on from the run's checkpoint, where -out has one. One that cannot be used is named, and the run begins again.
+func (r *Run) resume() error {
+	if r.work.SaveSteps == 0 {
+		return nil
+	}
+	var s soFar
+	err := r.trainer.Load(r.fileName(checkpointed), &s)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "%s, seed %d begins again: %v\n", r.Name, r.Seed, err)
+		return r.rewind()
+	}
+	r.tokens, r.padded, r.elapsed, r.laps, r.evals = s.Tokens, s.Padded, s.Elapsed, s.Laps, s.Evals
+	for range r.trainer.Taken() {
+		r.ahead.Next()
+	}
+	r.Resumed = r.trainer.Taken()
+	fmt.Fprintf(os.Stderr, "%s, seed %d goes on from its checkpoint after step %d.\n", r.Name, r.Seed, r.Resumed)
+	return nil
+}
