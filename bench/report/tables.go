@@ -14,7 +14,7 @@ import (
 )
 
 // metricTables are the comparison's, one for each metric.
-func (s *study) metricTables() (ts []*table.Table) {
+func (s *study) metricTables() (ts []*format.Table) {
 	for i := range s.a.Metrics {
 		m := &s.a.Metrics[i]
 		t := m.Table(s.a.Alpha)
@@ -28,7 +28,7 @@ func (s *study) metricTables() (ts []*table.Table) {
 }
 
 // runTables are every run's own figures.
-func (s *study) runTables() (ts []*table.Table) {
+func (s *study) runTables() (ts []*format.Table) {
 	if table.Seeds(s.arms) < 2 {
 		return nil
 	}
@@ -40,8 +40,8 @@ func (s *study) runTables() (ts []*table.Table) {
 
 // settingsTable is what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting
 // that is added to records later is in the table without a change here.
-func (s *study) settingsTable() *table.Table {
-	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with.",
+func (s *study) settingsTable() *format.Table {
+	t := &format.Table{ID: "settings", Caption: "What the runs were made of and with.",
 		Head: []string{"setting", "value"}, Words: []string{"value"}}
 	var keys []string
 	values := map[string][]string{}
@@ -115,13 +115,13 @@ func categories(arms []*table.Arm) (known, unknown []string) {
 
 // memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
 // is no table where no record does.
-func memoryTable(arms []*table.Arm) []*table.Table {
+func memoryTable(arms []*table.Arm) []*format.Table {
 	known, unknown := categories(arms)
 	all := slices.Concat(known, unknown)
 	if len(all) == 0 {
 		return nil
 	}
-	t := &table.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+	t := &format.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
 		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
 	shown := sizes(arms)
 	if len(shown) < len(arms) {
@@ -167,7 +167,7 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 	name, peak := peakOf(arms)
 	line(name, func(a *table.Arm) memory { return memory{math.NaN(), a.Over(peak).Median} })
 	t.Remarks = disturbances(arms)
-	return []*table.Table{t}
+	return []*format.Table{t}
 }
 
 // disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.

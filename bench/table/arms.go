@@ -15,13 +15,9 @@ import (
 	"lorabench/bench/stats"
 )
 
-// Table is format's.
-type Table = format.Table
-
 // Arm is a sub-benchmark: its runs, by seed.
 type Arm struct {
-	Key   string // the record's name, by which package compare knows it
-	Name  string // the same, printable: rank=8/lr=1e-4
+	Name  string // printable: rank=8/lr=1e-4
 	Label string // as in prose and figures: rank 8, lr 1e-4
 	Runs  []*record.Record
 }
@@ -41,7 +37,7 @@ func Arms(rs []*record.Record) (arms []*Arm, err error) {
 	for i, r := range rs {
 		if i == 0 || rs[i-1].Name != r.Name {
 			name := Clean(r.Name)
-			arms = append(arms, &Arm{Key: r.Name, Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
+			arms = append(arms, &Arm{Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
 		}
 		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r)
@@ -68,11 +64,8 @@ func Seeds(arms []*Arm) (n int) {
 	return n
 }
 
-// Spread is a figure's over seeds.
-type Spread = stats.Spread
-
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.
-func (a *Arm) Over(f func(*record.Record) float64) Spread {
+func (a *Arm) Over(f func(*record.Record) float64) stats.Spread {
 	var values []float64
 	for _, r := range a.Runs {
 		values = append(values, f(r))
@@ -91,18 +84,18 @@ func Number[T int64 | float64](p *T) float64 {
 // EvalLoss is the run's held-out loss after training; NaN where there is none.
 func EvalLoss(r *record.Record) float64 { return Number(r.EvalLoss) }
 
-// Positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
-func Positive(v float64) float64 {
+// positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
+func positive(v float64) float64 {
 	if v > 0 {
 		return v
 	}
 	return math.NaN()
 }
 
-// Digits has at most so many significant digits.
-func Digits(n int) func(float64) string { return func(v float64) string { return format.Number(v, n) } }
+// digits has at most so many significant digits.
+func digits(n int) func(float64) string { return func(v float64) string { return format.Number(v, n) } }
 
-// Fixed has a fixed number of decimals, so that a column's points stand below each other.
-func Fixed(decimals int) func(float64) string {
+// fixed has a fixed number of decimals, so that a column's points stand below each other.
+func fixed(decimals int) func(float64) string {
 	return func(v float64) string { return format.Fixed(v, decimals) }
 }

@@ -45,32 +45,32 @@ var summary = []line{
 	{"CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.RSS) }, noRSS},
 
 	{label: "Training"},
-	{"total_flos", Digits(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }, noCount},
-	{"epoch", Digits(5), func(r *record.Record) float64 { return r.Epoch }, ""},
-	{"global_step", Fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, ""},
-	{"grad_norm", Digits(4), func(r *record.Record) float64 { return r.GradNorm }, ""},
-	{"learning_rate", Digits(4), func(r *record.Record) float64 { return r.LearningRate }, ""},
-	{"loss", Fixed(4), func(r *record.Record) float64 { return r.Loss }, ""},
-	{"train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, ""},
-	{"eval_loss", Fixed(4), EvalLoss, noEval},
-	{"eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
-	{"forget_loss", Fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
-	{"forget_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
+	{"total_flos", digits(4), func(r *record.Record) float64 { return positive(r.TotalFLOPs) }, noCount},
+	{"epoch", digits(5), func(r *record.Record) float64 { return r.Epoch }, ""},
+	{"global_step", fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, ""},
+	{"grad_norm", digits(4), func(r *record.Record) float64 { return r.GradNorm }, ""},
+	{"learning_rate", digits(4), func(r *record.Record) float64 { return r.LearningRate }, ""},
+	{"loss", fixed(4), func(r *record.Record) float64 { return r.Loss }, ""},
+	{"train_loss", fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, ""},
+	{"eval_loss", fixed(4), EvalLoss, noEval},
+	{"eval_loss before training", fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
+	{"forget_loss", fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
+	{"forget_loss before training", fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
 
 	{label: "Speed"},
-	{"runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }, ""},
-	{"samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, ""},
-	{"steps per second", Digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, ""},
-	{"real tokens per second", Digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, ""},
-	{"processed tokens per second", Digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, ""},
-	{"seconds to the target loss", Digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, noTarget},
+	{"runtime (s)", digits(4), func(r *record.Record) float64 { return r.Runtime }, ""},
+	{"samples per second", digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, ""},
+	{"steps per second", digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, ""},
+	{"real tokens per second", digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, ""},
+	{"processed tokens per second", digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, ""},
+	{"seconds to the target loss", digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, noTarget},
 
 	{label: "Adapter"},
-	{"trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
-	{"share of the model's parameters (%)", Digits(3), trainedShare, noCount},
-	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
+	{"trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
+	{"share of the model's parameters (%)", digits(3), trainedShare, noCount},
+	{"adapter on disk (MiB)", digits(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
 	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
-	{"scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
+	{"scaling of BA", digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
 
 func onlyAdapter(r *record.Record, v float64) float64 {
@@ -81,11 +81,11 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 }
 
 func trainedShare(r *record.Record) float64 {
-	return 100 * float64(r.Trainable) / Positive(float64(r.Model.Parameters))
+	return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
 }
 
 // cell is the figure of an arm: its runs' median, and the range where they differ.
-func (l line) cell(t *Table, a *Arm) string {
+func (l line) cell(t *format.Table, a *Arm) string {
 	s := a.Over(l.value)
 	text := l.shown(s.Median)
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
@@ -100,7 +100,7 @@ func (l line) cell(t *Table, a *Arm) string {
 }
 
 // ByArm is the summary with a column for each arm: over seeds where there are several.
-func ByArm(arms []*Arm) *Table {
+func ByArm(arms []*Arm) *format.Table {
 	caption := "Run summary: one run for each arm."
 	if n := Seeds(arms); n > 1 {
 		caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
@@ -109,7 +109,7 @@ func ByArm(arms []*Arm) *Table {
 }
 
 // BySeed are an arm's own runs, a column for each.
-func BySeed(a *Arm, id string) *Table {
+func BySeed(a *Arm, id string) *format.Table {
 	var runs []*Arm
 	for i, r := range a.Runs {
 		runs = append(runs, &Arm{Name: fmt.Sprintf("seed %d", r.Seed), Runs: a.Runs[i : i+1]})
@@ -118,8 +118,8 @@ func BySeed(a *Arm, id string) *Table {
 }
 
 // summarize makes the summary, with a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
-func summarize(id, caption string, arms []*Arm) *Table {
-	t := &Table{ID: id, Caption: caption, Head: []string{"figure"}}
+func summarize(id, caption string, arms []*Arm) *format.Table {
+	t := &format.Table{ID: id, Caption: caption, Head: []string{"figure"}}
 	for _, a := range arms {
 		t.Head = append(t.Head, a.Name)
 	}
