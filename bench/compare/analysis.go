@@ -1,17 +1,27 @@
 package compare
 
-import "lorabench/bench/record"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"lorabench/bench/format"
+	"lorabench/bench/record"
+	"lorabench/bench/results"
+	"lorabench/bench/stats"
+)
 
 // Options are what a comparison is judged by. The zero value means the defaults.
 type Options struct {
-	Alpha  float64 // how often a family in which nothing differs may be called different; 0 means 0.05
+	Alpha  float64 // how often a family in which nothing differs may be called different, below 0.5; 0 means 0.05
 	Margin Margin
 }
 
 // Analysis is everything that is said about a study. A figure that does not exist is NaN.
 type Analysis struct {
 	Options
-	Seeds    int // the fewest blocks that an arm shares with the first
 	Metrics  []Metric
 	Verdict  Verdict
 	Unsteady string   // what Steady says of the machine
@@ -23,34 +33,31 @@ type Metric struct {
 	record.Unit
 	Arms     []Summary
 	Pairs    []Pair   // every arm but the first against the first
-	SameAs   string   // the unit whose measurement this is too (ns/op is samples/sec); a difference in both is one finding
 	Unsteady bool     // a time of an unsteady machine
 	Notes    []string // sentences about this metric only
 }
 
-// Summary is an arm's values of one metric.
+// Summary is an arm's values of one metric, and how many of its runs lack it.
 type Summary struct {
-	Arm       string
-	N         int     // runs that have the metric
-	Median    float64 // of the runs
-	Low, High float64 // the median's 95 % interval, from order statistics: NaN below 6 runs
-	Min, Max  float64
-	Missing   int // runs of the arm that lack the metric
+	Arm string
+	stats.Spread
+	Missing int
 }
 
 // Pair compares an arm with another, paired by block. Diff, Low, High and Detectable are fractions of To's value.
 type Pair struct {
-	Arm, To   string
-	N         int     // blocks that both have
-	Diff      float64 // from the mean difference of logarithms; NaN where there is none
-	Low, High float64 // all intervals of a family hold together with 1 - Alpha; NaN where N < 2
-	P         float64 // of this one comparison, two-sided; NaN where N < 2 and where Exact
-	Corrected float64 // P corrected for the family: at most Alpha where the interval is on one side of 0
+	Unit, Arm, To string
+	N             int     // blocks that both have
+	Diff          float64 // from the mean difference of logarithms; NaN where there is none
+	Low, High     float64 // all intervals of a family hold together with 1 - Alpha; NaN where N < 2
+	P             float64 // of this one comparison, two-sided; NaN where N < 2 and where Exact
+	Corrected     float64 // P corrected for the family: at most Alpha where the interval is on one side of 0
 
 	// Detectable is the smallest difference that so many blocks with this noise find at least 80 % of the time, after correction.
 	Detectable float64
 	Call       Call
 	Exact      bool // the same difference in every block, without any spread: no test is needed
+	Seeds      int  // about how many would decide 80 % of the time what Verdict.Standing cannot tell; 0 where that cannot be estimated
 }
 
 // Call is what may be said about a difference.
@@ -71,25 +78,110 @@ const (
 
 // Verdict says which arm to take, and how sure that is.
 type Verdict struct {
-	Unit     string     // the loss it rests on: eval-loss, or train-loss or loss where there is no other
-	Best     string     // the arm with the lowest mean loss
-	Limit    float64    // the margin as a fraction of the best's loss; 0 where training gained nothing
-	Smallest string     // the smallest arm whose loss is as good as the best; "" where it cannot be told
-	Sure     bool       // every arm of a smaller rank is shown to be worse
-	Standing []Standing // every arm but Best: of each rank the one at its best rate and alpha
-	Costs    []Cost     // larger arms against Smallest, or against the first where that is "" or the largest
-	Text     []string   // sentences; the first is the verdict itself
+	Unit     string   // the loss it rests on: eval-loss, or train-loss or loss where there is no other
+	Best     string   // the arm with the lowest mean loss
+	Limit    float64  // the margin as a fraction of the best's loss; 0 where training gained nothing
+	Smallest string   // the smallest arm whose loss is as good as the best; "" where it cannot be told
+	Sure     bool     // every arm of a smaller rank is shown to be worse
+	Standing []Pair   // every arm against Best: of each rank the one at its best rate and alpha
+	Costs    []Pair   // larger arms against Smallest, or against the first where that is "" or the largest
+	Text     []string // sentences; the first is the verdict itself
 }
 
-// Standing is an arm's loss against the best arm's. Seeds is about how many would decide it 80 % of the time where it cannot be told; 0
-// where that cannot be estimated.
-type Standing struct {
-	Pair
-	Seeds int
+// Analyze compares every arm with the first, metric by metric, and reaches a verdict. The set is what results.Read or
+// results.FromRecords returned; the smallest rank comes first.
+func Analyze(in *results.Set, o Options) (*Analysis, error) {
+	o.Alpha, o.Margin = cmp.Or(o.Alpha, 0.05), cmp.Or(o.Margin, Margin{Part: 0.05})
+	s, err := newStudy(in)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	a := &Analysis{Options: o, Unsteady: Steady(s.timings())}
+	for _, u := range s.units() {
+		a.Metrics = append(a.Metrics, s.table(u.Name).metric(u, a))
+	}
+	if len(a.Metrics) == 0 {
+		return nil, errors.New("compare: the runs have no metric")
+	}
+	a.Verdict = s.verdict(a)
+	if len(s.seeds) > 1 && len(s.arms) > 1 {
+		s.notes = slices.Insert(s.notes, 0, fmt.Sprintf("p and intervals are corrected for the comparisons of each metric, not for the "+
+			"number of metrics: were nothing different, each would show a difference in at most %s of such studies.", format.Level(o.Alpha)))
+	}
+	a.Notes = s.notes
+	return a, nil
 }
 
-// Cost is what an arm costs or saves against another.
-type Cost struct {
-	Pair
-	Unit string
+// metric is everything about one unit.
+func (t *table) metric(u record.Unit, a *Analysis) Metric {
+	m := Metric{Unit: u, Unsteady: timed(u.Name) && a.Unsteady != "", Pairs: t.pairs(t.arms[0], t.arms, a.Alpha)}
+	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.Call == Drifts }) {
+		m.Notes = append(m.Notes, driftNote)
+	}
+	if m.Unsteady {
+		m.Notes = append(m.Notes, a.Unsteady)
+	}
+	for i, name := range t.arms {
+		s := Summary{name, stats.NewSpread(t.by[i].value), t.lacking(i)}
+		m.Arms = append(m.Arms, s)
+		note := "%s lacks it in %d of %s."
+		if u.Name == secToLoss {
+			note = "%s did not reach the target in %d of %s: it is not compared."
+		}
+		if s.Missing > 0 {
+			m.Notes = append(m.Notes, fmt.Sprintf(note, name, s.Missing, format.Count(s.N+s.Missing, "run")))
+		}
+	}
+	return m
+}
+
+// driftNote is said of times of runs that were not in blocks.
+const driftNote = "The arms did not run in blocks of one seed, so drift is in the difference: what the machine did meanwhile cannot be " +
+	"told from what the arm does."
+
+// pairs judges the differences of a family: of arms to another of the table's. p values are corrected by Holm; the intervals are
+// Bonferroni's, those of what Holm finds ending at 0 at the latest (K. Strassburger and F. Bretz, Compatible simultaneous lower
+// confidence bounds for the Holm procedure, Statistics in Medicine 27, 2008).
+func (t *table) pairs(to string, arms []string, alpha float64) (out []Pair) {
+	var es []estimate
+	var ps []float64
+	family := 0
+	for _, name := range arms {
+		i, j := t.index(name), t.index(to)
+		if i < 0 || j < 0 || i == j {
+			continue
+		}
+		e := t.diff(i, j)
+		if es, ps = append(es, e), append(ps, e.Difference.P()); !math.IsNaN(e.Difference.P()) {
+			family++
+		}
+	}
+	for i, corrected := range stats.Holm(ps) {
+		e := es[i].in(family, alpha)
+		if e.Corrected = corrected; corrected <= alpha && e.Diff > 0 {
+			e.Low = max(e.Low, 0)
+		} else if corrected <= alpha {
+			e.High = min(e.High, 0)
+		}
+		e.Call = e.call(alpha)
+		out = append(out, e.Pair)
+	}
+	return out
+}
+
+// call is what a corrected p allows to say.
+func (e estimate) call(alpha float64) Call {
+	switch {
+	case e.Exact && e.Mean == 0:
+		return NoDifference
+	case e.drifts && e.N > 1 && !math.IsNaN(e.Mean):
+		return Drifts
+	case (e.Exact || e.Corrected <= alpha) && e.Mean > 0:
+		return Higher
+	case e.Exact || e.Corrected <= alpha:
+		return Lower
+	case math.IsNaN(e.Corrected) || e.N < few:
+		return CannotTell
+	}
+	return NoDifference
 }

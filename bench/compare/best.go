@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,129 +14,113 @@ import (
 	"lorabench/bench/stats"
 )
 
-// contest is what ranks are judged by: of each rank the arm at its best rate and alpha, with their losses.
+// contest is what ranks are judged by: the losses of each rank's arm at its best rate and alpha; and what follows.
 type contest struct {
 	*table
-	*study
-	unit   string
-	groups [][]int // the study's arms that are one rank, at several rates or alphas
-	at     []int   // of each group the chosen one; of table.arms
-	before float64 // the loss before training on the records that are judged by; NaN where it is not known
-	how    string  // arms were chosen; "" where there was no choice
+	all    []column // of all rates and alphas
+	groups [][]int  // of all, those of each rank
+	before float64  // the loss before training on the records that are judged by; NaN where it is not known
+	how    string   // arms were chosen; "" where there was no choice
+
+	Verdict
+	alpha  float64
+	loss   float64      // the best's mean
+	margin string       // in words
+	among  [][]estimate // [i][j] is arm i against arm j
+	calls  []Call       // of each arm
 }
 
-// group is an arm's name without the rate and alpha, which are chosen for each rank before ranks are compared: rank=8/targets=q,v.
-func group(name string) string {
-	return strings.Join(slices.DeleteFunc(strings.Split(name, "/"), func(part string) bool {
-		return strings.HasPrefix(part, "lr=") || strings.HasPrefix(part, "alpha=")
-	}), "/")
-}
+// chosen are the parts of an arm's name that are chosen for each rank before ranks are compared.
+var chosen = regexp.MustCompile("/(lr|alpha)=[^/]*")
 
-// contest takes the first loss that at least two arms have. tables are by unit.
-func (s *study) contest(tables map[string]*table) *contest {
-	c := &contest{study: s, before: math.NaN()}
+// group is an arm's name without them: rank=8/targets=q,v.
+func group(name string) string { return chosen.ReplaceAllString(name, "") }
+
+// contest takes the first loss that at least two arms have, or any has; nil where there is none.
+func (s *study) contest() *contest {
+	c := &contest{before: math.NaN()}
 	for _, u := range results.Losses {
-		if t := tables[u]; t != nil && (c.table == nil || len(c.table.arms) < 2 && len(t.arms) >= 2) {
-			c.table, c.unit = t, u
+		if t := s.table(u); len(t.arms) > 0 && (c.table == nil || len(c.arms) < 2 && len(t.arms) >= 2) {
+			c.table, c.all = t, t.by
 		}
 	}
 	if c.table == nil {
 		return nil
 	}
 	var names []string
-	for _, name := range c.table.arms {
-		i := slices.Index(s.names, name)
-		c.at = append(c.at, i)
+	for i, name := range c.arms {
 		k := slices.Index(names, group(name))
 		if k < 0 {
 			k, names, c.groups = len(names), append(names, group(name)), append(c.groups, nil)
 		}
 		c.groups[k] = append(c.groups[k], i)
 	}
-	if i := slices.IndexFunc(s.set.Records, func(r *record.Record) bool { return r.Data.EvalLossBase != nil }); i >= 0 && c.unit == evalLoss {
-		c.before = *s.set.Records[i].Data.EvalLossBase
-	}
-	if len(c.groups) < len(c.at) {
-		c.choose()
+	halves := len(names) < len(c.arms) && c.choose()
+	for _, r := range s.set.Records {
+		if base := r.Data.EvalHalvesBase; halves && len(base) == 2 {
+			c.before = base[1]
+		} else if base := r.Data.EvalLossBase; base != nil && c.unit == evalLoss && !halves {
+			c.before = *base
+		}
 	}
 	return c
 }
 
-// choose leaves each rank its best arm, chosen on the first half of the held-out records and judged on the second: the lowest of
-// several losses is partly luck, which the half that was not looked at does not share.
-func (c *contest) choose() {
-	on, all := c.table, c.at // what is chosen by, and from
+// choose leaves each rank its best arm, chosen on the first half of the held-out records and judged on the second, and reports whether
+// there are halves: the lowest of several losses is partly luck, which the half that was not looked at does not share.
+func (c *contest) choose() (halves bool) {
+	on := c.table // what is chosen by
 	c.how = "Each rank is at its best rate and alpha, chosen by the losses that it is judged by, so that more rates flatter it more " +
 		"(run records have the held-out loss in halves)."
-	if first, second := c.halves(0), c.halves(1); c.unit == evalLoss && first != nil {
-		on, c.table = newTable(c.study, all, first), newTable(c.study, all, second)
+	if first, second := c.half(0), c.half(1); c.unit == evalLoss && first != nil {
+		on, c.table, halves = first, second, true
 		c.how = "Each rank is at its best rate and alpha, chosen on one half of the held-out records and judged on the other."
-		c.before = math.NaN()
-		for _, r := range c.set.Records {
-			if len(r.Data.EvalHalvesBase) == 2 {
-				c.before = r.Data.EvalHalvesBase[1]
-			}
-		}
 	}
-	c.at = nil
-	var losses [][]float64
+	best := *c.table
+	best.arms, best.by = nil, nil
 	for _, g := range c.groups {
-		var places []int
-		for _, i := range g {
-			places = append(places, slices.Index(all, i))
-		}
-		best, _ := on.lowest(places...)
-		c.at, losses = append(c.at, all[best]), append(losses, c.by[best].value)
+		i, _ := on.lowest(g...)
+		best.arms, best.by = append(best.arms, c.arms[i]), append(best.by, c.by[i])
 	}
-	c.table = newTable(c.study, c.at, losses)
+	c.table = &best
+	return halves
 }
 
-// halves are the arms' losses on one half of the held-out records; nil where a run has none.
-func (c *contest) halves(half int) (losses [][]float64) {
-	for _, i := range c.at {
-		values := missing(len(c.seeds))
-		for k, seed := range c.seeds {
-			if c.runs[i][k] == nil {
+// half is the table of losses on one half of the held-out records; nil where a run has none.
+func (c *contest) half(half int) *table {
+	var losses [][]float64
+	for i, runs := range c.runs {
+		losses = append(losses, missing(len(runs)))
+		for k, run := range runs {
+			if run == nil {
 				continue
 			}
-			r := c.record(i, seed)
+			r := c.record(i, run.Seed)
 			if r == nil || len(r.EvalHalves) != 2 {
 				return nil
 			}
-			values[k] = r.EvalHalves[half]
+			losses[i][k] = r.EvalHalves[half]
 		}
-		losses = append(losses, values)
 	}
-	return losses
-}
-
-// losses are the arms' by block.
-func (t *table) losses() (losses [][]float64) {
-	for _, c := range t.by {
-		losses = append(losses, c.value)
-	}
-	return losses
+	return newTable(c.study, c.unit, losses)
 }
 
 // conditions are the steps, rate and alpha that the verdict holds for.
 func (c *contest) conditions() string {
-	steps := c.setting(c.at[0], "steps", "max_steps")
-	if steps == "" || steps == "0" {
-		steps = strconv.Itoa(c.study.arms[c.at[0]].Runs[0].Iters)
-	}
 	alpha := c.distinct("alpha", "alpha", "lora_alpha")
 	if number := strings.TrimPrefix(alpha, "alpha "); strings.Trim(number, "0123456789.") == "" {
 		alpha += ": with one alpha ranks differ in scale too, since B A is scaled by alpha/r"
 	}
-	return fmt.Sprintf("This holds for %s steps, %s and %s.", steps, c.distinct("learning rate", "lr", "learning_rate"), alpha)
+	return fmt.Sprintf("This holds for %d steps, %s and %s.", c.study.arms[c.by[0].at].Runs[0].Iters,
+		c.distinct("learning rate", "lr", "learning_rate"), alpha)
 }
 
 // distinct are the values of a setting that arms have.
 func (c *contest) distinct(name string, keys ...string) string {
 	var values []string
-	for _, i := range c.at {
-		v := c.setting(i, keys...)
-		if v != "" && !slices.Contains(values, v) && !(name == "alpha" && full(c.names[i])) {
+	for i, col := range c.by {
+		v := c.setting(col.at, keys...)
+		if v != "" && !slices.Contains(values, v) && !(name == "alpha" && full(c.arms[i])) {
 			values = append(values, v)
 		}
 	}
@@ -150,18 +135,18 @@ func (c *contest) distinct(name string, keys ...string) string {
 
 // limits are sentences where something other than the rank holds the loss back: the largest rate that was tried, or the steps.
 func (c *contest) limits() (text []string) {
-	rate := func(i int) float64 {
-		v, _ := strconv.ParseFloat(c.setting(i, "lr", "learning_rate"), 64) // 0 where it is not known
+	rate := func(col column) float64 {
+		v, _ := strconv.ParseFloat(c.setting(col.at, "lr", "learning_rate"), 64) // 0 where it is not known
 		return v
 	}
 	// A rate at which training diverged was tried too.
 	largest := !slices.ContainsFunc(c.set.Records, func(r *record.Record) bool { return r.Diverged > 0 })
 	var falling []string
-	for k, g := range c.groups {
-		smaller := slices.ContainsFunc(g, func(i int) bool { return rate(i) < rate(c.at[k]) })
-		largest = largest && smaller && !slices.ContainsFunc(g, func(i int) bool { return rate(i) > rate(c.at[k]) })
-		if c.falling(c.at[k]) {
-			falling = append(falling, c.names[c.at[k]])
+	for k, col := range c.by {
+		smaller := slices.ContainsFunc(c.groups[k], func(i int) bool { return rate(c.all[i]) < rate(col) })
+		largest = largest && smaller && !slices.ContainsFunc(c.groups[k], func(i int) bool { return rate(c.all[i]) > rate(col) })
+		if c.falling(col.at) {
+			falling = append(falling, c.arms[k])
 		}
 	}
 	if largest {

@@ -42,7 +42,7 @@ func TestGoldenFiles(t *testing.T) {
 	for _, c := range []struct {
 		path, name, why string
 	}{
-		{studyFile, "study", "the reference study: one run per rank, memory carried over"},
+		{studyFile, "study", "the reference study: one run per rank"},
 		{"testdata/six.txt", "six", "six seeds of three ranks and full, as lorabench writes them"},
 		{"testdata/arms.txt", "arms", "ranks and rates, two seeds, GOMAXPROCS' suffix, a target that was missed"},
 	} {

@@ -14,12 +14,6 @@ type Margin struct {
 	OfLoss bool    // of the best loss instead of what training gained: the loss before it less the best after it
 }
 
-// Margins where no other is given, and where the loss before training is not known.
-var (
-	ofGain = Margin{0.05, false}
-	ofLoss = Margin{0.01, true}
-)
-
 // String is a margin as -margin takes it: 5%gain.
 func (m Margin) String() string {
 	of := "gain"
@@ -40,15 +34,14 @@ func (m *Margin) Set(s string) error {
 	return nil
 }
 
-// of returns a margin as a fraction of the best loss, and in words. Where the loss before training is not known (NaN), it is one of the
+// of returns a margin as a fraction of the best loss, and in words. Where the loss before training is not known (NaN), it is 1 % of the
 // loss. It is 0 where training gained nothing.
 func (m Margin) of(before, best float64) (limit float64, words string) {
 	switch {
 	case m.OfLoss:
 		return m.Part, format.Level(m.Part) + " of the loss"
 	case !format.Finite(before):
-		limit, words = ofLoss.of(before, best)
-		return limit, words + ", because the loss before training is not known"
+		return 0.01, "1 % of the loss, because the loss before training is not known"
 	}
 	return max(0, m.Part*(before-best)/best), fmt.Sprintf("%s of what training gained (%s before, %s after)",
 		format.Level(m.Part), format.Value(evalLoss, before), format.Value(evalLoss, best))

@@ -66,7 +66,7 @@ func TestReadResults(t *testing.T) {
 		{[]string{"seed: 42\nBenchmarkRank/rank=8 3 1 loss\nBenchmarkRank/rank=8 3 2 loss\nseed: 50\nBenchmarkRank/rank=8 3 3 loss\n", "seed: 7\nBenchmarkRank/rank=8 3 4 loss\n"}, "loss", "rank=8: 7=4 42=1 43=2 50=3", nil, "a line says the first seed"},
 		{[]string{"BenchmarkRank/rank=8 3 1 loss\n", "BenchmarkRank/rank=8 3 2 loss\nBenchmarkRank/rank=16 3 3 loss\n"}, "loss", "rank=8: 1=1 2=2; rank=16: 1=3", nil, "files in order"},
 		{[]string{"BenchmarkPart/forward-2 3 5 ns/op\nBenchmarkRank/rank=8-2 3 1 loss\nBenchmarkStart-2 3 5 ns/op\nBenchmarkPart/head-2 3 5 ns/op\n"}, "loss", "rank=8: 1=1",
-			[]string{"3 results of other benchmarks left aside: Part, Start."}, "other benchmarks"},
+			[]string{"Other benchmarks are left aside: Part/forward, Part/head and Start."}, "other benchmarks"},
 		{[]string{"model: m\ncommit: a\nBenchmarkRank/rank=8 3 1 loss\n", "model: m\ncommit: b\ngpu: G\nBenchmarkRank/rank=8 3 2 loss\n"}, "loss", "rank=8: 1=1 2=2",
 			[]string{"The runs are not all of one commit: a, b.", "Only some results say their gpu: those of b.txt:4."}, "what may differ is noted"},
 		{[]string{"model: m\nBenchmarkRank/rank=8 3 1 loss\n", "BenchmarkRank/rank=8 3 2 loss\n"}, "loss", "rank=8: 1=1 2=2",
@@ -102,7 +102,7 @@ func TestReadResultsRefuses(t *testing.T) {
 		{[]string{"model: m\n" + ok + "model: n\n" + ok}, []string{`model is "m" in `, "a.txt:2 and ", `"n" in `, "a.txt:4: they are not of one study"}, "two models in a file"},
 		{[]string{"gpu: H100 (stand-in) (9.0)\n" + ok}, []string{"a stand-in device, whose kernels compute nothing"}, "no GPU at all"},
 		{[]string{"gpu: G\n" + ok, "gpu: H\n" + ok}, []string{`gpu is "G" in `, "a.txt:2 and ", `"H" in `, "b.txt:2: they are not of one study"}, "two GPUs"},
-		{[]string{ok + "BenchmarkRank/rank=8-2 3 1 loss\n"}, []string{"a.txt:2: BenchmarkRank/rank=8-2 stands beside rank=8"}, "-cpu 1,2"},
+		{[]string{ok + "BenchmarkRank/rank=8-2 3 1 loss\n"}, []string{"a.txt:2: the result BenchmarkRank/rank=8-2 names no rank", "of one -cpu"}, "-cpu 1,2"},
 		{[]string{"BenchmarkRank/rank=8-2 3 1 loss\n", "BenchmarkRank/rank=16-4 3 1 loss\n"}, []string{"b.txt:1: Rank/rank=16 was run with GOMAXPROCS 4, Rank/rank=8 with 2 ("}, "files of two -cpu"},
 		{[]string{"Unit loss better=higher\n" + ok}, []string{"a.txt:1: Unit loss better=higher: lower is better of it"}, "would turn the verdict around"},
 		{[]string{"Unit mine better=up\n" + ok}, []string{"a.txt:1: Unit mine better=up: want higher or lower"}, "no direction"},
@@ -156,7 +156,7 @@ func TestExactValuesComeBack(t *testing.T) {
 		}
 		s, err := read(t, lines)
 		require.NoError(t, err)
-		assert.Equal(t, values, s.table(unit).values(0))
+		assert.Equal(t, values, s.table(unit).by[0].value)
 	}
 }
 

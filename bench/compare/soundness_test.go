@@ -99,7 +99,7 @@ func verdicts(t *testing.T, draws, seeds int, noise, margins float64) (right, wr
 		add(s, evalLoss, truth{noise: []float64{noise, noise, noise}, seed: noise, diff: []float64{above, 0, 0}}.draw(r, seeds, best)...)
 		before(s, base)
 		v := analyzed(t, s, Options{}).Verdict
-		bad := slices.ContainsFunc(v.Standing, func(st Standing) bool {
+		bad := slices.ContainsFunc(v.Standing, func(st Pair) bool {
 			worse := margins > 1 && st.Arm == "rank=8"
 			return st.Call == Worse && !worse || st.Call == AsGood && worse
 		})

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"lorabench/bench/format"
@@ -33,132 +34,121 @@ type Lap struct{ Seconds, Tokens float64 }
 func Steady(runs []Timing) string {
 	var found []string
 	if arms, blocks, x := grid(runs); len(blocks) > 1 {
-		means, rest, noise := fit(x)
-		if i, k, size := outlier(rest, noise); math.Abs(size) > MaxDrift {
+		n := len(blocks)
+		f := fitted(x, n)
+		if i, size := f.outlier(); math.Abs(size) > MaxDrift {
 			found = append(found, fmt.Sprintf("the time of a step of %s was %s in block %d than in others",
-				arms[i], format.Higher(math.Expm1(size)), blocks[k]))
-			x[i][k] -= size
-			means, _, noise = fit(x)
+				arms[i/n], format.Higher(math.Expm1(size)), blocks[i%n]))
+			x[i] -= size
+			f = fitted(x, n)
 		}
-		low, high := extremes(means)
-		if d := means[high] - means[low]; d > MaxDrift && d > chance(noise, len(arms)) {
+		low, high := floats.MinIdx(f.means), floats.MaxIdx(f.means)
+		if d := f.means[high] - f.means[low]; d > MaxDrift && d > chance(f.noise, len(arms)) {
 			found = append(found, fmt.Sprintf("steps took %s longer in block %d than in block %d",
 				format.Percent(math.Expm1(d)), blocks[high], blocks[low]))
 		}
 	}
-	worst, slow := 0.0, ""
+	var slow []string
+	worst := 0.0
 	for _, r := range runs {
 		if drift, noise, n := within(r.Laps); drift > max(MaxDrift, chance(noise, n), worst) {
-			worst, slow = drift, fmt.Sprintf("within a run of %s (block %d) steps changed by %s", r.Arm, r.Block, format.Percent(drift))
+			worst, slow = drift, []string{fmt.Sprintf("within a run of %s (block %d) steps changed by %s", r.Arm, r.Block, format.Percent(drift))}
 		}
 	}
-	if slow != "" {
-		found = append(found, slow)
-	}
-	if len(found) == 0 {
+	if found = append(found, slow...); len(found) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("Unsteady: %s. Close other programs, let the machine cool down, and run it again, with more seeds if it stays so.",
 		format.List(found))
 }
 
-// extremes are the places of the lowest and the highest value.
-func extremes(xs []float64) (low, high int) {
-	return slices.Index(xs, slices.Min(xs)), slices.Index(xs, slices.Max(xs))
-}
-
 // chance is how far the lowest and highest of some means of n values seldom lie apart by their noise alone: 3.2 standard errors of a
 // difference, Student's range of ten means.
 func chance(noise float64, n int) float64 { return 3.2 * noise * math.Sqrt(2/float64(n)) }
 
-// grid is the logarithms of step times by arm and block, less each arm's mean and what tokens explain, in the blocks that all arms have.
-func grid(runs []Timing) (arms []string, blocks []int, x [][]float64) {
-	at := map[string]map[int]Timing{}
+// grid is the logarithms of step times, arm by arm in the blocks that all arms have, less each arm's mean and what tokens explain.
+func grid(runs []Timing) (arms []string, blocks []int, x []float64) {
+	type place struct {
+		arm   string
+		block int
+	}
+	at := map[place]Timing{}
 	for _, r := range runs {
 		if r.Block == results.Unplaced || !(r.Seconds > 0) {
 			continue
 		}
-		if at[r.Arm] == nil {
-			arms, at[r.Arm] = append(arms, r.Arm), map[int]Timing{}
+		at[place{r.Arm, r.Block}], blocks = r, append(blocks, r.Block)
+		if !slices.Contains(arms, r.Arm) {
+			arms = append(arms, r.Arm)
 		}
-		at[r.Arm][r.Block], blocks = r, append(blocks, r.Block)
 	}
 	slices.Sort(blocks)
 	blocks = slices.DeleteFunc(slices.Compact(blocks), func(b int) bool {
-		return slices.ContainsFunc(arms, func(a string) bool { return at[a][b].Seconds == 0 })
+		return slices.ContainsFunc(arms, func(a string) bool { return at[place{a, b}].Seconds == 0 })
 	})
-	var all, tokens []float64
+	var tokens []float64
 	for _, a := range arms {
-		row, tok := make([]float64, len(blocks)), make([]float64, len(blocks))
-		for k, b := range blocks {
-			row[k], tok[k] = math.Log(at[a][b].Seconds), math.Log(at[a][b].Tokens)
+		for _, b := range blocks {
+			x, tokens = append(x, math.Log(at[place{a, b}].Seconds)), append(tokens, math.Log(at[place{a, b}].Tokens))
 		}
-		x, all, tokens = append(x, row), append(all, centred(row)...), append(tokens, centred(tok)...)
 	}
+	centre(x, len(blocks))
+	centre(tokens, len(blocks))
 	// A step takes a time that grows with its tokens, at most in proportion to them.
-	if _, slope := stat.LinearRegression(tokens, all, nil, true); !math.IsNaN(slope) {
-		for i, t := range tokens {
-			x[i/len(blocks)][i%len(blocks)] -= min(max(slope, 0), 1) * t
-		}
+	if _, slope := stat.LinearRegression(tokens, x, nil, true); !math.IsNaN(slope) {
+		floats.AddScaled(x, -min(max(slope, 0), 1), tokens)
 	}
 	return arms, blocks, x
 }
 
-// centred takes their mean from values, and returns them.
-func centred(xs []float64) []float64 {
-	mean := stat.Mean(xs, nil)
-	for i := range xs {
-		xs[i] -= mean
+// centre takes their mean from each n values.
+func centre(x []float64, n int) {
+	for row := range slices.Chunk(x, max(1, n)) {
+		floats.AddConst(-stat.Mean(row, nil), row)
 	}
-	return xs
 }
 
-// fit returns the blocks' means, what neither arm nor block explains, and the standard deviation of that, 0 where one arm shows none.
-func fit(x [][]float64) (means []float64, rest [][]float64, noise float64) {
-	means = make([]float64, len(x[0]))
-	for _, row := range x {
-		for k := range row {
-			means[k] += row[k] / float64(len(x))
-		}
-	}
-	sum := 0.0
-	for _, row := range x {
-		r := slices.Clone(row)
-		for k := range r {
-			r[k] -= means[k]
-		}
-		for _, v := range centred(r) {
-			sum += v * v
-		}
-		rest = append(rest, r)
-	}
-	return means, rest, math.Sqrt(sum / max(1, freedom(x)))
+// fit is a grid's means by block, what neither arm nor block explains, its degrees of freedom and its standard deviation, which
+// is 0 where one arm shows none.
+type fit struct {
+	means, rest []float64
+	df, noise   float64
 }
 
-// freedom is the degrees of freedom of what neither arm nor block explains.
-func freedom(x [][]float64) float64 { return float64((len(x) - 1) * (len(x[0]) - 1)) }
+// fitted fits a grid of n blocks, and centres it by arm.
+func fitted(x []float64, n int) fit {
+	arms := len(x) / n
+	f := fit{means: make([]float64, n), rest: make([]float64, len(x)), df: float64((arms - 1) * (n - 1))}
+	centre(x, n)
+	for i, v := range x {
+		f.means[i%n] += v / float64(arms)
+	}
+	for i, v := range x {
+		f.rest[i] = v - f.means[i%n]
+	}
+	f.noise = floats.Norm(f.rest, 2) / math.Sqrt(max(1, f.df))
+	return f
+}
 
 // outlier is the run that stands out most and by how much, 0 where it is not shown to: one in fifty steady studies would have such
 // a run by chance (the externally studentized residual, corrected for the number of runs). Of two arms, whose residuals are each
 // other's opposites, the slower one is named.
-func outlier(rest [][]float64, noise float64) (arm, block int, size float64) {
-	df, n := freedom(rest), float64(len(rest)*len(rest[0]))
-	if df < 3 {
-		return 0, 0, 0
+func (f fit) outlier() (run int, size float64) {
+	if f.df < 3 {
+		return 0, 0
 	}
-	left := df / n // of a run's own deviation, in its residual
-	for i, row := range rest {
-		for k := range row {
-			if e := row[k] / left; math.Abs(e) > math.Abs(size)+tiny || e > 0 && size < 0 && e > -size-tiny {
-				arm, block, size = i, k, e
-			}
+	n := float64(len(f.rest))
+	left := f.df / n // of a run's own deviation, in its residual
+	for i, r := range f.rest {
+		if e := r / left; math.Abs(e) > math.Abs(size)+tiny || e > 0 && size < 0 && e > -size-tiny {
+			run, size = i, e
 		}
 	}
-	others := max(0, noise*noise*df-size*size*left) / (df - 1)
-	if n*2*stats.Tail(math.Abs(size)*math.Sqrt(left/others), df-1) > 0.02 {
-		return 0, 0, 0
+	others := max(0, f.noise*f.noise*f.df-size*size*left) / (f.df - 1)
+	if n*2*stats.Tail(math.Abs(size)*math.Sqrt(left/others), f.df-1) > 0.02 {
+		return 0, 0
 	}
-	return arm, block, size
+	return run, size
 }
 
 // within is the drift between the quarters of a run after regression on tokens, the noise of a lap, and the laps of a quarter.
@@ -171,21 +161,15 @@ func within(laps []Lap) (drift, noise float64, n int) {
 		seconds, tokens = append(seconds, l.Seconds), append(tokens, l.Tokens)
 	}
 	mean := stat.Mean(seconds, nil)
-	from, slope := stat.LinearRegression(tokens, seconds, nil, false)
-	if math.IsNaN(slope) || math.IsInf(slope, 0) {
-		from, slope = mean, 0 // as many tokens in every lap
+	if _, slope := stat.LinearRegression(tokens, seconds, nil, false); format.Finite(slope) { // it is not for equal tokens
+		floats.AddScaled(seconds, -slope, tokens)
 	}
-	for i := range seconds {
-		seconds[i] = (seconds[i] - from - slope*tokens[i]) / mean
+	var quarters []float64
+	for q := range slices.Chunk(seconds[:4*n], n) {
+		m, v := stat.MeanVariance(q, nil)
+		quarters, noise = append(quarters, m/mean), noise+v/4/mean/mean
 	}
-	quarters := make([]float64, 4)
-	for q := range quarters {
-		m, v := stat.MeanVariance(seconds[q*n:(q+1)*n], nil)
-		quarters[q] = m
-		noise += v / 4
-	}
-	low, high := extremes(quarters)
-	return quarters[high] - quarters[low], math.Sqrt(noise), n
+	return floats.Max(quarters) - floats.Min(quarters), math.Sqrt(noise), n
 }
 
 // timings are the runs' times. Records of a CPU have each step's; those of CUDA have laps where the clock stood still in between, as it

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lorabench/bench/format"
@@ -38,12 +37,11 @@ func newStudy(in *results.Set) (*study, error) {
 	if err != nil {
 		return nil, err
 	}
-	aside, n := map[string]bool{}, 0
+	var aside []string
 	for _, b := range in.Benchmarks {
 		base, name, _ := strings.Cut(b.Bare, "/")
 		if base != results.Rank || name == "" {
-			aside[base] = true
-			n += len(b.Runs)
+			aside = append(aside, b.Name)
 		} else if left == "" || slices.ContainsFunc(finite, func(r *record.Record) bool { return r.Name == name }) {
 			s.arms, s.names = append(s.arms, b), append(s.names, name)
 		}
@@ -52,45 +50,39 @@ func newStudy(in *results.Set) (*study, error) {
 		return nil, fmt.Errorf("%s: no result of Benchmark%s/rank=...: give the output of go test -bench=%[2]s or the bench.txt of -out",
 			strings.Join(in.Files, ", "), results.Rank)
 	}
-	if err := errors.Join(s.check(), s.agree()); err != nil {
+	if err := s.place(); err != nil {
 		return nil, err
 	}
 	if left != "" {
 		s.notes = append(s.notes, left)
 	}
-	if n > 0 {
-		s.notes = append(s.notes, fmt.Sprintf("%s of other benchmarks left aside: %s.",
-			format.Count(n, "result"), strings.Join(slices.Sorted(maps.Keys(aside)), ", ")))
+	if len(aside) > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("Other benchmarks are left aside: %s.", format.Few(aside, 4)))
 	}
 	return s, nil
 }
 
-// suffixed is the end of a name that looks like GOMAXPROCS'.
-var suffixed = regexp.MustCompile(`^(.*)-[0-9]+$`)
-
-// check refuses names and seeds that are none, and places the runs.
-func (s *study) check() error {
+// place puts each run into its arm's and seed's place. It refuses names and seeds that are none, and runs that are not of one study.
+func (s *study) place() (err error) {
+	used := map[*results.Settings]bool{}
 	for _, b := range s.arms {
 		for _, r := range b.Runs {
-			s.seeds = append(s.seeds, r.Seed)
+			s.seeds, used[r.Config] = append(s.seeds, r.Seed), true
 		}
 	}
 	slices.Sort(s.seeds)
 	s.seeds = slices.Compact(s.seeds)
 	for i, b := range s.arms {
-		name, first := s.names[i], &b.Runs[0]
-		if rank, ok := strings.CutPrefix(name, "rank="); !ok || rank == "" {
-			return fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like", first.Where(), b.Bare, results.Rank)
-		}
-		if m := suffixed.FindStringSubmatch(name); m != nil && slices.Contains(s.names[:i], m[1]) {
-			return fmt.Errorf("%s: Benchmark%s stands beside %s: they differ in GOMAXPROCS, or a name ends in a number; compare runs of one -cpu",
-				first.Where(), b.Bare, m[1])
+		first, placed := &b.Runs[0], make([]*results.Run, len(s.seeds))
+		rank, ok := strings.CutPrefix(rankOf(s.names[i]), "rank=")
+		if n, err := strconv.Atoi(rank); !ok || rank != record.Full && (err != nil || n < 1) {
+			return fmt.Errorf("%s: the result Benchmark%s names no rank: want Benchmark%s/rank=8 or the like, of one -cpu",
+				first.Where(), b.Bare, results.Rank)
 		}
 		if a := s.arms[0]; a.Procs != b.Procs {
 			return fmt.Errorf("%s: %s was run with GOMAXPROCS %d, %s with %d (%s): compare runs of one -cpu",
 				first.Where(), b.Bare, b.Procs, a.Bare, a.Procs, a.Runs[0].Where())
 		}
-		placed := make([]*results.Run, len(s.seeds))
 		for k := range b.Runs {
 			r := &b.Runs[k]
 			if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
@@ -98,22 +90,13 @@ func (s *study) check() error {
 			}
 			if placed[s.slot(r.Seed)] != nil {
 				return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
-					r.Where(), name, r.Seed)
+					r.Where(), s.names[i], r.Seed)
 			}
 			placed[s.slot(r.Seed)] = r
 		}
 		s.runs = append(s.runs, placed)
 	}
-	return nil
-}
-
-// agree refuses runs whose settings are not of one study.
-func (s *study) agree() (err error) {
-	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool {
-		return !slices.ContainsFunc(s.arms, func(b *results.Benchmark) bool {
-			return slices.ContainsFunc(b.Runs, func(r results.Run) bool { return r.Config == set })
-		})
-	})
+	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool { return !used[set] })
 	if s.notes, err = results.Agree(of); err == nil && len(s.set.Files) > 0 {
 		s.notes = append(s.notes, results.Unsaid(of)...)
 	}
@@ -157,14 +140,12 @@ func (s *study) units() (units []record.Unit) {
 // setting is an arm's, by the key of lorabench's lines or that of a record: a line of its own, in the line settings, or in the arm's name.
 func (s *study) setting(i int, keys ...string) string {
 	config := s.arms[i].Runs[0].Config
-	parts := append(strings.Fields(config.Get("settings")), strings.Split(s.names[i], "/")...)
-	for _, key := range keys {
-		for _, part := range parts {
-			if v, ok := strings.CutPrefix(part, key+"="); ok {
-				return v
-			}
-		}
-		if v := config.Get(key); v != "" {
+	parts := append(strings.Split(s.names[i], "/"), strings.Fields(config.Get("settings"))...)
+	for k, key := range config.Keys {
+		parts = append(parts, key+"="+config.Values[k])
+	}
+	for _, part := range parts {
+		if key, v, _ := strings.Cut(part, "="); v != "" && slices.Contains(keys, key) {
 			return v
 		}
 	}
@@ -173,30 +154,16 @@ func (s *study) setting(i int, keys ...string) string {
 
 // record is that of arm i's run with a seed; nil where there is none.
 func (s *study) record(i int, seed int64) *record.Record {
-	for _, r := range s.set.Records {
-		if r.Name == s.names[i] && r.Seed == seed {
-			return r
-		}
+	if k := slices.IndexFunc(s.set.Records, func(r *record.Record) bool { return r.Name == s.names[i] && r.Seed == seed }); k >= 0 {
+		return s.set.Records[k]
 	}
 	return nil
 }
 
-// carried is a sentence where the peak of GPU memory was not reset between arms: a run begins with the very figure at which one of
-// another arm ended, so that its peak may be the other's. It is "" where that did not happen or cannot be seen.
-func (s *study) carried() string {
-	var found []string
-	for i, b := range s.arms {
-		for j, a := range s.arms {
-			initial, peak := b.Metric(initialGPU), a.Metric(peakGPU)
-			if i != j && initial != nil && peak != nil && slices.Contains(peak.Values, initial.Values[0]) {
-				found = append(found, fmt.Sprintf("%s began with the %s at which %s ended",
-					s.names[i], format.Value(peakGPU, initial.Values[0]), s.names[j]))
-			}
-		}
-	}
-	if len(found) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("GPU memory cannot be told apart: %s. The peak was not reset in between, so a figure may be that of an earlier run.",
-		format.Few(found, 3))
+// rankOf is the part of an arm's name that is its rank.
+func rankOf(arm string) string {
+	rank, _, _ := strings.Cut(arm, "/")
+	return rank
 }
+
+func full(arm string) bool { return rankOf(arm) == "rank="+record.Full }

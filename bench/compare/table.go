@@ -1,12 +1,35 @@
 package compare
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
 	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
+
+// Units that this package knows something about.
+const (
+	adapterBytes = results.AdapterBytes
+	parameters   = results.Parameters
+	peakGPU      = "peak-GPU-GB"
+	peakRSS      = "peak-RSS-GB"
+	evalLoss     = "eval-loss"
+	samples      = "samples/sec"
+	secToLoss    = "sec-to-loss"
+)
+
+// words are units in sentences.
+var words = map[string]string{
+	evalLoss: "held-out loss", "forget-loss": "loss on other text", "train-loss": "training loss", "loss": "last logged loss",
+	peakGPU: "peak GPU memory", peakRSS: "peak memory",
+}
+
+func plain(unit string) string { return cmp.Or(words[unit], unit) }
+
+// timed reports whether a unit is a time or speed: drift is in the difference of runs that were not in one block.
+func timed(unit string) bool { return unit == secToLoss || slices.Contains(results.Speeds, unit) }
 
 // few is the number of blocks below which a difference that was not found is not worth a word: with 3 only one of several
 // times the noise is found.
@@ -17,36 +40,31 @@ const tiny = 1e-12
 
 // table is one metric of the arms that have it, by block.
 type table struct {
-	arms   []string
-	by     []column
-	scale  stats.Scale
-	exact  bool // a unit without chance, and no arm's values differ
-	timed  bool // a time or speed: drift is in the difference of runs that were not in one block
-	untold bool // carried over from run to run: nothing can be compared
+	*study
+	unit  string
+	arms  []string
+	by    []column
+	scale stats.Scale
+	exact bool // a unit without chance, and no arm's values differ
 }
 
 // column is an arm's values; NaN where the block has none.
 type column struct {
+	at     int // of the study's arms
 	value  []float64
 	scaled []float64 // on the scale on which differences are taken
-	runs   []*results.Run
 }
 
 // missing are n values that are not there.
 func missing(n int) []float64 { return slices.Repeat([]float64{math.NaN()}, n) }
 
-// newTable takes values[k], those of the study's arm arms[k].
-func newTable(s *study, arms []int, values [][]float64) *table {
-	t := &table{}
-	for k, i := range arms {
-		if slices.ContainsFunc(values[k], func(v float64) bool { return !math.IsNaN(v) }) {
-			t.arms = append(t.arms, s.names[i])
-			t.by = append(t.by, column{value: values[k], runs: s.runs[i]})
+// newTable takes a unit's values of the study's arms; those without any are left out.
+func newTable(s *study, unit string, values [][]float64) *table {
+	t := &table{study: s, unit: unit, scale: stats.NewScale(values...)}
+	for i, name := range s.names {
+		if slices.ContainsFunc(values[i], func(v float64) bool { return !math.IsNaN(v) }) {
+			t.arms, t.by = append(t.arms, name), append(t.by, column{i, values[i], t.scale.Of(values[i])})
 		}
-	}
-	t.scale = stats.NewScale(values...)
-	for i := range t.by {
-		t.by[i].scaled = t.scale.Of(t.by[i].value)
 	}
 	return t
 }
@@ -54,37 +72,32 @@ func newTable(s *study, arms []int, values [][]float64) *table {
 // table is that of a unit of all arms.
 func (s *study) table(unit string) *table {
 	base, factor := results.Tidy(unit)
-	var arms []int
 	var values [][]float64
 	for i := range s.arms {
-		arms, values = append(arms, i), append(values, s.values(i, base, factor))
+		values = append(values, s.values(i, base, factor))
 	}
-	t := newTable(s, arms, values)
-	t.timed = timed(unit)
+	t := newTable(s, unit, values)
 	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
 	for i := range t.by {
-		vs := t.values(i)
-		t.exact = t.exact && slices.Min(vs) == slices.Max(vs)
+		v := stats.NewSpread(t.by[i].value)
+		t.exact = t.exact && v.Min == v.Max
 	}
 	return t
 }
 
+func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
+
+// lacking counts an arm's runs without the metric.
+func (t *table) lacking(i int) int { return len(t.study.arms[t.by[i].at].Runs) - len(t.shared(i)) }
+
 // shared are the places of the blocks in which all of the arms have a value.
 func (t *table) shared(arms ...int) (blocks []int) {
-	for k := range t.by[arms[0]].value {
+	for k := range t.seeds {
 		if !slices.ContainsFunc(arms, func(a int) bool { return math.IsNaN(t.by[a].value[k]) }) {
 			blocks = append(blocks, k)
 		}
 	}
 	return blocks
-}
-
-// values are those that arm i has.
-func (t *table) values(i int) (vs []float64) {
-	for _, k := range t.shared(i) {
-		vs = append(vs, t.by[i].value[k])
-	}
-	return vs
 }
 
 // lowest is which of the arms has the lowest mean over the blocks that all of them have, or over its own where there are none, and
@@ -110,11 +123,10 @@ func (t *table) lowest(arms ...int) (lowest int, mean float64) {
 	return lowest, least * t.scale.Over
 }
 
-// estimate is a mean difference on the table's scale.
+// estimate is a mean difference on the table's scale. Where the same was found in every block, it is what it is, and SE is NaN.
 type estimate struct {
 	stats.Difference
-	n      int
-	exact  bool // the same difference in every block: it is what it is, and SE is NaN
+	Pair        // with what needs no family
 	drifts bool // a time, and not all pairs of runs were in one block
 	scale  stats.Scale
 	from   float64 // the reference's mean
@@ -123,51 +135,53 @@ type estimate struct {
 // diff compares arm i with arm j, paired by block.
 func (t *table) diff(i, j int) estimate {
 	blocks, nan := t.shared(i, j), math.NaN()
-	e := estimate{n: len(blocks), Difference: stats.Difference{Mean: nan, SE: nan, DF: nan}, scale: t.scale}
-	if e.n == 0 || t.untold {
+	e := estimate{Pair: Pair{Unit: t.unit, Arm: t.arms[i], To: t.arms[j], N: len(blocks)}, scale: t.scale,
+		Difference: stats.Difference{Mean: nan, SE: nan, DF: nan}}
+	// Comparing the runs that reached a target with each other would compare the fast ones.
+	if e.N == 0 || t.unit == secToLoss && t.lacking(i)+t.lacking(j) > 0 {
 		return e
 	}
 	a, b := t.by[i], t.by[j]
-	d := make([]float64, e.n)
+	d := make([]float64, e.N)
 	for k, at := range blocks {
 		d[k] = a.scaled[at] - b.scaled[at]
-		e.from += b.value[at] / float64(e.n)
-		block := a.runs[at].Block
-		e.drifts = e.drifts || t.timed && (block == results.Unplaced || block != b.runs[at].Block)
+		e.from += b.value[at] / float64(e.N)
+		block := t.runs[a.at][at].Block
+		e.drifts = e.drifts || timed(t.unit) && (block == results.Unplaced || block != t.runs[b.at][at].Block)
+	}
+	if math.IsInf(e.from, 0) {
+		return e // beyond what a float64 holds: no difference can be told
 	}
 	e.Difference = stats.Paired(d)
-	if math.IsInf(e.from, 0) {
-		e.Mean, e.SE = nan, nan // beyond what a float64 holds: no difference can be told
-		return e
-	}
 	same := !slices.ContainsFunc(d, func(x float64) bool { return math.Abs(x-d[0]) > tiny })
 	// Where values are rounded two or three runs of an arm may agree by chance; four hardly do.
-	e.exact = t.exact || same && e.n >= few
+	e.Exact = t.exact || same && e.N >= few
 	if same {
 		e.Mean = d[0]
 	}
-	if same || e.exact {
+	if same || e.Exact {
 		e.SE = nan
 	}
 	return e
 }
 
-// relative is a difference on the scale as a fraction of the reference; NaN where that is 0.
-func (e estimate) relative(d float64) float64 { return e.scale.Relative(d, e.from) }
-
-// bounds is the interval of which a family of so many hold together with 1 - alpha (Bonferroni), as fractions.
-func (e estimate) bounds(alpha float64, family int) (low, high float64) {
-	switch {
-	case e.exact:
-		return e.relative(e.Mean), e.relative(e.Mean)
-	case math.IsNaN(e.SE):
-		return math.NaN(), math.NaN()
+// in fills in the figures of one of a family of so many comparisons, whose intervals hold together with 1 - alpha (Bonferroni).
+func (e estimate) in(family int, alpha float64) estimate {
+	relative := func(d float64) float64 { return e.scale.Relative(d, e.from) } // a fraction of the reference; NaN where that is 0
+	low, high := e.Mean, e.Mean
+	if !e.Exact {
+		low, high = e.Interval(alpha / float64(family))
 	}
-	low, high = e.Interval(alpha / float64(family))
-	return e.relative(low), e.relative(high)
+	e.Diff, e.Low, e.High = relative(e.Mean), relative(low), relative(high)
+	e.Pair.P, e.Pair.Detectable = e.Difference.P(), math.NaN()
+	e.Corrected = min(1, e.Pair.P*float64(family))
+	if !math.IsNaN(e.SE) {
+		e.Pair.Detectable = relative(e.Difference.Detectable(alpha/2/float64(family), 0))
+	}
+	return e
 }
 
 // needed is the number of blocks in which a difference of gap is found at one-sided level p in 80 % of all cases.
 func (e estimate) needed(gap, p float64) int {
-	return stats.Needed(e.n, func(k int) bool { return e.Resampled(e.n, k).Detectable(p, 0) <= gap })
+	return stats.Needed(e.N, func(k int) bool { return e.Resampled(e.N, k).Detectable(p, 0) <= gap })
 }

@@ -37,14 +37,11 @@ func (a *Analysis) WriteText(w io.Writer) error {
 
 // Title is the unit, with what it is in words and its direction.
 func (m *Metric) Title() string {
-	var more []string
-	if name := words[m.Name]; name != "" {
-		more = append(more, name)
+	more := []string{words[m.Name], m.Better + " is better"}
+	if m.Better == "" {
+		more[1] = ""
 	}
-	if m.Better != "" {
-		more = append(more, m.Better+" is better")
-	}
-	if len(more) == 0 {
+	if more = slices.DeleteFunc(more, func(s string) bool { return s == "" }); len(more) == 0 {
 		return m.Name
 	}
 	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
@@ -52,59 +49,48 @@ func (m *Metric) Title() string {
 
 // Table is a metric's. A column without any figure is left out.
 func (m *Metric) Table(alpha float64) *format.Table {
-	against := "difference"
-	if len(m.Pairs) > 0 {
-		against = "against " + m.Pairs[0].To
-	}
-	head := []string{"arm", "runs", "median", "95 % interval", "range",
-		against, format.Level(1-alpha) + " interval", "p", "found from", "call"}
-	var rows [][]string
+	t := &format.Table{Words: []string{"call"}, Head: []string{"arm", "runs", "median", "range",
+		"against " + m.Arms[0].Arm, format.Level(1-alpha) + " interval", "p", "found from", "call"}}
 	for _, s := range m.Arms {
-		row := append([]string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median)}, make([]string, 7)...)
-		if s.Low < s.High {
-			row[3] = format.Value(m.Name, s.Low) + " to " + format.Value(m.Name, s.High)
-		} else if s.Min < s.Max {
-			row[4] = format.Value(m.Name, s.Min) + " to " + format.Value(m.Name, s.Max)
+		row := append([]string{s.Arm, fmt.Sprint(s.N), format.Value(m.Name, s.Median)}, make([]string, len(t.Head)-3)...)
+		if s.Min < s.Max {
+			row[3] = format.Value(m.Name, s.Min) + " to " + format.Value(m.Name, s.Max)
 		}
-		if i := slices.IndexFunc(m.Pairs, func(p Pair) bool { return p.Arm == s.Arm }); i >= 0 {
-			m.cells(&m.Pairs[i], row[5:])
+		for _, p := range m.Pairs {
+			if p.Arm == s.Arm {
+				copy(row[4:], m.cells(p))
+			}
 		}
-		rows = append(rows, row)
+		t.Rows = append(t.Rows, row)
 	}
-	t := &format.Table{Words: []string{"call"}, Rows: make([][]string, len(rows))}
-	for c := range head {
-		if !slices.ContainsFunc(rows, func(r []string) bool { return r[c] != "" }) {
-			continue
-		}
-		t.Head = append(t.Head, head[c])
-		for i, row := range rows {
-			t.Rows[i] = append(t.Rows[i], row[c])
+	for c := len(t.Head) - 1; c > 0; c-- {
+		if !slices.ContainsFunc(t.Rows, func(row []string) bool { return row[c] != "" }) {
+			t.Head = slices.Delete(t.Head, c, c+1)
+			for i, row := range t.Rows {
+				t.Rows[i] = slices.Delete(row, c, c+1)
+			}
 		}
 	}
 	return t
 }
 
-// cells fills in difference, interval, p, what would have been found, and the call.
-func (m *Metric) cells(p *Pair, row []string) {
-	shown := func(i int, v float64, f func(float64) string) {
-		if !math.IsNaN(v) {
-			row[i] = f(v)
+// cells are difference, interval, p, what would have been found, and the call.
+func (m *Metric) cells(p Pair) []string {
+	shown := func(v float64, f func(float64) string) string {
+		if math.IsNaN(v) {
+			return ""
 		}
+		return f(v)
 	}
-	shown(0, p.Diff, format.Change)
-	if !p.Exact {
-		row[1] = format.Interval(p.Low, p.High)
-	}
-	shown(2, p.Corrected, format.P)
-	shown(3, p.Detectable, format.Percent)
-	row[4] = string(p.Call)
+	interval, call := format.Interval(p.Low, p.High), string(p.Call)
 	if p.Exact && p.Diff == 0 {
-		row[4] = "equal"
+		call = "equal"
 	}
 	if p.Exact {
-		row[4] += " (exact)"
+		interval, call = "", call+" (exact)"
 	}
 	if m.Unsteady {
-		row[4] += ", unsteady"
+		call += ", unsteady"
 	}
+	return []string{shown(p.Diff, format.Change), interval, shown(p.Corrected, format.P), shown(p.Detectable, format.Percent), call}
 }

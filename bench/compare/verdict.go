@@ -1,187 +1,132 @@
 package compare
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
-// ranking is the arms of a contest against each other. Its family is the comparisons with the arm that is truly best, whichever that
-// is: multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together
-// although the best is found by looking.
-type ranking struct {
-	*contest
-	arms   []string
-	alpha  float64
-	family int
-	best   int
-	loss   float64      // the best's mean
-	among  [][]estimate // [i][j] is arm i against arm j
-	limit  float64      // the margin as a fraction of loss; 0 where training gained nothing
-	margin string       // in words
-	may    []bool       // arms that may be the best
-}
-
-// rank compares every arm with every other.
-func (c *contest) rank(o Options) *ranking {
-	n := len(c.at)
-	r := &ranking{contest: c, arms: c.table.arms, alpha: o.Alpha, family: max(1, n-1)}
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	r.best, r.loss = c.lowest(all...)
-	r.limit, r.margin = o.Margin.of(c.before, r.loss)
+// rank compares every arm with every other. The family is the comparisons with the arm that is truly best, whichever that is:
+// multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together although
+// the best is found by looking. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and
+// as good where all of its intervals lie below it (against the best that is two one-sided tests, since there the interval is around a
+// difference of at least 0).
+func (c *contest) rank(o Options) {
+	n := len(c.arms)
+	var all []int
 	for i := range n {
-		r.among = append(r.among, make([]estimate, n))
-		may := true
+		all = append(all, i)
+	}
+	best, mean := c.lowest(all...)
+	c.alpha, c.Unit, c.Best, c.loss = o.Alpha, c.unit, c.arms[best], mean
+	c.Limit, c.margin = o.Margin.of(c.before, mean)
+	may := make([]bool, n) // be the best
+	for i := range n {
+		c.among, may[i] = append(c.among, make([]estimate, n)), true
 		for j := range n {
 			if i != j {
-				r.among[i][j] = c.diff(i, j)
-				low, _ := r.against(i, j)
-				may = may && !(low > 0)
+				c.among[i][j] = c.diff(i, j).in(max(1, n-1), c.alpha)
+				may[i] = may[i] && (i == best || !(c.among[i][j].Low > 0))
 			}
 		}
-		r.may = append(r.may, may || i == r.best)
 	}
-	return r
-}
-
-// against is the interval of arm i against arm j.
-func (r *ranking) against(i, j int) (low, high float64) {
-	return r.among[i][j].bounds(r.alpha, r.family)
-}
-
-// call is arm i's standing. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and as
-// good where all of its intervals lie below it (against the best that is two one-sided tests, since there the interval is around a
-// difference of at least 0).
-func (r *ranking) call(i int) Call {
-	worse, good := !r.may[i], true
-	for j := range r.arms {
-		if j != i {
-			low, high := r.against(i, j)
-			worse, good = worse && (low > r.limit || !r.may[j]), good && high < r.limit
+	for i := range n {
+		worse, good, call := !may[i], true, CannotTell
+		for j, e := range c.among[i] {
+			if i != j {
+				worse, good = worse && (e.Low > c.Limit || !may[j]), good && e.High < c.Limit
+			}
 		}
-	}
-	switch {
-	case good:
-		return AsGood
-	case worse:
-		return Worse
-	}
-	return CannotTell
-}
-
-// standing is arm i's against the best. The number of seeds that would decide it is of those for as good and for worse the lower, if
-// differences and noise are what they seem.
-func (r *ranking) standing(i int) Standing {
-	e, level := r.among[i][r.best], r.alpha/2/float64(r.family)
-	st := Standing{Pair: e.pair(r.arms[i], r.arms[r.best], r.alpha, r.family)}
-	if st.Call = r.call(i); st.Call == CannotTell && !math.IsNaN(e.SE) {
-		limit := e.scale.Shift(r.limit, e.from)
-		st.Seeds = min(stats.TooMany, e.needed(limit-e.Mean, level), e.needed(e.Mean-limit, level))
-	}
-	return st
-}
-
-// verdict judges the arms by their loss and says what each costs.
-func (s *study) verdict(tables map[string]*table, a *Analysis) Verdict {
-	var v Verdict
-	c := s.contest(tables)
-	if c == nil {
-		v.Costs = s.costs(tables, s.names, a.Alpha)
-		v.Text = (&writer{study: s, a: a, v: &v}).text()
-		return v
-	}
-	r := c.rank(a.Options)
-	v.Unit, v.Best, v.Limit = c.unit, r.arms[r.best], r.limit
-	v.Standing, v.Smallest, v.Sure = r.standings()
-	base := slices.Index(r.arms, v.Smallest)
-	if base < 0 || base == len(r.arms)-1 {
-		base = 0
-	}
-	v.Costs = s.costs(tables, r.arms[base:], a.Alpha)
-	w := &writer{study: s, a: a, v: &v, r: r}
-	v.Text = w.text()
-	if n := len(r.arms); full(v.Smallest) && n > 2 {
-		// Which adapter, if there must be one, is a question of its own.
-		c.table, c.at, c.groups = newTable(s, c.at[:n-1], c.losses()[:n-1]), c.at[:n-1], c.groups[:n-1]
-		w.r, w.v = c.rank(a.Options), &Verdict{Unit: c.unit}
-		w.v.Best = w.r.arms[w.r.best]
-		w.v.Standing, w.v.Smallest, w.v.Sure = w.r.standings()
-		v.Text = slices.Insert(v.Text, 1, "Without training every weight: "+w.first())
-	}
-	return v
-}
-
-// standings are those of every arm but the best, the smallest arm that is enough, and whether that is sure.
-func (r *ranking) standings() (all []Standing, smallest string, sure bool) {
-	if r.limit == 0 || len(r.arms) == 1 {
-		return nil, "", false
-	}
-	for i := range r.arms {
-		if i != r.best {
-			all = append(all, r.standing(i))
+		if good {
+			call = AsGood
+		} else if worse {
+			call = Worse
 		}
+		c.calls = append(c.calls, call)
 	}
-	smallest, sure = r.smallest(!slices.ContainsFunc(all, func(st Standing) bool { return st.Call != Worse }))
-	return all, smallest, sure
+	if c.Limit > 0 && n > 1 {
+		c.decide(best)
+	}
 }
 
-// smallest is the smallest arm that is as good as the best, of one rank's the one with the lowest loss, and whether all of smaller
-// ranks are worse. The best itself is so if it is shown to be, or if all others are worse.
-func (r *ranking) smallest(others bool) (arm string, sure bool) {
-	at := -1
-	for i, name := range r.arms {
-		if at >= 0 && rankOf(name) != rankOf(r.arms[at]) {
-			break
-		}
-		good := r.call(i) == AsGood || i == r.best && others
-		if good && (at < 0 || i == r.best || at != r.best && r.among[i][at].Mean < 0) {
-			at = i
-		}
-	}
-	if at < 0 {
-		return "", false
-	}
-	return r.arms[at], len(r.open(r.arms[at], false)) == 0
-}
-
-// open are the arms of smaller ranks that are not shown to be worse, or with all the worse ones too.
-func (r *ranking) open(arm string, all bool) (open []string) {
-	for i, name := range r.arms[:max(0, slices.Index(r.arms, arm))] {
-		if rankOf(name) != rankOf(arm) && (all || r.call(i) != Worse) {
-			open = append(open, name)
-		}
-	}
-	return open
-}
-
-// rankOf is the part of an arm's name that is its rank.
-func rankOf(arm string) string {
-	rank, _, _ := strings.Cut(arm, "/")
-	return rank
-}
-
-// costs compares every other of arms with the first in speed, memory and size.
-func (s *study) costs(tables map[string]*table, arms []string, alpha float64) (costs []Cost) {
-	for _, unit := range []string{samples, peakGPU, peakRSS, adapterBytes} {
-		t := tables[unit]
-		if t == nil || t.untold || !slices.Contains(t.arms, arms[0]) {
+// decide fills in how arms stand against the best, and the smallest that is as good, of one rank's the one with the lowest loss. The
+// best itself is so if it is shown to be, or if all others are worse. The number of seeds that would decide what cannot be told is of
+// those for as good and for worse the lower, if differences and noise are what they seem.
+func (c *contest) decide(best int) {
+	others, at := true, -1
+	for i := range c.arms {
+		if i == best {
 			continue
 		}
-		var es []estimate
-		var names []string
-		for _, arm := range arms[1:] {
-			if i := slices.Index(t.arms, arm); i >= 0 {
-				es, names = append(es, t.diff(i, slices.Index(t.arms, arms[0]))), append(names, arm)
-			}
+		e := c.among[i][best]
+		if e.Call = c.calls[i]; e.Call == CannotTell && !math.IsNaN(e.SE) {
+			limit, level := e.scale.Shift(c.Limit, e.from), c.alpha/2/float64(len(c.arms)-1)
+			e.Seeds = min(stats.TooMany, e.needed(limit-e.Mean, level), e.needed(e.Mean-limit, level))
 		}
-		for _, p := range pairs(names, arms[0], es, alpha) {
-			costs = append(costs, Cost{p, unit})
+		c.Standing, others = append(c.Standing, e.Pair), others && e.Call == Worse
+	}
+	for i, name := range c.arms {
+		if at >= 0 && rankOf(name) != rankOf(c.Smallest) {
+			break
+		}
+		good := c.calls[i] == AsGood || i == best && others
+		if good && (at < 0 || i == best || at != best && c.among[i][at].Mean < 0) {
+			at, c.Smallest = i, name
 		}
 	}
-	return costs
+	_, open := c.smaller()
+	c.Sure = at >= 0 && len(open) == 0
+}
+
+// smaller returns the arms of smaller ranks than the smallest that is enough, and those of them that are not shown to be worse.
+func (c *contest) smaller() (all, open []string) {
+	for i, name := range c.arms[:max(0, c.index(c.Smallest))] {
+		if rankOf(name) != rankOf(c.Smallest) {
+			if all = append(all, name); c.calls[i] != Worse {
+				open = append(open, name)
+			}
+		}
+	}
+	return all, open
+}
+
+// verdict judges the arms by their loss and says what each costs: larger arms in speed, memory and size against the smallest that is
+// enough, or against the first where that is unknown or the largest.
+func (s *study) verdict(a *Analysis) (v Verdict) {
+	arms, c := s.names, s.contest()
+	if c == nil {
+		v.Text = []string{fmt.Sprintf("Cannot tell which rank is enough: the runs have no loss (%s).", strings.Join(results.Losses, ", "))}
+	} else {
+		arms = c.arms
+		c.rank(a.Options)
+		v = c.Verdict
+		v.Text = []string{c.first()}
+		if n := len(arms); full(v.Smallest) && n > 2 {
+			// Which adapter, if there must be one, is a question of its own.
+			t := *c.table
+			t.arms, t.by = t.arms[:n-1], t.by[:n-1]
+			without := &contest{table: &t, before: c.before}
+			without.rank(a.Options)
+			v.Text = append(v.Text, "Without training every weight: "+without.first())
+		}
+		v.Text = append(v.Text, c.text()...)
+	}
+	base := slices.Index(arms, v.Smallest)
+	if base < 0 || base == len(arms)-1 {
+		base = 0
+	}
+	for _, unit := range []string{samples, peakGPU, peakRSS, adapterBytes} {
+		v.Costs = append(v.Costs, s.table(unit).pairs(arms[base], arms[base:], a.Alpha)...)
+	}
+	for _, arm := range arms[base:] {
+		v.Text = append(v.Text, s.cost(arm, v.Costs)...)
+	}
+	if a.Unsteady != "" {
+		v.Text = append(v.Text, a.Unsteady)
+	}
+	return v
 }

@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,7 +65,7 @@ func TestVerdict(t *testing.T) {
 		{"the smallest is noisy", 6, ranks, []float64{2.98, 3, 3}, []float64{30, 0.5, 0.5}, "", "rank=64", false, nil,
 			"rank=64 is enough; whether rank=8 would be too, 6 seeds cannot tell. The lowest held-out loss is that of ", "sure of one, not of the smaller"},
 		{"single runs", 1, ranks, []float64{3.1, 3.05, 3}, same, "rank=256", "", false, []Call{CannotTell, CannotTell},
-			"One run of each rank cannot tell which is enough: rank=256 has the lowest held-out loss, ", "no noise is known"},
+			"1 seed cannot tell which rank is enough: rank=256 has the lowest held-out loss, ", "no noise is known"},
 		{"full is the largest", 6, []string{"rank=8", "rank=full"}, []float64{3.2, 3}, same, "rank=full", "rank=full", true, []Call{Worse},
 			"rank=full is the smallest rank that is enough: ", "full counts as a rank"},
 		{"settings of one rank", 6, []string{"rank=8/lr=1e-4", "rank=8/lr=2e-4", "rank=64/lr=1e-4"}, []float64{3.01, 3, 3.001}, same, "", "rank=8/lr=2e-4", true, nil,
@@ -154,7 +153,6 @@ func TestVerdictWithoutHeldOutLoss(t *testing.T) {
 // What each larger rank costs, in numbers and in words; a figure that is not there makes no words.
 func TestCosts(t *testing.T) {
 	s := lossSet(6, []string{"rank=8", "rank=64", "rank=full"}, []float64{3, 3, 3}, []float64{1, 1, 1})
-	s.Settings[0].Keys, s.Settings[0].Values = []string{"settings"}, []string{"batch=4 target-loss=3.3"}
 	values := func(f func(i, k int) float64) (out [][]float64) {
 		for i := range 3 {
 			out = append(out, nil)
@@ -194,7 +192,6 @@ func TestCosts(t *testing.T) {
 	for _, want := range []string{
 		"rank=64 against rank=8: 5.", " fewer samples/sec (", "the same peak GPU memory and an adapter of 8 MiB on disk instead of 1 MiB, 8 times the size.",
 		"Training every weight (rank=full) against rank=8: 50 % fewer samples/sec (", "300 % more peak GPU memory in every run and a model of 1 GiB on disk instead of 1 MiB, 1024 times the size.",
-		"A held-out loss of 3.3 was reached by rank=8 in 1", "(only 4 of 6 runs did) and rank=full never (none of 6 runs did) (median training time).",
 	} {
 		assert.Contains(t, text, want)
 	}
@@ -207,46 +204,9 @@ func TestCosts(t *testing.T) {
 	}
 }
 
-func TestCarriedOverMemory(t *testing.T) {
-	line := func(rank string, initial, peak float64) string {
-		return fmt.Sprintf("BenchmarkRank/rank=%s 1 %v initial-GPU-GB %v peak-GPU-GB\n", rank, initial, peak)
-	}
-	for _, c := range []struct {
-		lines   string
-		carried bool
-		why     string
-	}{
-		{line("8", 1.2, 8.8) + line("32", 8.8, 9.1) + line("64", 9.1, 9.3), true, "each begins where the one before ended"},
-		{line("8", 1.2, 8.8) + line("32", 1.2, 9.1), false, "the peak was reset"},
-		{line("8", 1.2, 8.8), false, "one arm"},
-		{line("32", 1.2, 8.8) + line("8", 8.8, 9.1), true, "the larger rank ran first"},
-	} {
-		a := analyzed(t, results.Read(files(t, c.lines)...), Options{})
-		assert.Equal(t, c.carried, strings.Contains(fmt.Sprint(a.Verdict.Text), "cannot be told apart"), c.why)
-		for _, p := range a.metric(peakGPU).Pairs {
-			assert.Equal(t, c.carried, math.IsNaN(p.Diff), c.why)
-			assert.Equal(t, CannotTell, p.Call, c.why)
-		}
-		for _, cost := range a.Verdict.Costs {
-			assert.False(t, c.carried && cost.Unit == peakGPU, c.why)
-		}
-	}
-}
-
 func TestAnalyzeRefuses(t *testing.T) {
-	ok := ranks(1)
-	add(ok, "u", []float64{1})
-	for _, c := range []struct {
-		s    *results.Set
-		o    Options
-		want string
-	}{
-		{nil, Options{}, "no runs to compare"},
-		{&results.Set{}, Options{}, "no runs to compare"},
-		{ok, Options{Alpha: 1}, "Alpha is 1 and Margin 5%gain"},
-		{ok, Options{Margin: Margin{Part: -1}}, "Margin -100%gain"},
-	} {
-		_, err := Analyze(c.s, c.o)
-		assert.ErrorContains(t, err, c.want)
+	for _, s := range []*results.Set{nil, {}} {
+		_, err := Analyze(s, Options{})
+		assert.ErrorContains(t, err, "no runs to compare")
 	}
 }

@@ -1,143 +1,140 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
-	"lorabench/bench/results"
 	"lorabench/bench/stats"
 )
 
-// writer makes the verdict's sentences. A sentence whose figure does not exist is not made.
-type writer struct {
-	*study
-	a *Analysis
-	v *Verdict
-	r *ranking // nil where there is no loss
-}
-
-func (w *writer) text() []string {
-	text := []string{w.first()}
-	if w.r != nil {
-		text = append(text, w.r.conditions())
-		if w.r.how != "" {
-			text = append(text, w.r.how)
-		}
-		text = append(text, w.r.limits()...)
-		if len(w.v.Standing) > 0 {
-			text = append(text, fmt.Sprintf("As good means at most %s above the best, %s.", format.Number(w.r.limit*w.r.loss, 3), w.r.margin))
-		}
-		text = append(text, w.standings()...)
-		if w.v.Unit != evalLoss {
-			text = append(text, fmt.Sprintf("There is no held-out loss (eval-loss) to judge by: this rests on %s, the %s, "+
-				"which says nothing about text that was not trained on.", w.v.Unit, plain(w.v.Unit)))
-		}
-	}
-	text = append(append(text, w.costs()...), w.target()...)
-	if w.a.Unsteady != "" {
-		text = append(text, w.a.Unsteady)
-	}
-	return text
-}
-
-// first is the verdict.
-func (w *writer) first() string {
-	v, noun := w.v, "setting"
-	if !slices.ContainsFunc(w.names, func(name string) bool { return strings.Contains(group(name), "/") }) {
-		noun = "rank"
-	}
+// first is the verdict in a sentence.
+func (c *contest) first() string {
+	loss, lowest := plain(c.Unit), format.Value(c.Unit, c.loss)
 	switch {
-	case len(w.names) == 1:
-		return fmt.Sprintf("There is only %s: nothing to compare it with.", w.names[0])
-	case w.r == nil:
-		return fmt.Sprintf("Cannot tell which %s is enough: the runs have no loss (%s).", noun, strings.Join(results.Losses, ", "))
-	}
-	loss, lowest := plain(v.Unit), format.Value(v.Unit, w.r.loss)
-	switch {
-	case w.r.limit == 0:
+	case len(c.arms) == 1:
+		return fmt.Sprintf("There is only %s: nothing to compare it with.", group(c.Best))
+	case c.Limit == 0:
 		return fmt.Sprintf("No verdict: training gained nothing. The %s was %s before training, and the lowest after it is %s's, %s.",
-			loss, format.Value(v.Unit, w.r.before), v.Best, lowest)
-	case len(w.r.arms) == 1:
-		return fmt.Sprintf("Cannot tell which %s is enough: %s, whose %s is %s, has no other %[1]s to be compared with.", noun, v.Best, loss, lowest)
+			loss, format.Value(c.Unit, c.before), c.Best, lowest)
 	}
-	seeds := slices.MinFunc(v.Standing, func(a, b Standing) int { return a.N - b.N }).N
-	switch seeds {
-	case 0:
-		return fmt.Sprintf("Cannot tell which %[1]s is enough: not every %[1]s shares a seed with %s, which has the lowest %s.",
-			noun, v.Best, loss)
-	case 1:
-		return fmt.Sprintf("One run of each %[1]s cannot tell which is enough: %s has the lowest %s, %s, and nothing shows how far apart "+
-			"two runs of one %[1]s lie.", noun, v.Best, loss, lowest)
-	}
-	return w.enough(noun, loss, lowest+" on average", format.Count(seeds, "seed"))
-}
-
-// enough is the verdict where there are several seeds of several arms.
-func (w *writer) enough(noun, loss, lowest, seeds string) string {
-	v := w.v
+	seeds := format.Count(slices.MinFunc(c.Standing, func(a, b Pair) int { return a.N - b.N }).N, "seed")
+	lowest += " on average"
 	why := fmt.Sprintf("it has the lowest %s, %s", loss, lowest)
-	if v.Smallest != v.Best {
-		why = fmt.Sprintf("its %s is as good as the lowest (%s, %s) within the margin", loss, v.Best, lowest)
+	if c.Smallest != c.Best {
+		why = fmt.Sprintf("its %s is as good as the lowest (%s, %s) within the margin", loss, c.Best, lowest)
 	}
-	switch smaller := len(w.r.open(v.Smallest, true)); {
-	case v.Smallest == "":
-		var open []string
-		for _, st := range v.Standing {
-			if st.Call == CannotTell {
-				open = append(open, st.Arm)
+	switch smaller, open := c.smaller(); {
+	case c.Smallest == "":
+		for _, p := range c.Standing {
+			if p.Call == CannotTell {
+				open = append(open, p.Arm)
 			}
 		}
-		return fmt.Sprintf("%s cannot tell which %s is enough: %s has the lowest %s, %s, and %s may or may not be as good.",
-			seeds, noun, v.Best, loss, lowest, format.List(open))
-	case !v.Sure:
+		return fmt.Sprintf("%s cannot tell which rank is enough: %s has the lowest %s, %s, and %s may or may not be as good.",
+			seeds, c.Best, loss, lowest, format.List(open))
+	case !c.Sure:
 		return fmt.Sprintf("%s is enough; whether %s would be too, %s cannot tell. The lowest %s is that of %s, %s.",
-			v.Smallest, format.List(w.r.open(v.Smallest, false)), seeds, loss, v.Best, lowest)
-	case smaller > 0:
-		return fmt.Sprintf("%s is the smallest %s that is enough: %s, and every smaller rank is worse (%s).", v.Smallest, noun, why, seeds)
+			c.Smallest, format.List(open), seeds, loss, c.Best, lowest)
+	case len(smaller) > 0:
+		return fmt.Sprintf("%s is the smallest rank that is enough: %s, and every smaller rank is worse (%s).", c.Smallest, why, seeds)
 	}
-	return fmt.Sprintf("%s is enough: %s (%s).", v.Smallest, why, seeds)
+	return fmt.Sprintf("%s is enough: %s (%s).", c.Smallest, why, seeds)
 }
 
-// standings are a sentence for each arm but the best.
-func (w *writer) standings() (text []string) {
-	for _, st := range w.v.Standing {
-		if math.IsNaN(st.Diff) {
+// text is what the verdict holds for, and a sentence for each arm but the best. A sentence whose figure does not exist is not made.
+func (c *contest) text() []string {
+	text := []string{c.conditions()}
+	if c.how != "" {
+		text = append(text, c.how)
+	}
+	text = append(text, c.limits()...)
+	if len(c.Standing) > 0 {
+		text = append(text, fmt.Sprintf("As good means at most %s above the best, %s.", format.Number(c.Limit*c.loss, 3), c.margin))
+	}
+	for _, p := range c.Standing {
+		if math.IsNaN(p.Diff) {
 			continue
 		}
-		side := "above"
-		if st.Diff < 0 {
+		side, in, call := "above", "", string(p.Call)
+		if p.Diff < 0 {
 			side = "below"
 		}
-		s := fmt.Sprintf("%s's %s is %s, or %s, %s %s's", st.Arm, plain(w.v.Unit),
-			format.Number(math.Abs(st.Diff)*w.r.loss, 2), format.Percent(st.Diff), side, w.v.Best)
-		if in := format.Interval(st.Low, st.High); in != "" && !st.Exact {
-			s += fmt.Sprintf(" (%s interval %s)", format.Level(1-w.a.Alpha), in)
+		if s := format.Interval(p.Low, p.High); s != "" && !p.Exact {
+			in = fmt.Sprintf(" (%s interval %s)", format.Level(1-c.alpha), s)
 		}
 		switch {
-		case st.N == 1:
-			s += " in one run of each: " + evidence(st.Diff)
-		case st.Call != CannotTell || st.Exact:
-			s += ": " + string(st.Call)
-		case st.N == 2 || st.Seeds == 0:
-			s += ": cannot tell, and two seeds are too few to say how many would"
-		case st.Seeds >= stats.TooMany:
-			s += fmt.Sprintf(": cannot tell, and it would take more than %s", format.Count(stats.TooMany, "seed"))
+		case p.Call != CannotTell || p.Exact || p.N == 1:
+		case p.N == 2 || p.Seeds == 0:
+			call += ", and two seeds are too few to say how many would"
+		case p.Seeds >= stats.TooMany:
+			call += ", and it would take more than " + format.Count(stats.TooMany, "seed")
 		default:
-			s += fmt.Sprintf(": cannot tell; with differences and noise as they are here, it would take about %s", format.Count(st.Seeds, "seed"))
+			call += "; with differences and noise as they are here, it would take about " + format.Count(p.Seeds, "seed")
 		}
-		text = append(text, s+".")
+		text = append(text, fmt.Sprintf("%s's %s is %s, or %s, %s %s's%s: %s.", p.Arm, plain(p.Unit),
+			format.Number(math.Abs(p.Diff)*c.loss, 2), format.Percent(p.Diff), side, p.To, in, call))
+	}
+	if c.Unit != evalLoss {
+		text = append(text, fmt.Sprintf("There is no held-out loss (eval-loss) to judge by: this rests on %s, the %s, "+
+			"which says nothing about text that was not trained on.", c.Unit, plain(c.Unit)))
 	}
 	return text
 }
 
-// evidence is what a difference of two single runs is worth: it has the square root of 2 times the noise (standard deviation) of one,
-// and 95 % of such differences are below 1.96 times that.
-func evidence(diff float64) string {
-	if diff == 0 {
-		return "no evidence that they are equal"
+// cost is a sentence of what an arm costs, where anything is known of it.
+func (s *study) cost(arm string, costs []Pair) []string {
+	var parts []string
+	to := ""
+	for _, p := range costs {
+		if p.Arm == arm && !math.IsNaN(p.Diff) {
+			to, parts = p.To, append(parts, s.difference(p))
+		}
 	}
-	return "evidence only if the run-to-run noise is below " + format.Percent(diff/(1.96*math.Sqrt2))
+	if len(parts) == 0 {
+		return nil
+	}
+	if full(arm) {
+		arm = fmt.Sprintf("Training every weight (%s)", arm)
+	}
+	return []string{fmt.Sprintf("%s against %s: %s.", arm, to, format.List(parts))}
+}
+
+// difference is one metric's part of a sentence.
+func (s *study) difference(p Pair) string {
+	word, in := "more", cmp.Or(format.Interval(p.Low, p.High), "single runs")
+	if p.Diff < 0 {
+		word = map[bool]string{true: "fewer", false: "less"}[p.Unit == samples]
+	}
+	by := fmt.Sprintf("%s %s %s", format.Percent(p.Diff), word, plain(p.Unit))
+	switch {
+	case p.Unit == adapterBytes:
+		return s.size(p)
+	case p.Exact && p.Diff == 0:
+		return "the same " + plain(p.Unit)
+	case p.Exact:
+		return by + " in every run"
+	case p.Call == NoDifference:
+		return fmt.Sprintf("no difference found in %s (%s; one of %s would have been)", plain(p.Unit), in, format.Percent(p.Detectable))
+	}
+	why := map[Call]string{Drifts: ", with the machine's drift in it: no claim", CannotTell: ": cannot tell"}
+	return fmt.Sprintf("%s (%s%s)", by, in, why[p.Call])
+}
+
+// size is what is on disk.
+func (s *study) size(p Pair) string {
+	what, times := "an adapter", ""
+	if full(p.Arm) {
+		what = "a model"
+	}
+	if p.Diff >= 0.5 {
+		times = fmt.Sprintf(", %s times the size", format.Number(1+p.Diff, 3))
+	}
+	value := func(arm string) string {
+		t := s.table(p.Unit)
+		return format.Value(p.Unit, stats.NewSpread(t.by[t.index(arm)].value).Median)
+	}
+	return fmt.Sprintf("%s of %s on disk instead of %s%s", what, value(p.Arm), value(p.To), times)
 }

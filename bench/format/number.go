@@ -126,11 +126,8 @@ func Higher(fraction float64) string {
 
 // P is a probability: 0.032, or a bound where it is smaller than anyone acts on.
 func P(p float64) string {
-	switch {
-	case Finite(p) && p < 0.0001:
+	if p < 0.0001 {
 		return "<0.0001"
-	case p > 0.9995:
-		return "1"
 	}
 	return Number(p, 2)
 }

@@ -13,6 +13,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 	"lorabench/bench/table"
 )
 
@@ -28,7 +29,7 @@ func fronts(arms []*table.Arm) []*figure {
 // place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
 type place struct {
 	i    int
-	x, y table.Spread
+	x, y stats.Spread
 }
 
 // beaten reports whether another place is at least as good in both medians and better in one.

@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 	"lorabench/bench/table"
 )
 
@@ -21,7 +22,7 @@ func TestWrap(t *testing.T) {
 }
 
 func TestPareto(t *testing.T) {
-	at := func(x, y float64) place { return place{x: table.Spread{Median: x}, y: table.Spread{Median: y}} }
+	at := func(x, y float64) place { return place{x: stats.Spread{Median: x}, y: stats.Spread{Median: y}} }
 	for _, c := range []struct {
 		why    string
 		places []place

@@ -84,19 +84,19 @@ type section struct {
 	ID, Title string
 	Text      []string
 	Figures   []*figure
-	Tables    []*table.Table
+	Tables    []*format.Table
 }
 
 // sections are the report's, without empty ones. The verdict is the first.
 func (s *study) sections() []section {
 	all := []section{
 		{ID: "verdict", Title: "Verdict", Text: s.a.Verdict.Text, Figures: fronts(s.arms)},
-		{ID: "run-summary", Title: "Run summary", Tables: []*table.Table{table.ByArm(s.arms)}},
+		{ID: "run-summary", Title: "Run summary", Tables: []*format.Table{table.ByArm(s.arms)}},
 		{ID: "training", Title: "Training", Figures: trainingFigures(s.arms)},
 		{ID: "memory", Title: "Memory", Tables: memoryTable(s.arms)},
 		{ID: "comparison", Title: "Comparison", Text: s.a.Notes, Tables: s.metricTables()},
 		{ID: "runs", Title: "Every run", Tables: s.runTables()},
-		{ID: "repeat", Title: "To repeat it", Tables: []*table.Table{s.settingsTable()}},
+		{ID: "repeat", Title: "To repeat it", Tables: []*format.Table{s.settingsTable()}},
 	}
 	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
@@ -164,7 +164,7 @@ func (s *study) markdown(w io.Writer) error {
 		}
 		for _, t := range p.Tables {
 			b.WriteByte('\n')
-			if err := t.WriteMarkdown(&b); err != nil {
+			if err := t.Markdown(&b); err != nil {
 				return err
 			}
 		}

@@ -14,23 +14,13 @@ import (
 )
 
 // metricTables are the comparison's, one for each metric.
-func (s *study) metricTables() (ts []*table.Table) {
+func (s *study) metricTables() (ts []*format.Table) {
 	for i := range s.a.Metrics {
 		m := &s.a.Metrics[i]
-		f := m.Table(s.a.Alpha)
-		t := &table.Table{ID: fmt.Sprintf("metric-%d", i+1), Caption: m.Title()}
-		for _, name := range f.Head {
-			t.Head = append(t.Head, table.Column{Name: table.Clean(name)})
-		}
-		for _, row := range f.Rows {
-			var cells []table.Cell
-			for j, text := range row[1:] {
-				cells = append(cells, table.Cell{Text: table.Clean(text), Words: slices.Contains(f.Words, f.Head[j+1])})
-			}
-			t.Add(table.Clean(row[0]), cells...)
-		}
-		for _, n := range m.Notes {
-			t.Remarks = append(t.Remarks, table.Clean(n))
+		t := m.Table(s.a.Alpha)
+		t.ID, t.Caption, t.Head, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), clean(t.Head), clean(m.Notes)
+		for i, row := range t.Rows {
+			t.Rows[i] = clean(row)
 		}
 		ts = append(ts, t)
 	}
@@ -38,7 +28,7 @@ func (s *study) metricTables() (ts []*table.Table) {
 }
 
 // runTables are every run's own figures.
-func (s *study) runTables() (ts []*table.Table) {
+func (s *study) runTables() (ts []*format.Table) {
 	if table.Seeds(s.arms) < 2 {
 		return nil
 	}
@@ -50,9 +40,9 @@ func (s *study) runTables() (ts []*table.Table) {
 
 // settingsTable is what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting
 // that is added to records later is in the table without a change here.
-func (s *study) settingsTable() *table.Table {
-	t := &table.Table{ID: "settings", Caption: "What the runs were made of and with.",
-		Head: []table.Column{{Name: "setting"}, {Name: "value"}}}
+func (s *study) settingsTable() *format.Table {
+	t := &format.Table{ID: "settings", Caption: "What the runs were made of and with.",
+		Head: []string{"setting", "value"}, Words: []string{"value"}}
 	var keys []string
 	values := map[string][]string{}
 	for _, c := range s.settings {
@@ -66,7 +56,7 @@ func (s *study) settingsTable() *table.Table {
 		}
 	}
 	for _, key := range keys {
-		t.Add(key, table.Cell{Text: strings.Join(values[key], ", "), Words: true})
+		t.Rows = append(t.Rows, []string{key, strings.Join(values[key], ", ")})
 	}
 	return t
 }
@@ -125,41 +115,41 @@ func categories(arms []*table.Arm) (known, unknown []string) {
 
 // memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
 // is no table where no record does.
-func memoryTable(arms []*table.Arm) []*table.Table {
+func memoryTable(arms []*table.Arm) []*format.Table {
 	known, unknown := categories(arms)
 	all := slices.Concat(known, unknown)
 	if len(all) == 0 {
 		return nil
 	}
-	t := &table.Table{ID: "memory-table", Head: []table.Column{{Name: "category"}}, Caption: fmt.Sprintf("Memory at the peak by category: "+
+	t := &format.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
 		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
 	shown := sizes(arms)
 	if len(shown) < len(arms) {
 		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
 	}
 	for i, a := range shown {
-		t.Head = append(t.Head, table.Column{Group: a.Name, Name: "predicted"}, table.Column{Group: a.Name, Name: "measured"})
+		t.Head = append(t.Head, a.Name+" predicted", a.Name+" measured")
 		if i > 0 {
-			t.Head = append(t.Head, table.Column{Group: a.Name, Name: "difference"})
+			t.Head = append(t.Head, a.Name+" difference")
 		}
 	}
-	cell := func(v float64, missing string) table.Cell {
-		c := table.Cell{Text: format.Bytes(v)}
-		if c.Text == format.None {
-			c.Note = t.Note(missing)
+	cell := func(v float64, missing string) string {
+		text := format.Bytes(v)
+		if text == format.None {
+			text += t.Note(missing)
 		}
-		return c
+		return text
 	}
 	line := func(label string, of func(a *table.Arm) memory) {
-		var cells []table.Cell
+		cells := []string{label}
 		for i, a := range shown {
 			m := of(a)
 			if cells = append(cells, cell(m.predicted, "not predicted"), cell(m.measured, "not measured")); i > 0 {
 				d := m.measured - of(arms[0]).measured
-				cells = append(cells, table.Cell{Text: format.Plus(d, format.Bytes(d))})
+				cells = append(cells, format.Plus(d, format.Bytes(d)))
 			}
 		}
-		t.Add(label, cells...)
+		t.Rows = append(t.Rows, cells)
 	}
 	together := func(label string, names ...string) {
 		if len(names) > 0 {
@@ -169,7 +159,7 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 	for _, n := range all {
 		together(n, n)
 	}
-	t.Rows = append(t.Rows, table.Row{Group: "Together"})
+	t.Rows = append(t.Rows, []string{"Together"})
 	together("all that is predicted", known...)
 	if len(unknown) > 0 {
 		together("all categories", all...)
@@ -177,7 +167,7 @@ func memoryTable(arms []*table.Arm) []*table.Table {
 	name, peak := peakOf(arms)
 	line(name, func(a *table.Arm) memory { return memory{math.NaN(), a.Over(peak).Median} })
 	t.Remarks = disturbances(arms)
-	return []*table.Table{t}
+	return []*format.Table{t}
 }
 
 // disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.

@@ -97,6 +97,23 @@ func Needed(n int, enough func(k int) bool) int {
 	return n + 1 + sort.Search(max(0, TooMany-n-1), func(i int) bool { return enough(n + 1 + i) })
 }
 
+// Spread is finite values in short; without any all but N is NaN.
+type Spread struct {
+	N                int
+	Median, Min, Max float64
+}
+
+// NewSpread returns the spread of those values that are finite.
+func NewSpread(xs []float64) Spread {
+	xs = slices.DeleteFunc(slices.Clone(xs), func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
+	n := len(xs)
+	if n == 0 {
+		return Spread{0, math.NaN(), math.NaN(), math.NaN()}
+	}
+	slices.Sort(xs)
+	return Spread{n, (xs[(n-1)/2] + xs[n/2]) / 2, xs[0], xs[n-1]}
+}
+
 // Scale is what values are compared on: their logarithms, so that a difference is a fraction, or, where a value is not
 // positive, the values divided by the largest, so that no sum overflows.
 type Scale struct {

@@ -150,3 +150,11 @@ func BenchmarkQuantile(b *testing.B) {
 		df += 0.001
 	}
 }
+
+func TestSpread(t *testing.T) {
+	assert.Equal(t, Spread{5, 3, 1, 5}, NewSpread([]float64{5, 3, 1, math.NaN(), 4, 2}), "what is missing does not count")
+	assert.Equal(t, Spread{4, 2.5, 1, 6}, NewSpread([]float64{6, 2, 1, math.Inf(1), 3}))
+	none := NewSpread([]float64{math.NaN()})
+	assert.Zero(t, none.N)
+	assert.True(t, math.IsNaN(none.Median) && math.IsNaN(none.Min) && math.IsNaN(none.Max))
+}

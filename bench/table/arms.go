@@ -1,3 +1,5 @@
+// Package table is the figures of run records: the run summary, for a terminal and as Markdown. What was not measured is a dash with a
+// footnote, never 0. It draws nothing, so that the benchmark, which prints the summary too, links no plotting.
 package table
 
 import (
@@ -10,12 +12,12 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // Arm is a sub-benchmark: its runs, by seed.
 type Arm struct {
-	Key   string // the record's name, by which package compare knows it
-	Name  string // the same, printable: rank=8/lr=1e-4
+	Name  string // printable: rank=8/lr=1e-4
 	Label string // as in prose and figures: rank 8, lr 1e-4
 	Runs  []*record.Record
 }
@@ -35,9 +37,7 @@ func Arms(rs []*record.Record) (arms []*Arm, err error) {
 	for i, r := range rs {
 		if i == 0 || rs[i-1].Name != r.Name {
 			name := Clean(r.Name)
-			arms = append(arms, &Arm{Key: r.Name, Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
-		} else if rs[i-1].Seed == r.Seed {
-			return nil, fmt.Errorf("two records of %s with seed %d: keep one of them", Clean(r.Name), r.Seed)
+			arms = append(arms, &Arm{Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
 		}
 		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r)
@@ -64,30 +64,14 @@ func Seeds(arms []*Arm) (n int) {
 	return n
 }
 
-// Spread is values over seeds. N counts the finite ones; without any the rest is NaN.
-type Spread struct {
-	N                int
-	Median, Min, Max float64
-}
-
-// spread is that of a figure over runs; f returns NaN where it was not measured.
-func spread(runs []*record.Record, f func(*record.Record) float64) Spread {
-	var ok []float64
-	for _, r := range runs {
-		if v := f(r); format.Finite(v) {
-			ok = append(ok, v)
-		}
-	}
-	n := len(ok)
-	if n == 0 {
-		return Spread{Median: math.NaN(), Min: math.NaN(), Max: math.NaN()}
-	}
-	slices.Sort(ok)
-	return Spread{n, (ok[(n-1)/2] + ok[n/2]) / 2, ok[0], ok[n-1]}
-}
-
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.
-func (a *Arm) Over(f func(*record.Record) float64) Spread { return spread(a.Runs, f) }
+func (a *Arm) Over(f func(*record.Record) float64) stats.Spread {
+	var values []float64
+	for _, r := range a.Runs {
+		values = append(values, f(r))
+	}
+	return stats.NewSpread(values)
+}
 
 // Number is *p, and NaN where there is none.
 func Number[T int64 | float64](p *T) float64 {
@@ -100,19 +84,18 @@ func Number[T int64 | float64](p *T) float64 {
 // EvalLoss is the run's held-out loss after training; NaN where there is none.
 func EvalLoss(r *record.Record) float64 { return Number(r.EvalLoss) }
 
-// Positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
-func Positive(v float64) float64 {
+// positive is v, and NaN where it is 0: a figure that cannot be 0 was then not taken.
+func positive(v float64) float64 {
 	if v > 0 {
 		return v
 	}
 	return math.NaN()
 }
 
-// Shown turns a figure into text; what is not finite into a dash.
-type Shown func(float64) string
+// digits has at most so many significant digits.
+func digits(n int) func(float64) string { return func(v float64) string { return format.Number(v, n) } }
 
-// Digits has at most so many significant digits.
-func Digits(n int) Shown { return func(v float64) string { return format.Number(v, n) } }
-
-// Fixed has a fixed number of decimals, so that a column's points stand below each other.
-func Fixed(decimals int) Shown { return func(v float64) string { return format.Fixed(v, decimals) } }
+// fixed has a fixed number of decimals, so that a column's points stand below each other.
+func fixed(decimals int) func(float64) string {
+	return func(v float64) string { return format.Fixed(v, decimals) }
+}

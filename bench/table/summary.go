@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
-	"strings"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
@@ -17,7 +15,7 @@ import (
 // line is a figure of the run summary.
 type line struct {
 	label string
-	shown Shown
+	shown func(float64) string         // a dash where it is not finite
 	value func(*record.Record) float64 // NaN is missing
 	why   string                       // it may be missing; "" where it is not a finite number
 }
@@ -31,7 +29,6 @@ const (
 	noTarget  = "the target held-out loss was not reached"
 	noAdapter = "rank full has no adapter"
 	noCount   = "not counted"
-	noFile    = "not saved"
 )
 
 // gib4 keeps four digits: a small model is all behind the point.
@@ -48,32 +45,32 @@ var summary = []line{
 	{"CPU memory, final: peak (GiB)", gib4, func(r *record.Record) float64 { return Number(r.PeakMemory.RSS) }, noRSS},
 
 	{label: "Training"},
-	{"total_flos", Digits(4), func(r *record.Record) float64 { return Positive(r.TotalFLOPs) }, noCount},
-	{"epoch", Digits(5), func(r *record.Record) float64 { return r.Epoch }, ""},
-	{"global_step", Fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, ""},
-	{"grad_norm", Digits(4), func(r *record.Record) float64 { return r.GradNorm }, ""},
-	{"learning_rate", Digits(4), func(r *record.Record) float64 { return r.LearningRate }, ""},
-	{"loss", Fixed(4), func(r *record.Record) float64 { return r.Loss }, ""},
-	{"train_loss", Fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, ""},
-	{"eval_loss", Fixed(4), EvalLoss, noEval},
-	{"eval_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
-	{"forget_loss", Fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
-	{"forget_loss before training", Fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
+	{"total_flos", digits(4), func(r *record.Record) float64 { return positive(r.TotalFLOPs) }, noCount},
+	{"epoch", digits(5), func(r *record.Record) float64 { return r.Epoch }, ""},
+	{"global_step", fixed(0), func(r *record.Record) float64 { return float64(r.GlobalStep) }, ""},
+	{"grad_norm", digits(4), func(r *record.Record) float64 { return r.GradNorm }, ""},
+	{"learning_rate", digits(4), func(r *record.Record) float64 { return r.LearningRate }, ""},
+	{"loss", fixed(4), func(r *record.Record) float64 { return r.Loss }, ""},
+	{"train_loss", fixed(4), func(r *record.Record) float64 { return r.TrainLoss }, ""},
+	{"eval_loss", fixed(4), EvalLoss, noEval},
+	{"eval_loss before training", fixed(4), func(r *record.Record) float64 { return Number(r.Data.EvalLossBase) }, noEval},
+	{"forget_loss", fixed(4), func(r *record.Record) float64 { return Number(r.ForgetLoss) }, noForget},
+	{"forget_loss before training", fixed(4), func(r *record.Record) float64 { return Number(r.Data.ForgetLossBase) }, noForget},
 
 	{label: "Speed"},
-	{"runtime (s)", Digits(4), func(r *record.Record) float64 { return r.Runtime }, ""},
-	{"samples per second", Digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, ""},
-	{"steps per second", Digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, ""},
-	{"real tokens per second", Digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, ""},
-	{"processed tokens per second", Digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, ""},
-	{"seconds to the target loss", Digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, noTarget},
+	{"runtime (s)", digits(4), func(r *record.Record) float64 { return r.Runtime }, ""},
+	{"samples per second", digits(4), func(r *record.Record) float64 { return r.SamplesPerSecond }, ""},
+	{"steps per second", digits(4), func(r *record.Record) float64 { return r.StepsPerSecond }, ""},
+	{"real tokens per second", digits(4), func(r *record.Record) float64 { return r.TokensPerSecond }, ""},
+	{"processed tokens per second", digits(4), func(r *record.Record) float64 { return r.ProcessedPerSecond }, ""},
+	{"seconds to the target loss", digits(4), func(r *record.Record) float64 { return Number(r.SecondsToTarget) }, noTarget},
 
 	{label: "Adapter"},
-	{"trainable parameters", Fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
-	{"share of the model's parameters (%)", Digits(3), trainedShare, noCount},
-	{"adapter on disk (MiB)", Digits(4), func(r *record.Record) float64 { return Positive(float64(r.AdapterBytes)) / (1 << 20) }, noFile},
+	{"trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
+	{"share of the model's parameters (%)", digits(3), trainedShare, noCount},
+	{"adapter on disk (MiB)", digits(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
 	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
-	{"scaling of BA", Digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
+	{"scaling of BA", digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
 }
 
 func onlyAdapter(r *record.Record, v float64) float64 {
@@ -84,66 +81,60 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 }
 
 func trainedShare(r *record.Record) float64 {
-	return 100 * float64(r.Trainable) / Positive(float64(r.Model.Parameters))
+	return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
 }
 
-// asked says whether a line is in the table at all: sec-to-loss is a figure only with a target, forget_loss only with such text.
-func (l line) asked(arms []*Arm) bool {
-	return slices.ContainsFunc(arms, func(a *Arm) bool {
-		s := a.Runs[0].Settings
-		return (s.TargetLoss > 0 || !strings.HasPrefix(l.label, "seconds to")) && (s.Forget != "" || !strings.HasPrefix(l.label, "forget_loss"))
-	})
-}
-
-// cell is the figure over runs: their median, and the range where they differ.
-func (l line) cell(t *Table, runs []*record.Record) Cell {
-	s := spread(runs, l.value)
-	c := Cell{Text: l.shown(s.Median)}
+// cell is the figure of an arm: its runs' median, and the range where they differ.
+func (l line) cell(t *format.Table, a *Arm) string {
+	s := a.Over(l.value)
+	text := l.shown(s.Median)
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
-		c.Range = lo + "–" + hi
+		text += " (" + lo + "–" + hi + ")"
 	}
 	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
-		c.Note = t.Note(why)
-	} else if s.N < len(runs) {
-		c.Note = t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(runs), why))
+		text += t.Note(why)
+	} else if s.N < len(a.Runs) {
+		text += t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
 	}
-	return c
+	return text
 }
 
 // ByArm is the summary with a column for each arm: over seeds where there are several.
-func ByArm(arms []*Arm) *Table {
-	t := &Table{ID: "summary", Caption: "Run summary: one run for each arm."}
+func ByArm(arms []*Arm) *format.Table {
+	caption := "Run summary: one run for each arm."
 	if n := Seeds(arms); n > 1 {
-		t.Caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
+		caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
 	}
-	return t.fill(arms)
+	return summarize("summary", caption, arms)
 }
 
 // BySeed are an arm's own runs, a column for each.
-func BySeed(a *Arm, id string) *Table {
+func BySeed(a *Arm, id string) *format.Table {
 	var runs []*Arm
 	for i, r := range a.Runs {
 		runs = append(runs, &Arm{Name: fmt.Sprintf("seed %d", r.Seed), Runs: a.Runs[i : i+1]})
 	}
-	return (&Table{ID: id, Caption: a.Name + ", each run"}).fill(runs)
+	return summarize(id, a.Name+", each run", runs)
 }
 
-// fill adds the summary's lines, a column for each arm.
-func (t *Table) fill(arms []*Arm) *Table {
-	t.Head = []Column{{Name: "figure"}}
+// summarize makes the summary, with a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
+func summarize(id, caption string, arms []*Arm) *format.Table {
+	t := &format.Table{ID: id, Caption: caption, Head: []string{"figure"}}
 	for _, a := range arms {
-		t.Head = append(t.Head, Column{Name: a.Name})
+		t.Head = append(t.Head, a.Name)
 	}
+	asked := arms[0].Runs[0].Settings
 	for _, l := range summary {
-		if l.value == nil {
-			t.Rows = append(t.Rows, Row{Group: l.label})
-		} else if l.asked(arms) {
-			var cells []Cell
-			for _, a := range arms {
-				cells = append(cells, l.cell(t, a.Runs))
-			}
-			t.Add(l.label, cells...)
+		if l.why == noTarget && asked.TargetLoss == 0 || l.why == noForget && asked.Forget == "" {
+			continue
 		}
+		row := []string{l.label}
+		for _, a := range arms {
+			if l.value != nil {
+				row = append(row, l.cell(t, a))
+			}
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
@@ -169,8 +160,5 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
 		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
 	}
-	if _, err := fmt.Fprintln(w, t.Caption); err != nil {
-		return err
-	}
-	return t.writeText(w, width)
+	return t.Fold(w, width)
 }

@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 func TestResultFiles(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, 0, run([]string{"../../../testdata/study/bench.txt"}, &stdout, &stderr), stderr.String())
-	require.Contains(t, stdout.String(), "One run of each rank cannot tell which is enough")
+	require.Contains(t, stdout.String(), "1 seed cannot tell which rank is enough")
 }
 
 func TestRefused(t *testing.T) {
