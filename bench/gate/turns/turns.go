@@ -118,7 +118,7 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	}
 	locked := make(chan error)
 	go func() {
-		release, err := cache.Lock(dir, func() { m.say("waiting for another gate to end") })
+		release, err := cache.Lock(dir, func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
 		if err != nil { // where the system has no such lock, two gates at a time are for the user to avoid
 			release = func() {}
 		}
