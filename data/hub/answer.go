@@ -89,6 +89,9 @@ func (c *Client) send(ctx context.Context, hub *url.URL, address string, from in
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
+	if strings.Contains(err.Error(), "Location header") { // quoted by net/http where it cannot parse it
+		return nil, fmt.Errorf("%s: redirect to nowhere", req.URL.Host)
+	}
 	// Without the address: that of a redirect is signed, and whoever reads the log could use it.
 	var failed *url.Error
 	if errors.As(err, &failed) {

@@ -108,7 +108,8 @@ func (c *Client) room(need int64) error {
 		free = file.Free
 	}
 	if have, err := free(c.Cache); err == nil && need > 0 && have < uint64(need) {
-		return fmt.Errorf("%d MB are to come, and the disk of the cache %s has %d MB free: %w", (need+999_999)/1e6, c.Cache, have/1e6, syscall.ENOSPC)
+		return fmt.Errorf("%d MB are to come, and the disk of the cache %s has %d MB free: %w",
+			(need+999_999)/1e6, c.Cache, have/1e6, syscall.ENOSPC)
 	}
 	return nil
 }

@@ -253,8 +253,8 @@ func (c *Client) advice(r repository, err error) string {
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room, or set HF_HUB_CACHE to a folder on a larger disk; what came is kept"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return "files of the cache are missing or damaged, and it cannot be written: set HF_HUB_CACHE to a folder you can write, or -- where it has another " +
-			"revision that will do -- HF_HUB_OFFLINE=1"
+		return "files of the cache are missing or damaged, and it cannot be written: set HF_HUB_CACHE to a folder you can write, or, " +
+			"where it has another revision that will do, HF_HUB_OFFLINE=1"
 	}
 	return ""
 }

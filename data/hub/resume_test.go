@@ -94,7 +94,8 @@ func TestParts(t *testing.T) {
 			blobs := filepath.Join(client.Cache, "models--owner--name", "blobs")
 			require.NoError(t, os.MkdirAll(blobs, 0o777))
 			theirs := sha(body) + ".0123abcd.incomplete"
-			for name, text := range map[string]string{sha(body) + partSuffix: c.part, sha("old") + partSuffix: "ol", theirs: "x", "link" + partSuffix: ""} {
+			for name, text := range map[string]string{sha(body) + partSuffix: c.part, sha("old") + partSuffix: "ol",
+				theirs: "x", "link" + partSuffix: ""} {
 				require.NoError(t, os.WriteFile(filepath.Join(blobs, name), []byte(text), 0o666))
 			}
 			dir, _, err := client.Model(t.Context(), "owner/name", "")
