@@ -48,11 +48,10 @@ func homeOf(name string) (dir string, ok bool) {
 	if dir, ok = os.LookupEnv("HOME"); ok && name == "" {
 		return dir, true
 	}
-	look := func() (*user.User, error) { return user.Lookup(name) }
-	if name == "" {
-		look = user.Current
+	u, err := user.Current()
+	if name != "" {
+		u, err = user.Lookup(name)
 	}
-	u, err := look()
 	if err != nil {
 		return "", false
 	}

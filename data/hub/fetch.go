@@ -122,13 +122,13 @@ type verdict struct {
 	err error
 }
 
-// sound fails with a damage unless the file has this size, where it is 0 or more, and this hash, where the ETag is one.
+// sound fails with a damage unless the file has this size, where it is known, and this hash, where the ETag is one.
 func sound(path, etag string, size int64) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	if size >= 0 && info.Size() != size {
+	if size > 0 && info.Size() != size {
 		return &damage{err: fmt.Errorf("it has %d bytes instead of %d", info.Size(), size), drop: true}
 	}
 	sum, ok := hashFor(etag, info.Size())

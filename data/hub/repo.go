@@ -68,7 +68,7 @@ func (r repository) ref() string {
 	return filepath.Join(r.folder, "refs", filepath.FromSlash(r.revision))
 }
 
-// has reports whether the file of this hash is in the cache, undamaged. size is -1 where it is not known.
+// has reports whether the file of this hash is in the cache, undamaged. size is 0 or less where it is not known.
 func (r repository) has(etag string, size int64) bool {
 	return blobName.MatchString(etag) && sound(r.blob(etag), etag, size) == nil
 }
@@ -99,18 +99,10 @@ type listing struct {
 	files  map[string]remote
 }
 
-// remote is a file as the Hub lists it. A mirror may say neither: "" and -1.
+// remote is a file as the Hub lists it. A mirror may say neither: "" and 0.
 type remote struct {
 	etag string
 	size int64
-}
-
-// of returns what is known of a file.
-func (l listing) of(name string) remote {
-	if f, ok := l.files[name]; ok {
-		return f
-	}
-	return remote{size: -1}
 }
 
 func (c *Client) list(ctx context.Context, r repository) (listing, error) {
@@ -146,9 +138,9 @@ func parseListing(body []byte) (listing, error) {
 		SHA      string `json:"sha"`
 		Siblings []struct {
 			Name   string `json:"rfilename"`
-			Size   *int64 `json:"size"`
+			Size   int64  `json:"size"`
 			BlobID string `json:"blobId"`
-			LFS    *struct {
+			LFS    struct {
 				SHA256 string `json:"sha256"`
 			} `json:"lfs"`
 		} `json:"siblings"`
@@ -165,15 +157,8 @@ func parseListing(body []byte) (listing, error) {
 		if !filepath.IsLocal(filepath.FromSlash(s.Name)) || strings.Contains(s.Name, `\`) {
 			continue
 		}
-		f := remote{etag: s.BlobID, size: -1}
-		if s.LFS != nil {
-			f.etag = s.LFS.SHA256
-		}
-		if s.Size != nil {
-			f.size = max(-1, *s.Size)
-		}
 		l.names = append(l.names, s.Name)
-		l.files[s.Name] = f
+		l.files[s.Name] = remote{etag: first(s.LFS.SHA256, s.BlobID), size: s.Size}
 	}
 	return l, nil
 }

@@ -138,7 +138,7 @@ func (r repository) whole(l listing, choose chooser) (*Snapshot, error) {
 // check fails unless a file of the snapshot is what the name of its blob says, or the Hub's list where it is no link.
 func (r repository) check(l listing, name string) error {
 	path := filepath.Join(r.snapshot(l.commit), filepath.FromSlash(name))
-	want := l.of(name)
+	want := l.files[name]
 	if target, err := os.Readlink(path); err == nil {
 		want.etag = filepath.Base(target)
 	}
@@ -221,7 +221,7 @@ func (c *Client) lock(ctx context.Context, r repository) (unlock func(), err err
 // lacks counts the bytes that must come, as far as the Hub's list says.
 func (r repository) lacks(l listing, names []string) (sum int64) {
 	for _, name := range names {
-		f := l.of(name)
+		f := l.files[name]
 		if f.size <= 0 || r.check(l, name) == nil {
 			continue
 		}
