@@ -241,6 +241,24 @@ func TestStandstill(t *testing.T) {
 	assert.Equal(t, 10, partSize(t, c))
 }
 
+// A line that is slow is none that stands still: there is no limit on the whole.
+func TestSlowTransfer(t *testing.T) {
+	h := newFakeHub(t)
+	c := h.client(t)
+	c.stall = time.Second
+	h.cdnDoes = func(w http.ResponseWriter, r *http.Request, body string) bool {
+		for n := len(body) / 10; len(body) > 0; body = body[min(n, len(body)):] {
+			_, _ = w.Write([]byte(body[:min(n, len(body))]))
+			w.(http.Flusher).Flush()
+			time.Sleep(c.stall / 8)
+		}
+		return true
+	}
+	_, _, err := c.Model(t.Context(), "owner/name", "")
+	require.NoError(t, err)
+	assert.Equal(t, []string{""}, h.ranges, "in one go")
+}
+
 func incomplete(cache string) []string {
 	names, _ := filepath.Glob(filepath.Join(cache, "*", "blobs", "*"+partSuffix))
 	return names

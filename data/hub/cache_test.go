@@ -129,6 +129,7 @@ func TestDamagedCache(t *testing.T) {
 				_, _, err = client.Model(t.Context(), "owner/name", "")
 				require.ErrorContains(t, err, c.says)
 				require.ErrorContains(t, err, "unset HF_HUB_OFFLINE")
+				require.NotContains(t, err.Error(), "try again later", "which helps nobody who is offline")
 				client.Offline = false
 			}
 			var said []string

@@ -212,7 +212,7 @@ func (c *Client) explain(r repository, err error) error {
 		what = "data set"
 	}
 	err = fmt.Errorf("%s %s at %q: %w", what, r.name, r.revision, err)
-	if advice := c.advice(r, err); advice != "" {
+	if advice := c.advice(r, err); advice != "" && !c.Offline {
 		err = fmt.Errorf("%w; %s", err, advice)
 	}
 	return c.discreet(err)

@@ -71,8 +71,8 @@ func (c *Client) snapshot(ctx context.Context, kind, repo, revision string, choo
 	if c.Offline {
 		s, err := r.fromCache(choose)
 		if err != nil {
-			return nil, c.discreet(fmt.Errorf("%s: offline (HF_HUB_OFFLINE), and the cache %s does not have it: %w; unset HF_HUB_OFFLINE, or %s",
-				r.name, c.Cache, missing(err), r.remedy()))
+			return nil, c.explain(r, fmt.Errorf("offline (HF_HUB_OFFLINE), and the cache %s does not have it: %w; unset HF_HUB_OFFLINE, or %s",
+				c.Cache, missing(err), r.remedy()))
 		}
 		return s, nil
 	}
