@@ -81,7 +81,7 @@ func TestFoldersAreExpanded(t *testing.T) {
 		{map[string]string{"HF_HOME": "rel/hf"}, top + "/rel/hf/hub", "from the root, not from the package, where go test runs"},
 		{map[string]string{"HF_HUB_CACHE": "./c"}, top + "/c", "likewise"},
 	} {
-		environment(t, map[string]string{"HOME": "/h"})
+		environment(t, map[string]string{"HOME": "/h", "HF_TOKEN": token}) // no file is looked for
 		for name, value := range c.env {
 			t.Setenv(name, value)
 		}

@@ -23,7 +23,8 @@ func TestLock(t *testing.T) {
 		"": "another process", "-1": "another process", "x\x00": "another process"} {
 		require.NoError(t, os.WriteFile(path, []byte(held), 0o666))
 		var holder string
-		_, err = Lock(ended, path, func(h string) { holder = h })
+		busy, enough := context.WithCancel(t.Context())
+		_, err = Lock(busy, path, func(h string) { holder = h; enough() })
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, want, holder)
 	}

@@ -25,7 +25,8 @@ func Free(dir string) (uint64, error) {
 // kernel gives it back when the process dies. busy is called once if another has it: with "process N" where the file says so.
 // A ctx that has ended still gets a lock that is free.
 func Lock(ctx context.Context, path string, busy func(holder string)) (unlock func(), err error) {
-	for told := false; ; {
+	told := false
+	for round := 0; ; round++ {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 		if err != nil {
 			return nil, err
@@ -37,7 +38,7 @@ func Lock(ctx context.Context, path string, busy func(holder string)) (unlock fu
 			}
 			return func() { f.Close() }, nil
 		}
-		holder, _ := io.ReadAll(io.LimitReader(f, 20))
+		number, _ := io.ReadAll(io.LimitReader(f, 20))
 		f.Close()
 		if err == nil { // who had it removed the file
 			continue
@@ -45,9 +46,9 @@ func Lock(ctx context.Context, path string, busy func(holder string)) (unlock fu
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
 		}
-		if !told {
+		if holder, known := processOf(string(number)); !told && (known || round > 0) { // it may be about to write its number
 			told = true
-			busy(processOf(string(holder)))
+			busy(holder)
 		}
 		select { // not flock's own waiting, which ctx could not end
 		case <-ctx.Done():
@@ -63,9 +64,9 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && errAt == nil && os.SameFile(have, at)
 }
 
-func processOf(holder string) string {
-	if pid, err := strconv.Atoi(strings.TrimSpace(holder)); err == nil && pid > 0 {
-		return "process " + strconv.Itoa(pid)
+func processOf(number string) (holder string, known bool) {
+	if pid, err := strconv.Atoi(strings.TrimSpace(number)); err == nil && pid > 0 {
+		return "process " + strconv.Itoa(pid), true
 	}
-	return "another process"
+	return "another process", false
 }
