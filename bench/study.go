@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"lorabench/bench/record"
 	"lorabench/internal/file"
@@ -35,7 +35,8 @@ type Study struct {
 	Procs    int               `json:"gomaxprocs"`
 	Testing  map[string]string `json:"testing"` // flags of go test that choose the runs, their order and length
 
-	dir *os.File // locked
+	dir     string
+	release func() // of its lock
 }
 
 // Study describes the runs that this workload makes under some flags of go test.
@@ -89,25 +90,28 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 	return nil, note, file.Write(path, now)
 }
 
-// lock refuses a folder that another process writes to, whose study would be moved aside. File systems without locks do without.
+// lock refuses a folder that another process writes to, whose study would be moved aside.
 func (s *Study) lock(dir string) (err error) {
 	if err = os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if s.dir, err = os.Open(dir); err != nil {
-		return err
-	}
-	if err := syscall.Flock(int(s.dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("-out %s: another process is writing to it: wait until it has ended, or give another folder", dir)
-	}
-	return nil
+	ctx, refuse := context.WithCancelCause(context.Background())
+	defer refuse(nil)
+	s.dir = dir
+	s.release, err = file.Lock(ctx, filepath.Join(dir, ".lock"), func(holder string) {
+		refuse(fmt.Errorf("-out %s: %s is writing to it: wait until it has ended, or give another folder", dir, holder))
+	})
+	return err
 }
 
-// whole returns the records in dir that can be read, by file name.
+// whole returns the records in dir that can be read, by file name, and removes files that were half-written when the study was killed.
 func whole(dir string) (map[string]*record.Record, error) {
 	entries, err := os.ReadDir(dir)
 	kept := map[string]*record.Record{}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && strings.Contains(e.Name(), "seed=") {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 		name, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok || !strings.Contains(name, "seed=") {
 			continue
@@ -155,4 +159,7 @@ func difference(before, now []byte) string {
 }
 
 // Finish ends the study: nothing of it is left to run.
-func (s *Study) Finish() error { return os.Remove(filepath.Join(s.dir.Name(), unfinished)) }
+func (s *Study) Finish() error {
+	s.release()
+	return errors.Join(os.Remove(filepath.Join(s.dir, unfinished)), os.Remove(filepath.Join(s.dir, ".lock")))
+}

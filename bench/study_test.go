@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,8 @@ func TestOpen(t *testing.T) {
 		{"a study that has ended, and one before it", nil, []string{"rank=8,seed=42.json", "bench.txt", "report.html", "bench.log", "old-1"},
 			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0,
 			[]string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
-		{"the same, unfinished", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt"},
+		{"the same, unfinished, killed while it wrote", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt",
+			".rank=8,seed=44.json.TEMP"},
 			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1,
 			nil, []string{"bench.txt", "rank=8,seed=42.json", "rank=8,seed=43.json"}},
 		{"of another commit", madeStudy("abd"), []string{"rank=8,seed=42.json", ".rank=8,seed=43.json.TEMP"},
@@ -43,7 +45,7 @@ func TestOpen(t *testing.T) {
 			if c.before != nil {
 				_, _, err := c.before.Open(dir)
 				require.NoError(t, err)
-				require.NoError(t, c.before.dir.Close())
+				c.before.release()
 			}
 			for _, name := range c.files {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o666))
@@ -63,11 +65,12 @@ func TestOpen(t *testing.T) {
 				moved = append(moved, filepath.Base(path))
 			}
 			require.Equal(t, c.moved, moved, "moved")
+			require.NoFileExists(t, filepath.Join(dir, ".rank=8,seed=44.json.TEMP"))
 			for _, name := range append(c.stay, unfinished) {
 				require.FileExists(t, filepath.Join(dir, name))
 			}
 			_, _, err = madeStudy("abc").Open(dir)
-			require.ErrorContains(t, err, "another process is writing to it")
+			require.ErrorContains(t, err, fmt.Sprintf("process %d is writing to it", os.Getpid()))
 			require.NoError(t, s.Finish())
 			require.NoFileExists(t, filepath.Join(dir, unfinished))
 		})

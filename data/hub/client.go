@@ -5,8 +5,11 @@
 //	CACHE/models--owner--name/snapshots/COMMIT/FILE -> ../../blobs/ETAG
 //	CACHE/models--owner--name/refs/main             (the commit)
 //
-// (the Hub's documentation, "Hub Local Cache"). Nothing appears in it before it is whole: files are downloaded beside,
-// checked by size and hash, and renamed; a snapshot's links are made when all of its files are there.
+// (the Hub's documentation, "Hub Local Cache"). Nothing appears in it before it is whole: files are downloaded beside, into
+// ETAG.lorabench.incomplete, checked by size and hash, and renamed; a snapshot's links are made when all of its files are there.
+// A download that was broken off goes on where it was. What is in the cache is hashed before it is used, and fetched again where it
+// is damaged. Of two processes that download one repository the second waits; huggingface_hub is not disturbed, since it publishes
+// whole files too.
 package hub
 
 import (
@@ -20,6 +23,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"lorabench/internal/root"
 )
 
 const defaultEndpoint = "https://huggingface.co"
@@ -31,52 +36,52 @@ type Client struct {
 	Cache    string // the cache folder
 	Offline  bool   // use the cache alone
 	HTTP     *http.Client
-	// Progress, if set, is told how far the download of a file is. total is -1 where the server does not say. After
-	// a dropped connection done begins again.
+	// Progress, if set, is told how far the download of a file is. total is -1 where the server does not say.
 	Progress func(file string, done, total int64)
+	// Notice is told why the client waits or fetches again; nil writes it to stderr.
+	Notice func(text string)
 
 	pause time.Duration // before the second try, twice that before the third; 0 is a second
-	stall time.Duration // how long a transfer may bring nothing; 0 is a minute
+	stall time.Duration // how long an answer may bring nothing; 0 is a minute
+	free  func(dir string) (uint64, error)
 }
 
 // FromEnv makes a client of huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH
-// or HF_HOME/token; HF_HUB_CACHE, or HF_HOME/hub; HF_HUB_OFFLINE. HF_HOME is XDG_CACHE_HOME/huggingface or
-// ~/.cache/huggingface. Where neither they nor HOME is set the client has no cache, and refuses what needs one: who
+// or HF_HOME/token; HF_HUB_CACHE, or HF_HOME/hub; HF_HUB_OFFLINE; HF_HUB_DOWNLOAD_TIMEOUT, the seconds without a byte that end a
+// try. HF_HOME is XDG_CACHE_HOME/huggingface or ~/.cache/huggingface. Variables and ~ in folders are expanded; relative ones start
+// where those of the flags do (root.Abs). Where neither they nor HOME is set the client has no cache, and refuses what needs one: who
 // reads files of their own needs no home.
-func FromEnv() (*Client, error) {
+func FromEnv() (c *Client, err error) {
 	home := hfHome()
-	c := &Client{
+	c = &Client{
 		Endpoint: first(os.Getenv("HF_ENDPOINT"), defaultEndpoint),
 		Token:    strings.TrimSpace(first(os.Getenv("HF_TOKEN"), os.Getenv("HUGGING_FACE_HUB_TOKEN"))),
-		Cache:    first(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE"), under(home, "hub")),
+		Cache:    expand(first(os.Getenv("HF_HUB_CACHE"), os.Getenv("HUGGINGFACE_HUB_CACHE"), under(home, "hub"))),
 		Offline:  isTrue(first(os.Getenv("HF_HUB_OFFLINE"), os.Getenv("TRANSFORMERS_OFFLINE"))),
 	}
 	if _, err := c.endpoint(); err != nil {
 		return nil, fmt.Errorf("HF_ENDPOINT: %w", err)
 	}
+	if c.stall, err = seconds("HF_HUB_DOWNLOAD_TIMEOUT"); err != nil {
+		return nil, err
+	}
+	tokenFile := expand(first(os.Getenv("HF_TOKEN_PATH"), under(home, "token")))
+	for _, path := range []*string{&c.Cache, &tokenFile} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = root.Abs(*path); err != nil {
+			return nil, err
+		}
+	}
 	if c.Token == "" && !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-		raw, err := os.ReadFile(first(os.Getenv("HF_TOKEN_PATH"), under(home, "token")))
+		raw, err := os.ReadFile(tokenFile)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the Hub's token file: %w", err)
+			return nil, c.discreet(fmt.Errorf("the Hub's token file: %w", err))
 		}
 		c.Token = strings.TrimSpace(string(raw))
 	}
 	return c, nil
-}
-
-// hfHome is "" where nothing names it.
-func hfHome() string {
-	if home := os.Getenv("HF_HOME"); home != "" {
-		return home
-	}
-	if cache := os.Getenv("XDG_CACHE_HOME"); cache != "" {
-		return filepath.Join(cache, "huggingface")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".cache", "huggingface")
 }
 
 // under joins a name to a folder, where there is one.
@@ -113,14 +118,13 @@ func (c *Client) endpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// The default client has no limit on a whole download, only on each step of it; fetch.go watches for a standstill.
+// The default client has no limit on a whole download, only on each step of it; answer.go watches for a standstill.
 var defaultHTTP = &http.Client{Transport: &http.Transport{
-	Proxy:                 http.ProxyFromEnvironment,
-	DialContext:           (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
-	TLSHandshakeTimeout:   20 * time.Second,
-	ResponseHeaderTimeout: 60 * time.Second,
-	IdleConnTimeout:       90 * time.Second,
-	ForceAttemptHTTP2:     true,
+	Proxy:               http.ProxyFromEnvironment,
+	DialContext:         (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
+	TLSHandshakeTimeout: 20 * time.Second,
+	IdleConnTimeout:     90 * time.Second,
+	ForceAttemptHTTP2:   true,
 }}
 
 func (c *Client) client() http.Client {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -38,6 +39,8 @@ type fakeHub struct {
 	requests []string
 	tokens   map[string][]string                               // by host: what came as Authorization
 	answer   func(w http.ResponseWriter, r *http.Request) bool // answers instead, if it says so
+	terse    bool                                              // the list says no more than names, as a mirror's may
+	ranges   []string                                          // what the store was asked for
 	cdnDoes  func(w http.ResponseWriter, r *http.Request, body string) bool
 }
 
@@ -53,7 +56,7 @@ func newFakeHub(t *testing.T) *fakeHub {
 }
 
 func (h *fakeHub) client(t *testing.T) *Client {
-	return &Client{Endpoint: h.URL, Token: token, Cache: t.TempDir(), pause: time.Millisecond}
+	return &Client{Endpoint: h.URL, Token: token, Cache: t.TempDir(), pause: time.Millisecond, Notice: func(text string) { t.Log(text) }}
 }
 
 func (h *fakeHub) note(r *http.Request, host string) {
@@ -85,13 +88,16 @@ func (h *fakeHub) serveHub(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "", http.StatusNotFound)
 			return
 		}
-		type sibling struct {
-			Name string `json:"rfilename"`
+		var list []map[string]any
+		for name, body := range h.files {
+			list = append(list, map[string]any{"rfilename": name, "size": len(body), "blobId": gitHash(body)})
 		}
-		var list []sibling
-		for _, m := range []map[string]string{h.files, h.large} {
-			for name := range m {
-				list = append(list, sibling{name})
+		for name, body := range h.large {
+			list = append(list, map[string]any{"rfilename": name, "size": len(body), "blobId": gitHash("pointer"), "lfs": map[string]any{"sha256": sha(body)}})
+		}
+		if h.terse || r.URL.RawQuery != "blobs=true" {
+			for _, file := range list {
+				maps.DeleteFunc(file, func(key string, _ any) bool { return key != "rfilename" })
 			}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"sha": h.commit, "siblings": list})
@@ -120,12 +126,15 @@ func (h *fakeHub) serveHub(w http.ResponseWriter, r *http.Request) {
 
 func (h *fakeHub) serveCDN(w http.ResponseWriter, r *http.Request) {
 	h.note(r, "cdn")
+	h.mu.Lock()
+	h.ranges = append(h.ranges, r.Header.Get("Range"))
+	h.mu.Unlock()
 	body := h.large[strings.TrimPrefix(r.URL.Path, "/")]
 	if h.cdnDoes != nil && h.cdnDoes(w, r, body) {
 		return
 	}
 	w.Header().Set("ETag", `"of-the-store"`)
-	_, _ = w.Write([]byte(body))
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(body))
 }
 
 func sha(s string) string {
@@ -138,11 +147,11 @@ func gitHash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// tree lists the files below a folder.
+// tree lists the files below a folder, but for locks.
 func tree(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && filepath.Base(path) != "lorabench.lock" {
 			name, _ := filepath.Rel(dir, path)
 			names = append(names, filepath.ToSlash(name))
 		}

@@ -5,17 +5,17 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
-	"sync/atomic"
-	"time"
-)
+	"sync"
+	"syscall"
 
-var downloads atomic.Int64 // tells apart the unfinished files of one process
+	"lorabench/internal/file"
+)
 
 // fetch downloads a file of a commit into the blobs, unless it is there, and returns the blob's name.
 func (c *Client) fetch(ctx context.Context, r repository, commit, name string) (etag string, err error) {
@@ -34,93 +34,125 @@ func (c *Client) fetch(ctx context.Context, r repository, commit, name string) (
 }
 
 func (c *Client) fetchOnce(ctx context.Context, r repository, address, name string) (etag string, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	a, err := c.get(ctx, address, r.has)
-	if err != nil {
-		return "", err
-	}
+	a, err := c.get(ctx, address, r.local)
 	if a.Response != nil {
 		defer a.Body.Close()
 	}
-	if !blobName.MatchString(a.etag) {
+	if err == nil && !blobName.MatchString(a.etag) {
 		return "", fmt.Errorf("the server gives no usable ETag (%.80q)", a.etag)
 	}
-	if r.has(a.etag, a.size) {
-		return a.etag, nil
+	part := r.part(a.etag)
+	if err == nil && a.Response != nil {
+		err = c.transfer(part, a, name)
 	}
-	blob := r.blob(a.etag)
-	if err := os.MkdirAll(filepath.Dir(blob), 0o777); err != nil {
-		return "", err
-	}
-	part := fmt.Sprintf("%s.incomplete.%d", blob, os.Getpid())
-	if n := downloads.Add(1); n > 1 {
-		part += fmt.Sprintf(".%d", n)
-	}
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(part) // after the rename there is none
-	defer f.Close()
-	if err := c.transfer(f, a, name, cancel); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return "", cause
+	if err == nil && !r.has(a.etag, a.size) {
+		if err = sound(part, a.etag, a.size); err == nil {
+			err = os.Rename(part, r.blob(a.etag))
 		}
-		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return "", err
+	var broken *damage
+	if errors.As(err, &broken) && broken.drop && blobName.MatchString(a.etag) {
+		_ = os.Remove(part)
 	}
-	return a.etag, os.Rename(part, blob)
+	return a.etag, err
 }
 
-// transfer copies the body to f and checks its size, and its hash where the ETag is one.
-func (c *Client) transfer(f io.Writer, a *answer, name string, cancel context.CancelCauseFunc) error {
-	stall := c.stall
-	if stall == 0 {
-		stall = time.Minute
+// transfer appends the body to the part, or writes it anew where it begins anew.
+func (c *Client) transfer(part string, a *answer, name string) error {
+	if err := c.room(a.size - a.had); err != nil {
+		return err
 	}
-	watchdog := time.AfterFunc(stall, func() { cancel(&damage{fmt.Errorf("nothing came for %v", stall)}) })
-	defer watchdog.Stop()
-	sum, err := hashFor(a.etag, a.size)
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	var done, told int64
+	defer f.Close()
+	if err := f.Truncate(a.from); err != nil {
+		return err
+	}
+	if _, err := f.Seek(a.from, io.SeekStart); err != nil {
+		return err
+	}
+	done, told := a.from, a.from
 	buf := make([]byte, 1<<18)
 	for {
 		n, readErr := a.Body.Read(buf)
-		watchdog.Reset(stall)
 		if _, err := f.Write(buf[:n]); err != nil {
 			return err
 		}
-		sum.Write(buf[:n])
 		done += int64(n)
 		if c.Progress != nil && (done-told >= 1<<20 || readErr == io.EOF) {
 			c.Progress(name, done, a.size)
 			told = done
 		}
+		if a.size >= 0 && done > a.size {
+			return &damage{err: fmt.Errorf("more bytes came than the %d that the file has", a.size), drop: true}
+		}
 		if readErr == io.EOF {
 			break
 		}
 		if readErr != nil {
-			return &damage{fmt.Errorf("the connection broke after %d of %d bytes: %w", done, a.size, readErr)}
+			return &damage{err: fmt.Errorf("the connection broke after %d of %d bytes: %w", done, a.size, readErr), kept: done - a.had}
 		}
 	}
-	if a.size >= 0 && done != a.size {
-		return &damage{fmt.Errorf("%d bytes came, but the file has %d", done, a.size)}
+	if done < a.size {
+		return &damage{err: fmt.Errorf("%d bytes came, but the file has %d", done, a.size), kept: done - a.had}
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != a.etag && sum.named {
-		return &damage{fmt.Errorf("the bytes that came have hash %s, but the file's is %s", got, a.etag)}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// room fails if the cache's disk cannot take so many bytes more. Where the system does not say, the disk will.
+func (c *Client) room(need int64) error {
+	free := c.free
+	if free == nil {
+		free = file.Free
+	}
+	if have, err := free(c.Cache); err == nil && need > 0 && have < uint64(need) {
+		return fmt.Errorf("%d MB are to come, and the disk of the cache %s has %d MB free: %w",
+			(need+999_999)/1e6, c.Cache, have/1e6, syscall.ENOSPC)
 	}
 	return nil
 }
 
-// contentHash is the hash that an ETag is. named is false for an ETag that is none.
-type contentHash struct {
-	hash.Hash
-	named bool
+// verified holds what was found of the files that were hashed in this process, so that each is hashed once.
+var verified sync.Map
+
+type verdict struct {
+	of  string // ETag, size and time of change
+	err error
+}
+
+// sound fails with a damage unless the file has this size, where it is known, and this hash, where the ETag is one.
+func sound(path, etag string, size int64) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if size > 0 && info.Size() != size {
+		return &damage{err: fmt.Errorf("it has %d bytes instead of %d", info.Size(), size), drop: true}
+	}
+	sum, ok := hashFor(etag, info.Size())
+	if !ok {
+		return nil
+	}
+	of := fmt.Sprint(etag, info.Size(), info.ModTime())
+	if was, _ := verified.Load(path); was != nil && was.(verdict).of == of {
+		return was.(verdict).err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	err = nil
+	if got := hex.EncodeToString(sum.Sum(nil)); got != etag {
+		err = &damage{err: fmt.Errorf("its bytes have hash %s instead of %s", got, etag), drop: true}
+	}
+	verified.Store(path, verdict{of, err})
+	return err
 }
 
 var (
@@ -128,15 +160,15 @@ var (
 	hexSHA1   = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
-// hashFor: the Hub's ETag is the sha256 of a large file and git's blob hash of any other.
-func hashFor(etag string, size int64) (contentHash, error) {
+// hashFor: the Hub's ETag is the sha256 of a large file and git's blob hash of any other. A mirror's may be none.
+func hashFor(etag string, size int64) (h hash.Hash, ok bool) {
 	switch {
 	case hexSHA256.MatchString(etag):
-		return contentHash{sha256.New(), true}, nil
-	case hexSHA1.MatchString(etag) && size >= 0:
-		h := sha1.New()
-		_, err := fmt.Fprintf(h, "blob %d\x00", size)
-		return contentHash{h, true}, err
+		return sha256.New(), true
+	case hexSHA1.MatchString(etag):
+		h = sha1.New()
+		_, _ = fmt.Fprintf(h, "blob %d\x00", size)
+		return h, true
 	}
-	return contentHash{sha256.New(), false}, nil
+	return nil, false
 }

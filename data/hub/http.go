@@ -4,105 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"strconv"
+	"os"
 	"strings"
 	"time"
 )
 
-const tries = 3
-
-// answer is a response of the Hub with what it and the redirects before it said of the file.
-type answer struct {
-	*http.Response
-	etag string // the file's hash: sha256 of a large file, git's blob hash of a small one; "" if not said
-	size int64  // -1 if not said
-}
-
-// get follows redirects itself: they lead to other hosts, which must not see the token (net/http would hand it on to
-// subdomains), and the redirect, not what it leads to, says the file's hash and size. If have, given these, says that
-// the file is here already, get goes no further and the answer has no Response.
-func (c *Client) get(ctx context.Context, address string, have func(etag string, size int64) bool) (*answer, error) {
-	hub, err := c.endpoint()
-	if err != nil {
-		return nil, err
-	}
-	client := c.client()
-	a := answer{size: -1}
-	for range 10 {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("User-Agent", "lorabench")
-		req.Header.Set("Accept-Encoding", "identity") // the size must be the file's
-		if c.Token != "" && req.URL.Scheme == hub.Scheme && req.URL.Host == hub.Host {
-			req.Header.Set("Authorization", "Bearer "+c.Token)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			// Without the address: that of a redirect is signed, and whoever reads the log could use it.
-			var failed *url.Error
-			if errors.As(err, &failed) {
-				err = failed.Err
-			}
-			return nil, &networkError{err: err, host: req.URL.Host}
-		}
-		a.note(resp)
-		if resp.StatusCode < 300 || resp.StatusCode > 399 {
-			a.Response = resp
-			return a.check()
-		}
-		next, err := resp.Location()
-		_ = resp.Body.Close()
-		if have != nil && have(a.etag, a.size) {
-			return &a, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: redirect to nowhere: %w", address, err)
-		}
-		if req.URL.Scheme == "https" && next.Scheme != "https" {
-			return nil, fmt.Errorf("%s redirects to %s, which is not encrypted", address, next.Redacted())
-		}
-		address = next.String()
-	}
-	return nil, fmt.Errorf("%s: too many redirects", address)
-}
-
-func (a *answer) note(resp *http.Response) {
-	if a.etag == "" {
-		a.etag = bareETag(resp.Header.Get("X-Linked-Etag"))
-	}
-	if a.size < 0 {
-		if n, err := strconv.ParseInt(resp.Header.Get("X-Linked-Size"), 10, 64); err == nil {
-			a.size = n
-		}
-	}
-}
-
-// check turns a status that is not success into an error and fills in what only the last response says.
-func (a *answer) check() (*answer, error) {
-	if a.StatusCode == http.StatusOK {
-		if a.etag == "" {
-			a.etag = bareETag(a.Header.Get("ETag"))
-		}
-		if a.size < 0 {
-			a.size = a.ContentLength
-		}
-		return a, nil
-	}
-	defer a.Body.Close()
-	said := first(a.Header.Get("X-Error-Message"), a.Header.Get("X-Error-Code"))
-	_, _ = io.Copy(io.Discard, io.LimitReader(a.Body, 1<<16))
-	return nil, &statusError{code: a.StatusCode, said: said, url: a.Request.URL}
-}
-
-// bareETag strips quotes and the mark of weakness.
-func bareETag(s string) string {
-	return strings.Trim(strings.TrimPrefix(s, "W/"), `"`)
-}
+const (
+	tries    = 3
+	patience = 5 * time.Minute // the longest wait that a server is granted
+)
 
 // networkError says that no answer came.
 type networkError struct {
@@ -117,13 +28,17 @@ func (e *networkError) Unwrap() error { return e.err }
 type statusError struct {
 	code int
 	said string
-	url  *url.URL
+	host string
+	wait time.Duration // that it asks for before another try
 }
 
 func (e *statusError) Error() string {
-	text := fmt.Sprintf("%s answered %d %s", e.url.Host, e.code, http.StatusText(e.code))
+	text := fmt.Sprintf("%s answered %d %s", e.host, e.code, http.StatusText(e.code))
 	if e.said != "" {
-		text += " (" + e.said + ")"
+		text += fmt.Sprintf(" (%.300q)", e.said)
+	}
+	if e.wait > 0 {
+		text += fmt.Sprintf(" and asks to wait %v", e.wait)
 	}
 	return text
 }
@@ -133,8 +48,12 @@ func (e *statusError) transient() bool {
 	return e.code == http.StatusRequestTimeout || e.code == http.StatusTooManyRequests || e.code >= 500
 }
 
-// damage is a transfer that did not bring what was announced.
-type damage struct{ err error }
+// damage is a transfer that did not bring what was announced, or a file of the cache that is not what its name says.
+type damage struct {
+	err  error
+	kept int64 // bytes that it brought nevertheless, and that need not come again
+	drop bool  // what there is of the file is of no use
+}
 
 func (e *damage) Error() string { return e.err.Error() }
 func (e *damage) Unwrap() error { return e.err }
@@ -146,29 +65,69 @@ func transient(err error) bool {
 	return errors.As(err, &status) && status.transient() || errors.As(err, &network) || errors.As(err, &broken)
 }
 
-// again calls do until it succeeds, fails for good, or has failed three times.
+// again calls do until it succeeds, fails for good, or has failed three times on end. A try that brought a megabyte is no failure.
 func (c *Client) again(ctx context.Context, do func() error) error {
-	pause := c.pause
-	if pause == 0 {
-		pause = time.Second
+	first := c.pause
+	if first == 0 {
+		first = time.Second
 	}
-	for try := 1; ; try++ {
+	for try, pause := 1, first; ; try, pause = try+1, pause*2 {
 		err := do()
+		var broken *damage
+		if errors.As(err, &broken) && broken.kept >= 1<<20 {
+			try, pause = 1, first
+		}
+		var status *statusError
+		asked := errors.As(err, &status) && status.wait > 0
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !transient(err):
+		case !transient(err) || asked && status.wait > patience:
 			return err
 		case try == tries:
 			return fmt.Errorf("%w (tried %d times)", err, tries)
+		case asked:
+			pause = max(pause, status.wait)
+			c.notice(status.Error())
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(pause):
-			pause *= 2
 		}
 	}
 }
+
+func (c *Client) notice(text string) {
+	text = c.discreet(errors.New(text)).Error()
+	if c.Notice != nil {
+		c.Notice(text)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "The Hub: %s\n", text) // benchstat would take a word in small letters for a setting
+}
+
+// discreet is an error without the token, the password of a mirror's address and the user's home folder.
+func (c *Client) discreet(err error) error {
+	var secrets []string
+	if len(c.Token) > 8 {
+		secrets = append(secrets, c.Token, "(token)")
+	}
+	if u, bad := c.endpoint(); bad == nil && u.User != nil {
+		secrets = append(secrets, u.User.String()+"@", "")
+	}
+	if home, bad := os.UserHomeDir(); bad == nil && home != "/" {
+		secrets = append(secrets, home+"/", "~/")
+	}
+	return &discreetError{err, strings.NewReplacer(secrets...).Replace(err.Error())}
+}
+
+type discreetError struct {
+	err  error
+	text string
+}
+
+func (e *discreetError) Error() string { return e.text }
+func (e *discreetError) Unwrap() error { return e.err }

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // repository is one revision of a repository.
@@ -50,6 +51,11 @@ func (r repository) snapshot(commit string) string {
 }
 func (r repository) blob(etag string) string { return filepath.Join(r.folder, "blobs", etag) }
 
+// part is where a blob is downloaded to. huggingface_hub's parts have other names.
+func (r repository) part(etag string) string { return r.blob(etag) + partSuffix }
+
+const partSuffix = ".lorabench.incomplete"
+
 // path is the repository's in the Hub's addresses.
 func (r repository) path() string {
 	if r.kind == "models" {
@@ -62,13 +68,20 @@ func (r repository) ref() string {
 	return filepath.Join(r.folder, "refs", filepath.FromSlash(r.revision))
 }
 
-// has reports whether the file of this hash is in the cache. size is -1 where it is not known.
+// has reports whether the file of this hash is in the cache, undamaged. size is 0 or less where it is not known.
 func (r repository) has(etag string, size int64) bool {
-	if !blobName.MatchString(etag) {
-		return false
+	return blobName.MatchString(etag) && sound(r.blob(etag), etag, size) == nil
+}
+
+// local says what the cache has of the file of this hash.
+func (r repository) local(etag string, size int64) (whole bool, part int64) {
+	if r.has(etag, size) {
+		return true, 0
 	}
-	info, err := os.Stat(r.blob(etag))
-	return err == nil && info.Mode().IsRegular() && (size < 0 || info.Size() == size)
+	if info, err := os.Stat(r.part(etag)); err == nil && blobName.MatchString(etag) && (size < 0 || info.Size() <= size) {
+		part = info.Size()
+	}
+	return false, part
 }
 
 // remedy ends an error by what to do instead.
@@ -83,6 +96,13 @@ func (r repository) remedy() string {
 type listing struct {
 	commit string
 	names  []string
+	files  map[string]remote
+}
+
+// remote is a file as the Hub lists it. A mirror may say neither: "" and 0.
+type remote struct {
+	etag string
+	size int64
 }
 
 func (c *Client) list(ctx context.Context, r repository) (listing, error) {
@@ -90,7 +110,7 @@ func (c *Client) list(ctx context.Context, r repository) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
-	address := hub.String() + "/api/" + r.kind + "/" + r.name + "/revision/" + url.PathEscape(r.revision)
+	address := hub.String() + "/api/" + r.kind + "/" + r.name + "/revision/" + url.PathEscape(r.revision) + "?blobs=true"
 	var body []byte
 	err = c.again(ctx, func() error {
 		a, err := c.get(ctx, address, nil)
@@ -106,24 +126,39 @@ func (c *Client) list(ctx context.Context, r repository) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
+	l, err := parseListing(body)
+	if err != nil {
+		return l, fmt.Errorf("%s did not answer as a Hub does: %w", hub.Host, err)
+	}
+	return l, nil
+}
+
+func parseListing(body []byte) (listing, error) {
 	var info struct {
 		SHA      string `json:"sha"`
 		Siblings []struct {
-			Name string `json:"rfilename"`
+			Name   string `json:"rfilename"`
+			Size   int64  `json:"size"`
+			BlobID string `json:"blobId"`
+			LFS    struct {
+				SHA256 string `json:"sha256"`
+			} `json:"lfs"`
 		} `json:"siblings"`
 	}
 	if err := json.Unmarshal(body, &info); err != nil {
-		return listing{}, fmt.Errorf("%s did not answer as a Hub does: %w", address, err)
+		return listing{}, err
 	}
 	if !commitID.MatchString(info.SHA) {
-		return listing{}, fmt.Errorf("%s did not answer as a Hub does: its sha is %q", address, info.SHA)
+		return listing{}, fmt.Errorf("its sha is %.80q", info.SHA)
 	}
-	l := listing{commit: info.SHA}
+	l := listing{commit: info.SHA, files: map[string]remote{}}
 	for _, s := range info.Siblings {
 		// A name that leads out of the snapshot's folder is never one of the files wanted.
-		if filepath.IsLocal(filepath.FromSlash(s.Name)) && !strings.Contains(s.Name, `\`) {
-			l.names = append(l.names, s.Name)
+		if !filepath.IsLocal(filepath.FromSlash(s.Name)) || strings.Contains(s.Name, `\`) {
+			continue
 		}
+		l.names = append(l.names, s.Name)
+		l.files[s.Name] = remote{etag: first(s.LFS.SHA256, s.BlobID), size: s.Size}
 	}
 	return l, nil
 }
@@ -176,23 +211,35 @@ func (c *Client) explain(r repository, err error) error {
 	if what == "dataset" {
 		what = "data set"
 	}
-	fail := func(advice string) error {
-		return fmt.Errorf("%s %s at %q: %w; %s", what, r.name, r.revision, err, advice)
+	err = fmt.Errorf("%s %s at %q: %w", what, r.name, r.revision, err)
+	if advice := c.advice(r, err); advice != "" && !c.Offline {
+		err = fmt.Errorf("%w; %s", err, advice)
 	}
+	return c.discreet(err)
+}
+
+func (c *Client) advice(r repository, err error) string {
 	page := strings.TrimRight(first(c.Endpoint, defaultEndpoint), "/") + r.path()
 	var status *statusError
 	var network *networkError
 	switch {
 	case errors.As(err, &status) && status.code == http.StatusUnauthorized && c.Token == "":
-		return fail("it does not exist, or is not public: check the name, or set HF_TOKEN to a token that may read it")
+		return "it does not exist, or is not public: check the name, or set HF_TOKEN to a token that may read it"
 	case errors.As(err, &status) && status.code == http.StatusUnauthorized:
-		return fail("it does not exist, or the token (HF_TOKEN) is not valid: check both")
+		return "it does not exist, or the token (HF_TOKEN) is not valid: check both"
 	case errors.As(err, &status) && status.code == http.StatusForbidden:
-		return fail("accept its terms at " + page + ", and set HF_TOKEN to a token that may read it")
+		return "accept its terms at " + page + ", and set HF_TOKEN to a token that may read it"
 	case errors.As(err, &status) && status.code == http.StatusNotFound:
-		return fail("check the name and the revision at " + page)
+		return "check the name and the revision at " + page
 	case errors.As(err, &network):
-		return fail("without a network, " + r.remedy() + "; for a mirror set HF_ENDPOINT")
+		return "without a network, " + r.remedy() + "; for a mirror set HF_ENDPOINT"
+	case transient(err):
+		return "try again later: what came whole is kept, and a file that broke off goes on where it was"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room, or set HF_HUB_CACHE to a folder on a larger disk; what came is kept"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "files of the cache are missing or damaged, and it cannot be written: set HF_HUB_CACHE to a folder you can write, or, " +
+			"where it has another revision that will do, HF_HUB_OFFLINE=1"
 	}
-	return fmt.Errorf("%s %s at %q: %w", what, r.name, r.revision, err)
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"lorabench/internal/file"
 )
@@ -63,12 +64,12 @@ func (c *Client) snapshot(ctx context.Context, kind, repo, revision string, choo
 		return nil, err
 	}
 	if kind == "models" && commitID.MatchString(r.revision) {
-		if s, err := c.fromCache(r, choose); err == nil {
+		if s, err := r.fromCache(choose); err == nil {
 			return s, nil
 		}
 	}
 	if c.Offline {
-		s, err := c.fromCache(r, choose)
+		s, err := r.fromCache(choose)
 		if err != nil {
 			return nil, c.explain(r, fmt.Errorf("offline (HF_HUB_OFFLINE), and the cache %s does not have it: %w; unset HF_HUB_OFFLINE, or %s",
 				c.Cache, missing(err), r.remedy()))
@@ -78,13 +79,23 @@ func (c *Client) snapshot(ctx context.Context, kind, repo, revision string, choo
 	l, err := c.list(ctx, r)
 	if err != nil {
 		if ctx.Err() == nil && transient(err) {
-			if s, cacheErr := c.fromCache(r, choose); cacheErr == nil {
+			s, cacheErr := r.fromCache(choose)
+			if cacheErr == nil {
 				return s, nil
+			}
+			if broken := (*damage)(nil); errors.As(cacheErr, &broken) {
+				err = fmt.Errorf("%w; and in the cache %w", err, cacheErr)
 			}
 		}
 		return nil, c.explain(r, err)
 	}
-	s, err := c.download(ctx, r, l, choose)
+	s, err := r.whole(l, choose)
+	if err != nil {
+		s, err = c.download(ctx, r, l, choose)
+	}
+	if err == nil {
+		err = r.writeRef(l.commit)
+	}
 	if err != nil {
 		return nil, c.explain(r, err)
 	}
@@ -99,11 +110,16 @@ func missing(err error) error {
 	return err
 }
 
-func (c *Client) fromCache(r repository, choose chooser) (*Snapshot, error) {
+func (r repository) fromCache(choose chooser) (*Snapshot, error) {
 	l, err := r.cached()
 	if err != nil {
 		return nil, err
 	}
+	return r.whole(l, choose)
+}
+
+// whole returns the snapshot if the cache has all of the chosen files, undamaged.
+func (r repository) whole(l listing, choose chooser) (*Snapshot, error) {
 	dir := r.snapshot(l.commit)
 	take, skip, err := choose(l.names, func(name string) ([]byte, error) {
 		return os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
@@ -111,19 +127,44 @@ func (c *Client) fromCache(r repository, choose chooser) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range take {
+		if err := r.check(l, name); err != nil {
+			return nil, err
+		}
+	}
 	return &Snapshot{Dir: dir, Commit: l.commit, Files: take, Skipped: skip}, nil
 }
 
-// download brings the chosen files into the cache: first all blobs, then the links, then the name of the revision.
+// check fails unless a file of the snapshot is what the name of its blob says, or the Hub's list where it is no link.
+func (r repository) check(l listing, name string) error {
+	path := filepath.Join(r.snapshot(l.commit), filepath.FromSlash(name))
+	want := l.files[name]
+	if target, err := os.Readlink(path); err == nil {
+		want.etag = filepath.Base(target)
+	}
+	err := sound(path, want.etag, want.size)
+	if broken := (*damage)(nil); errors.As(err, &broken) {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return err
+}
+
+// download brings the chosen files into the cache: first all blobs, then the links.
 func (c *Client) download(ctx context.Context, r repository, l listing, choose chooser) (*Snapshot, error) {
+	unlock, err := c.lock(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	dir := r.snapshot(l.commit)
 	etags := map[string]string{}
 	bring := func(name string) (path string, err error) {
-		path = filepath.Join(dir, filepath.FromSlash(name))
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
 		if etags[name] == "" {
+			if err := r.check(l, name); err == nil {
+				return filepath.Join(dir, filepath.FromSlash(name)), nil
+			} else if broken := (*damage)(nil); errors.As(err, &broken) {
+				c.notice(err.Error() + ": fetching it again")
+			}
 			if etags[name], err = c.fetch(ctx, r, l.commit, name); err != nil {
 				return "", err
 			}
@@ -140,6 +181,9 @@ func (c *Client) download(ctx context.Context, r repository, l listing, choose c
 	if err != nil {
 		return nil, err
 	}
+	if err := c.room(r.lacks(l, take)); err != nil {
+		return nil, err
+	}
 	for _, name := range take {
 		if _, err := bring(name); err != nil {
 			return nil, err
@@ -152,12 +196,51 @@ func (c *Client) download(ctx context.Context, r repository, l listing, choose c
 			}
 		}
 	}
-	if r.revision != l.commit {
-		if err := writeFile(r.ref(), l.commit); err != nil {
+	r.clean()
+	return &Snapshot{Dir: dir, Commit: l.commit, Files: take, Skipped: skip}, nil
+}
+
+// lock makes the repository's folders and waits until no other process downloads into them.
+func (c *Client) lock(ctx context.Context, r repository) (unlock func(), err error) {
+	locks := filepath.Join(c.Cache, ".locks", filepath.Base(r.folder)) // huggingface_hub's place for them
+	for _, dir := range []string{locks, filepath.Dir(r.blob("x"))} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, err
 		}
 	}
-	return &Snapshot{Dir: dir, Commit: l.commit, Files: take, Skipped: skip}, nil
+	unlock, err = file.Lock(ctx, filepath.Join(locks, "lorabench.lock"), func(holder string) {
+		c.notice(fmt.Sprintf("waiting for %s, which downloads %s", holder, r.name))
+	})
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) {
+		// Files are hashed on the disk before they get their names: two at a time waste time, no more.
+		return func() {}, nil
+	}
+	return unlock, err
+}
+
+// lacks counts the bytes that must come, as far as the Hub's list says.
+func (r repository) lacks(l listing, names []string) (sum int64) {
+	for _, name := range names {
+		f := l.files[name]
+		if f.size <= 0 || r.check(l, name) == nil {
+			continue
+		}
+		if whole, part := r.local(f.etag, f.size); !whole {
+			sum += f.size - part
+		}
+	}
+	return sum
+}
+
+// clean removes what downloads that were broken off and never taken up again left behind. The caller has the lock.
+func (r repository) clean() {
+	dir := filepath.Dir(r.blob("x"))
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), partSuffix) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // link makes the snapshot's file a link to its blob. Where the file system has no links, the blob moves there.
@@ -167,21 +250,22 @@ func (r repository) link(dir, name, etag string) error {
 		return err
 	}
 	up := strings.Repeat("../", 2+strings.Count(name, "/"))
-	beside := fmt.Sprintf("%s.%d.%d", path, os.Getpid(), downloads.Add(1))
+	beside := r.part("link")
+	_ = os.Remove(beside)
 	if err := os.Symlink(filepath.FromSlash(up+"blobs/"+etag), beside); err != nil {
 		return os.Rename(r.blob(etag), path)
 	}
-	if err := os.Rename(beside, path); err != nil {
-		_ = os.Remove(beside)
-		return err
-	}
-	return nil
+	return os.Rename(beside, path)
 }
 
-// writeFile replaces a small file in one step.
-func writeFile(path, text string) error {
-	if old, err := os.ReadFile(path); err == nil && string(old) == text {
-		return nil // the cache may be one that cannot be written
+// writeRef notes which commit the revision is, for when there is no network. A cache that cannot be written does without.
+func (r repository) writeRef(commit string) error {
+	if old, err := os.ReadFile(r.ref()); r.revision == commit || err == nil && string(old) == commit {
+		return nil
 	}
-	return file.Write(path, []byte(text))
+	err := file.Write(r.ref(), []byte(commit))
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil
+	}
+	return err
 }

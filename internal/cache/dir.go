@@ -1,11 +1,19 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"lorabench/internal/file"
 )
+
+// Lock waits for the only lock on the cache dir, as file.Lock does.
+func Lock(dir string, busy func(holder string)) (unlock func(), err error) {
+	return file.Lock(context.Background(), filepath.Join(dir, "lock"), busy)
+}
 
 // Dir returns the cache: $XDG_CACHE_HOME/lorabench, by default ~/.cache/lorabench.
 func Dir() (string, error) {

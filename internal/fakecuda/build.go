@@ -72,7 +72,7 @@ var Dir = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", fmt.Errorf("cannot make the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
 	}
-	unlock, err := cache.Lock(root, func() {})
+	unlock, err := cache.Lock(root, func(string) {})
 	if err != nil {
 		return "", fmt.Errorf("cannot lock the cache %s: %w", root, err)
 	}

@@ -114,3 +114,12 @@ func NeedCheckout(t interface {
 		t.Skipf("needs %s: not in a bundle", what)
 	}
 }
+
+// Abs makes a path absolute. In a checkout a relative one starts at its root, because go test runs in the package's own folder, where
+// nobody typed it; else in the working folder.
+func Abs(path string) (string, error) {
+	if dir, err := Dir(); err == nil && !Bundled() && !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return filepath.Abs(path)
+}

@@ -23,6 +23,10 @@ func TestDirIsTheBundleOrTheModule(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, top, dir)
 
+	abs, err := Abs("x/../y")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(top, "y"), abs, "go test runs below")
+
 	bundle := t.TempDir()
 	t.Setenv(Variable, bundle)
 	_, err = Dir()
@@ -31,6 +35,9 @@ func TestDirIsTheBundleOrTheModule(t *testing.T) {
 	dir, err = Dir()
 	require.NoError(t, err)
 	require.Equal(t, bundle, dir, "the variable comes before go.mod")
+	abs, err = Abs("y")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(below, "y"), abs, "a bundle's programs run where they were started")
 	m, err := Read(dir)
 	require.NoError(t, err)
 	require.Equal(t, "0123456789ab", m.Commit)

@@ -79,7 +79,7 @@ func gone(pid int) bool {
 func TestWaitsForAnother(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.MkdirAll(w.cache, 0o755))
-	unlock, err := cache.Lock(w.cache, func() { t.Error("nobody else has the lock") })
+	unlock, err := cache.Lock(w.cache, func(string) { t.Error("nobody else has the lock") })
 	require.NoError(t, err)
 
 	reader, writer := io.Pipe()
@@ -88,7 +88,7 @@ func TestWaitsForAnother(t *testing.T) {
 		done <- run([]string{"-root", w.root}, w.on, writer, io.Discard)
 		writer.Close()
 	}()
-	want := "setup: waiting for another set-up that is at work in " + w.cache + "\n"
+	want := "setup: waiting for another set-up, process " + strconv.Itoa(os.Getpid()) + ", that is at work in " + w.cache + "\n"
 	said := make([]byte, len(want))
 	_, err = io.ReadFull(reader, said)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 func TestLockDiesWithItsProcess(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := cache.Lock(dir, func() {})
+	unlock, err := cache.Lock(dir, func(string) {})
 	require.NoError(t, err)
 	f, err := os.Open(filepath.Join(dir, "lock"))
 	require.NoError(t, err)
@@ -125,14 +125,6 @@ func TestLockDiesWithItsProcess(t *testing.T) {
 	require.ErrorIs(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 	unlock() // closes the file, as the end of the process would
 	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
-}
-
-func TestFreeBytes(t *testing.T) {
-	free, err := freeBytes(t.TempDir())
-	require.NoError(t, err)
-	assert.Positive(t, free)
-	_, err = freeBytes("/none/such")
-	assert.Error(t, err)
 }
 
 func TestSizeOf(t *testing.T) {

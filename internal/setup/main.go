@@ -15,11 +15,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"lorabench/internal/file"
 )
 
 func main() {
 	runtime.LockOSThread() // children are to die with this program, which the kernel ties to the thread that started them
-	here := machine{goos: runtime.GOOS, goarch: runtime.GOARCH, sysroot: "/", freeBytes: freeBytes}
+	here := machine{goos: runtime.GOOS, goarch: runtime.GOARCH, sysroot: "/", freeBytes: file.Free}
 	os.Exit(run(os.Args[1:], here, os.Stdout, os.Stderr))
 }
 

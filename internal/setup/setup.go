@@ -46,8 +46,8 @@ func (s *setup) prepare() error {
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return fmt.Errorf("cannot make the cache (%w): set XDG_CACHE_HOME to a folder you can write", err)
 	}
-	unlock, err := cache.Lock(s.cache, func() {
-		s.say("setup: waiting for another set-up that is at work in %s", s.cache)
+	unlock, err := cache.Lock(s.cache, func(holder string) {
+		s.say("setup: waiting for another set-up, %s, that is at work in %s", holder, s.cache)
 	})
 	if err != nil {
 		return fmt.Errorf("cannot lock the cache %s (%w): set XDG_CACHE_HOME to a folder you can write", s.cache, err)

@@ -2,13 +2,8 @@
 
 package main
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 // Here only so that the program compiles everywhere and can say that it needs Linux.
-
-func freeBytes(string) (uint64, error) { return 0, errors.ErrUnsupported }
 
 func dieTogether() *syscall.SysProcAttr { return nil }

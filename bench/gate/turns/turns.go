@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"lorabench/internal/cache"
+	"lorabench/internal/file"
 )
 
 // Options is what to measure and how long.
@@ -108,20 +109,11 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w: set XDG_CACHE_HOME to a folder that you can write", err)
 	}
-	locked := make(chan error, 1)
-	go func() {
-		release, err := cache.Lock(dir, func() { m.say("waiting for another gate to end") })
-		if m.release = release; err == nil && ctx.Err() != nil { // nobody waits any more
-			release()
-		}
-		locked <- err
-	}()
-	select {
-	case err := <-locked:
-		return dir, err
-	case <-ctx.Done():
-		return "", fmt.Errorf("waiting for another gate: %w", context.Cause(ctx))
+	m.release, err = file.Lock(ctx, filepath.Join(dir, "lock"), func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
+	if err != nil {
+		return "", fmt.Errorf("waiting for another gate: %w", err)
 	}
+	return dir, nil
 }
 
 // Run measures both sides and returns their folders of results, each with bench.txt, the runs' records where there are any,

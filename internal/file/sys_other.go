@@ -1,0 +1,14 @@
+//go:build !linux
+
+package file
+
+import (
+	"context"
+	"errors"
+)
+
+// Free and Lock are here so that everything compiles everywhere; callers do without them, or say that they need Linux.
+
+func Free(string) (uint64, error) { return 0, errors.ErrUnsupported }
+
+func Lock(context.Context, string, func(string)) (func(), error) { return nil, errors.ErrUnsupported }
