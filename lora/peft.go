@@ -101,7 +101,7 @@ func Load(m *opt.Model, dir string) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := checkpoint.Open(dir)
+	f, err := checkpoint.OpenAdapter(dir)
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}

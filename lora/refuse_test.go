@@ -47,7 +47,7 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 		require.Contains(t, string(good), old)
 		return []byte(strings.Replace(string(good), old, by, 1))
 	}
-	f := fixture.Open(t, post+"/adapter")
+	f := fixture.Open(t, post+"/adapter/adapter_model.safetensors")
 	name := f.Names()[0]
 	rewrite := func(change func(ts []checkpoint.Tensor) []checkpoint.Tensor) []byte {
 		var ts []checkpoint.Tensor
