@@ -3,6 +3,7 @@ package lora
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"lorabench/internal/torch"
 	"lorabench/opt"
@@ -20,11 +21,14 @@ type Adapter struct {
 // pair is A and B of one linear layer, and what it takes to undo a merge.
 type pair struct {
 	linear       *opt.Linear
-	at           int           // the layer's place in its group
+	at           int // the layer's place in its group
+	r            int64
+	scaling      float64       // the factor of B A
 	a, b         *torch.Tensor // [r, in], [out, r]
 	aGrad, bGrad *torch.Tensor
 	m, mGrad     *torch.Tensor // DoRA's magnitude [out], else nil
 	original     *torch.Tensor // the base weight while merged, else nil
+	shared       *torch.Tensor // the model's own weight where InitLoRAWeights put another in its place, else nil
 }
 
 // NewAdapter puts an adapter on a model: A uniform in +-1/sqrt(in) (kaiming_uniform with a =
@@ -72,30 +76,16 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 		return nil, err
 	}
 	a := &Adapter{Config: c, model: m}
-	var names []string
-	var shapes [][]int64
 	for _, g := range m.Groups() {
 		ours := &group{config: &a.Config, layers: g}
 		for i, l := range g.Linears {
 			if wanted[l] {
-				ours.pairs = append(ours.pairs, &pair{linear: l, at: i})
+				own := c.of(l.Name)
+				ours.pairs = append(ours.pairs, &pair{linear: l, at: i, r: int64(own.R), scaling: own.Scaling()})
 			}
 		}
-		if len(ours.pairs) == 0 {
-			continue
-		}
-		a.groups = append(a.groups, ours)
-		// The A's of a group lie next to each other, so that they are one matrix.
-		for _, p := range ours.pairs {
-			names, shapes = append(names, key(p.linear.Name, "lora_A")), append(shapes, []int64{int64(c.R), p.linear.In})
-		}
-		for _, p := range ours.pairs {
-			names, shapes = append(names, key(p.linear.Name, "lora_B")), append(shapes, []int64{p.linear.Out, int64(c.R)})
-		}
-		if c.UseDoRA {
-			for _, p := range ours.pairs {
-				names, shapes = append(names, magnitudeKey(p.linear.Name)), append(shapes, []int64{p.linear.Out})
-			}
+		if len(ours.pairs) > 0 {
+			a.groups, a.pairs = append(a.groups, ours), append(a.pairs, ours.pairs...)
 		}
 	}
 	var on torch.Device
@@ -106,30 +96,40 @@ func bare(m *opt.Model, c Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Params, err = newParams(names, shapes, on); err != nil {
-		return nil, err
-	}
-	next := 0
-	take := func() (value, grad *torch.Tensor) {
-		next++
-		return a.Tensors[next-1], a.grads[next-1]
-	}
+	return a, a.place(on)
+}
+
+// place makes the parameters. The A's of a group lie next to each other, so that they are one matrix.
+func (a *Adapter) place(on torch.Device) (err error) {
+	var names []string
+	var shapes [][]int64
+	var to []func(value, grad *torch.Tensor)
 	for _, g := range a.groups {
 		for _, p := range g.pairs {
-			p.a, p.aGrad = take()
+			names, shapes = append(names, key(p.linear.Name, "lora_A")), append(shapes, []int64{p.r, p.linear.In})
+			to = append(to, func(value, grad *torch.Tensor) { p.a, p.aGrad = value, grad })
 		}
 		for _, p := range g.pairs {
-			p.b, p.bGrad = take()
+			names, shapes = append(names, key(p.linear.Name, "lora_B")), append(shapes, []int64{p.linear.Out, p.r})
+			to = append(to, func(value, grad *torch.Tensor) { p.b, p.bGrad = value, grad })
 		}
-		if c.UseDoRA {
-			for _, p := range g.pairs {
-				p.m, p.mGrad = take()
+		for _, p := range g.pairs {
+			if a.UseDoRA {
+				names, shapes = append(names, magnitudeKey(p.linear.Name)), append(shapes, []int64{p.linear.Out})
+				to = append(to, func(value, grad *torch.Tensor) { p.m, p.mGrad = value, grad })
 			}
 		}
-		a.pairs = append(a.pairs, g.pairs...)
+	}
+	if a.Params, err = newParams(names, shapes, on); err != nil {
+		return err
+	}
+	for i, set := range to {
+		set(a.Tensors[i], a.grads[i])
+	}
+	for _, g := range a.groups {
 		g.layers.Adapter = g.adapter()
 	}
-	return a, nil
+	return nil
 }
 
 // checkType refuses products in bfloat16 where the base has none.
@@ -150,11 +150,22 @@ func magnitudeKey(module string) string {
 	return "base_model.model." + module + ".lora_magnitude_vector"
 }
 
+// module is the module of a parameter called name.
+func module(name string) string {
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "base_model.model."), ".lora_")
+	return name
+}
+
 // Close takes the adapter off the model and frees it.
 func (a *Adapter) Close() {
 	_ = a.Unmerge()
 	for _, g := range a.groups {
 		g.layers.Adapter = nil
+	}
+	for _, p := range a.pairs {
+		if p.shared != nil {
+			p.linear.Weight = p.shared
+		}
 	}
 	a.groups, a.pairs = nil, nil
 	a.Params.Close()
@@ -170,10 +181,10 @@ func (a *Adapter) Merge() error {
 			}
 			merged := a.scope.Layer(func(s *torch.Scope) *torch.Tensor {
 				if a.UseDoRA {
-					return p.mergedDoRA(s, a.Scaling())
+					return p.mergedDoRA(s)
 				}
 				w := s.Cast(p.linear.Weight, torch.Float32)
-				delta := s.Scale(s.MatMul(p.b, p.a), a.Scaling())
+				delta := s.Scale(s.MatMul(p.b, p.a), p.scaling)
 				return s.Cast(s.Add(w, delta), p.linear.Weight.DType())
 			})
 			p.original, p.linear.Weight = p.linear.Weight, merged

@@ -200,42 +200,67 @@ func TestPEFTLoadsOurs(t *testing.T) {
 	rs.UseRSLoRA = true
 	both := doraQV
 	both.UseRSLoRA, both.TargetModules = true, []string{"fc1", "out_proj", "q_proj"}
+	own := qv
+	own.Overrides = map[string]lora.Override{"model.decoder.layers.1.self_attn.v_proj": {R: 2, LoraAlpha: 3}, "model.decoder.layers.0.self_attn.q_proj": {R: 4, LoraAlpha: 1}}
 	for _, c := range []struct {
 		model  string
 		config lora.Config
-	}{{"post", qv}, {"sharded", rs}, {"post", doraQV}, {"sharded", both}} {
-		dir := "../testdata/parity/" + c.model
-		m := loadModel(t, dir)
+	}{{"post", qv}, {"sharded", rs}, {"post", doraQV}, {"sharded", both}, {"post", own}} {
+		m := loadModel(t, "../testdata/parity/"+c.model)
 		a, err := lora.NewAdapter(m, c.config, 1)
 		require.NoError(t, err)
 		train(t, m, a.Params, 1, 5)
-		tmp := t.TempDir()
-		_, err = a.Save(tmp, dir)
-		require.NoError(t, err)
-		ids := readFixture(t, post).IDs[:5]
-		b, err := json.Marshal(ids)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(tmp, "ids.json"), b, 0o644))
-		out := filepath.Join(tmp, "out.json")
-		cmd := exec.Command("python3", "../testdata/parity/peft_check.py", tmp, dir, filepath.Join(tmp, "ids.json"), out)
-		text, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() == 3 {
-			t.Skipf("python3 cannot import what it needs: %s", text)
-		}
-		require.NoError(t, err, "%s", text)
-		var peft struct {
-			Logits [][][]float32 `json:"logits"`
-		}
-		readJSON(t, out, &peft)
-		for i, x := range asSamples(ids) {
-			micro := data.Pack([]data.Sample{x}, []int{0})
-			var want []float32
-			for _, row := range peft.Logits[i] {
-				want = append(want, row...)
-			}
-			require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), logitsWithin, "%s, row %d", c.model, i)
-		}
+		peftAgrees(t, c.model, m, a, logitsWithin)
 		a.Close()
+	}
+	// And those that PEFT made, once they are trained further here. PEFT's singular vectors are float32's.
+	cases, _ := readPEFTCases(t)
+	svd := 0.0
+	for _, c := range cases.Cases {
+		svd = max(svd, c.Error)
+	}
+	for _, name := range []string{"layers-pattern", "both-dora", "rank", "pissa-ranks", "olora"} {
+		m := loadModel(t, "../testdata/parity/"+cases.Cases[name].Model)
+		a, err := lora.Load(m, adapters+name)
+		require.NoError(t, err)
+		train(t, m, a.Params, 1, 2)
+		within := logitsWithin
+		if a.InitLoRAWeights == "pissa" {
+			within += svd
+		}
+		peftAgrees(t, cases.Cases[name].Model, m, a, within)
+		a.Close()
+	}
+}
+
+// peftAgrees saves the adapter and compares PEFT's logits with ours.
+func peftAgrees(t *testing.T, model string, m *opt.Model, a *lora.Adapter, within float64) {
+	t.Helper()
+	dir, tmp := "../testdata/parity/"+model, t.TempDir()
+	_, err := a.Save(tmp, dir)
+	require.NoError(t, err)
+	ids := readFixture(t, post).IDs[:5]
+	b, err := json.Marshal(ids)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(tmp, "ids.json"), b, 0o644))
+	out := filepath.Join(tmp, "out.json")
+	cmd := exec.Command("python3", "../testdata/parity/peft_check.py", tmp, dir, filepath.Join(tmp, "ids.json"), out)
+	text, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 3 {
+		t.Skipf("python3 cannot import what it needs: %s", text)
+	}
+	require.NoError(t, err, "%s", text)
+	var peft struct {
+		Logits [][][]float32 `json:"logits"`
+	}
+	readJSON(t, out, &peft)
+	for i, x := range asSamples(ids) {
+		micro := data.Pack([]data.Sample{x}, []int{0})
+		var want []float32
+		for _, row := range peft.Logits[i] {
+			want = append(want, row...)
+		}
+		require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), within, "%s, row %d", model, i)
 	}
 }

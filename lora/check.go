@@ -87,15 +87,15 @@ func farthest(a, b []float32) float64 {
 
 // shapes compares the parameters with r (in + out) for each target, and out more with DoRA.
 func (a *Adapter) shapes() Check {
-	want, r := int64(0), int64(a.R)
+	want := int64(0)
 	ok := true
 	for _, p := range a.pairs {
-		want += r * (p.linear.In + p.linear.Out)
+		want += p.r * (p.linear.In + p.linear.Out)
 		if a.UseDoRA {
 			want += p.linear.Out
 		}
 		_ = torch.Run(func(*torch.Scope) error {
-			ok = ok && sameSize(p.a.Shape(), r, p.linear.In) && sameSize(p.b.Shape(), p.linear.Out, r)
+			ok = ok && sameSize(p.a.Shape(), p.r, p.linear.In) && sameSize(p.b.Shape(), p.linear.Out, p.r)
 			return nil
 		})
 	}
@@ -154,8 +154,8 @@ func (a *Adapter) effectiveRanks() ([]Check, error) {
 			}
 		}
 		// A random B A of full rank may have a few values as small as rounding.
-		want := int(min(int64(a.R), p.linear.In, p.linear.Out))
-		out = append(out, Check{"effective rank of B A", n <= want && 10*n >= 9*want, fmt.Sprintf("%s: %d of %d singular values, r is %d", p.linear.Name, n, len(values), a.R)})
+		want := int(min(p.r, p.linear.In, p.linear.Out))
+		out = append(out, Check{"effective rank of B A", n <= want && 10*n >= 9*want, fmt.Sprintf("%s: %d of %d singular values, r is %d", p.linear.Name, n, len(values), p.r)})
 	}
 	return out, nil
 }

@@ -19,9 +19,21 @@ type Config struct {
 	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
 	UseDoRA       bool     // DoRA: a magnitude for each output (Liu et al. 2024, arXiv:2402.09353)
 
+	// Overrides has the modules, by their whole names, whose r or lora_alpha is another.
+	Overrides map[string]Override
+	// InitLoRAWeights is pissa or olora, which took from the base what the adapter started as; "" for any initialisation that
+	// left the base as it was.
+	InitLoRAWeights string
+
 	// BFloat16 computes the adapter's products in bfloat16, as Trainer(bf16=True) does by autocast; what is
 	// trained stays float32, and so do gradients and moments. The base must be bfloat16. PEFT's file has no such field.
 	BFloat16 bool
+}
+
+// Override is what rank_pattern and alpha_pattern say of a module.
+type Override struct {
+	R         int
+	LoraAlpha float64
 }
 
 // Scaling is the factor of B A.
@@ -30,6 +42,14 @@ func (c Config) Scaling() float64 {
 		return c.LoraAlpha / math.Sqrt(float64(c.R))
 	}
 	return c.LoraAlpha / float64(c.R)
+}
+
+// of returns the configuration of a single module, which may have a rank and an alpha of its own.
+func (c Config) of(module string) Config {
+	if o, ok := c.Overrides[module]; ok {
+		c.R, c.LoraAlpha = o.R, o.LoraAlpha
+	}
+	return c
 }
 
 func (c Config) check() error {
@@ -42,8 +62,6 @@ func (c Config) check() error {
 		return fmt.Errorf("lora: lora_dropout is %v, want 0 <= lora_dropout < 1", c.LoraDropout)
 	case c.BFloat16 && c.UseDoRA:
 		return fmt.Errorf("lora: products in bfloat16 are for LoRA: with use_dora they were up to 1.2 times as far off float32 as autocast's; compute them in float32")
-	case len(c.TargetModules) == 0:
-		return fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
 	}
 	return nil
 }
@@ -51,6 +69,9 @@ func (c Config) check() error {
 // targets is the model's linear layers that c names. A target that names
 // no layer is an error: PEFT accepts it as long as another one does, and trains less than asked.
 func (c Config) targets(m *opt.Model) (map[*opt.Linear]bool, error) {
+	if len(c.TargetModules) == 0 {
+		return nil, fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
+	}
 	found, ls := map[string]bool{}, map[*opt.Linear]bool{}
 	for _, l := range m.Linears() {
 		i := slices.IndexFunc(c.TargetModules, func(t string) bool { return matches(l.Name, t) })

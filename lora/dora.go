@@ -41,7 +41,7 @@ func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kep
 		dropped := g.dropped(inner, s, x, k)
 		for i, p := range g.pairs {
 			inner.Do(func(s *torch.Scope) {
-				v, _, scale := p.direction(s, g.config.Scaling())
+				v, _, scale := p.direction(s)
 				p.difference(s, v, scale)
 				part, d := g.layers.Part(s, y, p.at), copyOf(s, dropped, i)
 				if y.DType() == g.dtype() {
@@ -57,13 +57,13 @@ func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kep
 // rescale makes y [T, out], which is W x + b, s (y - b) + b + scaling s B h, with h = A x [T, r]. With B = 0
 // and m as it starts s is exactly 1 and y stays as it is, bit for bit.
 func (g dora) rescale(s *torch.Scope, p *pair, h, y *torch.Tensor) {
-	_, _, scale := p.direction(s, g.config.Scaling())
+	_, _, scale := p.direction(s)
 	z := s.Cast(y, g.dtype()) // y itself where the base is of the adapter's type
 	torch.MulIn(z, scale)
 	if bias := p.linear.Bias; bias != nil {
 		torch.AddIn(z, s.Mul(s.AddScalar(s.Scale(scale, -1), 1), bias))
 	}
-	torch.AddMM(z, h, s.Mul(p.b, column(s, scale)), false, true, 1, g.config.Scaling())
+	torch.AddMM(z, h, s.Mul(p.b, column(s, scale)), false, true, 1, p.scaling)
 	if y.DType() != g.dtype() {
 		torch.Copy(y, z)
 	}
@@ -84,8 +84,8 @@ func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 				d = copyOf(s, dropped, i)
 			}
 			part := s.Cast(g.layers.Part(s, dy, p.at), g.dtype())
-			v, norms, scale := p.direction(s, g.config.Scaling())
-			s.Do(func(s *torch.Scope) { p.learn(s, part, d, v, norms, scale, g.config.Scaling()) })
+			v, norms, scale := p.direction(s)
+			s.Do(func(s *torch.Scope) { p.learn(s, part, d, v, norms, scale) })
 			if dx == nil {
 				return
 			}
@@ -122,20 +122,20 @@ func (g dora) Needs(t int64) int64 {
 }
 
 // learn adds to the gradients of m, A and B what follows from dy [T, out] and d [T, in].
-func (p *pair) learn(s *torch.Scope, dy, d, v, norms, scale *torch.Tensor, scaling float64) {
+func (p *pair) learn(s *torch.Scope, dy, d, v, norms, scale *torch.Tensor) {
 	grad := s.Empty(v.DType(), v.Device(), v.Shape()...)
 	torch.AddMM(grad, dy, d, true, false, 0, 1)
 	torch.AddIn(p.mGrad, s.Div(s.SumColumns(s.Mul(v, grad)), norms))
 	torch.MulIn(grad, column(s, scale))
-	torch.AddMM(p.bGrad, grad, p.a, false, true, 1, scaling)
-	torch.AddMM(p.aGrad, p.b, grad, true, false, 1, scaling)
+	torch.AddMM(p.bGrad, grad, p.a, false, true, 1, p.scaling)
+	torch.AddMM(p.aGrad, p.b, grad, true, false, 1, p.scaling)
 }
 
 // direction is V = W + scaling B A [out, in] in the adapter's type and memory of its own, the norms of its
 // rows [out], and m over them [out].
-func (p *pair) direction(s *torch.Scope, scaling float64) (v, norms, scale *torch.Tensor) {
+func (p *pair) direction(s *torch.Scope) (v, norms, scale *torch.Tensor) {
 	v = s.MatMul(p.b, p.a)
-	torch.ScaleIn(v, scaling)
+	torch.ScaleIn(v, p.scaling)
 	torch.AddIn(v, p.linear.Weight)
 	norms = s.RowNorms(v)
 	return v, norms, s.Div(p.m, norms)
@@ -148,8 +148,8 @@ func (p *pair) difference(s *torch.Scope, v, scale *torch.Tensor) {
 }
 
 // mergedDoRA is s V, the weight of a plain layer that computes the same, in the base's type.
-func (p *pair) mergedDoRA(s *torch.Scope, scaling float64) *torch.Tensor {
-	v, _, scale := p.direction(s, scaling)
+func (p *pair) mergedDoRA(s *torch.Scope) *torch.Tensor {
+	v, _, scale := p.direction(s)
 	torch.MulIn(v, column(s, scale))
 	return s.Cast(v, p.linear.Weight.DType())
 }
@@ -160,7 +160,7 @@ func (a *Adapter) directions(s *torch.Scope, start bool) error {
 	for _, p := range a.pairs {
 		var found []float32
 		s.Do(func(s *torch.Scope) {
-			_, norms, _ := p.direction(s, a.Scaling())
+			_, norms, _ := p.direction(s)
 			if start {
 				torch.Copy(p.m, norms)
 			}

@@ -38,7 +38,7 @@ func someDoRA(s *torch.Scope, on torch.Device, at []int, dropout float64, base, 
 		g.layers.Linears = append(g.layers.Linears, l)
 	}
 	for i, at := range at {
-		g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at,
+		g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at, r: rank, scaling: g.config.Scaling(),
 			a: s.Narrow(flatA, 0, int64(i)*rank, rank), aGrad: s.Narrow(flatG, 0, int64(i)*rank, rank),
 			b: drawn(s, on, d, outs, rank), bGrad: s.Zeros(d, on, outs, rank),
 			m: drawn(s, on, d, outs), mGrad: s.Zeros(d, on, outs)})
@@ -84,7 +84,7 @@ func testDoRAIsTheDerivative(t *testing.T, on torch.Device) {
 				x, dy := drawn(s, on, torch.Float64, tokens, ins), drawn(s, on, torch.Float64, tokens, 3*outs)
 				var scales []*torch.Tensor
 				for _, p := range g.pairs {
-					_, _, scale := p.direction(s, g.config.Scaling())
+					_, _, scale := p.direction(s)
 					scales = append(scales, scale)
 				}
 				value := func(hold bool) (v float64) {
@@ -92,7 +92,7 @@ func testDoRAIsTheDerivative(t *testing.T, on torch.Device) {
 					s.Do(func(s *torch.Scope) {
 						for i, p := range g.pairs {
 							if hold {
-								_, norms, _ := p.direction(s, g.config.Scaling())
+								_, norms, _ := p.direction(s)
 								torch.Copy(p.m, s.Mul(scales[i], norms))
 							}
 						}
@@ -223,7 +223,7 @@ func testDoRAOnABFloat16Base(t *testing.T, on torch.Device) {
 				s.Do(func(s *torch.Scope) {
 					b, m := s.Clone(p.b), s.Clone(p.m)
 					torch.ZeroIn(p.b)
-					_, norms, _ := p.direction(s, 1)
+					_, norms, _ := p.direction(s)
 					torch.Copy(p.m, norms)
 					y := frozen(s, half.layers, x)
 					before := s.Clone(y)
@@ -245,7 +245,7 @@ func testDoRAOnABFloat16Base(t *testing.T, on torch.Device) {
 			}
 			flat := s.Zeros(torch.Float32, on, 2*rank, ins)
 			for i, p := range half.pairs {
-				wide.pairs = append(wide.pairs, &pair{linear: wide.layers.Linears[p.at], at: p.at, a: p.a, b: p.b, m: p.m,
+				wide.pairs = append(wide.pairs, &pair{linear: wide.layers.Linears[p.at], at: p.at, r: p.r, scaling: p.scaling, a: p.a, b: p.b, m: p.m,
 					aGrad: s.Narrow(flat, 0, int64(i)*rank, rank), bGrad: s.Zeros(torch.Float32, on, outs, rank),
 					mGrad: s.Zeros(torch.Float32, on, outs)})
 			}

@@ -1,6 +1,8 @@
 package lora
 
 import (
+	"slices"
+
 	"lorabench/internal/torch"
 	"lorabench/opt"
 )
@@ -14,7 +16,8 @@ type group struct {
 
 // Forward adds scaling B A dropout(x) to each layer's part of y. Without dropout the A's are one matrix
 // and one product; with it each layer has a mask of its own, as PEFT's do, and the products are one
-// batched call. What it keeps is A dropout(x): [T, n r] without dropout, [n, T, r] with it.
+// batched call, where they are of one rank. What it keeps is A dropout(x): [T, n r] without dropout, [n, T, r] with it; of
+// different ranks [T, sum of r] in either case.
 func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
 	s.Do(func(inner *torch.Scope) {
 		a, bs := g.factors(inner)
@@ -24,7 +27,14 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.K
 				return inner.Linear(x, a, nil)
 			}
 			dropped := g.dropped(inner, s, x, k)
-			h := inner.Empty(x.DType(), x.Device(), int64(len(g.pairs)), x.Dim(0), int64(g.config.R))
+			if !g.even() {
+				h := inner.Empty(x.DType(), x.Device(), x.Dim(0), g.ranks(len(g.pairs)))
+				for i, p := range g.pairs {
+					torch.AddMM(g.part(inner, h, i), copyOf(inner, dropped, i), inner.Narrow(a, 0, g.ranks(i), p.r), false, true, 0, 1)
+				}
+				return h
+			}
+			h := inner.Empty(x.DType(), x.Device(), int64(len(g.pairs)), x.Dim(0), g.pairs[0].r)
 			torch.AddMM(h, dropped, g.matrices(inner, a), false, true, 0, 1)
 			return h
 		})
@@ -32,10 +42,10 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.K
 			inner.Do(func(s *torch.Scope) {
 				part := g.layers.Part(s, y, p.at)
 				if y.DType() == g.dtype() {
-					torch.AddMM(part, g.part(s, h, i), bs[i], false, true, 1, g.config.Scaling())
+					torch.AddMM(part, g.part(s, h, i), bs[i], false, true, 1, p.scaling)
 					return
 				}
-				delta := s.Scale(s.Linear(g.part(s, h, i), bs[i], nil), g.config.Scaling())
+				delta := s.Scale(s.Linear(g.part(s, h, i), bs[i], nil), p.scaling)
 				torch.AddIn(part, delta)
 			})
 		}
@@ -71,8 +81,8 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 	for i, q := range g.pairs {
 		s.Do(func(s *torch.Scope) {
 			part := s.Cast(g.layers.Part(s, dy, q.at), g.dtype())
-			torch.AddMM(q.bGrad, part, g.part(s, h, i), true, false, 1, g.config.Scaling())
-			torch.AddMM(g.part(s, e, i), part, bs[i], false, false, 0, g.config.Scaling())
+			torch.AddMM(q.bGrad, part, g.part(s, h, i), true, false, 1, q.scaling)
+			torch.AddMM(g.part(s, e, i), part, bs[i], false, false, 0, q.scaling)
 		})
 	}
 	if k.Drawn == nil {
@@ -88,13 +98,26 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 		return
 	}
 	s.Do(func(s *torch.Scope) {
-		torch.AddMM(g.matrices(s, g.stacked(s, true)), e, s.DropoutWith(x, k.Drawn, n, p), true, false, 1, 1)
+		dropped := s.DropoutWith(x, k.Drawn, n, p)
+		if g.even() {
+			torch.AddMM(g.matrices(s, g.stacked(s, true)), e, dropped, true, false, 1, 1)
+			return
+		}
+		for i, q := range g.pairs {
+			torch.AddMM(q.aGrad, g.part(s, e, i), copyOf(s, dropped, i), true, false, 1, 1)
+		}
 	})
 	if dx == nil {
 		return
 	}
 	d := s.Empty(x.DType(), x.Device(), int64(n), x.Dim(0), x.Dim(1))
-	torch.AddMM(d, e, g.matrices(s, a), false, false, 0, 1)
+	if g.even() {
+		torch.AddMM(d, e, g.matrices(s, a), false, false, 0, 1)
+	} else {
+		for i, q := range g.pairs {
+			torch.AddMM(copyOf(s, d, i), g.part(s, e, i), s.Narrow(a, 0, g.ranks(i), q.r), false, false, 0, 1)
+		}
+	}
 	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, k.Drawn, 0, p)))
 }
 
@@ -140,11 +163,23 @@ func (g *group) factors(s *torch.Scope) (a *torch.Tensor, bs []*torch.Tensor) {
 
 // part is pair i's [T, r] of [T, n r] or [n, T, r].
 func (g *group) part(s *torch.Scope, h *torch.Tensor, i int) *torch.Tensor {
-	r := int64(g.config.R)
-	if shape := h.Shape(); len(shape) == 3 {
-		return s.View(s.Narrow(h, 0, int64(i), 1), shape[1], r)
+	if len(h.Shape()) == 3 {
+		return copyOf(s, h, i)
 	}
-	return s.Narrow(h, 1, int64(i)*r, r)
+	return s.Narrow(h, 1, g.ranks(i), g.pairs[i].r)
+}
+
+// ranks is the sum of the first n pairs' ranks.
+func (g *group) ranks(n int) (r int64) {
+	for _, p := range g.pairs[:n] {
+		r += p.r
+	}
+	return r
+}
+
+// even reports whether all pairs have the same rank, so that their products are one batched call.
+func (g *group) even() bool {
+	return !slices.ContainsFunc(g.pairs, func(p *pair) bool { return p.r != g.pairs[0].r })
 }
 
 // stacked is the A's as one matrix [n r, in], or their gradients.
@@ -160,5 +195,5 @@ func (g *group) stacked(s *torch.Scope, grad bool) *torch.Tensor {
 
 // matrices is a, the A's as one matrix or their gradients, as [n, r, in].
 func (g *group) matrices(s *torch.Scope, a *torch.Tensor) *torch.Tensor {
-	return s.View(a, int64(len(g.pairs)), int64(g.config.R), g.pairs[0].linear.In)
+	return s.View(a, int64(len(g.pairs)), g.pairs[0].r, g.pairs[0].linear.In)
 }

@@ -19,16 +19,19 @@ var devices = torchtest.Find(torch.OpenDevice, torch.Cards)
 func TestGroupIsTheDerivative(t *testing.T) { devices.Each(t, testGroupIsTheDerivative) }
 
 func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
-	const T, in, out, r = 5, 4, 3, 2
+	const T, in, out = 5, 4, 3
 	for _, c := range []struct {
 		why     string
 		at      []int
+		ranks   []int64
 		dropout float64
 	}{
-		{"q and v, one matrix of A's", []int{0, 2}, 0},
-		{"q and v, a mask each", []int{0, 2}, 0.4},
-		{"one layer", []int{1}, 0},
-		{"one layer with dropout", []int{1}, 0.4},
+		{"q and v, one matrix of A's", []int{0, 2}, []int64{2, 2}, 0},
+		{"q and v, a mask each", []int{0, 2}, []int64{2, 2}, 0.4},
+		{"one layer", []int{1}, []int64{2}, 0},
+		{"one layer with dropout", []int{1}, []int64{2}, 0.4},
+		{"ranks that differ", []int{0, 1, 2}, []int64{2, 1, 3}, 0},
+		{"ranks that differ, a mask each", []int{0, 1, 2}, []int64{2, 1, 3}, 0.4},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			require.NoError(t, torch.Run(func(s *torch.Scope) error {
@@ -38,15 +41,20 @@ func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 					torch.NormalIn(x, 0, 1)
 					return x
 				}
-				n := int64(len(c.at))
-				flatA, flatG := draw(n*r, in), s.Zeros(torch.Float64, on, n*r, in)
-				g := &group{config: &Config{R: r, LoraAlpha: 3, LoraDropout: c.dropout}, layers: &opt.Group{}}
+				all := int64(0)
+				for _, r := range c.ranks {
+					all += r
+				}
+				flatA, flatG := draw(all, in), s.Zeros(torch.Float64, on, all, in)
+				g := &group{config: &Config{LoraDropout: c.dropout}, layers: &opt.Group{}}
 				for i := range 3 {
 					g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
 				}
 				for i, at := range c.at {
-					g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at, a: s.Narrow(flatA, 0, int64(i)*r, r),
-						aGrad: s.Narrow(flatG, 0, int64(i)*r, r), b: draw(out, r), bGrad: s.Zeros(torch.Float64, on, out, r)})
+					r, from := c.ranks[i], g.ranks(i)
+					g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[at], at: at, r: r, scaling: 3 / float64(r+int64(i)),
+						a: s.Narrow(flatA, 0, from, r), aGrad: s.Narrow(flatG, 0, from, r),
+						b: draw(out, r), bGrad: s.Zeros(torch.Float64, on, out, r)})
 				}
 				x, dy := draw(T, in), draw(T, 3*out)
 				value := func() (v float64) {
@@ -122,7 +130,7 @@ func TestGroupInBFloat16(t *testing.T) {
 						g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
 					}
 					for _, i := range []int{0, 2} {
-						g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[i], at: i})
+						g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[i], at: i, r: r, scaling: g.config.Scaling()})
 					}
 					for _, p := range g.pairs {
 						p.a, p.aGrad = next(r, in)

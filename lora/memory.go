@@ -13,7 +13,7 @@ func Predict(n int64) Bytes { return Bytes{4 * n, 4 * n, 8 * n} }
 
 // Keeps is the bytes of A dropout(x) of T tokens.
 func (g *group) Keeps(t int64) int64 {
-	return g.config.size() * t * int64(len(g.pairs)) * int64(g.config.R)
+	return g.config.size() * t * g.ranks(len(g.pairs))
 }
 
 // Masks is the elements of the dropout masks of T tokens: one for each pair.
@@ -28,13 +28,13 @@ func (g *group) Masks(t int64) int64 {
 // of that twice; in bfloat16 also of the copies of A and B.
 func (g *group) Needs(t int64) int64 {
 	n, in, each := int64(len(g.pairs)), g.pairs[0].linear.In, g.config.size()
-	b := each * t * n * int64(g.config.R)
+	b := each * t * g.ranks(len(g.pairs))
 	if g.config.LoraDropout > 0 {
 		b += each * t * in * (2*n + 1)
 	}
 	if g.config.BFloat16 {
 		for _, p := range g.pairs {
-			b += each * int64(g.config.R) * (in + p.linear.Out)
+			b += each * p.r * (in + p.linear.Out)
 		}
 	}
 	return b

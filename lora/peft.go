@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strings"
 
 	"lorabench/internal/checkpoint"
 	"lorabench/internal/file"
@@ -20,97 +19,34 @@ const (
 	weightsFile = "adapter_model.safetensors"
 )
 
-// peftConfig is the part of adapter_config.json that is read here. What would change the
-// computation and is not supported must be absent, null, false or empty.
-type peftConfig struct {
-	PeftType      string          `json:"peft_type"`
-	TaskType      string          `json:"task_type"`
-	R             int             `json:"r"`
-	LoraAlpha     float64         `json:"lora_alpha"`
-	LoraDropout   float64         `json:"lora_dropout"`
-	TargetModules json.RawMessage `json:"target_modules"`
-	UseRSLoRA     bool            `json:"use_rslora"`
-	UseDoRA       bool            `json:"use_dora"`
-	Bias          string          `json:"bias"`
-}
-
-// unsupported lists PEFT's options that change what an adapter computes, all off by default.
-var unsupported = []string{"fan_in_fan_out", "lora_bias", "modules_to_save", "layers_to_transform",
-	"layers_pattern", "exclude_modules", "rank_pattern", "alpha_pattern", "layer_replication", "target_parameters",
-	"trainable_token_indices", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config"}
-
-// ReadConfig reads dir/adapter_config.json as PEFT writes it.
-func ReadConfig(dir string) (Config, error) {
-	path := filepath.Join(dir, configFile)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("adapter: %w", err)
-	}
-	c, err := parseConfig(data)
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
-func parseConfig(data []byte) (Config, error) {
-	p := peftConfig{PeftType: "LORA", Bias: "none", R: 8, LoraAlpha: 8} // PEFT's defaults
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return Config{}, fmt.Errorf("not an adapter config: %w", err)
-	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return Config{}, fmt.Errorf("not an adapter config: %w", err)
-	}
-	if p.PeftType != "LORA" {
-		return Config{}, fmt.Errorf("peft_type is %q: only LORA is supported", p.PeftType)
-	}
-	if p.Bias != "none" {
-		return Config{}, fmt.Errorf("bias is %q: only none is supported", p.Bias)
-	}
-	for _, name := range unsupported {
-		switch v := strings.TrimSpace(string(all[name])); v {
-		case "", "null", "false", "{}", "[]":
-		default:
-			return Config{}, fmt.Errorf("%s is %s: that option is not supported", name, v)
-		}
-	}
-	targets, err := parseTargets(p.TargetModules)
-	if err != nil {
-		return Config{}, err
-	}
-	c := Config{R: p.R, LoraAlpha: p.LoraAlpha, LoraDropout: p.LoraDropout, TargetModules: targets, UseRSLoRA: p.UseRSLoRA, UseDoRA: p.UseDoRA}
-	return c, c.check()
-}
-
-// parseTargets takes a list of names. A lone string is a regular expression to PEFT, "all-linear"
-// apart; only one that is plainly a name is taken.
-func parseTargets(raw json.RawMessage) ([]string, error) {
-	var list []string
-	if json.Unmarshal(raw, &list) == nil {
-		sort.Strings(list)
-		return list, nil
-	}
-	return nil, fmt.Errorf("target_modules is %s: want a list of module names", raw)
-}
-
 // Load puts the adapter of a PEFT folder on a model. Every A and B, and with use_dora every magnitude, must
 // be there, in shape, and nothing else.
 func Load(m *opt.Model, dir string) (*Adapter, error) {
-	c, err := ReadConfig(dir)
+	p, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
-	f, err := checkpoint.Open(dir)
+	f, err := checkpoint.OpenAdapter(dir)
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
 	defer f.Close()
+	var layers []string
+	for _, l := range m.Linears() {
+		layers = append(layers, l.Name)
+	}
+	c, err := p.On(layers)
+	if err != nil {
+		return nil, fmt.Errorf("adapter %s: %w", dir, err)
+	}
 	a, err := bare(m, c)
 	if err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", dir, err)
 	}
-	if err = a.read(f); err == nil && c.UseDoRA {
+	if err = a.read(f); err == nil && c.InitLoRAWeights != "" {
+		err = torch.Run(a.subtractInitial)
+	}
+	if err == nil && c.UseDoRA {
 		err = torch.Run(func(s *torch.Scope) error { return a.directions(s, false) })
 	}
 	if err == nil {
@@ -134,9 +70,12 @@ func (a *Adapter) read(f *checkpoint.File) error {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("%s is missing from %s", name, strings.Join(f.Files(), ", "))
+			return f.Missing(name)
 		}
 		delete(left, name)
+		if err := checkpoint.NotFinite(t); err != nil {
+			return err
+		}
 		v, err := checkpoint.Float32(t)
 		if err != nil {
 			return err
@@ -144,7 +83,7 @@ func (a *Adapter) read(f *checkpoint.File) error {
 		err = torch.Run(func(s *torch.Scope) error {
 			want := a.Tensors[i].Shape()
 			if fmt.Sprint(t.Shape) != fmt.Sprint(want) {
-				return fmt.Errorf("%s in %s has shape %v, r %d on this model wants %v", name, t.Source, t.Shape, a.R, want)
+				return fmt.Errorf("%s in %s has shape %v, r %d on this model wants %v", name, t.Source, t.Shape, a.of(module(name)).R, want)
 			}
 			torch.Copy(a.Tensors[i], s.FromFloats(v, want...))
 			return nil
@@ -174,11 +113,19 @@ func (a *Adapter) Save(dir, base string) (int64, error) {
 	}
 	targets := append([]string(nil), a.TargetModules...)
 	sort.Strings(targets)
+	ranks, alphas := map[string]int{}, map[string]float64{} // PEFT does not read null
+	for module, o := range a.Overrides {
+		ranks[module], alphas[module] = o.R, o.LoraAlpha
+	}
+	var initial any = true
+	if a.InitLoRAWeights != "" {
+		initial = a.InitLoRAWeights // whoever loads the adapter must take it from the base again
+	}
 	config, err := json.MarshalIndent(map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
 		"r": a.R, "lora_alpha": a.LoraAlpha, "lora_dropout": a.LoraDropout, "target_modules": targets,
-		"use_rslora": a.UseRSLoRA, "use_dora": a.UseDoRA, "bias": "none", "init_lora_weights": true, "fan_in_fan_out": false,
-		"modules_to_save": nil, "rank_pattern": map[string]int{}, "alpha_pattern": map[string]int{},
+		"use_rslora": a.UseRSLoRA, "use_dora": a.UseDoRA, "bias": "none", "init_lora_weights": initial, "fan_in_fan_out": false,
+		"modules_to_save": nil, "rank_pattern": ranks, "alpha_pattern": alphas,
 	}, "", "  ")
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package lora_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 		require.Contains(t, string(good), old)
 		return []byte(strings.Replace(string(good), old, by, 1))
 	}
-	f := fixture.Open(t, post+"/adapter")
+	f := fixture.Open(t, post+"/adapter/adapter_model.safetensors")
 	name := f.Names()[0]
 	rewrite := func(change func(ts []checkpoint.Tensor) []checkpoint.Tensor) []byte {
 		var ts []checkpoint.Tensor
@@ -71,9 +72,9 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 		{"another method", replace(`"LORA"`, `"IA3"`), weights, `peft_type is "IA3"`},
 		{"DoRA without magnitudes", replace(`"use_dora": false`, `"use_dora": true`), weights, "q_proj.lora_magnitude_vector is missing"},
 		{"no switch", replace(`"use_dora": false`, `"use_dora": "no"`), weights, "not an adapter config"},
-		{"ranks that differ by layer", replace(`"rank_pattern": {}`, `"rank_pattern": {"q_proj": 2}`), weights, "rank_pattern is"},
+		{"another rank of a layer than the weights", replace(`"rank_pattern": {}`, `"rank_pattern": {"q_proj": 2}`), weights, "r 2 on this model wants [2 32]"},
 		{"trained biases", replace(`"bias": "none"`, `"bias": "all"`), weights, `bias is "all"`},
-		{"a regular expression", []byte(`{"r": 4, "lora_alpha": 8, "target_modules": ".*proj"}`), weights, "want a list of module names"},
+		{"an expression of more modules than the weights", []byte(`{"r": 4, "lora_alpha": 8, "target_modules": ".*proj"}`), weights, "is missing from"},
 		{"another rank than the weights", replace(`"r": 4`, `"r": 5`), weights, "has shape [4 32], r 5 on this model wants [5 32]"},
 		{"a missing matrix", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor { return ts[1:] }), name + " is missing"},
 		{"a matrix too many", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
@@ -81,6 +82,22 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 			extra.Name = "base_model.model.other"
 			return append(ts, extra)
 		}), "base_model.model.other is not part of the adapter"},
+		{"a value that is no number", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			ts[0].Data = append(slices.Clone(ts[0].Data[:8]), append([]byte{0, 0, 0xc0, 0x7f}, ts[0].Data[12:]...)...)
+			return ts
+		}), `adapter_model.safetensors: tensor "` + name + `" of shape [4 32] has 1 elements that are NaN or infinite, the first, NaN, at 2`},
+		{"a prefix", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			for i := range ts {
+				ts[i].Name = "module." + ts[i].Name
+			}
+			return ts
+		}), `take "module." off every name`},
+		{"names without PEFT's prefix", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			for i := range ts {
+				ts[i].Name = strings.TrimPrefix(ts[i].Name, "base_model.model.")
+			}
+			return ts
+		}), `put "base_model.model." before every name`},
 		{"a cut file", good, weights[:len(weights)-5], "adapter_model.safetensors"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -74,6 +74,9 @@ func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if err := m.CheckTraining(); err != nil {
+		return nil, err
+	}
 	t := &Trainer{Options: o, model: m, params: p, scope: torch.NewScope()}
 	err := torch.Run(func(*torch.Scope) error {
 		on := p.value.Device()

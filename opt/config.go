@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"lorabench/internal/checkpoint"
 )
 
 // Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
@@ -30,9 +32,22 @@ type Config struct {
 	AttentionDropout      float64 `json:"attention_dropout"`
 	LayerDrop             float64 `json:"layerdrop"`
 	InitStd               float64 `json:"init_std"`
-	BOSTokenID            int64   `json:"bos_token_id"`
-	EOSTokenID            int64   `json:"eos_token_id"`
+	BOSTokenID            TokenID `json:"bos_token_id"`
+	EOSTokenID            TokenID `json:"eos_token_id"`
 	PadTokenID            int64   `json:"pad_token_id"`
+}
+
+// TokenID is a token that training does not use, so that whatever stands there is taken: of a list, as generation reads it,
+// the first, and else what is no number leaves the default.
+type TokenID int64
+
+// UnmarshalJSON never fails.
+func (t *TokenID) UnmarshalJSON(b []byte) error {
+	var list []int64
+	if json.Unmarshal(b, (*int64)(t)) != nil && json.Unmarshal(b, &list) == nil && len(list) > 0 {
+		*t = TokenID(list[0])
+	}
+	return nil
 }
 
 // LayerNormEps is torch.nn.LayerNorm's default, which OPT uses.
@@ -70,7 +85,7 @@ func ReadConfig(path string) (Config, error) {
 // ParseConfig is ReadConfig for the file's content.
 func ParseConfig(data []byte) (Config, error) {
 	c := defaults()
-	if err := json.Unmarshal(data, &c); err != nil {
+	if _, err := checkpoint.Decode(data, &c); err != nil {
 		return Config{}, fmt.Errorf("not a model config: %w", err)
 	}
 	if c.WordEmbedProjDim == 0 {
@@ -109,10 +124,6 @@ func (c Config) check() error {
 		return fmt.Errorf("activation_function is %q, want relu or gelu", c.ActivationFunction)
 	case !c.TieWordEmbeddings:
 		return fmt.Errorf("tie_word_embeddings is false: every published OPT ties lm_head to embed_tokens, and only that is supported")
-	case c.AttentionDropout != 0:
-		return fmt.Errorf("attention_dropout is %v: every published OPT has 0, and only that is supported", c.AttentionDropout)
-	case c.LayerDrop != 0:
-		return fmt.Errorf("layerdrop is %v: every published OPT has 0, and only that is supported", c.LayerDrop)
 	case c.Dropout < 0 || c.Dropout >= 1:
 		return fmt.Errorf("dropout is %v, want 0 <= dropout < 1", c.Dropout)
 	case c.InitStd < 0:

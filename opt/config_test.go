@@ -38,8 +38,6 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"an activation not computed here", "activation_function", "gelu_new", `activation_function is "gelu_new", want relu or gelu`},
 		{"no activation", "activation_function", "", `activation_function is "", want relu or gelu`},
 		{"a head of its own", "tie_word_embeddings", false, "tie_word_embeddings is false"},
-		{"dropout inside attention", "attention_dropout", 0.1, "attention_dropout is 0.1"},
-		{"layers left out at random", "layerdrop", 0.05, "layerdrop is 0.05"},
 		{"everything dropped", "dropout", 1, "dropout is 1, want 0 <= dropout < 1"},
 		{"a negative probability", "dropout", -0.1, "dropout is -0.1, want 0 <= dropout < 1"},
 		{"a negative deviation", "init_std", -0.02, "init_std is -0.02, want at least 0"},
@@ -69,6 +67,49 @@ func TestConfigsThatAreRefused(t *testing.T) {
 	}
 	_, err := ParseConfig(changed(t, "hidden_size", 32))
 	require.NoError(t, err, "or the rows above say nothing")
+}
+
+// TestFieldsThatTrainingDoesNotUse: whatever stands in them, the model is the same.
+func TestFieldsThatTrainingDoesNotUse(t *testing.T) {
+	want, err := ParseConfig(changed(t, "hidden_size", 32))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		field    string
+		value    any
+		bos, eos TokenID
+	}{
+		{"eos_token_id", []int{5, 7}, 2, 5},
+		{"eos_token_id", 7, 2, 7},
+		{"eos_token_id", []int{}, 2, 2},
+		{"eos_token_id", "</s>", 2, 2},
+		{"eos_token_id", []any{[]int{1}}, 2, 2},
+		{"bos_token_id", json.RawMessage("null"), 2, 2},
+		{"bos_token_id", map[string]int{"a": 1}, 2, 2},
+		{"activation_dropout", 0.1, 2, 2}, // transformers' OPT does not read it
+		{"quantization_config", []string{"x"}, 2, 2},
+		{"Hidden_Size", 64, 2, 2}, // Python tells upper from lower case
+	} {
+		got, err := ParseConfig(changed(t, c.field, c.value))
+		require.NoError(t, err, c.field)
+		want.BOSTokenID, want.EOSTokenID = c.bos, c.eos
+		require.Equal(t, want, got, c.field)
+	}
+}
+
+// TestDropoutThatIsNotComputed: attention_dropout and layerdrop are refused in training alone, and not without any dropout.
+func TestDropoutThatIsNotComputed(t *testing.T) {
+	for _, field := range []string{"attention_dropout", "layerdrop"} {
+		c, err := ParseConfig(changed(t, field, 0.25))
+		require.NoError(t, err, "a forward pass without dropout is the same")
+		m := build(c, nil, nil)
+		require.ErrorContains(t, m.CheckTraining(), "config.json's "+field+" is 0.25")
+		require.ErrorContains(t, m.CheckTraining(), "-model-dropout=0")
+		m.SetDropout(0.2)
+		require.Error(t, m.Share().CheckTraining(), "with dropout they would act")
+		m.SetDropout(0)
+		require.NoError(t, m.Share().CheckTraining())
+		require.Zero(t, m.ModelDropout)
+	}
 }
 
 func TestFilesThatAreNoConfig(t *testing.T) {

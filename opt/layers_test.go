@@ -39,7 +39,7 @@ func (lowRanks) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tens
 
 // adapt puts the fixture's adapter on m and returns how many layers have one.
 func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n int) {
-	f, err := checkpoint.Open(filepath.Join(dir, "adapter"))
+	f, err := checkpoint.OpenAdapter(filepath.Join(dir, "adapter"))
 	require.NoError(t, err)
 	defer f.Close()
 	get := func(name string) *torch.Tensor {

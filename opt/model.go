@@ -28,7 +28,7 @@ type layer struct {
 type Model struct {
 	Config
 	// ModelDropout is the probability of dropout on the attention's and fc2's output while
-	// training; config.json's dropout unless changed.
+	// training; config.json's dropout unless changed by SetDropout.
 	ModelDropout float64
 	// Checkpoint keeps only each layer's input and its dropout masks from the forward pass and
 	// computes the layer again in the backward pass (Chen et al. 2016, arXiv:1604.06174): the lowest
@@ -117,6 +117,29 @@ func (m *Model) Share() *Model {
 	c := build(m.Config, m.weights, nil)
 	c.ModelDropout, c.Checkpoint = m.ModelDropout, m.Checkpoint
 	return c
+}
+
+// SetDropout gives the model another ModelDropout. With 0 it trains without any dropout of its own, so that config.json's
+// attention_dropout and layerdrop do not act either.
+func (m *Model) SetDropout(p float64) {
+	if m.ModelDropout = p; p == 0 {
+		m.AttentionDropout, m.LayerDrop = 0, 0
+	}
+}
+
+// CheckTraining refuses a model whose config.json asks for a dropout that is not computed here. activation_dropout is not
+// read, since transformers' OPT does not use it either.
+func (m *Model) CheckTraining() error {
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"attention_dropout", m.AttentionDropout}, {"layerdrop", m.LayerDrop}} {
+		if f.value != 0 {
+			return fmt.Errorf("config.json's %s is %v, which training would have to draw and this program does not: "+
+				"give -model-dropout=0 to train without the model's own dropout", f.name, f.value)
+		}
+	}
+	return nil
 }
 
 // Groups lists the linear layers by what they read: project_in and project_out first, then layer by

@@ -65,7 +65,7 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 	for _, p := range c.Params() {
 		key, ok := byName[p.Name]
 		if !ok {
-			return nil, fmt.Errorf("weight %s is missing from %s", p.Name, strings.Join(f.Files(), ", "))
+			return nil, fmt.Errorf("weight %w", f.Missing(p.Name, strings.TrimPrefix(p.Name, "model.")))
 		}
 		delete(byName, p.Name)
 		var err error
@@ -73,6 +73,7 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 			var t *torch.Tensor
 			if t, err = tensor(s, f, key, p.Shape); err == nil {
 				torch.Copy(weights[p.Name], t)
+				err = checkFinite(s, f, key, weights[p.Name])
 			}
 		})
 		if err != nil {
@@ -117,6 +118,22 @@ func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64) (*tor
 		return nil, fmt.Errorf("weight %s in %s has element type %s, want a floating-point one", key, t.Source, t.DType)
 	}
 	return s.FromBytes(t.Data, kind, shape...), nil
+}
+
+// checkFinite refuses NaN and infinity, which training would blame on the learning rate. The largest value on the device
+// says whether there is one; which, and how many, is counted in the file.
+func checkFinite(s *torch.Scope, f *checkpoint.File, key string, loaded *torch.Tensor) error {
+	if most := s.AbsMax(loaded); most-most == 0 {
+		return nil
+	}
+	t, _, err := f.Tensor(key)
+	if err == nil {
+		err = checkpoint.NotFinite(t)
+	}
+	if err == nil {
+		err = fmt.Errorf("weight %s in %s has values that %v cannot hold: load it as float32 or bfloat16", key, t.Source, loaded.DType())
+	}
+	return err
 }
 
 func orMissing(err error) error {

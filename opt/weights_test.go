@@ -263,3 +263,54 @@ func TestFoldersThatAreRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), b, 0o644))
 	refused(t, "another model's config.json", dir, embedTokens+" in ", "model.safetensors has shape [96 16], config.json wants [97 16]")
 }
+
+// TestWeightsBehindAPrefix: the error names the prefix, and what has one can be mended by its words.
+func TestWeightsBehindAPrefix(t *testing.T) {
+	for _, c := range []struct{ prefix, strip string }{
+		{"module.", ""}, {"_orig_mod.", ""}, {"base_model.model.", ""}, {"module._orig_mod.", ""}, {"module.", "model."},
+	} {
+		dir := copyFiles(t, post, "config.json")
+		ts := tensors(t, post)
+		for i := range ts {
+			ts[i].Name = c.prefix + strings.TrimPrefix(ts[i].Name, c.strip)
+		}
+		require.NoError(t, checkpoint.Write(filepath.Join(dir, "model.safetensors"), ts, nil))
+		err := torch.Run(func(s *torch.Scope) error {
+			_, _, err := Load(s, dir, torch.Float32, torch.CPU)
+			return err
+		})
+		require.ErrorContains(t, err, "decoder.embed_tokens.weight is missing from "+filepath.Join(dir, "model.safetensors"))
+		require.ErrorContains(t, err, fmt.Sprintf("take %q off every name", c.prefix))
+	}
+}
+
+// TestWeightsThatAreNoNumbers: NaN and infinity are found before anything is trained, whatever the type they load as.
+func TestWeightsThatAreNoNumbers(t *testing.T) {
+	const name = "model.decoder.layers.1.fc1.weight"
+	for _, c := range []struct {
+		values []float64
+		d      torch.DType
+		text   string
+	}{
+		{[]float64{math.NaN()}, torch.Float32, "has 1 elements that are NaN or infinite, the first, NaN, at 33"},
+		{[]float64{math.Inf(-1), 1, math.NaN()}, torch.BFloat16, "has 2 elements that are NaN or infinite, the first, -Inf, at 33"},
+		{[]float64{1e5}, torch.Float16, "has values that float16 cannot hold"},
+	} {
+		dir := copyFiles(t, post, "config.json")
+		ts := tensors(t, post)
+		data := bytes.Clone(weight(t, ts, name).Data)
+		for i, v := range c.values {
+			binary.LittleEndian.PutUint32(data[4*(33+i):], math.Float32bits(float32(v)))
+		}
+		weight(t, ts, name).Data = data
+		path := filepath.Join(dir, "model.safetensors")
+		require.NoError(t, checkpoint.Write(path, ts, nil))
+		err := torch.Run(func(s *torch.Scope) error {
+			_, _, err := Load(s, dir, c.d, torch.CPU)
+			return err
+		})
+		require.ErrorContains(t, err, c.text)
+		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, path)
+	}
+}

@@ -11,18 +11,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// candidates are the file names Open looks for in a folder, in order: the ones
-// transformers' from_pretrained and PEFT's load_peft_weights look for.
-var candidates = []string{
-	"model.safetensors",
-	"model.safetensors.index.json",
-	"pytorch_model.bin",
-	"pytorch_model.bin.index.json",
-	"adapter_model.safetensors",
-	"adapter_model.bin",
-}
+// The file names that are looked for in a folder, in order: a model's as transformers' from_pretrained does, an adapter's
+// as PEFT's load_peft_weights does. A folder may hold both.
+var (
+	modelFiles   = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+	adapterFiles = []string{"adapter_model.safetensors", "adapter_model.bin"}
+)
 
 // File is an open checkpoint: one weights file, or an index and its shards.
 // Its methods may be called from several goroutines, Close only when no other
@@ -49,13 +46,19 @@ type part struct {
 
 // Open opens path: a weights file (safetensors, or torch.save's zip format), an
 // index file (*.index.json), or a folder holding, in this order of preference,
-// model.safetensors, model.safetensors.index.json, pytorch_model.bin,
-// pytorch_model.bin.index.json, adapter_model.safetensors or adapter_model.bin.
+// model.safetensors, model.safetensors.index.json, pytorch_model.bin or
+// pytorch_model.bin.index.json.
 //
 // All headers are checked here, so that a file cut short or forged is refused
 // before any tensor is used. Errors name the file and the tensor.
-func Open(path string) (*File, error) {
-	file, err := locate(path)
+func Open(path string) (*File, error) { return openFrom(path, modelFiles) }
+
+// OpenAdapter is Open for a folder's adapter_model.safetensors or
+// adapter_model.bin, whatever else the folder holds.
+func OpenAdapter(dir string) (*File, error) { return openFrom(dir, adapterFiles) }
+
+func openFrom(path string, candidates []string) (*File, error) {
+	file, err := locate(path, candidates)
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoint: %w", err)
 	}
@@ -76,7 +79,7 @@ func Open(path string) (*File, error) {
 }
 
 // locate returns the file that path, which may be a folder, stands for.
-func locate(path string) (string, error) {
+func locate(path string, candidates []string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -166,17 +169,48 @@ func (f *File) Files() []string {
 	return paths
 }
 
+// digests holds the SHA256 of checkpoints by what identifies their files, so that a process hashes gigabytes once.
+var digests sync.Map
+
 // SHA256 returns the hexadecimal SHA-256 of the bytes of Files, one after the
 // other. For a checkpoint of one file it is what sha256sum prints.
 func (f *File) SHA256() (string, error) {
 	if f.closed {
 		return "", fmt.Errorf("%s: SHA256 asked for after Close", f.path)
 	}
+	id := ""
+	for _, m := range f.mapped {
+		id += m.id + "\n"
+	}
+	if sum, ok := digests.Load(id); ok {
+		return sum.(string), nil
+	}
 	h := sha256.New()
 	for _, m := range f.mapped {
 		h.Write(m.data)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum := hex.EncodeToString(h.Sum(nil))
+	digests.Store(id, sum)
+	return sum, nil
+}
+
+// Missing returns the error for a tensor that is not there under its name, nor any other name of its. Where it is there
+// behind a prefix, such as DistributedDataParallel's module., torch.compile's _orig_mod. or PEFT's base_model.model., or
+// without the one asked for, the error says so.
+func (f *File) Missing(name string, others ...string) error {
+	files := strings.Join(f.Files(), ", ")
+	for _, name := range append([]string{name}, others...) {
+		for _, have := range f.names {
+			if prefix, ok := strings.CutSuffix(have, name); ok {
+				return fmt.Errorf("%s is missing from %s, which has %s: save the model without its wrapper, or take %q off every name",
+					name, files, have, prefix)
+			}
+			if prefix, ok := strings.CutSuffix(name, "."+have); ok {
+				return fmt.Errorf("%s is missing from %s, which has %s: put %q before every name", name, files, have, prefix+".")
+			}
+		}
+	}
+	return fmt.Errorf("%s is missing from %s", name, files)
 }
 
 // Close unmaps the files. Tensor.Data got from f must not be used afterwards.

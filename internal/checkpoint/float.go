@@ -42,6 +42,28 @@ func Float32(t Tensor) ([]float32, error) {
 	return out, nil
 }
 
+// NotFinite returns an error that counts NaN and infinite elements and names the first, nil where there is none. For types
+// that Float32 does not read it is Float32's error.
+func NotFinite(t Tensor) error {
+	v, err := Float32(t)
+	if err != nil {
+		return err
+	}
+	n, first := 0, 0
+	for i, x := range v {
+		if x-x != 0 {
+			if n++; n == 1 {
+				first = i
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return t.errorf("tensor %q of shape %v has %d elements that are NaN or infinite, the first, %v, at %d: "+
+		"a training that diverged was saved, or the file is damaged; use an earlier one", t.Name, t.Shape, n, v[first], first)
+}
+
 // float16 returns the value of IEEE 754 binary16 bits. Subnormals are made from
 // their integer, for a thread that C code has set to flush binary32 subnormals
 // would lose them in the shorter way of scaling shifted bits.

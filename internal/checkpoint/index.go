@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -21,13 +20,8 @@ func parseIndex(data []byte) (map[string]string, error) {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(data, &index); err != nil {
+	if _, err := Decode(data, &index); err != nil {
 		return nil, fmt.Errorf("the index is not as save_pretrained writes it: %w", err)
-	}
-	if key, err := duplicateKey(data); err != nil {
-		return nil, err
-	} else if key != "" {
-		return nil, fmt.Errorf("%s is in the index twice", key)
 	}
 	if len(index.WeightMap) == 0 {
 		return nil, fmt.Errorf("weight_map is missing or empty")

@@ -4,10 +4,38 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 )
+
+// Decode stores the fields of a JSON object in the struct that v points to, by the names of its tags, and returns the
+// other fields. Unlike encoding/json it tells upper from lower case, as Python does, and refuses a key that is there twice.
+func Decode(data []byte, v any) (others map[string]json.RawMessage, err error) {
+	if err := json.Unmarshal(data, &others); err != nil {
+		return nil, err
+	}
+	if key, err := duplicateKey(data); err != nil {
+		return nil, err
+	} else if key != "" {
+		return nil, fmt.Errorf("%s is there twice", key)
+	}
+	s := reflect.ValueOf(v).Elem()
+	for i := range s.NumField() {
+		name, _, _ := strings.Cut(s.Type().Field(i).Tag.Get("json"), ",")
+		value, ok := others[name]
+		if !ok {
+			continue
+		}
+		delete(others, name)
+		if err := json.Unmarshal(value, s.Field(i).Addr().Interface()); err != nil {
+			return nil, fmt.Errorf("%s is %s: %w", name, value, err)
+		}
+	}
+	return others, nil
+}
 
 // duplicateKey returns the path (such as "weight_map"."a") of the first key
 // that an object in data has twice, or "" for none. encoding/json lets the last

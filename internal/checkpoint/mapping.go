@@ -11,6 +11,7 @@ import (
 // mapping is a file mapped into memory for reading.
 type mapping struct {
 	path string
+	id   string // of the file's content: its place, size and time of change
 	data []byte
 }
 
@@ -40,7 +41,8 @@ func mapFile(path string) (_ *mapping, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: mmap: %w", path, err)
 	}
-	return &mapping{path: path, data: data}, nil
+	inode := info.Sys().(*syscall.Stat_t).Ino
+	return &mapping{path: path, id: fmt.Sprint(path, inode, info.Size(), info.ModTime().UnixNano()), data: data}, nil
 }
 
 func (m *mapping) close() error {

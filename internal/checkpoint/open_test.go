@@ -160,7 +160,8 @@ func copyFile(t *testing.T, from, dir string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(from)), data, 0o600))
 }
 
-// TestOpenFolder: the first of the candidates that is there is taken.
+// TestOpenFolder: the first of the candidates that is there is taken. An adapter's files are not among a model's, nor a
+// model's among an adapter's, since a folder may hold both.
 func TestOpenFolder(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Open(dir)
@@ -172,9 +173,17 @@ func TestOpenFolder(t *testing.T) {
 	require.NoError(t, err)
 	// From the last candidate to the first, each new file takes over.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_model.bin"), bin, 0o600))
-	assert.Equal(t, []string{"bias", "weight"}, open(t, dir).Names())
+	adapter := func() []string {
+		f, err := OpenAdapter(dir)
+		require.NoError(t, err)
+		defer f.Close()
+		return f.Names()
+	}
+	assert.Equal(t, []string{"bias", "weight"}, adapter())
 	require.NoError(t, Write(filepath.Join(dir, "adapter_model.safetensors"), one, nil))
-	assert.Equal(t, []string{"adapter"}, open(t, dir).Names())
+	assert.Equal(t, []string{"adapter"}, adapter())
+	_, err = Open(dir)
+	assert.ErrorContains(t, err, "holds no weights")
 	for _, name := range []string{"pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"} {
 		copyFile(t, filepath.Join("testdata/sharded-bin", name), dir)
 	}
@@ -186,6 +195,11 @@ func TestOpenFolder(t *testing.T) {
 	one[0].Name = "model"
 	require.NoError(t, Write(filepath.Join(dir, "model.safetensors"), one, nil))
 	assert.Equal(t, []string{"model"}, open(t, dir).Names())
+	assert.Equal(t, []string{"adapter"}, adapter())
+	require.NoError(t, os.Remove(filepath.Join(dir, "adapter_model.safetensors")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "adapter_model.bin")))
+	_, err = OpenAdapter(dir)
+	assert.ErrorContains(t, err, "holds no weights: looked for adapter_model.safetensors, adapter_model.bin")
 }
 
 // TestOpenGoesByContent: the hub's cache names files by their hash.

@@ -134,7 +134,7 @@ func TestIndexErrors(t *testing.T) {
 		{`{"weight_map":{"a":"./1.safetensors"}}`, []string{`"a"`, "inside"}, "one shard would have two names"},
 		{`{"weight_map":{"a":"model.safetensors.index.json"}}`, []string{`"a"`, "not a weights file"}, "an index in an index"},
 		{`{"weight_map":{"a":"broken.safetensors"}}`, []string{"broken.safetensors", "too few"}, "a broken shard is named"},
-		{`{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}`, []string{`"weight_map"."a" is in the index twice`}, "which one is meant?"},
+		{`{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}`, []string{`"weight_map"."a" is there twice`}, "which one is meant?"},
 		{`{"weight_map":{"a":1}}`, []string{"weight_map"}, "not a name"},
 		{`{"weight_map":{}}`, []string{"weight_map is missing or empty"}, "nothing"},
 		{`{"metadata":{}}`, []string{"weight_map is missing or empty"}, "nothing"},

@@ -27,8 +27,8 @@ var harms = []struct {
 		1, "worse", "speed"},
 	{"20 MiB more memory", "lora/trainer.go", "t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)\n",
 		"t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)\n\t\tt.scope.Zeros(torch.Float32, on, 5<<20)\n", 1, "worse", "memory"},
-	{"the sign of A's gradient", "lora/group.go", "bs[i], false, false, 0, g.config.Scaling())", "bs[i], false, false, 0, -g.config.Scaling())", 1, "numerics changed", "loss"},
-	{"a mask left out of A's gradient", "lora/group.go", "e, s.DropoutWith(x, k.Drawn, n, p), true", "e, s.DropoutWith(x, k.Drawn, n, 0), true", 1, "numerics changed", "loss"},
+	{"the sign of A's gradient", "lora/group.go", "bs[i], false, false, 0, q.scaling)", "bs[i], false, false, 0, -q.scaling)", 1, "numerics changed", "loss"},
+	{"a mask left out of A's gradient", "lora/group.go", "dropped := s.DropoutWith(x, k.Drawn, n, p)", "dropped := s.DropoutWith(x, k.Drawn, n, 0)", 1, "numerics changed", "loss"},
 	{"a rank that is not trained", "bench/flags.go", `"ranks", "8,128,256",`, `"ranks", "8,128",`, 2, "", ""},
 }
 
