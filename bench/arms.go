@@ -49,7 +49,7 @@ func (s Settings) Arms() []Arm {
 				for _, targets := range modules {
 					name := "rank=" + rank + varied("alpha", spec, len(alphas)) + varied("lr", short(lr), len(s.LRs)) +
 						varied("targets", shortTargets(targets), len(modules))
-					arms = append(arms, Arm{Name: name, Rank: rank, Alpha: alpha, RSLoRA: rslora, LR: lr, Targets: targets})
+					arms = append(arms, Arm{Name: name, Rank: rank, Alpha: alpha, RSLoRA: rslora || s.Adapter != "" && s.RSLoRA, LR: lr, Targets: targets})
 				}
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/root"
 	"lorabench/internal/torch"
+	"lorabench/lora"
 )
 
 // The defaults of -model and -data: the reference run's with a GPU, the repository's own without.
@@ -27,11 +28,12 @@ const (
 type Flags struct {
 	Settings
 	ranks, alphas, rates, targets string
+	set                           *flag.FlagSet
 }
 
 // Register defines the harness's flags; docs/use.md has more on each.
 func Register(fs *flag.FlagSet) *Flags {
-	f := &Flags{}
+	f := &Flags{set: fs}
 	s := &f.Settings
 	fs.StringVar(&s.Model, "model", "", "`folder`, Hub id (owner/name or owner/name@revision), or hash:CONFIG.json for made weights;\n"+
 		"default "+hubModel+" with CUDA, "+smallModel+" without. Paths are relative to the module's root")
@@ -51,7 +53,7 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.IntVar(&s.Accum, "accum", Unset, "micro-batches in a step (default the recipe's: 4 or 1)")
 	fs.IntVar(&s.MaxLength, "max-length", Unset, "tokens a record is cut at (default the recipe's: 1024 or 128; never more than the model's)")
 	fs.StringVar(&s.Order, "order", "random", "random, drawn from the seed, or sequential, the records as they stand")
-	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from; its r is the rank")
+	fs.StringVar(&s.Adapter, "adapter", "", "PEFT adapter `folder` to start from, whose rank, alpha, dropout and targets are used")
 	fs.StringVar(&s.Device, "device", "auto", "auto, cpu, cuda or cuda:N")
 	fs.StringVar(&s.DType, "dtype", "float32", "type of the frozen base weights: float32 or bf16; what is trained and the loss are float32")
 	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, of the adapter's matrix products: bf16, float32 or auto")
@@ -95,10 +97,37 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	if err := f.lists(&s); err != nil {
 		return s, "", err
 	}
-	if err := s.findPaths(); err != nil {
+	if err := inOrder(s.findPaths, func() error { return f.fromAdapter(&s) }); err != nil {
 		return s, "", err
 	}
 	return s, note, s.complete(steps)
+}
+
+// fromAdapter takes from the adapter's config what no flag says. A flag that says something else is an error.
+func (f *Flags) fromAdapter(s *Settings) error {
+	if s.Adapter == "" {
+		return nil
+	}
+	p, err := lora.ReadConfig(s.Adapter)
+	if err != nil {
+		return err
+	}
+	typed := map[string]bool{}
+	f.set.Visit(func(f *flag.Flag) { typed[f.Name] = true })
+	for _, arm := range s.Arms() {
+		c, err := arm.Config(*s)
+		if err != nil {
+			break // check has a better sentence for it
+		}
+		if err := p.Conflict(c, func(flag string) bool { return typed[flag] }); err != nil {
+			return fmt.Errorf("-adapter %s: %w", shown(s.Adapter), err)
+		}
+	}
+	if !typed["ranks"] {
+		s.Ranks = []string{strconv.Itoa(p.R)}
+	}
+	s.Alphas, s.RSLoRA, s.Dropout, s.DoRA, s.Modules = []string{short(p.LoraAlpha)}, p.UseRSLoRA, p.LoraDropout, p.UseDoRA, [][]string{p.Targets}
+	return nil
 }
 
 // lists gives s the flags, or the recipe's settings, of which arms are made.

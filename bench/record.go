@@ -53,12 +53,8 @@ func (r *Run) record(log []lora.Step) *record.Record {
 		// The Trainer logs the rate after its scheduler's step: that of the step to come.
 		LearningRate: r.trainer.At(r.trainer.Taken()),
 	}
-	if a, s := r.adapter, &rec.Settings; a != nil { // one that was loaded brings settings of its own
-		rec.Scaling = a.Scaling()
-		s.Alpha, s.RSLoRA, s.DoRA, s.Dropout, s.Targets = a.LoraAlpha, a.UseRSLoRA, a.UseDoRA, a.LoraDropout, a.TargetModules
-		if s.AdapterDType == "bfloat16" && !a.BFloat16 {
-			s.AdapterDType = "float32"
-		}
+	if r.adapter != nil {
+		rec.Scaling = r.adapter.Scaling()
 	}
 	for _, pid := range slices.Sorted(maps.Keys(r.others)) {
 		rec.Others = append(rec.Others, r.others[pid])

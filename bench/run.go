@@ -95,8 +95,8 @@ func (r *Run) parameters() (err error) {
 	r.model = w.Base.Share()
 	if w.Adapter == "" {
 		r.adapter, err = lora.NewAdapter(r.model, c, r.Seed)
-	} else if r.adapter, err = lora.Load(r.model, w.Adapter); err == nil && r.adapter.R != c.R {
-		err = fmt.Errorf("-adapter %s has r %d: run it with -ranks=%d", shown(w.Adapter), r.adapter.R, r.adapter.R)
+	} else {
+		r.adapter, err = lora.Load(r.model, w.Adapter)
 	}
 	if r.adapter != nil {
 		r.params, r.adapter.BFloat16 = r.adapter.Params, c.BFloat16 && !r.adapter.UseDoRA

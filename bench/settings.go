@@ -191,8 +191,6 @@ func (s Settings) check(cuda bool, steps int) error {
 		return fmt.Errorf("-save-adapter keeps adapters beside the records: give -out")
 	case s.TargetLoss > 0 && s.Eval == 0:
 		return fmt.Errorf("-target-loss is %v and -eval 0: without held-out records there is no held-out loss", s.TargetLoss)
-	case s.Adapter != "" && (len(s.Alphas) > 1 || len(s.Modules) > 1):
-		return fmt.Errorf("-adapter %s brings its own alpha and targets: give one -alpha and one -targets", shown(s.Adapter))
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"a number in another spelling would be the same rank under two names", []string{"-ranks=8,08"}, `-ranks has "08"`},
 		{"a rank twice", []string{"-ranks=8,8"}, "-ranks has 8 twice"},
 		{"full keeps float32 weights", []string{"-ranks=full", "-dtype=bf16"}, "-dtype is bfloat16"},
-		{"full has no adapter", []string{"-ranks=full", "-adapter=x"}, "no adapter to start from"},
+		{"full has no adapter", []string{"-ranks=full", "-adapter=testdata/parity/post/adapter"}, "no adapter to start from"},
 		{"an unknown dtype", []string{"-dtype=fp8"}, `-dtype is "fp8"`},
 		{"an unknown adapter dtype", []string{"-dtype=bf16", "-adapter-dtype=fp8"}, `-adapter-dtype is "fp8", want auto, bf16 or float32`},
 		{"bfloat16 products of DoRA", []string{"-dtype=bf16", "-dora", "-adapter-dtype=bf16"}, "so give -adapter-dtype=float32"},
@@ -106,7 +106,12 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"an alpha that is no number", []string{"-alpha=16,root"}, `-alpha has "root"`},
 		{"no targets", []string{"-targets=q_proj:"}, "-targets has an empty list"},
 		{"the same targets twice", []string{"-targets=q_proj:q_proj"}, "-targets has q twice"},
-		{"an adapter has one alpha", []string{"-adapter=x", "-alpha=1,2", "-ranks=8"}, "-adapter x brings its own alpha and targets"},
+		{"an adapter that is not there", []string{"-adapter=x"}, "x"},
+		{"an adapter has one alpha", []string{"-adapter=testdata/parity/post/adapter", "-alpha=1,2"}, "-alpha contradicts the adapter, whose scaling is lora_alpha"},
+		{"and one rank", []string{"-adapter=testdata/parity/post/adapter", "-ranks=77"}, "-ranks contradicts the adapter, whose r is"},
+		{"and dropout", []string{"-adapter=testdata/parity/post/adapter", "-dropout=0.77"}, "-dropout contradicts the adapter"},
+		{"and targets", []string{"-adapter=testdata/parity/post/adapter", "-targets=fc1"}, "-targets contradicts the adapter"},
+		{"and kind", []string{"-adapter=testdata/parity/post/adapter", "-dora"}, "-dora contradicts the adapter"},
 		{"full training has no magnitudes", []string{"-ranks=full", "-dora"}, "-dora is on"},
 		{"a target that nobody measures", []string{"-target-loss=2", "-eval=0"}, "without held-out records there is no held-out loss"},
 		{"a snapshot is of CUDA's allocator", []string{"-memory-snapshot", "-out=x"}, "-memory-snapshot is of CUDA's allocator"},
@@ -176,4 +181,12 @@ func TestShownPathsAreNotOfOneMachine(t *testing.T) {
 	require.Equal(t, "testdata/small", shown(filepath.Join(root, "testdata", "small")))
 	require.Equal(t, "models/opt", shown(filepath.Join(string(os.PathSeparator), "somewhere", "models", "opt")))
 	require.Equal(t, "facebook/opt-350m", shown("facebook/opt-350m"))
+}
+
+// TestAnAdapterBringsItsSettings: what it was made with is what the settings line and the arm say.
+func TestAnAdapterBringsItsSettings(t *testing.T) {
+	s, _, err := parse(t, 1, "-device=cpu", "-recipe=reported", "-adapter=testdata/parity/post/adapter", "-ranks=4", "-alpha=8")
+	require.NoError(t, err)
+	require.Equal(t, []Arm{{Name: "rank=4", Rank: "4", Alpha: 8, LR: 2e-4, Targets: []string{"q_proj", "v_proj"}}}, s.Arms())
+	require.Contains(t, s.line(), "alpha=8 lr=2e-4 targets=q,v dropout=0 ")
 }

@@ -99,8 +99,13 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 	if err != nil {
 		return err
 	}
-	fill(&w.ModelDropout, w.Base.ModelDropout)
-	w.Base.ModelDropout, w.Base.Checkpoint = w.ModelDropout, w.Checkpoint
+	if w.ModelDropout != Unset {
+		w.Base.SetDropout(w.ModelDropout)
+	}
+	if err := w.Base.CheckTraining(); err != nil {
+		return err
+	}
+	w.ModelDropout, w.Base.Checkpoint = w.Base.ModelDropout, w.Checkpoint
 	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
 	info.Name = shown(w.Model)
 	info.Parameters, _ = w.Base.NumParameters()
