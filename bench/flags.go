@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"lorabench/bench/record"
 	"lorabench/internal/root"
@@ -151,13 +152,8 @@ func (f *Flags) lists(s *Settings) error {
 	return nil
 }
 
-func list(v string) (l []string) {
-	for e := range strings.SplitSeq(v, ",") {
-		if e = strings.TrimSpace(e); e != "" {
-			l = append(l, e)
-		}
-	}
-	return l
+func list(v string) []string {
+	return strings.FieldsFunc(v, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 }
 
 // chooseModel gives model, data, recipe and forget their defaults, which without CUDA are the repository's, as note says.
@@ -165,10 +161,8 @@ func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	recipe, other := Recipes[0].Name, ""
 	switch {
 	case s.Model != "" && s.Data != "":
-	case s.Model != "":
-		return "", fmt.Errorf("-model is given without -data: name both, so that neither is taken by accident")
-	case s.Data != "":
-		return "", fmt.Errorf("-data is given without -model: name both, so that neither is taken by accident")
+	case s.Model != "" || s.Data != "":
+		return "", fmt.Errorf("-model is %q and -data %q: name both, so that neither is taken by accident", s.Model, s.Data)
 	case cuda:
 		s.Model, s.Data = hubModel, hubData
 	default:
@@ -208,10 +202,9 @@ func (s *Settings) findPaths() error {
 	if s.Model = config; hashed {
 		s.Model = "hash:" + config
 	}
-	if s.Out == "" || filepath.IsAbs(s.Out) {
-		return nil
+	if s.Out != "" {
+		s.Out, err = root.Abs(s.Out)
 	}
-	s.Out, err = filepath.Abs(filepath.Join(from[0], s.Out))
 	return err
 }
 

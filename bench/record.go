@@ -47,8 +47,8 @@ func (r *Run) record(log []lora.Step) *record.Record {
 		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Resumed: r.Resumed,
 		Started:  r.started.UTC().Truncate(time.Second),
 		Settings: r.Arm.settings(w.recorded()), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
-		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.elapsed.Seconds(),
-		PaddedTokens: r.padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.padded), InitialMemory: r.initial, PeakMemory: r.peak,
+		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.Elapsed.Seconds(),
+		PaddedTokens: r.Padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.Padded), InitialMemory: r.initial, PeakMemory: r.peak,
 		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,
 		// The Trainer logs the rate after its scheduler's step: that of the step to come.
 		LearningRate: r.trainer.At(r.trainer.Taken()),
@@ -64,7 +64,7 @@ func (r *Run) record(log []lora.Step) *record.Record {
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate,
-			Tokens: r.tokens[i]})
+			Tokens: r.Tokens[i]})
 		rec.TrainLoss += s.Loss / float64(len(log))
 		rec.GradNorm = s.GradNorm
 	}
@@ -72,10 +72,10 @@ func (r *Run) record(log []lora.Step) *record.Record {
 	for _, s := range last {
 		rec.Loss += s.Loss / float64(len(last))
 	}
-	if len(r.laps) > 1 {
-		rec.Laps = r.laps
+	if len(r.Laps) > 1 {
+		rec.Laps = r.Laps
 	}
-	for _, n := range r.tokens {
+	for _, n := range r.Tokens {
 		rec.RealTokens += int64(n)
 	}
 	rec.StepsPerSecond = float64(rec.GlobalStep) / rec.Runtime
@@ -92,10 +92,10 @@ func (r *Run) evaluate(rec *record.Record) error {
 		return err
 	}
 	if held != nil {
-		r.evals = append(r.evals, record.Eval{Step: rec.GlobalStep, Loss: *held, Seconds: rec.Runtime})
+		r.Evals = append(r.Evals, record.Eval{Step: rec.GlobalStep, Loss: *held, Seconds: rec.Runtime})
 	}
-	if i := slices.IndexFunc(r.evals, func(e record.Eval) bool { return !r.finite(e.Loss) }); i >= 0 {
-		rec.Diverged = r.evals[i].Step
+	if i := slices.IndexFunc(r.Evals, func(e record.Eval) bool { return !r.finite(e.Loss) }); i >= 0 {
+		rec.Diverged = r.Evals[i].Step
 		return nil
 	}
 	if other != nil && !r.finite(*other) {
@@ -104,10 +104,10 @@ func (r *Run) evaluate(rec *record.Record) error {
 	}
 	rec.EvalLoss, rec.EvalHalves, rec.ForgetLoss = held, halves, other
 	if r.work.EvalEvery > 0 {
-		rec.Evals = r.evals
+		rec.Evals = r.Evals
 	}
 	if target := r.work.TargetLoss; target > 0 {
-		rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.evals)
+		rec.SecondsToTarget = secondsTo(target, *r.work.DataInfo.EvalLossBase, r.Evals)
 	}
 	return nil
 }

@@ -15,10 +15,10 @@ import (
 // savePeriod is the time between two checkpoints where -save-steps gives no steps.
 const savePeriod = time.Minute
 
-// soFar is what a checkpoint has of a run besides the trainer's state.
+// soFar is what steps leave behind, and a checkpoint has of a run besides the trainer's state.
 type soFar struct {
-	Tokens  []int         `json:"tokens"`
-	Padded  int64         `json:"padded"`
+	Tokens  []int         `json:"tokens"` // real tokens of each step taken
+	Padded  int64         `json:"padded"` // tokens a padding trainer would have computed
 	Elapsed time.Duration `json:"elapsed"`
 	Laps    []record.Lap  `json:"laps"`
 	Evals   []record.Eval `json:"evals"`
@@ -40,22 +40,17 @@ func (r *Run) SaveDue() bool {
 // Save writes a checkpoint while the clock stands still. A run that has diverged needs none.
 func (r *Run) Save() error {
 	return r.paused(func() error {
-		if slices.ContainsFunc(r.evals, func(e record.Eval) bool { return !r.finite(e.Loss) }) {
+		r.saved = time.Now()
+		if slices.ContainsFunc(r.Evals, func(e record.Eval) bool { return !r.finite(e.Loss) }) {
 			return nil
 		}
-		err := r.trainer.Save(r.fileName(checkpointed), soFar{r.tokens, r.padded, r.elapsed, r.laps, r.evals})
-		r.saved = time.Now()
-		return err
+		return r.trainer.Save(r.fileName(checkpointed), r.soFar)
 	})
 }
 
 // DropCheckpoint removes the checkpoint of a run whose record is written.
 func (w *Workload) DropCheckpoint(r *record.Record) error {
-	err := os.Remove(filepath.Join(w.Out, r.FileName()+checkpointed))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return os.RemoveAll(filepath.Join(w.Out, r.FileName()+checkpointed))
 }
 
 // resume goes on from the run's checkpoint, where -out has one. One that cannot be used is named, and the run begins again.
@@ -72,7 +67,7 @@ func (r *Run) resume() error {
 		fmt.Fprintf(os.Stderr, "%s, seed %d begins again: %v\n", r.Name, r.Seed, err)
 		return r.rewind()
 	}
-	r.tokens, r.padded, r.elapsed, r.laps, r.evals = s.Tokens, s.Padded, s.Elapsed, s.Laps, s.Evals
+	r.soFar = s
 	for range r.trainer.Taken() {
 		r.ahead.Next()
 	}

@@ -30,16 +30,12 @@ type Run struct {
 
 	started, began time.Time // of the first lap and of this one
 	saved          time.Time // the last checkpoint
-	elapsed        time.Duration
-	laps           []record.Lap
-	loss           float64 // of the last step known; NaN is none
+	loss           float64   // of the last step known; NaN is none
 	others         map[int]record.Holder
 
-	tokens        []int // real tokens of each step taken
-	padded        int64 // tokens a padding trainer would have computed
+	soFar
 	initial, peak record.Peak
 	probe         *probe
-	evals         []record.Eval
 }
 
 // Start prepares a run up to the moment before the clock starts. The state it ends in does not depend on which rank ran before.
@@ -155,7 +151,7 @@ func (r *Run) rewind() error {
 		return err
 	}
 	r.trainer.Reset()
-	r.tokens, r.padded, r.elapsed, r.laps, r.evals = r.tokens[:0], 0, 0, nil, nil
+	r.soFar = soFar{}
 	r.stopAhead()
 	order := data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential")
 	loader, err := data.NewLoader(w.Train, order, w.Batch)
@@ -192,9 +188,9 @@ func (r *Run) Step() error {
 	n := 0
 	for i := range micros {
 		n += micros[i].Tokens()
-		r.padded += int64(micros[i].Padded())
+		r.Padded += int64(micros[i].Padded())
 	}
-	r.tokens = append(r.tokens, n)
+	r.Tokens = append(r.Tokens, n)
 	if err := r.trainer.Step(micros); err != nil || r.work.device.CUDA() {
 		return err
 	}
@@ -217,12 +213,12 @@ func (r *Run) pause() error {
 		return err
 	}
 	lap := time.Since(r.began)
-	r.elapsed += lap
-	if n := len(r.laps); n > 0 && r.laps[n-1].Step == r.trainer.Taken() {
-		r.laps[n-1].Seconds += lap.Seconds()
+	r.Elapsed += lap
+	if n := len(r.Laps); n > 0 && r.Laps[n-1].Step == r.trainer.Taken() {
+		r.Laps[n-1].Seconds += lap.Seconds()
 		return nil
 	}
-	r.laps = append(r.laps, record.Lap{Step: r.trainer.Taken(), Seconds: lap.Seconds()})
+	r.Laps = append(r.Laps, record.Lap{Step: r.trainer.Taken(), Seconds: lap.Seconds()})
 	return nil
 }
 
@@ -250,7 +246,7 @@ func (r *Run) Evaluate() error {
 		if err != nil {
 			return err
 		}
-		r.evals = append(r.evals, record.Eval{Step: r.trainer.Taken(), Loss: *loss, Seconds: r.elapsed.Seconds()})
+		r.Evals = append(r.Evals, record.Eval{Step: r.trainer.Taken(), Loss: *loss, Seconds: r.Elapsed.Seconds()})
 		r.loss = r.trainer.LastLoss()
 		return r.work.device.Synchronize()
 	})

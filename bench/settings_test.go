@@ -119,8 +119,8 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{"one token predicts nothing", []string{"-max-length=1"}, "-max-length is 1"},
 		{"fewer than no records", []string{"-eval=-2"}, "-eval is -2"},
 		{"an unknown device", []string{"-device=tpu"}, `device "tpu"`},
-		{"half a default", []string{"-data=x.json"}, "-data is given without -model"},
-		{"the other half", []string{"-model=x"}, "-model is given without -data"},
+		{"half a default", []string{"-data=x.json"}, `-model is "" and -data "x.json": name both`},
+		{"the other half", []string{"-model=x"}, `-model is "x" and -data "": name both`},
 	} {
 		_, _, err := parse(t, 1, append([]string{"-device=cpu"}, c.args...)...)
 		require.ErrorContains(t, err, c.text, c.why)

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -213,4 +214,38 @@ func TestDamaged(t *testing.T) {
 		}
 	}
 	assert.Greater(t, refused, 500)
+}
+
+// TestFlippedBits flips one bit at each of 1,000 places of each format: an error, or tensors of the shapes that were saved. Bytes of
+// tensors have no checksum in safetensors: the SHA-256 in each record is of the whole file.
+func TestFlippedBits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for file, kept := range map[string]bool{"plain.safetensors": false, "plain.bin": true, "deflated.bin": true} {
+		path := filepath.Join("testdata", file)
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		whole, err := parseWeights(path, data)
+		require.NoError(t, err)
+		for range 1000 {
+			flipped := append([]byte(nil), data...)
+			at, bit := rng.IntN(len(data)), rng.IntN(8)
+			flipped[at] ^= 1 << bit
+			p, err := parseWeights(path, flipped)
+			if err != nil {
+				continue
+			}
+			for name, load := range p.tensors {
+				got, err := load()
+				if err != nil || whole.tensors[name] == nil {
+					continue // another name is missed by the model
+				}
+				want, err := whole.tensors[name]()
+				require.NoError(t, err)
+				require.Equal(t, len(want.Data), len(got.Data), "%s, byte %d, bit %d", file, at, bit)
+				if kept {
+					require.Equal(t, want.Data, got.Data, "%s, byte %d, bit %d", file, at, bit)
+				}
+			}
+		}
+	}
 }
