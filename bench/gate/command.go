@@ -7,16 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
 	"lorabench/bench/gate/show"
 	"lorabench/bench/gate/turns"
 	"lorabench/bench/results"
+	"lorabench/internal/file"
+	"lorabench/internal/process"
 )
 
 // run is the command; its result is the exit status.
@@ -156,13 +156,9 @@ func (c *command) compare(old, in string, labels ...string) *judge.Verdict {
 }
 
 // judgeBase judges the working tree against the base. What could not be measured is a verdict too, so that files of reports say
-// so. An interrupt ends the measuring and what it started, as does the end of the terminal, unless that is ignored (nohup).
+// so. An interrupt ends the measuring and what it started.
 func (c *command) judgeBase(flags []string) *judge.Verdict {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	ctx, stop := process.Interruptible(context.Background())
 	defer stop()
 	c.turns.Flags, c.turns.Stderr = flags, c.stderr
 	v, err := c.measure(ctx)
@@ -198,4 +194,36 @@ func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 		return v, nil
 	}
 	return c.compare(base, head, "base", "head"), nil
+}
+
+// write writes all that was asked for, and what else there is although one of them fails.
+func (c *command) write(v *judge.Verdict) error {
+	text, summary := show.Text(v, c.verbose), error(nil)
+	if c.github {
+		text += show.Annotations(v)
+		summary = add(os.Getenv("GITHUB_STEP_SUMMARY"), "\n"+show.Markdown(v)) // a line apart from what else the job wrote there
+	}
+	_, err := io.WriteString(c.stdout, text)
+	return errors.Join(err, summary, put(c.markdown, show.Markdown(v)), put(c.json, show.JSON(v)))
+}
+
+// put makes text the content of a file, if it has a name. What is no file, as /dev/stdout or a pipe, is not replaced but written to.
+func put(path, text string) error {
+	if info, err := os.Stat(path); path == "" || err == nil && !info.Mode().IsRegular() {
+		return add(path, text)
+	}
+	return file.Write(path, []byte(text))
+}
+
+// add writes text, in one write, to the end of a file, if it has a name.
+func add(path, text string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }

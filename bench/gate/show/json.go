@@ -1,9 +1,7 @@
 package show
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"reflect"
 	"regexp"
 	"strings"
@@ -17,19 +15,16 @@ const Schema = "lorabench-gate/2"
 
 // JSON writes judge.Verdict for programs, its fields in snake_case, beside "schema" and "exit_status" (0 to 3: the command's own).
 // Every field is always there: lists may be empty, and a figure that does not exist is null.
-func JSON(w io.Writer, v *judge.Verdict) error {
+func JSON(v *judge.Verdict) string {
 	all := fit(reflect.ValueOf(*v)).(map[string]any)
 	all["schema"], all["status"], all["exit_status"] = Schema, v.Status.String(), int(v.Status)
-	var text bytes.Buffer
+	var text strings.Builder
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(all); err != nil {
-		return err
-	}
+	_ = e.Encode(all) // every kind of value is one that JSON has
 	// Printed into GitHub's log, ##[ begins a command wherever it stands. In JSON it is in strings only.
-	_, err := w.Write(bytes.ReplaceAll(text.Bytes(), []byte("##["), []byte(`##\u005b`)))
-	return err
+	return strings.ReplaceAll(text.String(), "##[", `##\u005b`)
 }
 
 var capital = regexp.MustCompile(`\B[A-Z]`)

@@ -1,7 +1,6 @@
 package show
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -19,8 +18,8 @@ const partial = "What could be compared, which decides nothing:"
 
 // Text writes for a terminal: the verdict, then what matters, then a table of everything that was judged. Long lists are cut and
 // say so. all is that nothing is cut, and that what was not judged is in the table too.
-func Text(to io.Writer, v *judge.Verdict, all bool) error {
-	w := bufio.NewWriter(to)
+func Text(v *judge.Verdict, all bool) string {
+	w := new(strings.Builder)
 	fmt.Fprintln(w, verdict(v))
 	list(w, findings(v), all)
 	t, left := table(v, all)
@@ -29,15 +28,13 @@ func Text(to io.Writer, v *judge.Verdict, all bool) error {
 		if v.Status == judge.Unusable {
 			fmt.Fprintf(w, "%s\n\n", partial)
 		}
-		if err := t.Text(w); err != nil {
-			return err
-		}
+		_ = t.Text(w) // strings in memory can be drawn
 	}
 	if left > 0 {
 		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(left, "result"))
 	}
 	list(w, remarks(v), all)
-	return w.Flush()
+	return w.String()
 }
 
 // list prints the heading and items of each section that has any.
@@ -58,22 +55,20 @@ func list(w io.Writer, sections []section, all bool) {
 
 // Markdown writes for a job's summary or a pull request's comment: the verdict, and the text in a block, which is folded away
 // when all is well. In a block nothing of a file's text can become markup or a mention.
-func Markdown(to io.Writer, v *judge.Verdict) error {
-	w := bufio.NewWriter(to)
+func Markdown(v *judge.Verdict) string {
+	w := new(strings.Builder)
 	first := format.Escape(verdict(v))
 	if v.Status == judge.Pass {
 		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", first, format.Count(len(v.Results), "result"))
 	} else {
 		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, first)
 	}
-	var text strings.Builder
-	err := Text(&text, v, false)
-	_, rest, _ := strings.Cut(text.String(), "\n")
+	_, rest, _ := strings.Cut(Text(v, false), "\n")
 	fmt.Fprintf(w, "\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimSpace(rest), "```", "` ` `"))
 	if v.Status == judge.Pass {
 		fmt.Fprint(w, "\n</details>\n")
 	}
-	return cmp.Or(err, w.Flush())
+	return w.String()
 }
 
 // fewAnnotations of a section are written: GitHub keeps ten of each level and step, and the text has all.
@@ -85,8 +80,8 @@ const fewAnnotations = 10
 //
 // The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
 // actions/toolkit, packages/core/src/command.ts.
-func Annotations(to io.Writer, v *judge.Verdict) error {
-	w := bufio.NewWriter(to)
+func Annotations(v *judge.Verdict) string {
+	w := new(strings.Builder)
 	said := map[string]bool{}
 	say := func(level, title string, it item) {
 		said[level] = true
@@ -111,7 +106,7 @@ func Annotations(to io.Writer, v *judge.Verdict) error {
 	if level != "" && !said[level] { // a status that fails is never silent
 		say(level, v.Status.String(), item{lines: []string{verdict(v)}})
 	}
-	return w.Flush()
+	return w.String()
 }
 
 var (
