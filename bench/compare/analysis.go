@@ -116,7 +116,8 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 func (t *table) metric(u record.Unit, a *Analysis) Metric {
 	m := Metric{Unit: u, Unsteady: timed(u.Name) && a.Unsteady != "", Pairs: t.pairs(t.arms[0], t.arms, a.Alpha)}
 	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.Call == Drifts }) {
-		m.Notes = append(m.Notes, driftNote)
+		m.Notes = append(m.Notes, "The arms did not run in blocks of one seed, so drift is in the difference: what the machine did "+
+			"meanwhile cannot be told from what the arm does.")
 	}
 	if m.Unsteady {
 		m.Notes = append(m.Notes, a.Unsteady)
@@ -134,10 +135,6 @@ func (t *table) metric(u record.Unit, a *Analysis) Metric {
 	}
 	return m
 }
-
-// driftNote is said of times of runs that were not in blocks.
-const driftNote = "The arms did not run in blocks of one seed, so drift is in the difference: what the machine did meanwhile cannot be " +
-	"told from what the arm does."
 
 // pairs judges the differences of a family: of arms to another of the table's. p values are corrected by Holm; the intervals are
 // Bonferroni's, those of what Holm finds ending at 0 at the latest (K. Strassburger and F. Bretz, Compatible simultaneous lower

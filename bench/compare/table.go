@@ -180,8 +180,3 @@ func (e estimate) in(family int, alpha float64) estimate {
 	}
 	return e
 }
-
-// needed is the number of blocks in which a difference of gap is found at one-sided level p in 80 % of all cases.
-func (e estimate) needed(gap, p float64) int {
-	return stats.Needed(e.N, func(k int) bool { return e.Resampled(e.N, k).Detectable(p, 0) <= gap })
-}

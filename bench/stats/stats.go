@@ -68,18 +68,15 @@ func (d Difference) Interval(level float64) (low, high float64) {
 	return d.Mean - half, d.Mean + half
 }
 
-// power is how often a difference of the size of Detectable is found.
-const power = 0.8
-
-// Detectable returns the smallest difference that a test at a one-sided level finds with power, where it must also be seen to
+// Detectable returns the smallest difference that a test at a one-sided level finds 80 % of the time, where it must also be seen to
 // exceed floor: the noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
 func (d Difference) Detectable(level, floor float64) float64 {
 	if d.SE <= rounding {
 		return floor
 	}
 	q := quantile(level, d.DF)
-	errors := q*(1-1/(4*d.DF)) + quantile(1-power, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
-	return max(errors*d.SE, floor+quantile(1-power, d.DF)*d.SE)
+	errors := q*(1-1/(4*d.DF)) + quantile(0.2, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
+	return max(errors*d.SE, floor+quantile(0.2, d.DF)*d.SE)
 }
 
 // Resampled returns what k samples would estimate of the noise where n did.

@@ -67,7 +67,7 @@ func (j *judging) match() {
 			if len(all[k].Name) > len(name) {
 				name = all[k].Name
 			}
-			j.matched = append(j.matched, matched{name: name, old: a, new: all[k]})
+			j.matched = append(j.matched, &matched{name: name, old: a, new: all[k]})
 		}
 	}
 	for _, b := range news {
@@ -75,7 +75,7 @@ func (j *judging) match() {
 			j.Added = append(j.Added, b.Name)
 		}
 	}
-	slices.SortStableFunc(j.matched, func(a, b matched) int { return inOrder(a.name, b.name) })
+	slices.SortStableFunc(j.matched, func(a, b *matched) int { return inOrder(a.name, b.name) })
 	slices.SortStableFunc(j.Added, inOrder)
 }
 
@@ -93,8 +93,7 @@ func (j *judging) settings() {
 			keys = append(keys, c.Key)
 		}
 	}
-	for i := range j.matched {
-		m := &j.matched[i]
+	for _, m := range j.matched {
 		m.deterministic = sameMachine(m.old.Runs) && sameMachine(m.new.Runs)
 		for _, key := range append(keys, benchtime) {
 			a, whereA := valuesIn(m.old, key)
@@ -137,20 +136,10 @@ func valuesIn(b *results.Benchmark, key string) (values []string, where string) 
 
 // sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
 func sameMachine(runs []results.Run) bool {
-	var last *results.Settings
-	for i := range runs {
-		s := runs[i].Config
-		if s == last {
-			continue
-		}
-		last = s
-		for _, key := range []string{"seed", "torch", "cpu", "threads", "dtype"} {
-			if s.Get("device") != "cpu" || s.Get(key) == "" {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(runs, func(r results.Run) bool {
+		unknown := func(key string) bool { return r.Config.Get(key) == "" }
+		return r.Config.Get("device") != "cpu" || slices.ContainsFunc([]string{"seed", "torch", "cpu", "threads", "dtype"}, unknown)
+	})
 }
 
 // side is what is shown of a side.

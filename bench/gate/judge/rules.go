@@ -67,17 +67,12 @@ func (r *Rules) of(unit string, class Class) (out []line) {
 	return out
 }
 
-// class is a unit's class where rules give it another than its name does.
-func (r *Rules) class(unit string, class Class) Class {
+// For is the rule of a unit that by its name is of a class: the defaults and every line that is for it, later lines winning key by
+// key. exact is that its values are compared one by one.
+func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	for _, l := range r.of(unit, "") {
 		class = cmp.Or(Class(l.keys["class"]), class)
 	}
-	return class
-}
-
-// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key by key. exact is
-// that its values are compared one by one.
-func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	out := Rule{Unit: unit, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
 	switch {
 	case exact:

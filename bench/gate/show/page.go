@@ -135,13 +135,8 @@ func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 
 // mark is the call in the table: what is a finding stands out.
 func mark(r *judge.Result) string {
+	sign := map[judge.Call]string{judge.CallWorse: "✗ ", judge.CallNumerics: "✗ ", judge.CallBetter: "✓ ", judge.CallCannotTell: "? "}
 	switch {
-	case r.Call == judge.CallWorse || r.Call == judge.CallNumerics:
-		return "✗ " + string(r.Call)
-	case r.Call == judge.CallBetter:
-		return "✓ better"
-	case r.Call == judge.CallCannotTell:
-		return "? cannot tell"
 	case r.SameAs != "":
 		return "as " + cell(r.SameAs)
 	case r.Call == judge.CallShown:
@@ -149,7 +144,7 @@ func mark(r *judge.Result) string {
 	case r.Call == judge.CallSame && !r.Exact && r.Corrected < r.Rule.Alpha: // a difference that is real and too small to matter
 		return "within " + format.Level(r.Rule.Floor)
 	}
-	return string(r.Call)
+	return sign[r.Call] + string(r.Call)
 }
 
 // compared is where results are from: each side's files and commits.

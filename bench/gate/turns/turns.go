@@ -42,7 +42,7 @@ type Measurement struct {
 	Accepts string // the commit of the change whose message has the line of Accept; "" where there is none
 	sides   [2]*side
 	build   []string // flags for the compiler
-	release func()
+	Close   func()   // lets the next gate begin
 }
 
 // Open finds the working folder's repository and checks the base out, waiting for another gate to end.
@@ -96,9 +96,6 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 	return m, nil
 }
 
-// Close lets the next gate begin.
-func (m *Measurement) Close() { m.release() }
-
 // lock waits until this is the only gate of the user, and returns the folder of worktrees.
 func (m *Measurement) lock(ctx context.Context) (string, error) {
 	dir, err := cache.Dir()
@@ -109,7 +106,7 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w: set XDG_CACHE_HOME to a folder that you can write", err)
 	}
-	m.release, err = file.Lock(ctx, filepath.Join(dir, "lock"), func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
+	m.Close, err = file.Lock(ctx, filepath.Join(dir, "lock"), func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
 	if err != nil {
 		return "", fmt.Errorf("waiting for another gate: %w", err)
 	}
