@@ -144,17 +144,17 @@ func (s Scale) Of(xs []float64) []float64 {
 }
 
 // Relative returns a difference on the scale as a fraction of from, the mean that values are compared with. It is NaN where
-// that is 0.
+// that is 0, or so small that no float64 holds the fraction.
 func (s Scale) Relative(d, from float64) float64 {
-	switch {
+	switch relative := d / math.Abs(from) * s.Over; {
 	case d == 0:
 		return 0
 	case s.Logs:
 		return math.Expm1(d)
-	case from == 0:
-		return math.NaN()
+	case !math.IsInf(relative, 0):
+		return relative
 	}
-	return d / math.Abs(from) * s.Over
+	return math.NaN()
 }
 
 // Shift returns the difference on the scale that a change by a fraction of from is.
@@ -182,16 +182,13 @@ func Tail(t, df float64) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: df}.Survival(t)
 }
 
-// smallest is the least tail that quantile is exact for. No level divided by any number of comparisons is below it.
-const smallest = 1e-12
-
 // quantile returns the t with P(T > t) = p, for p up to 0.5 and degrees of freedom from 1 on, as a mean's or Welch's are.
 // gonum's own searches for 8 µs, which a file of 100,000 results has no time for, and has 3 digits for some levels.
 func quantile(p, df float64) float64 {
 	if math.IsNaN(p) || !(df >= 1) {
 		return math.NaN()
 	}
-	p = min(max(p, smallest), 0.5)
+	p = min(max(p, 1e-12), 0.5) // no level divided by any number of comparisons is below that
 	z := -distuv.UnitNormal.Quantile(p)
 	if p == 0.5 || df > normalAbove {
 		return z

@@ -66,11 +66,7 @@ func (r *Result) byValue() (first string, mean, largest float64) {
 			}
 		}
 	}
-	if r.Change = mean / math.Abs(from); mean == 0 {
-		r.Change = 0
-	} else if math.IsInf(r.Change, 0) {
-		r.Change = math.NaN()
-	}
+	r.Change = stats.Scale{Over: 1}.Relative(mean, from)
 	if differ > 0 && len(r.at) > 0 {
 		first += fmt.Sprintf(", %d of %s differ", differ, format.Count(len(r.at), "seed"))
 	}

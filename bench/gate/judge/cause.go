@@ -107,7 +107,7 @@ var containers = []string{"part=gradient", "part=forward"}
 // something is worse, so nothing is corrected.
 func (j *judging) slowed(m *matched) []string {
 	old, new := parts(j.old, m.old.Bare), parts(j.new, m.old.Bare)
-	var found, inner []cause
+	var found []cause
 	timed := 0
 	for name, a := range old {
 		b := new[name]
@@ -116,12 +116,10 @@ func (j *judging) slowed(m *matched) []string {
 		}
 		timed++
 		if c := (cause{name, stat.GeometricMean(a, nil), stat.GeometricMean(b, nil)}); slowed(c, a, b) {
-			if found = append(found, c); !slices.Contains(containers, name) {
-				inner = append(inner, c)
-			}
+			found = append(found, c)
 		}
 	}
-	if inner != nil {
+	if inner := slices.DeleteFunc(slices.Clone(found), func(c cause) bool { return slices.Contains(containers, c.name) }); len(inner) > 0 {
 		found = inner
 	}
 	switch {

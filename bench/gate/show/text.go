@@ -2,8 +2,12 @@ package show
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"lorabench/bench/format"
@@ -82,29 +86,23 @@ const fewAnnotations = 10
 // actions/toolkit, packages/core/src/command.ts.
 func Annotations(v *judge.Verdict) string {
 	w := new(strings.Builder)
-	said := map[string]bool{}
-	say := func(level, title string, it item) {
-		said[level] = true
-		at := ""
-		if it.file != "" {
-			at = "file=" + property.Replace(it.file) + ","
-			if it.line > 0 {
-				at += fmt.Sprintf("line=%d,", it.line)
-			}
-		}
-		fmt.Fprintf(w, "::%s %stitle=%s::%s\n", level, at, property.Replace("Gate: "+strings.ToLower(title)),
-			data.Replace(cmp.Or(strings.Join(it.lines, "\n"), title)))
-	}
-	for _, s := range append(findings(v), remarks(v)...) {
-		for _, it := range s.items[:min(len(s.items), fewAnnotations)] {
-			if s.level != "" {
-				say(s.level, s.heading, it)
-			}
-		}
-	}
+	sections := append(findings(v), remarks(v)...)
 	level := map[judge.Status]string{judge.Worse: "error", judge.Unusable: "error", judge.CannotTell: "warning"}[v.Status]
-	if level != "" && !said[level] { // a status that fails is never silent
-		say(level, v.Status.String(), item{lines: []string{verdict(v)}})
+	if !slices.ContainsFunc(sections, func(s section) bool { return s.level == level && s.items != nil }) { // no failure is silent
+		sections = append(sections, section{v.Status.String(), level, items([]string{verdict(v)}, Line)})
+	}
+	for _, s := range slices.DeleteFunc(sections, func(s section) bool { return s.level == "" }) {
+		for _, it := range s.items[:min(len(s.items), fewAnnotations)] {
+			at := ""
+			if it.file != "" {
+				at = "file=" + property.Replace(it.file) + ","
+				if it.line > 0 {
+					at += fmt.Sprintf("line=%d,", it.line)
+				}
+			}
+			fmt.Fprintf(w, "::%s %stitle=%s::%s\n", s.level, at, property.Replace("Gate: "+strings.ToLower(s.heading)),
+				data.Replace(cmp.Or(strings.Join(it.lines, "\n"), s.heading)))
+		}
 	}
 	return w.String()
 }
@@ -113,3 +111,49 @@ var (
 	data     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
+
+// Schema names the form of the JSON. Fields are added without a new name; none changes its meaning or goes without one.
+const Schema = "lorabench-gate/2"
+
+// JSON writes judge.Verdict for programs, its fields in snake_case, beside "schema" and "exit_status" (0 to 3: the command's own).
+// Every field is always there: lists may be empty, and a figure that does not exist is null.
+func JSON(v *judge.Verdict) string {
+	all := fit(reflect.ValueOf(*v)).(map[string]any)
+	all["schema"], all["status"], all["exit_status"] = Schema, v.Status.String(), int(v.Status)
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(all) // every kind of value is one that JSON has
+	// Printed into GitHub's log, ##[ begins a command wherever it stands. In JSON it is in strings only.
+	return strings.ReplaceAll(text.String(), "##[", `##\u005b`)
+}
+
+var capital = regexp.MustCompile(`\B[A-Z]`)
+
+// fit is a value as JSON can have it: no number that is none, and no list that is nil.
+func fit(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Float64:
+		if !format.Finite(v.Float()) {
+			return nil
+		}
+	case reflect.Pointer:
+		return fit(v.Elem())
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = fit(v.Index(i))
+		}
+		return list
+	case reflect.Struct:
+		fields := map[string]any{}
+		for f, value := range v.Fields() {
+			if f.IsExported() {
+				fields[strings.ToLower(capital.ReplaceAllString(f.Name, "_$0"))] = fit(value)
+			}
+		}
+		return fields
+	}
+	return v.Interface()
+}
