@@ -17,7 +17,6 @@ package compare
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -114,9 +113,6 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	a := &Analysis{Options: o, Unsteady: Steady(s.timings())}
 	for _, u := range s.units() {
 		a.Metrics = append(a.Metrics, s.table(u.Name).metric(u, a))
-	}
-	if len(a.Metrics) == 0 {
-		return nil, errors.New("compare: the runs have no metric")
 	}
 	a.Verdict = s.verdict(a)
 	if len(s.seeds) > 1 && len(s.arms) > 1 {

@@ -77,11 +77,10 @@ func (s *study) table(unit string) *table {
 		values = append(values, s.values(i, base, factor))
 	}
 	t := newTable(s, unit, values)
-	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
-	for i := range t.by {
-		v := stats.NewSpread(t.by[i].value)
-		t.exact = t.exact && v.Min == v.Max
-	}
+	t.exact = (s.set.Units[base].Exact || unit == adapterBytes || unit == parameters) && !slices.ContainsFunc(t.by, func(c column) bool {
+		v := stats.NewSpread(c.value)
+		return v.Min != v.Max
+	})
 	return t
 }
 

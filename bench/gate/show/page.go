@@ -111,13 +111,11 @@ func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 		rs = rs[:min(len(rs), mostRows)]
 		left = n - len(rs)
 	}
-	last := ""
 	for i, r := range rs {
 		name := cell(r.Benchmark)
-		if i > 0 && r.Benchmark == last {
+		if i > 0 && r.Benchmark == rs[i-1].Benchmark {
 			name = ""
 		}
-		last = r.Benchmark
 		a, b := centers(r)
 		change, pvalue, n := format.Change(r.Change), format.P(r.Corrected), strconv.Itoa(r.Baseline.N())
 		if interval := format.Interval(r.Low, r.High); interval != "" && r.Low != r.High {
@@ -165,14 +163,9 @@ func compared(v *judge.Verdict) (out []string) {
 	return out
 }
 
-// The most runes of a line and of a table's cell: files may hold anything, and a page of one name hides the rest.
-const (
-	longLine = 600
-	longCell = 90
-)
-
 // clean is text from files made fit for one line: nothing that moves a terminal's cursor, no command of a CI's log (to GitHub a
-// line that begins with two colons is one, and whatever follows ##[ anywhere), and of more than limit runes the first and last.
+// line that begins with two colons is one, and whatever follows ##[ anywhere), and of more than limit runes the first and last: a
+// page of one name hides the rest.
 func clean(s string, limit int) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune { // GitHub skips spaces before its colons
 		switch {
@@ -193,6 +186,6 @@ func clean(s string, limit int) string {
 }
 
 // Line is text that may have come from files, fit for a line of a terminal or of a CI's log.
-func Line(s string) string { return clean(s, longLine) }
+func Line(s string) string { return clean(s, 600) }
 
-func cell(s string) string { return clean(s, longCell) }
+func cell(s string) string { return clean(s, 90) }

@@ -17,9 +17,6 @@ import (
 // fewItems of a section are printed where not everything is asked for.
 const fewItems = 20
 
-// partial stands before the table where the input cannot be used.
-const partial = "What could be compared, which decides nothing:"
-
 // Text writes for a terminal: the verdict, then what matters, then a table of everything that was judged. Long lists are cut and
 // say so. all is that nothing is cut, and that what was not judged is in the table too.
 func Text(v *judge.Verdict, all bool) string {
@@ -30,7 +27,7 @@ func Text(v *judge.Verdict, all bool) string {
 	if len(t.Rows) > 0 {
 		fmt.Fprintln(w)
 		if v.Status == judge.Unusable {
-			fmt.Fprintf(w, "%s\n\n", partial)
+			fmt.Fprint(w, "What could be compared, which decides nothing:\n\n")
 		}
 		_ = t.Text(w) // strings in memory can be drawn
 	}
