@@ -174,8 +174,6 @@ func Tail(t, df float64) float64 {
 	switch {
 	case math.IsNaN(t) || !(df > 0):
 		return math.NaN()
-	case math.IsInf(t, 0):
-		return (1 - math.Copysign(1, t)) / 2
 	case df > normalAbove:
 		return distuv.UnitNormal.Survival(t)
 	}
