@@ -52,23 +52,21 @@ func (j *judging) match() {
 		if k < 0 {
 			k = slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Name == a.Name })
 		}
-		switch {
-		case k < 0 && len(news) > 0: // else said once for all
-			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
-				a.Name, j.New.Label)
-		case k < 0:
-		case all[k].Procs != a.Procs:
-			taken[all[k]] = true
-			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
-				j.Baseline.Label, all[k].Procs, j.New.Label, a.Name)
-		default:
-			taken[all[k]] = true
-			name := a.Name
-			if len(all[k].Name) > len(name) {
-				name = all[k].Name
+		if k < 0 {
+			if len(news) > 0 { // else said once for all
+				j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
+					a.Name, j.New.Label)
 			}
-			j.matched = append(j.matched, &matched{name: name, old: a, new: all[k]})
+			continue
 		}
+		b := all[k]
+		if taken[b] = true; b.Procs != a.Procs {
+			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
+				j.Baseline.Label, b.Procs, j.New.Label, a.Name)
+			continue
+		}
+		longer := slices.MaxFunc([]string{a.Name, b.Name}, func(a, b string) int { return len(a) - len(b) })
+		j.matched = append(j.matched, &matched{name: longer, old: a, new: b})
 	}
 	for _, b := range news {
 		if !taken[b] {
