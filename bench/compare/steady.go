@@ -68,28 +68,24 @@ func chance(noise float64, n int) float64 { return 3.2 * noise * math.Sqrt(2/flo
 
 // grid is the logarithms of step times, arm by arm in the blocks that all arms have, less each arm's mean and what tokens explain.
 func grid(runs []Timing) (arms []string, blocks []int, x []float64) {
-	type place struct {
-		arm   string
-		block int
-	}
-	at := map[place]Timing{}
+	at := map[string]map[int]Timing{}
 	for _, r := range runs {
 		if r.Block == results.Unplaced || !(r.Seconds > 0) {
 			continue
 		}
-		at[place{r.Arm, r.Block}], blocks = r, append(blocks, r.Block)
-		if !slices.Contains(arms, r.Arm) {
-			arms = append(arms, r.Arm)
+		if at[r.Arm] == nil {
+			at[r.Arm], arms = map[int]Timing{}, append(arms, r.Arm)
 		}
+		at[r.Arm][r.Block], blocks = r, append(blocks, r.Block)
 	}
 	slices.Sort(blocks)
 	blocks = slices.DeleteFunc(slices.Compact(blocks), func(b int) bool {
-		return slices.ContainsFunc(arms, func(a string) bool { return at[place{a, b}].Seconds == 0 })
+		return slices.ContainsFunc(arms, func(a string) bool { return at[a][b].Seconds == 0 })
 	})
 	var tokens []float64
 	for _, a := range arms {
 		for _, b := range blocks {
-			x, tokens = append(x, math.Log(at[place{a, b}].Seconds)), append(tokens, math.Log(at[place{a, b}].Tokens))
+			x, tokens = append(x, math.Log(at[a][b].Seconds)), append(tokens, math.Log(at[a][b].Tokens))
 		}
 	}
 	centre(x, len(blocks))

@@ -113,10 +113,7 @@ func (s *study) values(i int, base string, factor float64) []float64 {
 	out := missing(len(s.seeds))
 	if m := s.arms[i].Metric(base); m != nil {
 		for k, v := range m.Values {
-			if m.Factor != factor {
-				v *= m.Factor / factor
-			}
-			out[s.slot(m.Seeds[k])] = v
+			out[s.slot(m.Seeds[k])] = v * (m.Factor / factor)
 		}
 	}
 	return out

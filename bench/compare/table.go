@@ -77,11 +77,10 @@ func (s *study) table(unit string) *table {
 		values = append(values, s.values(i, base, factor))
 	}
 	t := newTable(s, unit, values)
-	t.exact = s.set.Units[base].Exact || unit == adapterBytes || unit == parameters
-	for i := range t.by {
-		v := stats.NewSpread(t.by[i].value)
-		t.exact = t.exact && v.Min == v.Max
-	}
+	t.exact = (s.set.Units[base].Exact || unit == adapterBytes || unit == parameters) && !slices.ContainsFunc(t.by, func(c column) bool {
+		v := stats.NewSpread(c.value)
+		return v.Min != v.Max
+	})
 	return t
 }
 
@@ -179,9 +178,4 @@ func (e estimate) in(family int, alpha float64) estimate {
 		e.Pair.Detectable = relative(e.Difference.Detectable(alpha/2/float64(family), 0))
 	}
 	return e
-}
-
-// needed is the number of blocks in which a difference of gap is found at one-sided level p in 80 % of all cases.
-func (e estimate) needed(gap, p float64) int {
-	return stats.Needed(e.N, func(k int) bool { return e.Resampled(e.N, k).Detectable(p, 0) <= gap })
 }

@@ -68,18 +68,15 @@ func (d Difference) Interval(level float64) (low, high float64) {
 	return d.Mean - half, d.Mean + half
 }
 
-// power is how often a difference of the size of Detectable is found.
-const power = 0.8
-
-// Detectable returns the smallest difference that a test at a one-sided level finds with power, where it must also be seen to
+// Detectable returns the smallest difference that a test at a one-sided level finds 80 % of the time, where it must also be seen to
 // exceed floor: the noncentrality of Student's t, as N. L. Johnson and B. L. Welch approximate it (Biometrika 31, 1940).
 func (d Difference) Detectable(level, floor float64) float64 {
 	if d.SE <= rounding {
 		return floor
 	}
 	q := quantile(level, d.DF)
-	errors := q*(1-1/(4*d.DF)) + quantile(1-power, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
-	return max(errors*d.SE, floor+quantile(1-power, d.DF)*d.SE)
+	errors := q*(1-1/(4*d.DF)) + quantile(0.2, math.Inf(1))*math.Sqrt(1+q*q/(2*d.DF))
+	return max(errors*d.SE, floor+quantile(0.2, d.DF)*d.SE)
 }
 
 // Resampled returns what k samples would estimate of the noise where n did.
@@ -147,17 +144,17 @@ func (s Scale) Of(xs []float64) []float64 {
 }
 
 // Relative returns a difference on the scale as a fraction of from, the mean that values are compared with. It is NaN where
-// that is 0.
+// that is 0, or so small that no float64 holds the fraction.
 func (s Scale) Relative(d, from float64) float64 {
-	switch {
+	switch relative := d / math.Abs(from) * s.Over; {
 	case d == 0:
 		return 0
 	case s.Logs:
 		return math.Expm1(d)
-	case from == 0:
-		return math.NaN()
+	case !math.IsInf(relative, 0):
+		return relative
 	}
-	return d / math.Abs(from) * s.Over
+	return math.NaN()
 }
 
 // Shift returns the difference on the scale that a change by a fraction of from is.
@@ -177,16 +174,11 @@ func Tail(t, df float64) float64 {
 	switch {
 	case math.IsNaN(t) || !(df > 0):
 		return math.NaN()
-	case math.IsInf(t, 0):
-		return (1 - math.Copysign(1, t)) / 2
 	case df > normalAbove:
 		return distuv.UnitNormal.Survival(t)
 	}
 	return distuv.StudentsT{Sigma: 1, Nu: df}.Survival(t)
 }
-
-// smallest is the least tail that quantile is exact for. No level divided by any number of comparisons is below it.
-const smallest = 1e-12
 
 // quantile returns the t with P(T > t) = p, for p up to 0.5 and degrees of freedom from 1 on, as a mean's or Welch's are.
 // gonum's own searches for 8 µs, which a file of 100,000 results has no time for, and has 3 digits for some levels.
@@ -194,7 +186,7 @@ func quantile(p, df float64) float64 {
 	if math.IsNaN(p) || !(df >= 1) {
 		return math.NaN()
 	}
-	p = min(max(p, smallest), 0.5)
+	p = min(max(p, 1e-12), 0.5) // no level divided by any number of comparisons is below that
 	z := -distuv.UnitNormal.Quantile(p)
 	if p == 0.5 || df > normalAbove {
 		return z

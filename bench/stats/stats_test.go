@@ -122,8 +122,8 @@ func TestDetectableIsFound(t *testing.T) {
 				found++
 			}
 		}
-		assert.GreaterOrEqual(t, float64(found)/draws, power-0.005, "%d samples", n)
-		assert.LessOrEqual(t, float64(found)/draws, power+0.025, "%d samples", n)
+		assert.GreaterOrEqual(t, float64(found)/draws, 0.8-0.005, "%d samples", n)
+		assert.LessOrEqual(t, float64(found)/draws, 0.8+0.025, "%d samples", n)
 	}
 }
 

@@ -15,15 +15,14 @@ import (
 // it is.
 func (j *judging) call(t *Result) {
 	how, floor := t.how(), format.Level(t.Rule.Floor)
-	p, sure := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha
+	p, sure, n := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha, min(t.Baseline.N(), t.New.N())
 	if !t.spread {
 		p, sure = ", in every run", true
-	} else {
+	} else if n >= j.MinSamples {
 		t.Detectable = t.detectable(j.Compared)
 	}
-	switch n := min(t.Baseline.N(), t.New.N()); {
+	switch {
 	case n < j.MinSamples:
-		t.Detectable = math.NaN()
 		t.Call, t.Why = CallCannotTell, fmt.Sprintf("%s in %s and %d in %s, %d are needed: %d more",
 			format.Count(t.Baseline.N(), "sample"), j.Baseline.Label, t.New.N(), j.New.Label, j.MinSamples, j.MinSamples-n)
 	case t.spread && math.IsNaN(t.Corrected):
@@ -66,11 +65,7 @@ func (r *Result) byValue() (first string, mean, largest float64) {
 			}
 		}
 	}
-	if r.Change = mean / math.Abs(from); mean == 0 {
-		r.Change = 0
-	} else if math.IsInf(r.Change, 0) {
-		r.Change = math.NaN()
-	}
+	r.Change = stats.Scale{Over: 1}.Relative(mean, from)
 	if differ > 0 && len(r.at) > 0 {
 		first += fmt.Sprintf(", %d of %s differ", differ, format.Count(len(r.at), "seed"))
 	}

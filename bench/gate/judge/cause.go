@@ -103,11 +103,11 @@ func categories(rs []*record.Record) map[string]float64 {
 // forward pass is a part of each of these. They are named where none of what they hold is.
 var containers = []string{"part=gradient", "part=forward"}
 
-// slowed names the parts that slowed most in time, from the benchmarks that explain. A part is not judged but looked at once
-// something is worse, so nothing is corrected.
+// slowed names the parts that slowed most in time, and by more than chance, from the benchmarks that explain: by Welch's test at 5 %
+// where there are enough samples, else by 3 %. A part is not judged but looked at once something is worse, so nothing is corrected.
 func (j *judging) slowed(m *matched) []string {
 	old, new := parts(j.old, m.old.Bare), parts(j.new, m.old.Bare)
-	var found, inner []cause
+	var found []cause
 	timed := 0
 	for name, a := range old {
 		b := new[name]
@@ -115,13 +115,15 @@ func (j *judging) slowed(m *matched) []string {
 			continue
 		}
 		timed++
-		if c := (cause{name, stat.GeometricMean(a, nil), stat.GeometricMean(b, nil)}); slowed(c, a, b) {
-			if found = append(found, c); !slices.Contains(containers, name) {
-				inner = append(inner, c)
-			}
+		c, slower := cause{name, stat.GeometricMean(a, nil), stat.GeometricMean(b, nil)}, stats.Welch(a, b).Above(0) < 0.05
+		if min(len(a), len(b)) < 3 {
+			slower = c.new-c.old > 0.03*c.old
+		}
+		if slower {
+			found = append(found, c)
 		}
 	}
-	if inner != nil {
+	if inner := slices.DeleteFunc(slices.Clone(found), func(c cause) bool { return slices.Contains(containers, c.name) }); len(inner) > 0 {
 		found = inner
 	}
 	switch {
@@ -148,14 +150,6 @@ func parts(in *Input, judged string) map[string][]float64 {
 	return out
 }
 
-// slowed reports whether a part slowed by more than chance: by Welch's test at 5 % where there are enough samples, else by 3 %.
-func slowed(c cause, old, new []float64) bool {
-	if min(len(old), len(new)) < 3 {
-		return (c.new - c.old) > 0.03*c.old
-	}
-	return stats.Welch(old, new).Above(0) < 0.05
-}
-
 // sentences tell causes, the largest first, with their share, or that there is none.
 func (m *matched) sentences(found []cause, unit, of, none string) (out []string) {
 	if found == nil {
@@ -166,14 +160,14 @@ func (m *matched) sentences(found []cause, unit, of, none string) (out []string)
 	})
 	whole := 0.0
 	for _, c := range found {
-		whole += (c.new - c.old)
+		whole += c.new - c.old
 	}
 	for _, c := range found {
 		text := fmt.Sprintf("%s: %s takes %s instead of %s", m.name, c.name, format.Value(unit, c.new), format.Value(unit, c.old))
 		if c.old > 0 {
 			text += " (" + format.Change(c.new/c.old-1) + ")"
 		}
-		if (c.new - c.old) >= 0.05*whole { // of less nothing is to be learned
+		if c.new-c.old >= 0.05*whole { // of less nothing is to be learned
 			out = append(out, fmt.Sprintf("%s, %s %s.", text, format.Percent((c.new-c.old)/whole), of))
 		}
 	}

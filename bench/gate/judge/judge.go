@@ -9,9 +9,14 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/results"
@@ -26,12 +31,48 @@ type Options struct {
 	Accept     string // who accepts other digits of losses: "-accept=losses", "commit 0ff21c3"; "" nobody
 }
 
+// Input is one side's results as they were read. Problems are put into the verdict.
+type Input struct {
+	*results.Set
+	Label string // of the side; "" is baseline or new
+}
+
+// Read reads one side: a file, or a folder's bench.txt and the files parts*.txt beside it.
+func Read(path string) *Input {
+	paths := []string{path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		paths[0] = filepath.Join(path, "bench.txt")
+		parts, _ := fs.Glob(os.DirFS(path), "parts*.txt") // the pattern can be read
+		for _, name := range parts {
+			paths = append(paths, filepath.Join(path, name))
+		}
+	}
+	return &Input{Set: results.Read(paths...)}
+}
+
+// ReadBoth reads both sides at a time, and the run records beside their files. Records beside the files of both sides are left
+// aside: whose they are is not known.
+func ReadBoth(old, new string) (a, b *Input) {
+	var reading sync.WaitGroup
+	reading.Go(func() { a = Read(old) })
+	b = Read(new)
+	reading.Wait()
+	for _, f := range a.Files {
+		if slices.ContainsFunc(b.Files, func(g string) bool { return filepath.Dir(f) == filepath.Dir(g) }) {
+			return a, b
+		}
+	}
+	a.ReadRecords()
+	b.ReadRecords()
+	return a, b
+}
+
 // judging is a comparison that is under way.
 type judging struct {
 	*Verdict
 	Options
 	old, new *Input
-	matched  []matched
+	matched  []*matched
 	tests    []*Result // the results that are tested
 	said     map[Problem]bool
 }
@@ -40,17 +81,13 @@ type judging struct {
 // together with the problems that Read had with either side. Results are there for looking at even where the status is
 // Unusable; they must not be taken for a whole then.
 func Judge(old, new *Input, o Options) *Verdict {
-	if o.MinSamples <= 0 {
-		o.MinSamples = 4
-	}
-	j := &judging{Verdict: &Verdict{}, Options: o, old: old, new: new, said: map[Problem]bool{}}
-	j.Problems = slices.Concat(old.Problems, new.Problems)
-	j.Notes = slices.Concat(old.Notes, new.Notes)
-	j.Baseline, j.New = side(j.old, "baseline"), side(j.new, "new")
+	o.MinSamples = cmp.Or(o.MinSamples, 4)
+	j := &judging{Options: o, old: old, new: new, said: map[Problem]bool{}, Verdict: &Verdict{Baseline: side(old, "baseline"),
+		New: side(new, "new"), Problems: slices.Concat(old.Problems, new.Problems), Notes: slices.Concat(old.Notes, new.Notes)}}
 	j.match()
 	j.settings()
-	for i := range j.matched {
-		j.metrics(&j.matched[i])
+	for _, m := range j.matched {
+		j.metrics(m)
 	}
 	j.mustBeThere()
 	j.steady()
@@ -124,21 +161,21 @@ func (j *judging) mustBeThere() {
 
 // correct corrects the tests' p values for each other: all of those for worse, and all of those for better.
 func (j *judging) correct() {
-	worse, better := make([]float64, len(j.tests)), make([]float64, len(j.tests))
-	for i, t := range j.tests {
-		worse[i], better[i] = t.pWorse, t.pBetter
+	var ps [2][]float64 // for worse, for better
+	for _, t := range j.tests {
 		if min(t.Baseline.N(), t.New.N()) < j.MinSamples {
-			worse[i], better[i] = math.NaN(), math.NaN()
-		}
-		if !math.IsNaN(worse[i]) {
+			t.p = [2]float64{math.NaN(), math.NaN()}
+		} else if !math.IsNaN(t.p[0]) {
 			j.Compared++
 		}
+		ps[0], ps[1] = append(ps[0], t.p[0]), append(ps[1], t.p[1])
 	}
-	correctedWorse, correctedBetter := stats.Holm(worse), stats.Holm(better)
+	corrected := [2][]float64{stats.Holm(ps[0]), stats.Holm(ps[1])}
 	for i, t := range j.tests {
-		t.P, t.Corrected = worse[i], correctedWorse[i]
+		way := 0
 		if t.worse*(t.New.Center-t.Baseline.Center) < 0 {
-			t.P, t.Corrected = better[i], correctedBetter[i]
+			way = 1
 		}
+		t.P, t.Corrected = t.p[way], corrected[way][i]
 	}
 }

@@ -52,30 +52,28 @@ func (j *judging) match() {
 		if k < 0 {
 			k = slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Name == a.Name })
 		}
-		switch {
-		case k < 0 && len(news) > 0: // else said once for all
-			j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
-				a.Name, j.New.Label)
-		case k < 0:
-		case all[k].Procs != a.Procs:
-			taken[all[k]] = true
-			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
-				j.Baseline.Label, all[k].Procs, j.New.Label, a.Name)
-		default:
-			taken[all[k]] = true
-			name := a.Name
-			if len(all[k].Name) > len(name) {
-				name = all[k].Name
+		if k < 0 {
+			if len(news) > 0 { // else said once for all
+				j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
+					a.Name, j.New.Label)
 			}
-			j.matched = append(j.matched, matched{name: name, old: a, new: all[k]})
+			continue
 		}
+		b := all[k]
+		if taken[b] = true; b.Procs != a.Procs {
+			j.problem(Mismatch, a.Name, "", "GOMAXPROCS was %d in %s and %d in %s for %s: compare runs of one -cpu", a.Procs,
+				j.Baseline.Label, b.Procs, j.New.Label, a.Name)
+			continue
+		}
+		longer := slices.MaxFunc([]string{a.Name, b.Name}, func(a, b string) int { return len(a) - len(b) })
+		j.matched = append(j.matched, &matched{name: longer, old: a, new: b})
 	}
 	for _, b := range news {
 		if !taken[b] {
 			j.Added = append(j.Added, b.Name)
 		}
 	}
-	slices.SortStableFunc(j.matched, func(a, b matched) int { return inOrder(a.name, b.name) })
+	slices.SortStableFunc(j.matched, func(a, b *matched) int { return inOrder(a.name, b.name) })
 	slices.SortStableFunc(j.Added, inOrder)
 }
 
@@ -93,8 +91,7 @@ func (j *judging) settings() {
 			keys = append(keys, c.Key)
 		}
 	}
-	for i := range j.matched {
-		m := &j.matched[i]
+	for _, m := range j.matched {
 		m.deterministic = sameMachine(m.old.Runs) && sameMachine(m.new.Runs)
 		for _, key := range append(keys, benchtime) {
 			a, whereA := valuesIn(m.old, key)
@@ -137,20 +134,10 @@ func valuesIn(b *results.Benchmark, key string) (values []string, where string) 
 
 // sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
 func sameMachine(runs []results.Run) bool {
-	var last *results.Settings
-	for i := range runs {
-		s := runs[i].Config
-		if s == last {
-			continue
-		}
-		last = s
-		for _, key := range []string{"seed", "torch", "cpu", "threads", "dtype"} {
-			if s.Get("device") != "cpu" || s.Get(key) == "" {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(runs, func(r results.Run) bool {
+		unknown := func(key string) bool { return r.Config.Get(key) == "" }
+		return r.Config.Get("device") != "cpu" || slices.ContainsFunc([]string{"seed", "torch", "cpu", "threads", "dtype"}, unknown)
+	})
 }
 
 // side is what is shown of a side.

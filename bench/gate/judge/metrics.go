@@ -65,8 +65,8 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t.Baseline, t.lacking[0] = sample(m.old, a, 1)
 	t.New, t.lacking[1] = sample(m.new, b, b.Factor/a.Factor)
 	t.at = pairs(&t.Baseline, &t.New)
-	t.Class = j.Rules.class(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact))
-	t.Rule = j.Rules.For(a.Unit, t.Class, false)
+	t.Rule = j.Rules.For(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact), false)
+	t.Class = t.Rule.Class
 	switch mode := t.Rule.Mode; {
 	case mode == Exact:
 		t.Exact = true

@@ -67,17 +67,12 @@ func (r *Rules) of(unit string, class Class) (out []line) {
 	return out
 }
 
-// class is a unit's class where rules give it another than its name does.
-func (r *Rules) class(unit string, class Class) Class {
+// For is the rule of a unit that by its name is of a class: the defaults and every line that is for it, later lines winning key by
+// key. exact is that its values are compared one by one.
+func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	for _, l := range r.of(unit, "") {
 		class = cmp.Or(Class(l.keys["class"]), class)
 	}
-	return class
-}
-
-// For is the rule of a unit of a class: the defaults and every line that is for it, later lines winning key by key. exact is
-// that its values are compared one by one.
-func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	out := Rule{Unit: unit, Floor: defaultFloor, Alpha: defaultAlpha, Detect: defaultDetect, Mode: Auto, Need: Judged, From: "default"}
 	switch {
 	case exact:
@@ -126,6 +121,8 @@ func (r *Rules) Read(text, name string) error {
 var (
 	keys  = []string{"floor", "alpha", "detect", "better", "class", "mode"}
 	needs = []string{Required, Judged, Informational}
+
+	choices = map[string][]string{"better": {"higher", "lower"}, "class": classes, "mode": {Auto, "test", Exact}, "need": needs}
 )
 
 // add reads a line; one that says nothing adds nothing.
@@ -173,35 +170,24 @@ func (r *Rules) add(text, where string) error {
 
 // set gives a rule the value of a key.
 func (r *Rule) set(key, value string) (err error) {
-	among := func(all ...string) error {
-		if !slices.Contains(all, value) {
-			return fmt.Errorf("want one of %s", strings.Join(all, ", "))
-		}
-		return nil
-	}
-	switch key {
-	case "need":
-		if r.Need = value; among(needs...) != nil {
-			err = fmt.Errorf("is neither key=value nor one of %s", strings.Join(needs, ", "))
-		}
-	case "floor":
-		r.Floor, err = fraction(value)
-	case "detect":
-		r.Detect, err = fraction(value)
-	case "alpha":
-		if r.Alpha, err = fraction(value); err != nil || r.Alpha <= 0 || r.Alpha >= 0.5 {
+	fractions := map[string]*float64{"floor": &r.Floor, "detect": &r.Detect, "alpha": &r.Alpha}
+	texts := map[string]*string{"better": &r.Better, "class": (*string)(&r.Class), "mode": &r.Mode, "need": &r.Need}
+	switch choices := choices[key]; {
+	case fractions[key] != nil:
+		if *fractions[key], err = fraction(value); key == "alpha" && (err != nil || r.Alpha <= 0 || r.Alpha >= 0.5) {
 			err = errors.New("want above 0 and below 0.5, such as 0.01 or 1%")
 		}
-	case "better":
-		r.Better, err = value, among("higher", "lower")
-	case "class":
-		err = among(classes...)
-	case "mode":
-		r.Mode, err = value, among(Auto, "test", Exact)
+		return err
+	case choices == nil:
+		return fmt.Errorf("there is no key %q, want one of %s", key, strings.Join(keys, ", "))
+	case slices.Contains(choices, value):
+		*texts[key] = value
+		return nil
+	case key == "need":
+		return fmt.Errorf("is neither key=value nor one of %s", strings.Join(needs, ", "))
 	default:
-		err = fmt.Errorf("there is no key %q, want one of %s", key, strings.Join(keys, ", "))
+		return fmt.Errorf("want one of %s", strings.Join(choices, ", "))
 	}
-	return err
 }
 
 // fraction reads 3% or 0.03. A bare 3 is refused: it is more often meant as 3 % than as threefold.

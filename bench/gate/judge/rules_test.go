@@ -28,12 +28,12 @@ func TestRules(t *testing.T) {
 		{"another spelling of the unit", "ns/op", Speed, false, Rule{Floor: 0.07, Alpha: 0.001, Detect: 0, Mode: Auto, Need: Judged, From: "gate.txt:7"}},
 		{"from the command line", "peak-RSS-GB", Memory, false, Rule{Floor: 0.1, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "-rule:1"}},
 		{"* holds for what is exact too", "loss", Loss, true, Rule{Floor: 0.01, Alpha: 0.01, Detect: 0.25, Mode: Auto, Need: Judged, From: "gate.txt:5"}},
-		{"direction and mode", "frob", rules.class("frob", Other), false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: "test", Need: Judged, From: "gate.txt:8"}},
+		{"direction and mode", "frob", Memory, false, Rule{Better: "higher", Floor: 0.03, Alpha: 0.01, Detect: 0.25, Mode: "test", Need: Judged, From: "gate.txt:8"}},
 	} {
 		c.want.Unit, c.want.Class = c.unit, c.class
 		assert.Equal(t, c.want, rules.For(c.unit, c.class, c.exact), c.why)
 	}
-	assert.Equal(t, Memory, rules.class("frob", Other))
+	assert.Equal(t, Memory, rules.For("frob", Other, false).Class)
 	assert.Equal(t, Required, rules.need("samples/sec"))
 	for _, c := range []struct {
 		why, unit string
@@ -96,7 +96,7 @@ func FuzzParseRules(f *testing.F) {
 			return
 		}
 		for _, unit := range []string{"loss", "ns/op", "frob"} {
-			r := rules.For(unit, rules.class(unit, Other), false)
+			r := rules.For(unit, Other, false)
 			assert.True(t, r.Floor >= 0 && r.Alpha > 0 && r.Alpha < 0.5 && r.Detect >= 0, "%+v", r)
 		}
 	})

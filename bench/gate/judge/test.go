@@ -62,12 +62,9 @@ func (r *Result) measure() {
 	r.Baseline.measure(r.scale.Logs)
 	r.New.measure(r.scale.Logs)
 	r.Change, r.Low, r.High, r.P, r.Corrected, r.Detectable = nan, nan, nan, nan, nan, nan
-	r.pWorse, r.pBetter = nan, nan
-	if r.Baseline.Center != 0 {
-		r.Change = (r.New.Center - r.Baseline.Center) / math.Abs(r.Baseline.Center)
-	}
-	if math.IsInf(r.Change, 0) {
-		r.Change = nan
+	r.p = [2]float64{nan, nan}
+	if change := (r.New.Center - r.Baseline.Center) / math.Abs(r.Baseline.Center); !math.IsInf(change, 0) {
+		r.Change = change
 	}
 	r.spread, r.Pairs = !r.Baseline.constant() || !r.New.constant(), len(r.at)
 	if min(r.Baseline.N(), r.New.N()) < 2 || r.Exact || !r.spread {
@@ -89,9 +86,9 @@ func (r *Result) measure() {
 	}
 	// Each test's p counts as many times as there are tests: that is valid whichever is the smaller. Pairs win where seeds matter or
 	// the machine drifts; where neither is so, Welch's test has twice the degrees of freedom, which with 4 to 10 samples is much.
-	r.pWorse, r.pBetter = 1, 1
+	r.p = [2]float64{1, 1}
 	for _, d := range r.by {
-		r.pWorse, r.pBetter = min(r.pWorse, float64(len(r.by))*d.Above(0)), min(r.pBetter, float64(len(r.by))*d.Below(0))
+		r.p = [2]float64{min(r.p[0], float64(len(r.by))*d.Above(0)), min(r.p[1], float64(len(r.by))*d.Below(0))}
 	}
 	r.interval()
 }

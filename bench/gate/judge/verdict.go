@@ -149,6 +149,5 @@ type Result struct {
 	scale   stats.Scale
 	by      []stats.Difference // on the scale, positive where New is worse, by each test
 	spread  bool               // there is some: else values are compared with the floor and nothing else
-	pWorse  float64            // of "not worse"
-	pBetter float64            // of "not better"
+	p       [2]float64         // of "not worse", of "not better"
 }

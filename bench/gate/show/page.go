@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"lorabench/bench/format"
 	"lorabench/bench/gate/judge"
@@ -110,13 +111,11 @@ func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 		rs = rs[:min(len(rs), mostRows)]
 		left = n - len(rs)
 	}
-	last := ""
 	for i, r := range rs {
 		name := cell(r.Benchmark)
-		if i > 0 && r.Benchmark == last {
+		if i > 0 && r.Benchmark == rs[i-1].Benchmark {
 			name = ""
 		}
-		last = r.Benchmark
 		a, b := centers(r)
 		change, pvalue, n := format.Change(r.Change), format.P(r.Corrected), strconv.Itoa(r.Baseline.N())
 		if interval := format.Interval(r.Low, r.High); interval != "" && r.Low != r.High {
@@ -135,13 +134,8 @@ func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 
 // mark is the call in the table: what is a finding stands out.
 func mark(r *judge.Result) string {
+	sign := map[judge.Call]string{judge.CallWorse: "✗ ", judge.CallNumerics: "✗ ", judge.CallBetter: "✓ ", judge.CallCannotTell: "? "}
 	switch {
-	case r.Call == judge.CallWorse || r.Call == judge.CallNumerics:
-		return "✗ " + string(r.Call)
-	case r.Call == judge.CallBetter:
-		return "✓ better"
-	case r.Call == judge.CallCannotTell:
-		return "? cannot tell"
 	case r.SameAs != "":
 		return "as " + cell(r.SameAs)
 	case r.Call == judge.CallShown:
@@ -149,7 +143,7 @@ func mark(r *judge.Result) string {
 	case r.Call == judge.CallSame && !r.Exact && r.Corrected < r.Rule.Alpha: // a difference that is real and too small to matter
 		return "within " + format.Level(r.Rule.Floor)
 	}
-	return string(r.Call)
+	return sign[r.Call] + string(r.Call)
 }
 
 // compared is where results are from: each side's files and commits.
@@ -168,3 +162,30 @@ func compared(v *judge.Verdict) (out []string) {
 	}
 	return out
 }
+
+// clean is text from files made fit for one line: nothing that moves a terminal's cursor, no command of a CI's log (to GitHub a
+// line that begins with two colons is one, and whatever follows ##[ anywhere), and of more than limit runes the first and last: a
+// page of one name hides the rest.
+func clean(s string, limit int) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune { // GitHub skips spaces before its colons
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, s))
+	if r := []rune(s); len(r) > limit {
+		s = string(r[:limit-limit/3-1]) + "…" + string(r[len(r)-limit/3:])
+	}
+	if strings.HasPrefix(s, "::") {
+		s = `\` + s
+	}
+	return strings.ReplaceAll(s, "##[", `##\[`)
+}
+
+// Line is text that may have come from files, fit for a line of a terminal or of a CI's log.
+func Line(s string) string { return clean(s, 600) }
+
+func cell(s string) string { return clean(s, 90) }

@@ -1,10 +1,13 @@
 package show
 
 import (
-	"bufio"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"lorabench/bench/format"
@@ -14,30 +17,25 @@ import (
 // fewItems of a section are printed where not everything is asked for.
 const fewItems = 20
 
-// partial stands before the table where the input cannot be used.
-const partial = "What could be compared, which decides nothing:"
-
 // Text writes for a terminal: the verdict, then what matters, then a table of everything that was judged. Long lists are cut and
 // say so. all is that nothing is cut, and that what was not judged is in the table too.
-func Text(to io.Writer, v *judge.Verdict, all bool) error {
-	w := bufio.NewWriter(to)
+func Text(v *judge.Verdict, all bool) string {
+	w := new(strings.Builder)
 	fmt.Fprintln(w, verdict(v))
 	list(w, findings(v), all)
 	t, left := table(v, all)
 	if len(t.Rows) > 0 {
 		fmt.Fprintln(w)
 		if v.Status == judge.Unusable {
-			fmt.Fprintf(w, "%s\n\n", partial)
+			fmt.Fprint(w, "What could be compared, which decides nothing:\n\n")
 		}
-		if err := t.Text(w); err != nil {
-			return err
-		}
+		_ = t.Text(w) // strings in memory can be drawn
 	}
 	if left > 0 {
 		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(left, "result"))
 	}
 	list(w, remarks(v), all)
-	return w.Flush()
+	return w.String()
 }
 
 // list prints the heading and items of each section that has any.
@@ -58,22 +56,20 @@ func list(w io.Writer, sections []section, all bool) {
 
 // Markdown writes for a job's summary or a pull request's comment: the verdict, and the text in a block, which is folded away
 // when all is well. In a block nothing of a file's text can become markup or a mention.
-func Markdown(to io.Writer, v *judge.Verdict) error {
-	w := bufio.NewWriter(to)
+func Markdown(v *judge.Verdict) string {
+	w := new(strings.Builder)
 	first := format.Escape(verdict(v))
 	if v.Status == judge.Pass {
 		fmt.Fprintf(w, "✓ **Gate:** %s\n\n<details><summary>%s</summary>\n", first, format.Count(len(v.Results), "result"))
 	} else {
 		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, first)
 	}
-	var text strings.Builder
-	err := Text(&text, v, false)
-	_, rest, _ := strings.Cut(text.String(), "\n")
+	_, rest, _ := strings.Cut(Text(v, false), "\n")
 	fmt.Fprintf(w, "\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimSpace(rest), "```", "` ` `"))
 	if v.Status == judge.Pass {
 		fmt.Fprint(w, "\n</details>\n")
 	}
-	return cmp.Or(err, w.Flush())
+	return w.String()
 }
 
 // fewAnnotations of a section are written: GitHub keeps ten of each level and step, and the text has all.
@@ -85,36 +81,76 @@ const fewAnnotations = 10
 //
 // The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
 // actions/toolkit, packages/core/src/command.ts.
-func Annotations(to io.Writer, v *judge.Verdict) error {
-	w := bufio.NewWriter(to)
-	said := map[string]bool{}
-	say := func(level, title string, it item) {
-		said[level] = true
-		at := ""
-		if it.file != "" {
-			at = "file=" + property.Replace(it.file) + ","
-			if it.line > 0 {
-				at += fmt.Sprintf("line=%d,", it.line)
-			}
-		}
-		fmt.Fprintf(w, "::%s %stitle=%s::%s\n", level, at, property.Replace("Gate: "+strings.ToLower(title)),
-			data.Replace(cmp.Or(strings.Join(it.lines, "\n"), title)))
-	}
-	for _, s := range append(findings(v), remarks(v)...) {
-		for _, it := range s.items[:min(len(s.items), fewAnnotations)] {
-			if s.level != "" {
-				say(s.level, s.heading, it)
-			}
-		}
-	}
+func Annotations(v *judge.Verdict) string {
+	w := new(strings.Builder)
+	sections := append(findings(v), remarks(v)...)
 	level := map[judge.Status]string{judge.Worse: "error", judge.Unusable: "error", judge.CannotTell: "warning"}[v.Status]
-	if level != "" && !said[level] { // a status that fails is never silent
-		say(level, v.Status.String(), item{lines: []string{verdict(v)}})
+	if !slices.ContainsFunc(sections, func(s section) bool { return s.level == level && s.items != nil }) { // no failure is silent
+		sections = append(sections, section{v.Status.String(), level, items([]string{verdict(v)}, Line)})
 	}
-	return w.Flush()
+	for _, s := range slices.DeleteFunc(sections, func(s section) bool { return s.level == "" }) {
+		for _, it := range s.items[:min(len(s.items), fewAnnotations)] {
+			at := ""
+			if it.file != "" {
+				at = "file=" + property.Replace(it.file) + ","
+				if it.line > 0 {
+					at += fmt.Sprintf("line=%d,", it.line)
+				}
+			}
+			fmt.Fprintf(w, "::%s %stitle=%s::%s\n", s.level, at, property.Replace("Gate: "+strings.ToLower(s.heading)),
+				data.Replace(cmp.Or(strings.Join(it.lines, "\n"), s.heading)))
+		}
+	}
+	return w.String()
 }
 
 var (
 	data     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
+
+// Schema names the form of the JSON. Fields are added without a new name; none changes its meaning or goes without one.
+const Schema = "lorabench-gate/2"
+
+// JSON writes judge.Verdict for programs, its fields in snake_case, beside "schema" and "exit_status" (0 to 3: the command's own).
+// Every field is always there: lists may be empty, and a figure that does not exist is null.
+func JSON(v *judge.Verdict) string {
+	all := fit(reflect.ValueOf(*v)).(map[string]any)
+	all["schema"], all["status"], all["exit_status"] = Schema, v.Status.String(), int(v.Status)
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(all) // every kind of value is one that JSON has
+	// Printed into GitHub's log, ##[ begins a command wherever it stands. In JSON it is in strings only.
+	return strings.ReplaceAll(text.String(), "##[", `##\u005b`)
+}
+
+var capital = regexp.MustCompile(`\B[A-Z]`)
+
+// fit is a value as JSON can have it: no number that is none, and no list that is nil.
+func fit(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Float64:
+		if !format.Finite(v.Float()) {
+			return nil
+		}
+	case reflect.Pointer:
+		return fit(v.Elem())
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = fit(v.Index(i))
+		}
+		return list
+	case reflect.Struct:
+		fields := map[string]any{}
+		for f, value := range v.Fields() {
+			if f.IsExported() {
+				fields[strings.ToLower(capital.ReplaceAllString(f.Name, "_$0"))] = fit(value)
+			}
+		}
+		return fields
+	}
+	return v.Interface()
+}

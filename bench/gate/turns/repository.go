@@ -90,16 +90,7 @@ func (r repository) state(ctx context.Context) (string, error) {
 
 // accepts returns the newest commit of the change since base whose message has the line of Accept.
 func (r repository) accepts(ctx context.Context, base string) (string, error) {
-	log, err := git(ctx, r.root, "log", "--format=%x00%h%n%B", base+"..HEAD")
-	for message := range strings.SplitSeq(log, "\x00") {
-		commit, lines, _ := strings.Cut(message, "\n")
-		for line := range strings.Lines(lines) {
-			if strings.EqualFold(strings.TrimSpace(line), Accept) {
-				return commit, err
-			}
-		}
-	}
-	return "", err
+	return git(ctx, r.root, "rev-list", "-1", "--abbrev-commit", "-i", "-E", "--grep=^[[:space:]]*"+Accept+"[[:space:]]*$", base+"..HEAD")
 }
 
 // worktreeDir is where a repository's base is checked out. It is the same each time, since Go's build cache knows what cgo

@@ -113,9 +113,6 @@ func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*
 	return nil
 }
 
-// turnName is the folder of pair k; by name they are in order.
-func turnName(k int) string { return fmt.Sprintf("turn-%03d", k) }
-
 // pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
 // drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
 // after the other. The first error ends the other side.
@@ -129,7 +126,7 @@ func (m *Measurement) pair(ctx context.Context, k int) error {
 	var both sync.WaitGroup
 	for i, s := range m.order(k) {
 		both.Go(func() {
-			if err := s.turn(ctx, turnName(k), firstSeed+k, m.Steps, batons[i][:]); err != nil {
+			if err := s.turn(ctx, fmt.Sprintf("turn-%03d", k), firstSeed+k, m.Steps, batons[i][:]); err != nil {
 				cancel(err)
 			}
 		})

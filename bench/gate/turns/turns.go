@@ -14,6 +14,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"lorabench/internal/cache"
 	"lorabench/internal/file"
@@ -42,7 +44,7 @@ type Measurement struct {
 	Accepts string // the commit of the change whose message has the line of Accept; "" where there is none
 	sides   [2]*side
 	build   []string // flags for the compiler
-	release func()
+	Close   func()   // lets the next gate begin
 }
 
 // Open finds the working folder's repository and checks the base out, waiting for another gate to end.
@@ -96,9 +98,6 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 	return m, nil
 }
 
-// Close lets the next gate begin.
-func (m *Measurement) Close() { m.release() }
-
 // lock waits until this is the only gate of the user, and returns the folder of worktrees.
 func (m *Measurement) lock(ctx context.Context) (string, error) {
 	dir, err := cache.Dir()
@@ -109,7 +108,7 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w: set XDG_CACHE_HOME to a folder that you can write", err)
 	}
-	m.release, err = file.Lock(ctx, filepath.Join(dir, "lock"), func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
+	m.Close, err = file.Lock(ctx, filepath.Join(dir, "lock"), func(holder string) { m.say("waiting for another gate, %s, to end", holder) })
 	if err != nil {
 		return "", fmt.Errorf("waiting for another gate: %w", err)
 	}
@@ -156,4 +155,65 @@ func (m *Measurement) order(k int) [2]*side { return [2]*side{m.sides[k%2], m.si
 
 func (m *Measurement) say(format string, args ...any) {
 	fmt.Fprintf(m.Stderr, "gate: "+format+"\n", args...)
+}
+
+// Which flags of go test go where. A flag in none is the benchmark's.
+var (
+	buildFlags = strings.Fields("a asan cover linkshared modcacherw msan n race trimpath work x asmflags buildmode buildvcs compiler " +
+		"covermode coverpkg gccgoflags gcflags installsuffix ldflags mod modfile overlay p pgo pkgdir tags toolexec vet")
+	testFlags = strings.Fields("benchmem failfast short v blockprofile blockprofilerate cpu cpuprofile memprofile memprofilerate " +
+		"mutexprofile mutexprofilefraction outputdir parallel timeout trace")
+	ours      = strings.Fields("bench benchtime count run out relay seed")
+	pathFlags = strings.Fields("model data tokenizer adapter")
+)
+
+// split sorts the caller's flags by who takes them. A word that follows a flag is its value.
+func split(flags []string) (build, bench []string, err error) {
+	for i := 0; i < len(flags); i++ {
+		f := flags[i]
+		name, value, has := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(f, "-"), "-"), "=")
+		if name == "" || f[0] != '-' {
+			return nil, nil, fmt.Errorf("%q is no flag: further flags are written -name=value", f)
+		}
+		if !has && i+1 < len(flags) && !strings.HasPrefix(flags[i+1], "-") {
+			i++
+			value, has = flags[i], true
+		}
+		if has {
+			value = "=" + value
+		}
+		switch name = strings.TrimPrefix(name, "test."); {
+		case name == "args": // there is only one program that takes what follows
+		case slices.Contains(ours, name):
+			return nil, nil, fmt.Errorf("%s: the gate itself sets -%s; leave it out (-steps and -seeds go before --)", f, name)
+		case slices.Contains(buildFlags, name):
+			build = append(build, "-"+name+value)
+		case slices.Contains(testFlags, name):
+			bench = append(bench, "-test."+name+value)
+		default:
+			bench = append(bench, "-"+name+value)
+		}
+	}
+	return build, bench, nil
+}
+
+// shared makes the paths of files that only the working tree has absolute: the harness takes relative ones from its module's
+// root, and in the base's worktree they would not be found.
+func shared(flags []string, head, base string) []string {
+	out := slices.Clone(flags)
+	for i, f := range flags {
+		name, value, _ := strings.Cut(strings.TrimPrefix(f, "-"), "=")
+		path := strings.TrimPrefix(value, "hash:")
+		mine := filepath.Join(head, path)
+		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !exists(mine) || exists(filepath.Join(base, path)) {
+			continue
+		}
+		out[i] = strings.TrimSuffix(f, path) + mine
+	}
+	return out
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

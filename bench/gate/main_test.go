@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -112,4 +113,29 @@ func TestReportsToDevices(t *testing.T) {
 	info, err := os.Lstat("null")
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&os.ModeSymlink, "it was replaced by a file")
+}
+
+// broken is a stdout whose reader has gone.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// TestReports is that a report replaces an older one, that a job's summary keeps what other steps wrote, and that both are written
+// although stdout is not.
+func TestReports(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("GITHUB_STEP_SUMMARY", "summary.md")
+	require.NoError(t, os.WriteFile("base.txt", made(6, 1), 0o666))
+	for _, name := range []string{"summary.md", "gate.json"} {
+		require.NoError(t, os.WriteFile(name, []byte("earlier\n"), 0o666))
+	}
+	var stderr bytes.Buffer
+	require.Equal(t, 2, run([]string{"-github", "-json=gate.json", "base.txt", "base.txt"}, broken{}, &stderr))
+	require.Equal(t, "gate: broken pipe\n", stderr.String())
+	report, err := os.ReadFile("gate.json")
+	require.NoError(t, err)
+	require.True(t, json.Valid(report))
+	summary, err := os.ReadFile("summary.md")
+	require.NoError(t, err)
+	require.Regexp(t, `^earlier\n\n✓ \*\*Gate:`, string(summary))
 }
