@@ -19,9 +19,9 @@ const Rank = "Rank"
 // AdapterBytes and Parameters.
 func FromRecords(rs []*record.Record) *Set {
 	r := newReader()
-	r.set.Records = rs
 	arms := map[string][]*Settings{}
 	for _, rec := range rs {
+		r.set.Records = append(r.set.Records, rec.Comparable())
 		r.begin(rec.FileName())
 		if rec.Name == "" || rec.GlobalStep < 1 || !(rec.Runtime > 0) {
 			r.problem(Unreadable, 0, "the record has %d steps in %v s: it is of no finished run", rec.GlobalStep, rec.Runtime)
@@ -66,7 +66,7 @@ func (s *Set) ReadRecords() {
 			if r, err := record.Read(filepath.Join(dir, name)); err != nil {
 				unread = append(unread, err)
 			} else {
-				s.Records = append(s.Records, r)
+				s.Records = append(s.Records, r.Comparable())
 			}
 		}
 		if len(unread) > 0 {

@@ -40,7 +40,7 @@ func Arms(rs []*record.Record) (arms []*Arm, err error) {
 			arms = append(arms, &Arm{Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
 		}
 		a := arms[len(arms)-1]
-		a.Runs = append(a.Runs, r)
+		a.Runs = append(a.Runs, r.Comparable())
 	}
 	return arms, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
@@ -91,7 +92,11 @@ func (l line) cell(t *format.Table, a *Arm) string {
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
 		text += " (" + lo + "–" + hi + ")"
 	}
-	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
+	why := cmp.Or(l.why, "not a finite number")
+	if slices.ContainsFunc(a.Runs, isResumed) {
+		why += ", or the run was resumed"
+	}
+	if s.N == 0 {
 		text += t.Note(why)
 	} else if s.N < len(a.Runs) {
 		text += t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
@@ -105,8 +110,19 @@ func ByArm(arms []*Arm) *format.Table {
 	if n := Seeds(arms); n > 1 {
 		caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
 	}
-	return summarize("summary", caption, arms)
+	t := summarize("summary", caption, arms)
+	for _, a := range arms {
+		for _, r := range a.Runs {
+			if isResumed(r) {
+				t.Remarks = append(t.Remarks, fmt.Sprintf("%s, seed %d was resumed after step %d: its time and memory are not compared.",
+					a.Name, r.Seed, r.Resumed))
+			}
+		}
+	}
+	return t
 }
+
+func isResumed(r *record.Record) bool { return r.Resumed > 0 }
 
 // BySeed are an arm's own runs, a column for each.
 func BySeed(a *Arm, id string) *format.Table {
