@@ -72,18 +72,28 @@ func (r *Record) check() error {
 
 // ReadDir reads the records in a folder, its files NAME,seed=N.json, in the order of Compare and then of seeds.
 func ReadDir(dir string) ([]*Record, error) {
-	names, err := fs.Glob(os.DirFS(dir), "*seed=*.json")
-	if err != nil || len(names) == 0 {
+	rs, unread := Readable(dir)
+	switch {
+	case len(unread) > 0:
+		return nil, unread[0]
+	case len(rs) == 0:
 		return nil, fmt.Errorf("%s has no run record (rank=R,seed=S.json): run the benchmark with -out=%s", dir, dir)
 	}
-	rs := make([]*Record, len(names))
-	for i, name := range names {
-		if rs[i], err = Read(filepath.Join(dir, name)); err != nil {
-			return nil, err
+	return rs, nil
+}
+
+// Readable reads those that can be read, and says why the others cannot.
+func Readable(dir string) (rs []*Record, unread []error) {
+	names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
+	for _, name := range names {
+		if r, err := Read(filepath.Join(dir, name)); err != nil {
+			unread = append(unread, err)
+		} else {
+			rs = append(rs, r)
 		}
 	}
 	slices.SortFunc(rs, func(a, b *Record) int { return cmp.Or(Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed)) })
-	return rs, nil
+	return rs, unread
 }
 
 // Compare orders names of sub-benchmarks key by key, numbers by value and before words such as rank=full.

@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchproc"
 
 	"lorabench/bench/record"
 )
@@ -41,8 +43,8 @@ type reader struct {
 	set     *Set
 	bench   benchfmt.Reader
 	by      map[string][]*Benchmark // by Benchmark.Bare
-	configs map[string]*Settings    // by all keys and values
-	text    []byte                  // of a configuration's keys and values, reused
+	all     *benchproc.Projection   // all keys and values
+	configs map[benchproc.Key]*Settings
 
 	// Of lorabench's arms, in the order in which they ran:
 	blocks map[int64]int // by seed
@@ -61,7 +63,6 @@ type input struct {
 	named   bool   // procs is of at least one name
 	rounded bool   // see Run.Rounded
 	seeds   map[seedOf]int64
-	told    map[Kind]int // problems so far
 }
 
 type seedOf struct {
@@ -70,35 +71,27 @@ type seedOf struct {
 }
 
 func newReader() *reader {
-	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, configs: map[string]*Settings{},
+	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // only of a wrong text it says an error
+	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{},
 		blocks: map[int64]int{}}
 }
 
 func (r *reader) begin(file string) {
-	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
+	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}}
 }
 
 func (r *reader) problem(kind Kind, line int, format string, args ...any) {
 	r.tell(Problem{Kind: kind, Line: r.at[line], Text: fmt.Sprintf(format, args...)})
 }
 
-// most is how many problems of one kind are told of a file; a file of something else has one on every line.
-const most = 20
-
 func (r *reader) tell(p Problem) {
-	r.told[p.Kind]++
-	switch n := r.told[p.Kind]; {
-	case n > most+1:
-		return
-	case n > most:
-		p = Problem{Kind: p.Kind, Text: "more problems of this kind are not listed"}
-	}
 	p.File = r.file
 	r.set.Problems = append(r.set.Problems, p)
 }
 
 // read adds a file's results.
 func (r *reader) read(data []byte) {
+	problems := len(r.set.Problems)
 	r.filter(data)
 	r.bench.Reset(bytes.NewReader(bytes.Join(r.lines, []byte("\n"))), r.file)
 	for r.bench.Scan() {
@@ -125,7 +118,7 @@ func (r *reader) read(data []byte) {
 			b.Runs[i].Rounded, empty = r.rounded, false
 		}
 	}
-	if empty && len(r.told) == 0 {
+	if empty && len(r.set.Problems) == problems {
 		r.problem(Empty, 0, "no benchmark result is in the file: give the output of go test -bench, or the bench.txt of -out")
 	}
 }
@@ -135,21 +128,19 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	_, line := m.Pos()
 	u := r.set.Units[m.Unit]
 	u.Where = cmp.Or(u.Where, place(r.file, r.at[line]))
-	wrong, own := "", Better(m.OrigUnit)
+	own, wrong := Better(m.OrigUnit), "want higher or lower"
+	if own != "" {
+		wrong = own + " is better of it; correct the line or rename the unit"
+	}
 	switch {
 	case m.Key == "assume":
 		u.Exact = m.Value == "exact"
 	case m.Key != "better":
-	case m.Value != "higher" && m.Value != "lower":
-		wrong = "want higher or lower"
-	case own != "" && own != m.Value:
-		wrong = own + " is better of it; correct the line or rename the unit"
-	default:
+	case own == m.Value, own == "" && (m.Value == "higher" || m.Value == "lower"):
 		u.Better = m.Value
-	}
-	if wrong != "" {
-		text := fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)
-		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit, Text: text})
+	default:
+		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit,
+			Text: fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)})
 	}
 	r.set.Units[m.Unit] = u
 }
@@ -158,7 +149,7 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 func (r *reader) result(res *benchfmt.Result) {
 	_, line := res.Pos()
 	run := Run{Block: Unplaced, Iters: res.Iters, File: r.file, Line: r.at[line]}
-	run.Config = r.config(res.Config, run.Line)
+	run.Config = r.config(res, run.Line)
 	name, procs := string(res.Name), 1
 	if r.procs != "" {
 		name = strings.TrimSuffix(name, r.procs)
@@ -185,20 +176,17 @@ func (r *reader) result(res *benchfmt.Result) {
 }
 
 // config returns the settings that hold for a result. Those that come again are kept once.
-func (r *reader) config(config []benchfmt.Config, line int) *Settings {
-	r.text = r.text[:0]
-	for _, c := range config {
-		r.text = append(append(append(append(r.text, c.Key...), 0), c.Value...), 0)
-	}
-	s := r.configs[string(r.text)]
+func (r *reader) config(res *benchfmt.Result, line int) *Settings {
+	key := r.all.Project(res)
+	s := r.configs[key]
 	if s == nil {
 		s = &Settings{Where: place(r.file, line)}
-		for _, c := range config {
+		for _, c := range res.Config {
 			s.Keys, s.Values = append(s.Keys, c.Key), append(s.Values, string(c.Value))
 		}
 		seed, err := strconv.ParseInt(s.Get("seed"), 10, 64)
 		s.Seed, s.Seeded = seed, err == nil
-		r.configs[string(r.text)] = s
+		r.configs[key] = s
 		r.set.Settings = append(r.set.Settings, s)
 	}
 	return s
@@ -219,9 +207,26 @@ func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
 
 // value adds a value to the benchmark's last run.
 func (r *reader) value(b *Benchmark, unit string, x float64) {
-	if kind, err := b.put(unit, x); err != nil {
-		line := b.Runs[len(b.Runs)-1].Line
-		r.tell(Problem{Kind: kind, Line: line, Benchmark: b.Bare, Unit: unit, Text: err.Error()})
+	run := len(b.Runs) - 1
+	problem := func(kind Kind, format string, args ...any) {
+		r.tell(Problem{Kind: kind, Line: b.Runs[run].Line, Benchmark: b.Bare, Unit: unit, Text: fmt.Sprintf(format, args...)})
+	}
+	base, factor := Tidy(unit)
+	m := b.Metric(base)
+	if m != nil && m.Unit != unit {
+		x = x * factor / m.Factor
+	}
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		problem(NotFinite, "%s is %v: the run diverged or this was not measured; find the reason and run it again", unit, x)
+	case m != nil && m.Runs[len(m.Runs)-1] == run:
+		problem(Unreadable, "%s is twice on the line: remove one", unit)
+	default:
+		if m == nil {
+			b.Metrics = append(b.Metrics, Metric{Unit: unit, Base: base, Factor: factor})
+			m = &b.Metrics[len(b.Metrics)-1]
+		}
+		m.Values, m.Seeds, m.Runs = append(m.Values, x), append(m.Seeds, b.Runs[run].Seed), append(m.Runs, run)
 	}
 }
 

@@ -2,8 +2,6 @@ package results
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,14 +58,9 @@ func (s *Set) ReadRecords() {
 		}
 	}
 	for _, dir := range dirs {
-		names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
-		var unread []error
-		for _, name := range names {
-			if r, err := record.Read(filepath.Join(dir, name)); err != nil {
-				unread = append(unread, err)
-			} else {
-				s.Records = append(s.Records, r.Comparable())
-			}
+		rs, unread := record.Readable(dir)
+		for _, r := range rs {
+			s.Records = append(s.Records, r.Comparable())
 		}
 		if len(unread) > 0 {
 			s.Notes = append(s.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.",
@@ -89,12 +82,12 @@ func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
 
 // Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.
 func (s *Set) Counted(b *Benchmark) []Metric {
-	only := &Benchmark{}
-	for _, r := range s.RecordsOf(b) {
-		only.Runs = append(only.Runs, Run{Seed: r.Seed})
-		for _, m := range counts(r) {
+	r, only := newReader(), &Benchmark{}
+	for _, rec := range s.RecordsOf(b) {
+		only.Runs = append(only.Runs, Run{Seed: rec.Seed})
+		for _, m := range counts(rec) {
 			if b.Metric(m.Unit) == nil {
-				_, _ = only.put(m.Unit, m.Value) // a whole number, once for each record
+				r.value(only, m.Unit, m.Value)
 			}
 		}
 	}

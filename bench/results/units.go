@@ -59,13 +59,7 @@ func Tidy(unit string) (base string, factor float64) {
 
 // Printed returns a value as go test prints it (testing.prettyPrint): with about four digits.
 func Printed(v float64) float64 {
-	decimals := 0
-	for _, limit := range [...]float64{999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995} {
-		if v == 0 || math.Abs(v) >= limit {
-			break
-		}
-		decimals++
-	}
-	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals, 64), 64) // a float's own text always parses
+	decimals := min(max(0, 3-math.Floor(math.Log10(math.Abs(v)))), 7)
+	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', int(decimals), 64), 64) // a float's own text always parses
 	return x
 }
