@@ -61,15 +61,14 @@ func history(r *record.Record) (entries []entry) {
 		}
 		add(s.Step, e)
 	}
-	evals := slices.Clone(r.Evals)
-	if base := r.Data.EvalLossBase; base != nil && (len(evals) == 0 || evals[0].Step > 0) {
-		evals = slices.Insert(evals, 0, record.Eval{Loss: *base})
+	evals := map[int]*float64{0: r.Data.EvalLossBase, r.GlobalStep: r.EvalLoss}
+	for i, e := range r.Evals {
+		evals[e.Step] = &r.Evals[i].Loss
 	}
-	if r.EvalLoss != nil && (len(evals) == 0 || evals[len(evals)-1].Step < r.GlobalStep) {
-		evals = append(evals, record.Eval{Step: r.GlobalStep, Loss: *r.EvalLoss})
-	}
-	for _, e := range evals {
-		add(e.Step, entry{"eval_loss": e.Loss})
+	for step, loss := range evals {
+		if loss != nil {
+			add(step, entry{"eval_loss": *loss})
+		}
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a["step"], b["step"]) })
 	add(r.GlobalStep, entry{"train_runtime": r.Runtime, "train_samples_per_second": r.SamplesPerSecond,

@@ -107,43 +107,33 @@ var (
 // sized gives a text the width that it was laid out with: a reader's font may be wider, and would run into what it names.
 func sized(text string) string {
 	m := svgText.FindStringSubmatch(text)
-	size, err := strconv.ParseFloat(m[2], 64)
-	if err != nil {
-		return text
-	}
+	size, _ := strconv.ParseFloat(m[2], 64) // gonum wrote it
 	style := draw.TextStyle{Font: sans(vg.Length(size)), Handler: plot.DefaultTextHandler}
 	return fmt.Sprintf(`<text textLength="%.4g" lengthAdjust="spacingAndGlyphs" %sfont-size:%spx%s>%s</text>`,
 		style.Width(html.UnescapeString(m[4])).Points(), m[1], m[2], m[3], m[4])
 }
 
 // svg draws the figure with gonum and gives the svg element its words and fonts.
-func (f *figure) svg() (string, error) {
+func (f *figure) svg() string {
 	w, h := f.size()
 	c := vgsvg.New(w, h)
 	f.draw(c)
 	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return "", fmt.Errorf("figure %s: %w", f.ID, err)
-	}
+	_, _ = c.WriteTo(&b) // a buffer takes everything
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
  role="img" aria-labelledby="%[4]s-title %[4]s-desc"><title id="%[4]s-title">%[5]s</title><desc id="%[4]s-desc">%[6]s</desc>
 `, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc))
-	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized), nil
+	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized)
 }
 
 // Inline returns the figure for the page. HTML knows the svg element without its namespace.
-func (f *figure) Inline() (template.HTML, error) {
-	s, err := f.svg()
-	return template.HTML(strings.Replace(s, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)), err
+func (f *figure) Inline() template.HTML {
+	return template.HTML(strings.Replace(f.svg(), ` xmlns="http://www.w3.org/2000/svg"`, "", 1))
 }
 
 // save writes dir/ID.svg and dir/ID.png, the latter at twice a screen's resolution.
 func (f *figure) save(dir string) error {
-	s, err := f.svg()
-	if err != nil {
-		return err
-	}
-	if err := file.Write(filepath.Join(dir, f.ID+".svg"), []byte(s)); err != nil {
+	if err := file.Write(filepath.Join(dir, f.ID+".svg"), []byte(f.svg())); err != nil {
 		return err
 	}
 	return file.Replace(filepath.Join(dir, f.ID+".png"), func(w io.Writer) error {

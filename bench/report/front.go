@@ -22,8 +22,8 @@ func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
 	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
 	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
-	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
-		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", false, gib)...)
+	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", more, speed),
+		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", less, gib)...)
 }
 
 // place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
@@ -32,19 +32,19 @@ type place struct {
 	x, y stats.Spread
 }
 
+// What is better of x.
+const less, more = -1, 1
+
 // beaten reports whether another place is at least as good in both medians and better in one.
-func (p place) beaten(ps []place, moreIsBetter bool) bool {
+func (p place) beaten(ps []place, better float64) bool {
 	return slices.ContainsFunc(ps, func(q place) bool {
-		x, y := q.x.Median-p.x.Median, p.y.Median-q.y.Median
-		if !moreIsBetter {
-			x = -x
-		}
-		return x >= 0 && y >= 0 && (x > 0 || y > 0)
+		x, y := better*(q.x.Median-p.x.Median), p.y.Median-q.y.Median
+		return x >= 0 && y >= 0 && x+y > 0
 	})
 }
 
 // front draws a figure of losses against x. There is none where fewer than two arms have both.
-func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func(*record.Record) float64) []*figure {
+func front(arms []*table.Arm, id, title, xname string, better float64, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
 	var ps []place
 	for i, a := range arms {
@@ -60,7 +60,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	for _, p := range ps {
 		at, a := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}, arms[p.i]
 		f.Desc += fmt.Sprintf(" %s: held-out loss %s, %s %s", a.Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
-		if !p.beaten(ps, moreIsBetter) {
+		if !p.beaten(ps, better) {
 			line = append(line, at...)
 			f.Desc += ", on the front"
 		}
@@ -73,8 +73,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	f.Add(dashed, rings)
 	f.key = append(f.key, keyed{"Pareto front", []plot.Thumbnailer{dashed, rings}})
 	widen(f.Plot)
-	better := map[bool]string{false: "left", true: "right"}[moreIsBetter]
-	f.Caption = "Down and " + better + " is better. On the Pareto front: no other arm is better in one and as good in the other."
+	f.Caption = "Down and " + map[float64]string{less: "left", more: "right"}[better] + " is better. On the Pareto front: no other arm is better in one and as good in the other."
 	if table.Seeds(arms) > 1 {
 		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
 	} else {

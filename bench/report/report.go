@@ -36,16 +36,12 @@ type study struct {
 }
 
 // analyze refuses records that are not of one study.
-func analyze(rs []*record.Record, o compare.Options) (*study, error) {
-	finite, _, err := record.Finite(rs)
-	if err != nil {
+func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
+	s = &study{}
+	if s.arms, _, err = table.Arms(rs); err != nil {
 		return nil, err
 	}
-	s := &study{settings: results.FromRecords(finite).Settings}
-	if s.arms, err = table.Arms(finite); err != nil {
-		return nil, err
-	}
-	if err = results.OneStudy(s.settings); err != nil {
+	if s.settings, err = results.OneStudy(rs); err != nil {
 		return nil, err
 	}
 	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {

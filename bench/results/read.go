@@ -59,8 +59,7 @@ type input struct {
 	file    string
 	lines   [][]byte
 	at      []int  // the file's own line of each, from 1: go test -json's differ
-	procs   string // the suffix that all names have
-	named   bool   // procs is of at least one name
+	procs   string // the suffix that all names have, or unknown
 	rounded bool   // see Run.Rounded
 	seeds   map[seedOf]int64
 }
@@ -70,6 +69,8 @@ type seedOf struct {
 	seed int64
 }
 
+const unknown = "?"
+
 func newReader() *reader {
 	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // only of a wrong text it says an error
 	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{},
@@ -77,7 +78,7 @@ func newReader() *reader {
 }
 
 func (r *reader) begin(file string) {
-	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}}
+	r.input = input{file: file, at: []int{0}, procs: unknown, rounded: true, seeds: map[seedOf]int64{}}
 }
 
 func (r *reader) problem(kind Kind, line int, format string, args ...any) {

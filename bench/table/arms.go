@@ -25,12 +25,11 @@ type Arm struct {
 // Full returns whether the arm trains every weight.
 func (a *Arm) Full() bool { return a.Runs[0].Rank == record.Full }
 
-// Arms collects records into arms, ranks in numeric order.
-func Arms(rs []*record.Record) (arms []*Arm, err error) {
-	if len(rs) == 0 {
-		return nil, fmt.Errorf("no run records to report: run the benchmark with -out")
+// Arms collects records into arms, ranks in numeric order; left names those that record.Finite leaves out.
+func Arms(rs []*record.Record) (arms []*Arm, left string, err error) {
+	if rs, left, err = record.Finite(slices.Clone(rs)); err == nil && len(rs) == 0 {
+		err = fmt.Errorf("no run records to report: run the benchmark with -out")
 	}
-	rs = slices.Clone(rs)
 	slices.SortStableFunc(rs, func(a, b *record.Record) int {
 		return cmp.Or(record.Compare(a.Name, b.Name), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
 	})
@@ -42,7 +41,7 @@ func Arms(rs []*record.Record) (arms []*Arm, err error) {
 		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r.Comparable())
 	}
-	return arms, nil
+	return arms, left, err
 }
 
 // Clean makes a foreign name printable: a control character would be an escape sequence on a

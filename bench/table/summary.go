@@ -68,7 +68,10 @@ var summary = []line{
 
 	{label: "Adapter"},
 	{"trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
-	{"share of the model's parameters (%)", digits(3), trainedShare, noCount},
+	{"share of the model's parameters (%)", digits(3),
+		func(r *record.Record) float64 {
+			return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
+		}, noCount},
 	{"adapter on disk (MiB)", digits(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
 	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
 	{"scaling of BA", digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
@@ -79,10 +82,6 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 		return math.NaN()
 	}
 	return v
-}
-
-func trainedShare(r *record.Record) float64 {
-	return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
 }
 
 // cell is the figure of an arm: its runs' median, and the range where they differ.
@@ -160,11 +159,7 @@ const Width = 120
 
 // WriteSummary writes the run summary for a terminal that is so many columns wide, and whether the machine was steady.
 func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
-	finite, left, err := record.Finite(rs)
-	if err != nil {
-		return err
-	}
-	arms, err := Arms(finite)
+	arms, left, err := Arms(rs)
 	if err != nil {
 		return err
 	}
@@ -173,7 +168,7 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 		t.Remarks = append(t.Remarks, Clean(left))
 	}
 	// What is wrong with the comparison is told where the verdict is asked for.
-	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
+	if a, err := compare.Analyze(results.FromRecords(rs), compare.Options{}); err == nil && a.Unsteady != "" {
 		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
 	}
 	return t.Fold(w, width)
