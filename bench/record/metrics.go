@@ -35,7 +35,8 @@ func (r *Record) Metrics() (ms []Metric) {
 	if gpu != nil {
 		rss = nil
 	}
-	values := []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, nil, nil, &r.GradNorm, gpu, rss, c.SecondsToTarget} // in the order of Units
+	// In the order of Units:
+	values := []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, nil, nil, &r.GradNorm, gpu, rss, c.SecondsToTarget}
 	if r.Resumed == 0 {
 		ms, values[4], values[5] = []Metric{{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)}}, &r.SamplesPerSecond, &r.TokensPerSecond
 	}

@@ -35,7 +35,8 @@ func Read(path string) (*Record, error) {
 	case head.Checksum != nil && *head.Checksum != checksum(b, *head.Checksum):
 		return nil, fmt.Errorf("%s: its checksum is not the one written in it: the file is damaged or was edited", path)
 	case bad != nil || unknown != nil:
-		return nil, fmt.Errorf("%s: %w: it is no run record of this version of lorabench; run the benchmark again with -out", path, cmp.Or(bad, unknown))
+		return nil, fmt.Errorf("%s: %w: it is no run record of this version of lorabench; run the benchmark again with -out", path,
+			cmp.Or(bad, unknown))
 	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

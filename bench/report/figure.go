@@ -123,7 +123,7 @@ func (f *figure) svg() string {
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
  role="img" aria-labelledby="%[4]s-title %[4]s-desc"><title id="%[4]s-title">%[5]s</title><desc id="%[4]s-desc">%[6]s</desc>
 `, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc))
-	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized)
+	return format.Clean(svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized))
 }
 
 // Inline returns the figure for the page. HTML knows the svg element without its namespace.

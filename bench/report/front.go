@@ -73,7 +73,8 @@ func front(arms []*table.Arm, id, title, xname string, better float64, x func(*r
 	f.Add(dashed, rings)
 	f.key = append(f.key, keyed{"Pareto front", []plot.Thumbnailer{dashed, rings}})
 	widen(f.Plot)
-	f.Caption = "Down and " + map[float64]string{less: "left", more: "right"}[better] + " is better. On the Pareto front: no other arm is better in one and as good in the other."
+	f.Caption = "Down and " + map[float64]string{less: "left", more: "right"}[better] +
+		" is better. On the Pareto front: no other arm is better in one and as good in the other."
 	if table.Seeds(arms) > 1 {
 		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
 	} else {

@@ -47,12 +47,11 @@ func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
 	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {
 		return nil, err
 	}
-	s.a.Verdict.Text, s.a.Notes = clean(s.a.Verdict.Text), clean(s.a.Notes)
 	r := s.arms[0].Runs[0]
-	s.Title = "LoRA rank report: " + table.Clean(r.Model.Name)
-	s.Subtitle = table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
+	s.Title = "LoRA rank report: " + r.Model.Name
+	s.Subtitle = fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
 		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Count(len(s.settings), "run"),
-		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
+		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch)
 	s.Sections = s.sections()
 	return s, nil
 }
@@ -97,20 +96,12 @@ func (s *study) sections() []section {
 	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
-func clean(text []string) []string {
-	out := make([]string, len(text))
-	for i, s := range text {
-		out[i] = table.Clean(s)
-	}
-	return out
-}
-
 // WriteVerdict writes the verdict's sentences and the notes of Write's analysis, and where the page is, for a terminal that is
 // so many columns wide.
 func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) error {
 	var b strings.Builder
 	for _, s := range slices.Concat(a.Verdict.Text, a.Notes) {
-		b.WriteString("\n" + wrap(s, width))
+		b.WriteString("\n" + wrap(format.Clean(s), width))
 	}
 	_, err := fmt.Fprintf(w, "%s\n\nThe report is %s.\n", b.String(), page)
 	return err
@@ -144,7 +135,12 @@ func breakable(s string) template.HTML {
 }
 
 // page writes report.html.
-func (s *study) page(w io.Writer) error { return pageTemplate.Execute(w, s) }
+func (s *study) page(w io.Writer) error {
+	var b strings.Builder
+	err := pageTemplate.Execute(&b, s)
+	_, wrong := io.WriteString(w, format.Clean(b.String()))
+	return cmp.Or(err, wrong)
+}
 
 // markdown writes summary.md: all sections but their figures.
 func (s *study) markdown(w io.Writer) error {

@@ -18,10 +18,7 @@ func (s *study) metricTables() (ts []*format.Table) {
 	for i := range s.a.Metrics {
 		m := &s.a.Metrics[i]
 		t := m.Table(s.a.Alpha)
-		t.ID, t.Caption, t.Head, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), clean(t.Head), clean(m.Notes)
-		for i, row := range t.Rows {
-			t.Rows[i] = clean(row)
-		}
+		t.ID, t.Caption, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), m.Notes
 		ts = append(ts, t)
 	}
 	return ts
@@ -50,7 +47,7 @@ func (s *study) settingsTable() *format.Table {
 			if values[key] == nil {
 				keys = append(keys, key)
 			}
-			if v := cmp.Or(table.Clean(strings.Trim(c.Values[i], "[]")), format.None); !slices.Contains(values[key], v) {
+			if v := cmp.Or(strings.Trim(c.Values[i], "[]"), format.None); !slices.Contains(values[key], v) {
 				values[key] = append(values[key], v)
 			}
 		}
@@ -67,17 +64,6 @@ func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
 		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
 	}
 	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
-}
-
-// sizes are the arms that differ in memory: the first of those that train as many parameters.
-func sizes(arms []*table.Arm) (out []*table.Arm) {
-	seen := map[string]bool{}
-	for _, a := range arms {
-		if key := fmt.Sprint(a.Full(), a.Runs[0].Trainable); !seen[key] {
-			seen[key], out = true, append(out, a)
-		}
-	}
-	return out
 }
 
 // memory is the medians over an arm's seeds of what some categories hold together; NaN where one is missing: a part is no sum.
@@ -123,7 +109,13 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 	}
 	t := &format.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
 		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
-	shown := sizes(arms)
+	seen := map[string]bool{}
+	shown := slices.DeleteFunc(slices.Clone(arms), func(a *table.Arm) bool {
+		key := fmt.Sprint(a.Runs[0].Rank == record.Full, a.Runs[0].Trainable)
+		old := seen[key]
+		seen[key] = true
+		return old
+	})
 	if len(shown) < len(arms) {
 		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
 	}
@@ -134,7 +126,7 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 		}
 	}
 	cell := func(v float64, missing string) string {
-		text := format.Bytes(v)
+		text := format.Value("B", v)
 		if text == format.None {
 			text += t.Note(missing)
 		}
@@ -146,7 +138,7 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 			m := of(a)
 			if cells = append(cells, cell(m.predicted, "not predicted"), cell(m.measured, "not measured")); i > 0 {
 				d := m.measured - of(arms[0]).measured
-				cells = append(cells, format.Plus(d, format.Bytes(d)))
+				cells = append(cells, format.Plus(d, format.Value("B", d)))
 			}
 		}
 		t.Rows = append(t.Rows, cells)
@@ -185,7 +177,7 @@ func disturbances(arms []*table.Arm) (said []string) {
 	}
 	for _, what := range slices.Sorted(maps.Keys(runs)) {
 		said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
-			format.Count(runs[what], "run"), table.Clean(what)))
+			format.Count(runs[what], "run"), what))
 	}
 	return said
 }

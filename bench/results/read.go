@@ -46,10 +46,7 @@ type reader struct {
 	all     *benchproc.Projection   // all keys and values
 	configs map[benchproc.Key]*Settings
 
-	// Of lorabench's arms, in the order in which they ran:
-	blocks map[int64]int // by seed
-	last   int64         // the seed of the run before
-	mixed  bool          // a seed came back later: the runs are in no blocks
+	order []int64 // seeds of lorabench's arms, as they ran
 
 	input
 }
@@ -73,8 +70,7 @@ const unknown = "?"
 
 func newReader() *reader {
 	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // only of a wrong text it says an error
-	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{},
-		blocks: map[int64]int{}}
+	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{}}
 }
 
 func (r *reader) begin(file string) {
@@ -162,8 +158,8 @@ func (r *reader) result(res *benchfmt.Result) {
 		run.Seed = seed + r.seeds[seedOf{b, seed}]
 		r.seeds[seedOf{b, seed}]++
 	}
-	if strings.HasPrefix(name, Rank+"/") {
-		run.Block = r.block(run.Seed)
+	if last := len(r.order) - 1; strings.HasPrefix(name, Rank+"/") && (last < 0 || r.order[last] != run.Seed) {
+		r.order = append(r.order, run.Seed)
 	}
 	b.Runs = append(b.Runs, run)
 	for _, v := range res.Values {
@@ -231,21 +227,13 @@ func (r *reader) value(b *Benchmark, unit string, x float64) {
 	}
 }
 
-// block returns the block of a run of any arm: the runs of all arms with one seed come before those of any arm with the next, so
-// that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
-func (r *reader) block(seed int64) int {
-	block, back := r.blocks[seed]
-	r.mixed = r.mixed || back && seed != r.last
-	if !back {
-		block = len(r.blocks)
-		r.blocks[seed] = block
-	}
-	r.last = seed
-	return block
-}
-
-// finish names and sorts what was read.
+// finish names and sorts what was read, and finds the blocks: the runs of all arms with one seed come before those of any arm with the
+// next, so that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
 func (r *reader) finish() *Set {
+	blocks := map[int64]int{}
+	for i, seed := range r.order {
+		blocks[seed] = i
+	}
 	for _, b := range r.set.Benchmarks {
 		others := r.by[b.Bare]
 		if b.Procs > 1 && slices.ContainsFunc(others, func(o *Benchmark) bool { return o.Pkg == b.Pkg && o != b }) {
@@ -255,8 +243,8 @@ func (r *reader) finish() *Set {
 			b.Name = b.Pkg + "." + b.Name
 		}
 		for i := range b.Runs {
-			if r.mixed {
-				b.Runs[i].Block = Unplaced
+			if strings.HasPrefix(b.Bare, Rank+"/") && len(r.order) > 0 && len(blocks) == len(r.order) {
+				b.Runs[i].Block = blocks[b.Runs[i].Seed]
 			}
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -17,13 +16,10 @@ import (
 
 // Arm is a sub-benchmark: its runs, by seed.
 type Arm struct {
-	Name  string // printable: rank=8/lr=1e-4
+	Name  string // rank=8/lr=1e-4
 	Label string // as in prose and figures: rank 8, lr 1e-4
 	Runs  []*record.Record
 }
-
-// Full returns whether the arm trains every weight.
-func (a *Arm) Full() bool { return a.Runs[0].Rank == record.Full }
 
 // Arms collects records into arms, ranks in numeric order; left names those that record.Finite leaves out.
 func Arms(rs []*record.Record) (arms []*Arm, left string, err error) {
@@ -35,8 +31,7 @@ func Arms(rs []*record.Record) (arms []*Arm, left string, err error) {
 	})
 	for i, r := range rs {
 		if i == 0 || rs[i-1].Name != r.Name {
-			name := Clean(r.Name)
-			arms = append(arms, &Arm{Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
+			arms = append(arms, &Arm{Name: r.Name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(r.Name)})
 		}
 		a := arms[len(arms)-1]
 		a.Runs = append(a.Runs, r.Comparable())
@@ -44,23 +39,9 @@ func Arms(rs []*record.Record) (arms []*Arm, left string, err error) {
 	return arms, left, err
 }
 
-// Clean makes a foreign name printable: a control character would be an escape sequence on a
-// terminal and is no XML.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
-
 // Seeds is the largest number of runs of an arm.
-func Seeds(arms []*Arm) (n int) {
-	for _, a := range arms {
-		n = max(n, len(a.Runs))
-	}
-	return n
+func Seeds(arms []*Arm) int {
+	return len(slices.MaxFunc(arms, func(a, b *Arm) int { return len(a.Runs) - len(b.Runs) }).Runs)
 }
 
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.

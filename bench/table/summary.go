@@ -165,11 +165,11 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	}
 	t := ByArm(arms)
 	if left != "" {
-		t.Remarks = append(t.Remarks, Clean(left))
+		t.Remarks = append(t.Remarks, left)
 	}
 	// What is wrong with the comparison is told where the verdict is asked for.
 	if a, err := compare.Analyze(results.FromRecords(rs), compare.Options{}); err == nil && a.Unsteady != "" {
-		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
+		t.Remarks = append(t.Remarks, a.Unsteady)
 	}
 	return t.Fold(w, width)
 }
