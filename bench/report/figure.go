@@ -10,7 +10,6 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -31,13 +30,7 @@ type figure struct {
 	ID, Title, Caption, Desc string
 
 	*plot.Plot
-	key []keyed // below the plot: over it, it would hide lines
-}
-
-// keyed is an entry of the key.
-type keyed struct {
-	text   string
-	thumbs []plot.Thumbnailer
+	key plot.Legend // below the plot: over it, it would hide lines
 }
 
 func newFigure(id, title, x, y string) *figure {
@@ -52,47 +45,25 @@ func newFigure(id, title, x, y string) *figure {
 		a.Tick.Marker = ticks{}
 	}
 	p.Add(&plotter.Grid{Vertical: hair, Horizontal: hair})
-	return &figure{ID: id, Title: title, Plot: p}
+	key := plot.NewLegend()
+	key.TextStyle.Font = sans(textSize)
+	key.ThumbnailWidth, key.Padding, key.Top, key.Left = swatchWidth, lineHeight-textSize, true, true
+	return &figure{ID: id, Title: title, Plot: p, key: key}
 }
 
-// legends splits the key into as many columns as fit.
-func (f *figure) legends() (ls []plot.Legend, height vg.Length) {
-	style := plot.NewLegend().TextStyle
-	style.Font = sans(textSize)
-	widest := vg.Length(1)
-	for _, k := range f.key {
-		widest = max(widest, style.Width(k.text)+swatchWidth+2*textSize)
-	}
-	columns := max(1, int(figureWidth/widest))
-	rows := (len(f.key) + columns - 1) / columns
-	for column := range slices.Chunk(f.key, rows) {
-		l := plot.NewLegend()
-		l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
-		l.Padding = lineHeight - style.Rectangle("M").Max.Y
-		l.XOffs = widest * vg.Length(len(ls))
-		for _, k := range column {
-			l.Add(k.text, k.thumbs...)
-		}
-		ls = append(ls, l)
-	}
-	return ls, lineHeight * vg.Length(rows)
+func (f *figure) keyHeight() vg.Length {
+	return margin + vg.Length(math.Ceil(float64(f.key.Rectangle(draw.Canvas{}).Size().Y)))
 }
 
-func (f *figure) size() (w, h vg.Length) {
-	_, key := f.legends()
-	return figureWidth, figureHeight + key + 2*margin
-}
+func (f *figure) size() (w, h vg.Length) { return figureWidth, figureHeight + f.keyHeight() + 2*margin }
 
 func (f *figure) draw(canvas vg.CanvasSizer) {
 	c := draw.New(canvas)
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
-	ls, height := f.legends()
-	for _, l := range ls {
-		l.Draw(draw.Crop(c, 0, 0, 0, height-(c.Max.Y-c.Min.Y)))
-	}
-	f.Draw(draw.Crop(c, 0, 0, height+margin, 0))
+	f.key.Draw(draw.Crop(c, 0, 0, 0, f.keyHeight()-(c.Max.Y-c.Min.Y)))
+	f.Draw(draw.Crop(c, 0, 0, f.keyHeight(), 0))
 }
 
 // fonts follow the one that the text was measured with, where it is missing.

@@ -6,7 +6,6 @@ import (
 	"image/color"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -71,7 +70,7 @@ func front(arms []*table.Arm, id, title, xname string, better float64, x func(*r
 	dashed := &plotter.Line{XYs: line, LineStyle: draw.LineStyle{Color: color.NRGBA{A: 0x80}, Width: 0.9, Dashes: []vg.Length{2, 2}}}
 	rings := &plotter.Scatter{XYs: line, GlyphStyle: draw.GlyphStyle{Color: color.Black, Radius: 6.5, Shape: draw.RingGlyph{}}}
 	f.Add(dashed, rings)
-	f.key = append(f.key, keyed{"Pareto front", []plot.Thumbnailer{dashed, rings}})
+	f.key.Add("Pareto front", dashed, rings)
 	widen(f.Plot)
 	f.Caption = "Down and " + map[float64]string{less: "left", more: "right"}[better] +
 		" is better. On the Pareto front: no other arm is better in one and as good in the other."
@@ -98,5 +97,5 @@ func (f *figure) add(a *table.Arm, p place, at plotter.XYs, x func(*record.Recor
 	ys := plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}
 	f.Add(seeds, median, &plotter.XErrorBars{XYs: at, XErrors: xs, LineStyle: style, CapWidth: 4},
 		&plotter.YErrorBars{XYs: at, YErrors: ys, LineStyle: style, CapWidth: 4})
-	f.key = append(f.key, keyed{a.Label, []plot.Thumbnailer{median}})
+	f.key.Add(a.Label, median)
 }
