@@ -29,12 +29,10 @@ func encode(fields ...any) (b []byte) {
 	return b
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // masked returns the checksum of a TFRecord: CRC-32C rotated right by 15 bits plus a constant, so that the checksum of
 // data that holds checksums stays sound (tensorflow/core/lib/hash/crc32c.h).
 func masked(b []byte) uint32 {
-	c := crc32.Checksum(b, castagnoli)
+	c := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 

@@ -26,7 +26,7 @@ type Record struct {
 	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
 	Rank     string    `json:"rank"`
 	Seed     int64     `json:"seed"`
-	Block    int       `json:"block"`                        // counts the study's seeds from 0: all arms train with one before any with the next
+	Block    int       `json:"block"`                        // counts seeds from 0: all arms train with one before any with the next
 	Position int       `json:"position"`                     // within the block, from 0; arms take turns at it
 	Started  time.Time `json:"started"`                      // when its clock was started
 	Resumed  int       `json:"resumed_after_step,omitempty"` // from a checkpoint: time and memory are then not one process's

@@ -21,8 +21,8 @@ func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
 	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
 	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
-	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", more, speed),
-		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", less, gib)...)
+	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", "right", speed),
+		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", "left", gib)...)
 }
 
 // place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
@@ -31,19 +31,16 @@ type place struct {
 	x, y stats.Spread
 }
 
-// What is better of x.
-const less, more = -1, 1
-
-// beaten reports whether another place is at least as good in both medians and better in one.
-func (p place) beaten(ps []place, better float64) bool {
+// beaten reports whether another place is at least as good in both medians and better in one; x is better times its sign.
+func (p place) beaten(ps []place, sign float64) bool {
 	return slices.ContainsFunc(ps, func(q place) bool {
-		x, y := better*(q.x.Median-p.x.Median), p.y.Median-q.y.Median
+		x, y := sign*(q.x.Median-p.x.Median), p.y.Median-q.y.Median
 		return x >= 0 && y >= 0 && x+y > 0
 	})
 }
 
 // front draws a figure of losses against x. There is none where fewer than two arms have both.
-func front(arms []*table.Arm, id, title, xname string, better float64, x func(*record.Record) float64) []*figure {
+func front(arms []*table.Arm, id, title, xname string, better string, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
 	var ps []place
 	for i, a := range arms {
@@ -59,7 +56,7 @@ func front(arms []*table.Arm, id, title, xname string, better float64, x func(*r
 	for _, p := range ps {
 		at, a := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}, arms[p.i]
 		f.Desc += fmt.Sprintf(" %s: held-out loss %s, %s %s", a.Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
-		if !p.beaten(ps, better) {
+		if !p.beaten(ps, map[string]float64{"left": -1, "right": 1}[better]) {
 			line = append(line, at...)
 			f.Desc += ", on the front"
 		}
@@ -72,13 +69,12 @@ func front(arms []*table.Arm, id, title, xname string, better float64, x func(*r
 	f.Add(dashed, rings)
 	f.key.Add("Pareto front", dashed, rings)
 	widen(f.Plot)
-	f.Caption = "Down and " + map[float64]string{less: "left", more: "right"}[better] +
-		" is better. On the Pareto front: no other arm is better in one and as good in the other."
+	f.Caption = "Down and " + better + " is better. On the Pareto front: no other arm is better in one and as good in the other."
+	noise := " One run for each point: its noise is not shown."
 	if table.Seeds(arms) > 1 {
-		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
-	} else {
-		f.Caption += " One run for each point: its noise is not shown."
+		noise = " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
 	}
+	f.Caption += noise
 	return []*figure{f}
 }
 

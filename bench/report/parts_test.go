@@ -26,16 +26,16 @@ func TestPareto(t *testing.T) {
 	for _, c := range []struct {
 		why    string
 		places []place
-		better float64
+		sign   float64
 		want   []bool
 	}{
-		{"fast and bad, slow and good, slow and bad", []place{at(10, 2), at(5, 1), at(4, 2)}, more, []bool{true, true, false}},
-		{"with memory less is better", []place{at(10, 2), at(5, 1), at(4, 2)}, less, []bool{false, true, true}},
-		{"equal ones do not beat each other", []place{at(1, 1), at(1, 1)}, more, []bool{true, true}},
-		{"as good in one and better in the other beats", []place{at(1, 1), at(1, 2)}, more, []bool{true, false}},
+		{"fast and bad, slow and good, slow and bad", []place{at(10, 2), at(5, 1), at(4, 2)}, 1, []bool{true, true, false}},
+		{"with memory less is better", []place{at(10, 2), at(5, 1), at(4, 2)}, -1, []bool{false, true, true}},
+		{"equal ones do not beat each other", []place{at(1, 1), at(1, 1)}, 1, []bool{true, true}},
+		{"as good in one and better in the other beats", []place{at(1, 1), at(1, 2)}, 1, []bool{true, false}},
 	} {
 		for i, p := range c.places {
-			assert.Equal(t, c.want[i], !p.beaten(c.places, c.better), "%s: %d", c.why, i)
+			assert.Equal(t, c.want[i], !p.beaten(c.places, c.sign), "%s: %d", c.why, i)
 		}
 	}
 }

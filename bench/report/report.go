@@ -109,16 +109,15 @@ func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) erro
 
 // wrap breaks a sentence at spaces into lines of at most so many columns, where its words are short enough.
 func wrap(s string, width int) string {
-	words := strings.Fields(s)
-	used := -1 // no space before the first word
-	for i, word := range words {
-		if n := utf8.RuneCountInString(word); i > 0 && used+1+n > width {
-			words[i], used = "\n"+word, n
+	var lines []string
+	for _, word := range strings.Fields(s) {
+		if n := len(lines) - 1; n >= 0 && utf8.RuneCountInString(lines[n]+" "+word) <= width {
+			lines[n] += " " + word
 		} else {
-			used += 1 + n
+			lines = append(lines, word)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(words, " "), " \n", "\n")
+	return strings.Join(lines, "\n")
 }
 
 //go:embed page.html

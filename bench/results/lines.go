@@ -24,7 +24,7 @@ var (
 	// name benchmarks too.
 	inside = regexp.MustCompile(`Benchmark[^\sa-z]\S*\s+[0-9]+\s+[-+.0-9eE]+\s+\S`)
 
-	procs    = regexp.MustCompile(`.(-(?:[2-9]|[1-9][0-9]{1,8}))$`)
+	procs    = regexp.MustCompile(`^-([2-9]|[1-9][0-9]{1,8})$`)
 	exponent = regexp.MustCompile(`=[-+]?[0-9.]+[eE]-[0-9]+$`)
 
 	// broken finds lines that say that the run broke off: go test then prints what it had, and FAIL.
@@ -101,8 +101,8 @@ func quoted(text []byte) string { return fmt.Sprintf("%.100q", bytes.TrimSpace(t
 // procsOf returns the end of a name that GOMAXPROCS may have written: -2 and more, without a zero before it. The format does
 // not tell it apart from the exponent of a number at the end, as in lr=1e-4; this does.
 func procsOf(name []byte) string {
-	if m := procs.FindSubmatch(name); m != nil && !exponent.Match(name) {
-		return string(m[1])
+	if i := bytes.LastIndexByte(name, '-'); i > 0 && procs.Match(name[i:]) && !exponent.Match(name) {
+		return string(name[i:])
 	}
 	return ""
 }

@@ -191,10 +191,9 @@ func (r *reader) config(res *benchfmt.Result, line int) *Settings {
 
 // benchmark returns the benchmark whose results these are.
 func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
-	for _, b := range r.by[bare] {
-		if b.Pkg == pkg && b.Procs == procs {
-			return b
-		}
+	same := func(b *Benchmark) bool { return b.Pkg == pkg && b.Procs == procs }
+	if i := slices.IndexFunc(r.by[bare], same); i >= 0 {
+		return r.by[bare][i]
 	}
 	b := &Benchmark{Name: bare, Bare: bare, Pkg: pkg, Procs: procs}
 	r.by[bare] = append(r.by[bare], b)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -53,11 +52,10 @@ func counts(r *record.Record) []record.Metric {
 func (s *Set) ReadRecords() {
 	var dirs []string
 	for _, f := range s.Files {
-		if dir := filepath.Dir(f); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-		}
+		dirs = append(dirs, filepath.Dir(f))
 	}
-	for _, dir := range dirs {
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
 		rs, unread := record.Readable(dir)
 		for _, r := range rs {
 			s.Records = append(s.Records, r.Comparable())
@@ -70,14 +68,8 @@ func (s *Set) ReadRecords() {
 }
 
 // RecordsOf returns the records of a benchmark: rank=8 is of Rank/rank=8.
-func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
-	arm, ok := strings.CutPrefix(b.Bare, Rank+"/")
-	for _, r := range s.Records {
-		if ok && r.Name == arm {
-			out = append(out, r)
-		}
-	}
-	return out
+func (s *Set) RecordsOf(b *Benchmark) []*record.Record {
+	return slices.DeleteFunc(slices.Clone(s.Records), func(r *record.Record) bool { return b.Bare != Rank+"/"+r.Name })
 }
 
 // Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.

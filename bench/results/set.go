@@ -6,6 +6,8 @@ package results
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"lorabench/bench/record"
 )
@@ -65,10 +67,8 @@ type Metric struct {
 
 // Metric returns the one of a base unit; nil where there is none.
 func (b *Benchmark) Metric(base string) *Metric {
-	for i := range b.Metrics {
-		if b.Metrics[i].Base == base {
-			return &b.Metrics[i]
-		}
+	if i := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Base == base }); i >= 0 {
+		return &b.Metrics[i]
 	}
 	return nil
 }
@@ -91,13 +91,8 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	text := p.Text
-	for _, about := range []string{p.Benchmark, place(p.File, p.Line)} {
-		if about != "" {
-			text = about + ": " + text
-		}
-	}
-	return text
+	parts := []string{place(p.File, p.Line), p.Benchmark, p.Text}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }
 
 func place(file string, line int) string {

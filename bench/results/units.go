@@ -59,7 +59,13 @@ func Tidy(unit string) (base string, factor float64) {
 
 // Printed returns a value as go test prints it (testing.prettyPrint): with about four digits.
 func Printed(v float64) float64 {
-	decimals := min(max(0, 3-math.Floor(math.Log10(math.Abs(v)))), 7)
-	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', int(decimals), 64), 64) // a float's own text always parses
+	if math.Abs(v) >= 999.95 {
+		return math.RoundToEven(v)
+	}
+	text := strconv.FormatFloat(v, 'g', 4, 64)
+	if math.Abs(v) < 0.00099995 {
+		text = strconv.FormatFloat(v, 'f', 7, 64)
+	}
+	x, _ := strconv.ParseFloat(text, 64) // a float's own text always parses
 	return x
 }

@@ -92,7 +92,7 @@ func (l line) cell(t *format.Table, a *Arm) string {
 		text += " (" + lo + "–" + hi + ")"
 	}
 	why := cmp.Or(l.why, "not a finite number")
-	if slices.ContainsFunc(a.Runs, isResumed) {
+	if slices.ContainsFunc(a.Runs, func(r *record.Record) bool { return r.Resumed > 0 }) {
 		why += ", or the run was resumed"
 	}
 	if s.N == 0 {
@@ -112,7 +112,7 @@ func ByArm(arms []*Arm) *format.Table {
 	t := summarize("summary", caption, arms)
 	for _, a := range arms {
 		for _, r := range a.Runs {
-			if isResumed(r) {
+			if r.Resumed > 0 {
 				t.Remarks = append(t.Remarks, fmt.Sprintf("%s, seed %d was resumed after step %d: its time and memory are not compared.",
 					a.Name, r.Seed, r.Resumed))
 			}
@@ -120,8 +120,6 @@ func ByArm(arms []*Arm) *format.Table {
 	}
 	return t
 }
-
-func isResumed(r *record.Record) bool { return r.Resumed > 0 }
 
 // BySeed are an arm's own runs, a column for each.
 func BySeed(a *Arm, id string) *format.Table {
