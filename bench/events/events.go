@@ -61,15 +61,14 @@ func history(r *record.Record) (entries []entry) {
 		}
 		add(s.Step, e)
 	}
-	evals := slices.Clone(r.Evals)
-	if base := r.Data.EvalLossBase; base != nil && (len(evals) == 0 || evals[0].Step > 0) {
-		evals = slices.Insert(evals, 0, record.Eval{Loss: *base})
+	evals := map[int]*float64{0: r.Data.EvalLossBase, r.GlobalStep: r.EvalLoss}
+	for i, e := range r.Evals {
+		evals[e.Step] = &r.Evals[i].Loss
 	}
-	if r.EvalLoss != nil && (len(evals) == 0 || evals[len(evals)-1].Step < r.GlobalStep) {
-		evals = append(evals, record.Eval{Step: r.GlobalStep, Loss: *r.EvalLoss})
-	}
-	for _, e := range evals {
-		add(e.Step, entry{"eval_loss": e.Loss})
+	for step, loss := range evals {
+		if loss != nil {
+			add(step, entry{"eval_loss": *loss})
+		}
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a["step"], b["step"]) })
 	add(r.GlobalStep, entry{"train_runtime": r.Runtime, "train_samples_per_second": r.SamplesPerSecond,
@@ -89,7 +88,10 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	}
 	began := float64(r.Started.Unix()) + float64(r.Started.Nanosecond())/1e9
 	b := appendRecord(nil, encode(1, began, 3, "brain.Event:2"))
-	b = appendRecord(b, encode(1, began, 5, encode(1, textValue("args", "    "+string(text)))))
+	// A value for TensorBoard's text plugin: a tensor of one string, [1], under the tag that torch.utils.tensorboard's add_text gives it.
+	const dtString = 7
+	tensor := encode(1, dtString, 2, encode(2, encode(1, 1)), 8, "    "+string(text))
+	b = appendRecord(b, encode(1, began, 5, encode(1, encode(1, "args/text_summary", 8, tensor, 9, encode(1, encode(1, "text"))))))
 	for _, e := range entries {
 		wall := began + r.Runtime*e["step"]/float64(r.GlobalStep)
 		for _, key := range slices.Sorted(maps.Keys(e)) {
@@ -104,12 +106,4 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 		}
 	}
 	return b, nil
-}
-
-// textValue encodes a Value for TensorBoard's text plugin: a tensor of one string, [1], under the tag that
-// torch.utils.tensorboard's add_text gives it.
-func textValue(tag, text string) []byte {
-	const dtString = 7
-	shape := encode(2, encode(1, 1))
-	return encode(1, tag+"/text_summary", 8, encode(1, dtString, 2, shape, 8, text), 9, encode(1, encode(1, "text")))
 }

@@ -222,6 +222,3 @@ func Apart(unit string, a, b float64) (string, string) {
 		}
 	}
 }
-
-// Bytes is an amount of memory or of a file.
-func Bytes(v float64) string { return Value("B", v) }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
@@ -51,7 +52,7 @@ func (t *Table) Fold(w io.Writer, width int) error {
 	}
 	var b strings.Builder
 	if t.Caption != "" {
-		fmt.Fprintln(&b, t.Caption)
+		fmt.Fprintln(&b, Clean(t.Caption))
 	}
 	for from, to := 1, 1; from < len(wide); from = to {
 		for used := wide[0]; to == from || to < len(wide) && used+wide[to] <= width; to++ {
@@ -89,10 +90,10 @@ func (t *Table) Markdown(w io.Writer) error {
 // finish writes a drawn table and what stands below it.
 func (t *Table) finish(w io.Writer, b *strings.Builder, note string) error {
 	for i, n := range t.Notes {
-		fmt.Fprintf(b, note, i+1, n)
+		fmt.Fprintf(b, note, i+1, Clean(n))
 	}
 	for _, r := range t.Remarks {
-		fmt.Fprintf(b, "\n%s\n", r)
+		fmt.Fprintf(b, "\n%s\n", Clean(r))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -111,7 +112,7 @@ func (t *Table) draw(b *strings.Builder, from, to int, escape *strings.Replacer,
 			if align[k] = tw.AlignRight; k == 0 || t.IsWords(t.Head[from+k-1]) {
 				align[k] = tw.AlignLeft
 			}
-			rows[i] = append(rows[i], escape.Replace(cell))
+			rows[i] = append(rows[i], escape.Replace(Clean(cell)))
 		}
 	}
 	var drawn strings.Builder
@@ -133,8 +134,18 @@ func (t *Table) draw(b *strings.Builder, from, to int, escape *strings.Replacer,
 	return nil
 }
 
+// Clean makes foreign text printable: a control character would be an escape sequence on a terminal and is no XML.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
 // Escape is text as Markdown shows it literally, one line and one cell.
-func Escape(s string) string { return markdown.Replace(s) }
+func Escape(s string) string { return markdown.Replace(Clean(s)) }
 
 var markdown = strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "\n", " ", "\r", " ",
 	"*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "~", `\~`, `\`, `\\`,

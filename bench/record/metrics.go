@@ -26,22 +26,21 @@ func gib(bytes *int64) *float64 {
 
 // Metrics are the values for the result line that were measured. A run that diverged has none, one that was
 // resumed no time and no memory: they would be of several processes.
-func (r *Record) Metrics() []Metric {
+func (r *Record) Metrics() (ms []Metric) {
 	if r.Diverged > 0 {
 		return nil
 	}
-	gpu, rss := gib(r.PeakMemory.GPUAllocated), gib(r.PeakMemory.RSS)
+	c := r.Comparable()
+	gpu, rss := gib(c.PeakMemory.GPUAllocated), gib(c.PeakMemory.RSS)
 	if gpu != nil {
 		rss = nil
 	}
-	speed, tokens, seconds := &r.SamplesPerSecond, &r.TokensPerSecond, r.SecondsToTarget
-	var ms []Metric
+	// In the order of Units:
+	values := []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, nil, nil, &r.GradNorm, gpu, rss, c.SecondsToTarget}
 	if r.Resumed == 0 {
-		ms = append(ms, Metric{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)})
-	} else {
-		gpu, rss, speed, tokens, seconds = nil, nil, nil, nil, nil
+		ms, values[4], values[5] = []Metric{{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)}}, &r.SamplesPerSecond, &r.TokensPerSecond
 	}
-	for i, v := range []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, speed, tokens, &r.GradNorm, gpu, rss, seconds} { // in the order of Units
+	for i, v := range values {
 		if v != nil {
 			ms = append(ms, Metric{Units[i].Name, *v})
 		}

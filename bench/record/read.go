@@ -16,27 +16,32 @@ import (
 )
 
 // Read reads one record's file. A field it does not know is an error: of another version, whose figure would be lost without a word.
+// So is a checksum that is not the file's; records from before they had one, and those made by hand, have none.
 func Read(path string) (*Record, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var version struct{ Schema int }
-	if err := json.Unmarshal(b, &version); err == nil && version.Schema > Schema {
-		return nil, fmt.Errorf(`%s: "schema" is %d, this lorabench reads up to %d: use the one that wrote it`, path, version.Schema, Schema)
+	var head struct {
+		Schema   int
+		Checksum *string
 	}
-	r := &Record{}
-	d := json.NewDecoder(bytes.NewReader(b))
+	r, d := &Record{}, json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
-		return nil, fmt.Errorf("%s: %w: it is no run record of this version of lorabench; run the benchmark again with -out", path, err)
-	}
-	if d.More() {
-		return nil, fmt.Errorf("%s: something follows the record: write one record to a file", path)
+	bad, unknown := json.Unmarshal(b, &head), d.Decode(r)
+	switch {
+	case head.Schema > Schema:
+		return nil, fmt.Errorf(`%s: "schema" is %d, this lorabench reads up to %d: use the one that wrote it`, path, head.Schema, Schema)
+	case head.Checksum != nil && *head.Checksum != checksum(b, *head.Checksum):
+		return nil, fmt.Errorf("%s: its checksum is not the one written in it: the file is damaged or was edited", path)
+	case bad != nil || unknown != nil:
+		return nil, fmt.Errorf("%s: %w: it is no run record of this version of lorabench; run the benchmark again with -out", path,
+			cmp.Or(bad, unknown))
 	}
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	r.Checksum = ""
 	return r, nil
 }
 
@@ -68,18 +73,28 @@ func (r *Record) check() error {
 
 // ReadDir reads the records in a folder, its files NAME,seed=N.json, in the order of Compare and then of seeds.
 func ReadDir(dir string) ([]*Record, error) {
-	names, err := fs.Glob(os.DirFS(dir), "*seed=*.json")
-	if err != nil || len(names) == 0 {
+	rs, unread := Readable(dir)
+	switch {
+	case len(unread) > 0:
+		return nil, unread[0]
+	case len(rs) == 0:
 		return nil, fmt.Errorf("%s has no run record (rank=R,seed=S.json): run the benchmark with -out=%s", dir, dir)
 	}
-	rs := make([]*Record, len(names))
-	for i, name := range names {
-		if rs[i], err = Read(filepath.Join(dir, name)); err != nil {
-			return nil, err
+	return rs, nil
+}
+
+// Readable reads those that can be read, and says why the others cannot.
+func Readable(dir string) (rs []*Record, unread []error) {
+	names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
+	for _, name := range names {
+		if r, err := Read(filepath.Join(dir, name)); err != nil {
+			unread = append(unread, err)
+		} else {
+			rs = append(rs, r)
 		}
 	}
 	slices.SortFunc(rs, func(a, b *Record) int { return cmp.Or(Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed)) })
-	return rs, nil
+	return rs, unread
 }
 
 // Compare orders names of sub-benchmarks key by key, numbers by value and before words such as rank=full.

@@ -3,8 +3,11 @@
 package record
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,11 +20,13 @@ const Schema = 1
 
 // Record is everything about one run. Keys are the Trainer's where it has the figure; nil is what was not measured.
 type Record struct {
+	Checksum string `json:"checksum,omitempty"` // of the file, while it is read and written
+
 	Schema   int       `json:"schema"` // 0 in records from before there was a version
 	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
 	Rank     string    `json:"rank"`
 	Seed     int64     `json:"seed"`
-	Block    int       `json:"block"`                        // counts the study's seeds from 0: all arms train with one before any with the next
+	Block    int       `json:"block"`                        // counts seeds from 0: all arms train with one before any with the next
 	Position int       `json:"position"`                     // within the block, from 0; arms take turns at it
 	Started  time.Time `json:"started"`                      // when its clock was started
 	Resumed  int       `json:"resumed_after_step,omitempty"` // from a checkpoint: time and memory are then not one process's
@@ -136,9 +141,29 @@ func (r *Record) FileName() string {
 }
 
 func (r *Record) Save(dir string) error {
-	b, err := json.MarshalIndent(r, "", " ")
+	c := *r
+	c.Checksum = "?" // the first of the file: it is the first field
+	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		return err
 	}
-	return file.Write(filepath.Join(dir, r.FileName()+".json"), append(b, '\n'))
+	b = append(b, '\n')
+	b = bytes.Replace(b, []byte("?"), []byte(checksum(b, "?")), 1)
+	return file.Write(filepath.Join(dir, r.FileName()+".json"), b)
+}
+
+// checksum is that of a file's bytes, less the text that stands in it for its checksum.
+func checksum(b []byte, written string) string {
+	return fmt.Sprintf("%x", sha256.Sum256(bytes.Replace(b, []byte(written), nil, 1)))
+}
+
+// Comparable returns the record, that of a resumed run without its time and memory: they are of several processes.
+func (r *Record) Comparable() *Record {
+	if r.Resumed == 0 {
+		return r
+	}
+	c, none := *r, math.NaN()
+	c.Runtime, c.SamplesPerSecond, c.StepsPerSecond, c.TokensPerSecond, c.ProcessedPerSecond = none, none, none, none, none
+	c.SecondsToTarget, c.InitialMemory, c.PeakMemory, c.Memory, c.Laps, c.Evals = nil, Peak{}, Peak{}, nil, nil, nil
+	return &c
 }

@@ -1,6 +1,9 @@
 package record_test
 
 import (
+	"bytes"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +29,47 @@ func TestARecordSurvivesItsFile(t *testing.T) {
 	back, err := record.Read(filepath.Join(dir, "rank=8,lr=1e-4,targets=q,v,seed=7.json"))
 	require.NoError(t, err)
 	require.Equal(t, r, back)
+}
+
+func TestNoDamagedRecordIsRead(t *testing.T) {
+	dir := t.TempDir()
+	r := made("rank=8", 7)
+	require.NoError(t, r.Save(dir))
+	path := filepath.Join(dir, "rank=8,seed=7.json")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	refused := func(b []byte, what string, at int) {
+		require.NoError(t, os.WriteFile(path, b, 0o644))
+		_, err := record.Read(path)
+		require.ErrorContains(t, err, path, "%s %d", what, at)
+	}
+	source := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		bit, cut := source.IntN(8*len(whole)), source.IntN(len(whole))
+		flipped := slices.Clone(whole)
+		flipped[bit/8] ^= 1 << (bit % 8)
+		refused(flipped, "bit", bit)
+		refused(whole[:cut], "cut at", cut)
+	}
+	refused(whole[:len(whole)-1], "cut at", len(whole)-1)
+	require.NoError(t, os.WriteFile(path, bytes.Replace(whole, []byte(`"train_loss": 2`), []byte(`"train_loss": 1`), 1), 0o644))
+	_, err = record.Read(path)
+	require.EqualError(t, err, path+": its checksum is not the one written in it: the file is damaged or was edited")
+}
+
+func TestAResumedRunHasLossesOnly(t *testing.T) {
+	r := made("rank=8", 7)
+	require.Same(t, r, r.Comparable())
+	r.Resumed, r.Laps = 1, []record.Lap{{Step: 1, Seconds: 2}}
+	c := r.Comparable()
+	require.Equal(t, r.EvalLoss, c.EvalLoss)
+	require.True(t, math.IsNaN(c.Runtime) && math.IsNaN(c.SamplesPerSecond) && math.IsNaN(c.TokensPerSecond))
+	require.Zero(t, c.PeakMemory)
+	require.Empty(t, c.Laps)
+	require.Equal(t, 4.0, r.Runtime, "the record itself is as it was")
+	for _, m := range r.Metrics() {
+		require.Contains(t, []string{"loss", "train-loss", "eval-loss", "grad-norm"}, m.Unit)
+	}
 }
 
 func TestReadDirIsInOrder(t *testing.T) {
@@ -78,7 +122,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ why, content, text string }{
 		{"no JSON", "rank 8", "it is no run record"},
 		{"another version's field", `{"name": "rank=8", "rank": "8", "ranks": ["8"]}`, `unknown field "ranks"`},
-		{"two records", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1} {}`, "something follows the record"},
+		{"two records", `{"name": "rank=8", "rank": "8", "global_step": 1, "train_runtime": 1} {}`, "after top-level value"},
 		{"a later version", `{"schema": 2, "name": "rank=8", "steps_skipped": 3}`, `"schema" is 2, this lorabench reads up to 1`},
 		{"a version below the first", `{"schema": -1, "name": "rank=8"}`, `"schema" is -1`},
 		{"a place before the first", `{"schema": 1, "block": 1, "position": -1}`, `"block" is 1 and "position" -1`},

@@ -136,7 +136,7 @@ func (s curves) figure(arms []*table.Arm) []*figure {
 			markers.XYs = append(markers.XYs, c.mean[min(at, len(c.mean)-1)])
 		}
 		lines = append(lines, line, markers)
-		f.key = append(f.key, keyed{a.Label, []plot.Thumbnailer{line, markers}})
+		f.key.Add(a.Label, line, markers)
 		from, to := c.mean[0], c.mean[len(c.mean)-1]
 		said = append(said, fmt.Sprintf("%s from %s at %s to %s at %s", a.Label, format.Number(from.Y, 4), format.Number(from.X, 4),
 			format.Number(to.Y, 4), format.Number(to.X, 4)))

@@ -10,7 +10,6 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -31,13 +30,7 @@ type figure struct {
 	ID, Title, Caption, Desc string
 
 	*plot.Plot
-	key []keyed // below the plot: over it, it would hide lines
-}
-
-// keyed is an entry of the key.
-type keyed struct {
-	text   string
-	thumbs []plot.Thumbnailer
+	key plot.Legend // below the plot: over it, it would hide lines
 }
 
 func newFigure(id, title, x, y string) *figure {
@@ -52,47 +45,25 @@ func newFigure(id, title, x, y string) *figure {
 		a.Tick.Marker = ticks{}
 	}
 	p.Add(&plotter.Grid{Vertical: hair, Horizontal: hair})
-	return &figure{ID: id, Title: title, Plot: p}
+	key := plot.NewLegend()
+	key.TextStyle.Font = sans(textSize)
+	key.ThumbnailWidth, key.Padding, key.Top, key.Left = swatchWidth, lineHeight-textSize, true, true
+	return &figure{ID: id, Title: title, Plot: p, key: key}
 }
 
-// legends splits the key into as many columns as fit.
-func (f *figure) legends() (ls []plot.Legend, height vg.Length) {
-	style := plot.NewLegend().TextStyle
-	style.Font = sans(textSize)
-	widest := vg.Length(1)
-	for _, k := range f.key {
-		widest = max(widest, style.Width(k.text)+swatchWidth+2*textSize)
-	}
-	columns := max(1, int(figureWidth/widest))
-	rows := (len(f.key) + columns - 1) / columns
-	for column := range slices.Chunk(f.key, rows) {
-		l := plot.NewLegend()
-		l.TextStyle, l.ThumbnailWidth, l.Top, l.Left = style, swatchWidth, true, true
-		l.Padding = lineHeight - style.Rectangle("M").Max.Y
-		l.XOffs = widest * vg.Length(len(ls))
-		for _, k := range column {
-			l.Add(k.text, k.thumbs...)
-		}
-		ls = append(ls, l)
-	}
-	return ls, lineHeight * vg.Length(rows)
+func (f *figure) keyHeight() vg.Length {
+	return margin + vg.Length(math.Ceil(float64(f.key.Rectangle(draw.Canvas{}).Size().Y)))
 }
 
-func (f *figure) size() (w, h vg.Length) {
-	_, key := f.legends()
-	return figureWidth, figureHeight + key + 2*margin
-}
+func (f *figure) size() (w, h vg.Length) { return figureWidth, figureHeight + f.keyHeight() + 2*margin }
 
 func (f *figure) draw(canvas vg.CanvasSizer) {
 	c := draw.New(canvas)
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
 	c = draw.Crop(c, margin, -margin, margin, -margin)
-	ls, height := f.legends()
-	for _, l := range ls {
-		l.Draw(draw.Crop(c, 0, 0, 0, height-(c.Max.Y-c.Min.Y)))
-	}
-	f.Draw(draw.Crop(c, 0, 0, height+margin, 0))
+	f.key.Draw(draw.Crop(c, 0, 0, 0, f.keyHeight()-(c.Max.Y-c.Min.Y)))
+	f.Draw(draw.Crop(c, 0, 0, f.keyHeight(), 0))
 }
 
 // fonts follow the one that the text was measured with, where it is missing.
@@ -107,43 +78,33 @@ var (
 // sized gives a text the width that it was laid out with: a reader's font may be wider, and would run into what it names.
 func sized(text string) string {
 	m := svgText.FindStringSubmatch(text)
-	size, err := strconv.ParseFloat(m[2], 64)
-	if err != nil {
-		return text
-	}
+	size, _ := strconv.ParseFloat(m[2], 64) // gonum wrote it
 	style := draw.TextStyle{Font: sans(vg.Length(size)), Handler: plot.DefaultTextHandler}
 	return fmt.Sprintf(`<text textLength="%.4g" lengthAdjust="spacingAndGlyphs" %sfont-size:%spx%s>%s</text>`,
 		style.Width(html.UnescapeString(m[4])).Points(), m[1], m[2], m[3], m[4])
 }
 
 // svg draws the figure with gonum and gives the svg element its words and fonts.
-func (f *figure) svg() (string, error) {
+func (f *figure) svg() string {
 	w, h := f.size()
 	c := vgsvg.New(w, h)
 	f.draw(c)
 	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return "", fmt.Errorf("figure %s: %w", f.ID, err)
-	}
+	_, _ = c.WriteTo(&b) // a buffer takes everything
 	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]gpt" height="%[2]gpt" viewBox="0 0 %[1]g %[2]g" font-family="%[3]s"
  role="img" aria-labelledby="%[4]s-title %[4]s-desc"><title id="%[4]s-title">%[5]s</title><desc id="%[4]s-desc">%[6]s</desc>
 `, w, h, fonts, f.ID, html.EscapeString(f.Title), html.EscapeString(f.Desc))
-	return svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized), nil
+	return format.Clean(svgText.ReplaceAllStringFunc(svgHead.ReplaceAllLiteralString(b.String(), head), sized))
 }
 
 // Inline returns the figure for the page. HTML knows the svg element without its namespace.
-func (f *figure) Inline() (template.HTML, error) {
-	s, err := f.svg()
-	return template.HTML(strings.Replace(s, ` xmlns="http://www.w3.org/2000/svg"`, "", 1)), err
+func (f *figure) Inline() template.HTML {
+	return template.HTML(strings.Replace(f.svg(), ` xmlns="http://www.w3.org/2000/svg"`, "", 1))
 }
 
 // save writes dir/ID.svg and dir/ID.png, the latter at twice a screen's resolution.
 func (f *figure) save(dir string) error {
-	s, err := f.svg()
-	if err != nil {
-		return err
-	}
-	if err := file.Write(filepath.Join(dir, f.ID+".svg"), []byte(s)); err != nil {
+	if err := file.Write(filepath.Join(dir, f.ID+".svg"), []byte(f.svg())); err != nil {
 		return err
 	}
 	return file.Replace(filepath.Join(dir, f.ID+".png"), func(w io.Writer) error {

@@ -6,7 +6,6 @@ import (
 	"image/color"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -22,8 +21,8 @@ func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
 	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
 	gib := func(r *record.Record) float64 { return peak(r) / record.GiB }
-	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", true, speed),
-		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", false, gib)...)
+	return append(front(arms, "front-speed", "Held-out loss against speed", "samples per second", "right", speed),
+		front(arms, "front-memory", "Held-out loss against "+name, name+" (GiB)", "left", gib)...)
 }
 
 // place is arm number i on a front's figure: x is what it costs or gives, y its held-out loss.
@@ -32,19 +31,16 @@ type place struct {
 	x, y stats.Spread
 }
 
-// beaten reports whether another place is at least as good in both medians and better in one.
-func (p place) beaten(ps []place, moreIsBetter bool) bool {
+// beaten reports whether another place is at least as good in both medians and better in one; x is better times its sign.
+func (p place) beaten(ps []place, sign float64) bool {
 	return slices.ContainsFunc(ps, func(q place) bool {
-		x, y := q.x.Median-p.x.Median, p.y.Median-q.y.Median
-		if !moreIsBetter {
-			x = -x
-		}
-		return x >= 0 && y >= 0 && (x > 0 || y > 0)
+		x, y := sign*(q.x.Median-p.x.Median), p.y.Median-q.y.Median
+		return x >= 0 && y >= 0 && x+y > 0
 	})
 }
 
 // front draws a figure of losses against x. There is none where fewer than two arms have both.
-func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func(*record.Record) float64) []*figure {
+func front(arms []*table.Arm, id, title, xname string, better string, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
 	var ps []place
 	for i, a := range arms {
@@ -60,7 +56,7 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	for _, p := range ps {
 		at, a := plotter.XYs{{X: p.x.Median, Y: p.y.Median}}, arms[p.i]
 		f.Desc += fmt.Sprintf(" %s: held-out loss %s, %s %s", a.Label, format.Fixed(p.y.Median, 4), xname, format.Number(p.x.Median, 4))
-		if !p.beaten(ps, moreIsBetter) {
+		if !p.beaten(ps, map[string]float64{"left": -1, "right": 1}[better]) {
 			line = append(line, at...)
 			f.Desc += ", on the front"
 		}
@@ -71,15 +67,14 @@ func front(arms []*table.Arm, id, title, xname string, moreIsBetter bool, x func
 	dashed := &plotter.Line{XYs: line, LineStyle: draw.LineStyle{Color: color.NRGBA{A: 0x80}, Width: 0.9, Dashes: []vg.Length{2, 2}}}
 	rings := &plotter.Scatter{XYs: line, GlyphStyle: draw.GlyphStyle{Color: color.Black, Radius: 6.5, Shape: draw.RingGlyph{}}}
 	f.Add(dashed, rings)
-	f.key = append(f.key, keyed{"Pareto front", []plot.Thumbnailer{dashed, rings}})
+	f.key.Add("Pareto front", dashed, rings)
 	widen(f.Plot)
-	better := map[bool]string{false: "left", true: "right"}[moreIsBetter]
 	f.Caption = "Down and " + better + " is better. On the Pareto front: no other arm is better in one and as good in the other."
+	noise := " One run for each point: its noise is not shown."
 	if table.Seeds(arms) > 1 {
-		f.Caption += " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
-	} else {
-		f.Caption += " One run for each point: its noise is not shown."
+		noise = " Medians with the range over seeds, each seed a faint point; where ranges overlap, so may the truth."
 	}
+	f.Caption += noise
 	return []*figure{f}
 }
 
@@ -98,5 +93,5 @@ func (f *figure) add(a *table.Arm, p place, at plotter.XYs, x func(*record.Recor
 	ys := plotter.YErrors{{Low: p.y.Median - p.y.Min, High: p.y.Max - p.y.Median}}
 	f.Add(seeds, median, &plotter.XErrorBars{XYs: at, XErrors: xs, LineStyle: style, CapWidth: 4},
 		&plotter.YErrorBars{XYs: at, YErrors: ys, LineStyle: style, CapWidth: 4})
-	f.key = append(f.key, keyed{a.Label, []plot.Thumbnailer{median}})
+	f.key.Add(a.Label, median)
 }

@@ -36,27 +36,22 @@ type study struct {
 }
 
 // analyze refuses records that are not of one study.
-func analyze(rs []*record.Record, o compare.Options) (*study, error) {
-	finite, _, err := record.Finite(rs)
-	if err != nil {
+func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
+	s = &study{}
+	if s.arms, _, err = table.Arms(rs); err != nil {
 		return nil, err
 	}
-	s := &study{settings: results.FromRecords(finite).Settings}
-	if s.arms, err = table.Arms(finite); err != nil {
-		return nil, err
-	}
-	if err = results.OneStudy(s.settings); err != nil {
+	if s.settings, err = results.OneStudy(rs); err != nil {
 		return nil, err
 	}
 	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {
 		return nil, err
 	}
-	s.a.Verdict.Text, s.a.Notes = clean(s.a.Verdict.Text), clean(s.a.Notes)
 	r := s.arms[0].Runs[0]
-	s.Title = "LoRA rank report: " + table.Clean(r.Model.Name)
-	s.Subtitle = table.Clean(fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
+	s.Title = "LoRA rank report: " + r.Model.Name
+	s.Subtitle = fmt.Sprintf("%s on %s, recipe %s, %s steps; %s of %s; %s, %s, libtorch %s",
 		r.Model.Name, r.Data.Name, r.Settings.Recipe, format.Whole(r.GlobalStep), format.Count(len(s.settings), "run"),
-		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch))
+		format.Count(len(s.arms), "arm"), cmp.Or(r.Machine.GPU, r.Machine.CPU), r.Settings.DType, r.Machine.Torch)
 	s.Sections = s.sections()
 	return s, nil
 }
@@ -101,20 +96,12 @@ func (s *study) sections() []section {
 	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
-func clean(text []string) []string {
-	out := make([]string, len(text))
-	for i, s := range text {
-		out[i] = table.Clean(s)
-	}
-	return out
-}
-
 // WriteVerdict writes the verdict's sentences and the notes of Write's analysis, and where the page is, for a terminal that is
 // so many columns wide.
 func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) error {
 	var b strings.Builder
 	for _, s := range slices.Concat(a.Verdict.Text, a.Notes) {
-		b.WriteString("\n" + wrap(s, width))
+		b.WriteString("\n" + wrap(format.Clean(s), width))
 	}
 	_, err := fmt.Fprintf(w, "%s\n\nThe report is %s.\n", b.String(), page)
 	return err
@@ -122,16 +109,15 @@ func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) erro
 
 // wrap breaks a sentence at spaces into lines of at most so many columns, where its words are short enough.
 func wrap(s string, width int) string {
-	words := strings.Fields(s)
-	used := -1 // no space before the first word
-	for i, word := range words {
-		if n := utf8.RuneCountInString(word); i > 0 && used+1+n > width {
-			words[i], used = "\n"+word, n
+	var lines []string
+	for _, word := range strings.Fields(s) {
+		if n := len(lines) - 1; n >= 0 && utf8.RuneCountInString(lines[n]+" "+word) <= width {
+			lines[n] += " " + word
 		} else {
-			used += 1 + n
+			lines = append(lines, word)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(words, " "), " \n", "\n")
+	return strings.Join(lines, "\n")
 }
 
 //go:embed page.html
@@ -148,7 +134,12 @@ func breakable(s string) template.HTML {
 }
 
 // page writes report.html.
-func (s *study) page(w io.Writer) error { return pageTemplate.Execute(w, s) }
+func (s *study) page(w io.Writer) error {
+	var b strings.Builder
+	err := pageTemplate.Execute(&b, s)
+	_, wrong := io.WriteString(w, format.Clean(b.String()))
+	return cmp.Or(err, wrong)
+}
 
 // markdown writes summary.md: all sections but their figures.
 func (s *study) markdown(w io.Writer) error {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 
 	"lorabench/bench/compare"
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 	"lorabench/bench/table"
 )
 
@@ -104,6 +107,37 @@ func whole(t *testing.T, rs []*record.Record) *study {
 	s, err := analyze(rs, compare.Options{})
 	require.NoError(t, err)
 	return s
+}
+
+// TestAResumedRunGivesLossesOnly: its time and memory are of several processes, and count nowhere.
+func TestAResumedRunGivesLossesOnly(t *testing.T) {
+	made := madeUp{ranks: []string{"8", "128"}, seeds: 3, steps: 40, every: 10, target: 1.6}
+	rs := made.records()
+	hours, gib := 3e5, int64(100<<30)
+	rs[1].Resumed, rs[1].Runtime, rs[1].SamplesPerSecond, rs[1].StepsPerSecond, rs[1].TokensPerSecond = 30, hours, hours, hours, hours
+	rs[1].ProcessedPerSecond, rs[1].SecondsToTarget, rs[1].PeakMemory.RSS, rs[1].InitialMemory.RSS = hours, &hours, &gib, &gib
+	for i := range rs[1].Memory {
+		rs[1].Memory[i].Measured = &gib
+	}
+	for i := range rs[1].Laps {
+		rs[1].Laps[i].Seconds = hours
+	}
+	for i := range rs[1].Evals {
+		rs[1].Evals[i].Seconds = hours
+	}
+	s := whole(t, rs)
+	remark := "rank=8, seed 43 was resumed after step 30: its time and memory are not compared."
+	for _, write := range []func(io.Writer) error{s.markdown, s.page, func(w io.Writer) error { return table.WriteSummary(w, rs, table.Width) }} {
+		var b strings.Builder
+		require.NoError(t, write(&b))
+		require.Equal(t, 1, strings.Count(strings.ReplaceAll(b.String(), "\\", ""), remark))
+		require.NotRegexp(t, `300,000|3e\+?05|100 GiB|Unsteady`, b.String())
+	}
+	for _, m := range s.a.Metrics {
+		require.Equal(t, slices.Contains([]string{"loss", "train-loss", "eval-loss", "grad-norm", results.Parameters, results.AdapterBytes}, m.Name),
+			m.Arms[0].Missing == 0, m.Name)
+	}
+	require.Equal(t, whole(t, made.records()).arms[0].Over(table.EvalLoss), s.arms[0].Over(table.EvalLoss), "its losses count")
 }
 
 // TestAnArmThatDivergedIsNamedAndLeftOut in every output; what was forgotten is in the table.

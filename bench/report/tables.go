@@ -15,13 +15,9 @@ import (
 
 // metricTables are the comparison's, one for each metric.
 func (s *study) metricTables() (ts []*format.Table) {
-	for i := range s.a.Metrics {
-		m := &s.a.Metrics[i]
+	for i, m := range s.a.Metrics {
 		t := m.Table(s.a.Alpha)
-		t.ID, t.Caption, t.Head, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), clean(t.Head), clean(m.Notes)
-		for i, row := range t.Rows {
-			t.Rows[i] = clean(row)
-		}
+		t.ID, t.Caption, t.Remarks = fmt.Sprintf("metric-%d", i+1), m.Title(), m.Notes
 		ts = append(ts, t)
 	}
 	return ts
@@ -50,7 +46,7 @@ func (s *study) settingsTable() *format.Table {
 			if values[key] == nil {
 				keys = append(keys, key)
 			}
-			if v := cmp.Or(table.Clean(strings.Trim(c.Values[i], "[]")), format.None); !slices.Contains(values[key], v) {
+			if v := cmp.Or(strings.Trim(c.Values[i], "[]"), format.None); !slices.Contains(values[key], v) {
 				values[key] = append(values[key], v)
 			}
 		}
@@ -69,34 +65,18 @@ func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
 	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
 }
 
-// sizes are the arms that differ in memory: the first of those that train as many parameters.
-func sizes(arms []*table.Arm) (out []*table.Arm) {
-	seen := map[string]bool{}
-	for _, a := range arms {
-		if key := fmt.Sprint(a.Full(), a.Runs[0].Trainable); !seen[key] {
-			seen[key], out = true, append(out, a)
-		}
-	}
-	return out
-}
-
-// memory is the medians over an arm's seeds of what some categories hold together; NaN where one is missing: a part is no sum.
-type memory struct{ predicted, measured float64 }
-
-func memoryOf(a *table.Arm, names ...string) memory {
-	sum := func(of func(record.Category) *int64) float64 {
-		return a.Over(func(r *record.Record) (sum float64) {
-			for _, name := range names {
-				i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
-				if i < 0 {
-					return math.NaN()
-				}
-				sum += table.Number(of(r.Memory[i]))
+// held returns what some categories hold together; NaN where one is missing: a part is no sum.
+func held(names []string, of func(record.Category) *int64) func(*record.Record) float64 {
+	return func(r *record.Record) (sum float64) {
+		for _, name := range names {
+			i := slices.IndexFunc(r.Memory, func(c record.Category) bool { return c.Name == name })
+			if i < 0 {
+				return math.NaN()
 			}
-			return sum
-		}).Median
+			sum += table.Number(of(r.Memory[i]))
+		}
+		return sum
 	}
-	return memory{sum(func(c record.Category) *int64 { return c.Predicted }), sum(func(c record.Category) *int64 { return c.Measured })}
 }
 
 // categories are those that any arm has, in the records' order: those that are predicted, and the others.
@@ -121,9 +101,15 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 	if len(all) == 0 {
 		return nil
 	}
-	t := &format.Table{ID: "memory-table", Head: []string{"category"}, Caption: fmt.Sprintf("Memory at the peak by category: "+
-		"predicted from the configuration, measured, and how much more than %s. Medians over seeds.", arms[0].Name)}
-	shown := sizes(arms)
+	t := &format.Table{ID: "memory-table", Remarks: disturbances(arms), Head: []string{"category"},
+		Caption: fmt.Sprintf("Memory at the peak by category: predicted from the configuration, measured, and how much more than %s. "+
+			"Medians over seeds.", arms[0].Name)}
+	seen := map[string]int{}
+	shown := slices.DeleteFunc(slices.Clone(arms), func(a *table.Arm) bool {
+		key := fmt.Sprint(a.Runs[0].Rank == record.Full, a.Runs[0].Trainable)
+		seen[key]++
+		return seen[key] > 1
+	})
 	if len(shown) < len(arms) {
 		t.Caption += " Arms that train as many parameters use the same memory: the first stands for all."
 	}
@@ -134,26 +120,26 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 		}
 	}
 	cell := func(v float64, missing string) string {
-		text := format.Bytes(v)
-		if text == format.None {
-			text += t.Note(missing)
+		if !format.Finite(v) {
+			return format.None + t.Note(missing)
 		}
-		return text
+		return format.Value("B", v)
 	}
-	line := func(label string, of func(a *table.Arm) memory) {
+	line := func(label string, predicted, measured func(*record.Record) float64) {
 		cells := []string{label}
 		for i, a := range shown {
-			m := of(a)
-			if cells = append(cells, cell(m.predicted, "not predicted"), cell(m.measured, "not measured")); i > 0 {
-				d := m.measured - of(arms[0]).measured
-				cells = append(cells, format.Plus(d, format.Bytes(d)))
+			m := a.Over(measured).Median
+			if cells = append(cells, cell(a.Over(predicted).Median, "not predicted"), cell(m, "not measured")); i > 0 {
+				d := m - arms[0].Over(measured).Median
+				cells = append(cells, format.Plus(d, format.Value("B", d)))
 			}
 		}
 		t.Rows = append(t.Rows, cells)
 	}
 	together := func(label string, names ...string) {
 		if len(names) > 0 {
-			line(label, func(a *table.Arm) memory { return memoryOf(a, names...) })
+			line(label, held(names, func(c record.Category) *int64 { return c.Predicted }),
+				held(names, func(c record.Category) *int64 { return c.Measured }))
 		}
 	}
 	for _, n := range all {
@@ -165,8 +151,7 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 		together("all categories", all...)
 	}
 	name, peak := peakOf(arms)
-	line(name, func(a *table.Arm) memory { return memory{math.NaN(), a.Over(peak).Median} })
-	t.Remarks = disturbances(arms)
+	line(name, func(*record.Record) float64 { return math.NaN() }, peak)
 	return []*format.Table{t}
 }
 
@@ -185,7 +170,7 @@ func disturbances(arms []*table.Arm) (said []string) {
 	}
 	for _, what := range slices.Sorted(maps.Keys(runs)) {
 		said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
-			format.Count(runs[what], "run"), table.Clean(what)))
+			format.Count(runs[what], "run"), what))
 	}
 	return said
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +23,9 @@ var (
 	// inside finds a result behind something else on its line. It wants iterations, a value and a unit after the name: sentences
 	// name benchmarks too.
 	inside = regexp.MustCompile(`Benchmark[^\sa-z]\S*\s+[0-9]+\s+[-+.0-9eE]+\s+\S`)
+
+	procs    = regexp.MustCompile(`^-([2-9]|[1-9][0-9]{1,8})$`)
+	exponent = regexp.MustCompile(`=[-+]?[0-9.]+[eE]-[0-9]+$`)
 
 	// broken finds lines that say that the run broke off: go test then prints what it had, and FAIL.
 	broken = regexp.MustCompile(`^(FAIL(\s*$|[\t ])|panic: |fatal error: |[ \t]*--- FAIL)`)
@@ -83,11 +85,11 @@ func (r *reader) isResult(line int, text []byte) bool {
 	case inside.Match(name[end:]):
 		r.problem(Unreadable, line, "two results stand on one line: %s; run the benchmark again", quoted(text))
 	default:
-		suffix := procsOf(name[:end])
-		if r.named && suffix != r.procs {
-			suffix = ""
+		if suffix := procsOf(name[:end]); r.procs == unknown {
+			r.procs = suffix
+		} else if r.procs != suffix {
+			r.procs = ""
 		}
-		r.procs, r.named = suffix, true
 		return true
 	}
 	return false
@@ -99,18 +101,10 @@ func quoted(text []byte) string { return fmt.Sprintf("%.100q", bytes.TrimSpace(t
 // procsOf returns the end of a name that GOMAXPROCS may have written: -2 and more, without a zero before it. The format does
 // not tell it apart from the exponent of a number at the end, as in lr=1e-4; this does.
 func procsOf(name []byte) string {
-	i := bytes.LastIndexByte(name, '-')
-	if i < 1 || i+1 == len(name) || name[i+1] == '0' {
-		return ""
+	if i := bytes.LastIndexByte(name, '-'); i > 0 && procs.Match(name[i:]) && !exponent.Match(name) {
+		return string(name[i:])
 	}
-	if n, err := strconv.ParseUint(string(name[i+1:]), 10, 31); err != nil || n < 2 {
-		return ""
-	}
-	_, value, _ := bytes.Cut(name[bytes.LastIndexByte(name, '/')+1:], []byte("="))
-	if _, err := strconv.ParseFloat(string(value), 64); err == nil && strings.ContainsRune("eE", rune(name[i-1])) {
-		return ""
-	}
-	return string(name[i:])
+	return ""
 }
 
 // event is a line of go test -json.

@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchproc"
 
 	"lorabench/bench/record"
 )
@@ -41,13 +43,10 @@ type reader struct {
 	set     *Set
 	bench   benchfmt.Reader
 	by      map[string][]*Benchmark // by Benchmark.Bare
-	configs map[string]*Settings    // by all keys and values
-	text    []byte                  // of a configuration's keys and values, reused
+	all     *benchproc.Projection   // all keys and values
+	configs map[benchproc.Key]*Settings
 
-	// Of lorabench's arms, in the order in which they ran:
-	blocks map[int64]int // by seed
-	last   int64         // the seed of the run before
-	mixed  bool          // a seed came back later: the runs are in no blocks
+	order []int64 // seeds of lorabench's arms, as they ran
 
 	input
 }
@@ -57,11 +56,9 @@ type input struct {
 	file    string
 	lines   [][]byte
 	at      []int  // the file's own line of each, from 1: go test -json's differ
-	procs   string // the suffix that all names have
-	named   bool   // procs is of at least one name
+	procs   string // the suffix that all names have, or unknown
 	rounded bool   // see Run.Rounded
 	seeds   map[seedOf]int64
-	told    map[Kind]int // problems so far
 }
 
 type seedOf struct {
@@ -69,36 +66,29 @@ type seedOf struct {
 	seed int64
 }
 
+const unknown = "?"
+
 func newReader() *reader {
-	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, configs: map[string]*Settings{},
-		blocks: map[int64]int{}}
+	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // only of a wrong text it says an error
+	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{}}
 }
 
 func (r *reader) begin(file string) {
-	r.input = input{file: file, at: []int{0}, rounded: true, seeds: map[seedOf]int64{}, told: map[Kind]int{}}
+	r.input = input{file: file, at: []int{0}, procs: unknown, rounded: true, seeds: map[seedOf]int64{}}
 }
 
 func (r *reader) problem(kind Kind, line int, format string, args ...any) {
 	r.tell(Problem{Kind: kind, Line: r.at[line], Text: fmt.Sprintf(format, args...)})
 }
 
-// most is how many problems of one kind are told of a file; a file of something else has one on every line.
-const most = 20
-
 func (r *reader) tell(p Problem) {
-	r.told[p.Kind]++
-	switch n := r.told[p.Kind]; {
-	case n > most+1:
-		return
-	case n > most:
-		p = Problem{Kind: p.Kind, Text: "more problems of this kind are not listed"}
-	}
 	p.File = r.file
 	r.set.Problems = append(r.set.Problems, p)
 }
 
 // read adds a file's results.
 func (r *reader) read(data []byte) {
+	problems := len(r.set.Problems)
 	r.filter(data)
 	r.bench.Reset(bytes.NewReader(bytes.Join(r.lines, []byte("\n"))), r.file)
 	for r.bench.Scan() {
@@ -125,7 +115,7 @@ func (r *reader) read(data []byte) {
 			b.Runs[i].Rounded, empty = r.rounded, false
 		}
 	}
-	if empty && len(r.told) == 0 {
+	if empty && len(r.set.Problems) == problems {
 		r.problem(Empty, 0, "no benchmark result is in the file: give the output of go test -bench, or the bench.txt of -out")
 	}
 }
@@ -135,21 +125,19 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	_, line := m.Pos()
 	u := r.set.Units[m.Unit]
 	u.Where = cmp.Or(u.Where, place(r.file, r.at[line]))
-	wrong, own := "", Better(m.OrigUnit)
+	own, wrong := Better(m.OrigUnit), "want higher or lower"
+	if own != "" {
+		wrong = own + " is better of it; correct the line or rename the unit"
+	}
 	switch {
 	case m.Key == "assume":
 		u.Exact = m.Value == "exact"
 	case m.Key != "better":
-	case m.Value != "higher" && m.Value != "lower":
-		wrong = "want higher or lower"
-	case own != "" && own != m.Value:
-		wrong = own + " is better of it; correct the line or rename the unit"
-	default:
+	case own == m.Value, own == "" && (m.Value == "higher" || m.Value == "lower"):
 		u.Better = m.Value
-	}
-	if wrong != "" {
-		text := fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)
-		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit, Text: text})
+	default:
+		r.tell(Problem{Kind: BadDirection, Line: r.at[line], Unit: m.OrigUnit,
+			Text: fmt.Sprintf("Unit %s better=%s: %s", m.OrigUnit, m.Value, wrong)})
 	}
 	r.set.Units[m.Unit] = u
 }
@@ -158,7 +146,7 @@ func (r *reader) unit(m *benchfmt.UnitMetadata) {
 func (r *reader) result(res *benchfmt.Result) {
 	_, line := res.Pos()
 	run := Run{Block: Unplaced, Iters: res.Iters, File: r.file, Line: r.at[line]}
-	run.Config = r.config(res.Config, run.Line)
+	run.Config = r.config(res, run.Line)
 	name, procs := string(res.Name), 1
 	if r.procs != "" {
 		name = strings.TrimSuffix(name, r.procs)
@@ -170,8 +158,8 @@ func (r *reader) result(res *benchfmt.Result) {
 		run.Seed = seed + r.seeds[seedOf{b, seed}]
 		r.seeds[seedOf{b, seed}]++
 	}
-	if strings.HasPrefix(name, Rank+"/") {
-		run.Block = r.block(run.Seed)
+	if last := len(r.order) - 1; strings.HasPrefix(name, Rank+"/") && (last < 0 || r.order[last] != run.Seed) {
+		r.order = append(r.order, run.Seed)
 	}
 	b.Runs = append(b.Runs, run)
 	for _, v := range res.Values {
@@ -185,20 +173,17 @@ func (r *reader) result(res *benchfmt.Result) {
 }
 
 // config returns the settings that hold for a result. Those that come again are kept once.
-func (r *reader) config(config []benchfmt.Config, line int) *Settings {
-	r.text = r.text[:0]
-	for _, c := range config {
-		r.text = append(append(append(append(r.text, c.Key...), 0), c.Value...), 0)
-	}
-	s := r.configs[string(r.text)]
+func (r *reader) config(res *benchfmt.Result, line int) *Settings {
+	key := r.all.Project(res)
+	s := r.configs[key]
 	if s == nil {
 		s = &Settings{Where: place(r.file, line)}
-		for _, c := range config {
+		for _, c := range res.Config {
 			s.Keys, s.Values = append(s.Keys, c.Key), append(s.Values, string(c.Value))
 		}
 		seed, err := strconv.ParseInt(s.Get("seed"), 10, 64)
 		s.Seed, s.Seeded = seed, err == nil
-		r.configs[string(r.text)] = s
+		r.configs[key] = s
 		r.set.Settings = append(r.set.Settings, s)
 	}
 	return s
@@ -206,10 +191,9 @@ func (r *reader) config(config []benchfmt.Config, line int) *Settings {
 
 // benchmark returns the benchmark whose results these are.
 func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
-	for _, b := range r.by[bare] {
-		if b.Pkg == pkg && b.Procs == procs {
-			return b
-		}
+	same := func(b *Benchmark) bool { return b.Pkg == pkg && b.Procs == procs }
+	if i := slices.IndexFunc(r.by[bare], same); i >= 0 {
+		return r.by[bare][i]
 	}
 	b := &Benchmark{Name: bare, Bare: bare, Pkg: pkg, Procs: procs}
 	r.by[bare] = append(r.by[bare], b)
@@ -219,27 +203,36 @@ func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
 
 // value adds a value to the benchmark's last run.
 func (r *reader) value(b *Benchmark, unit string, x float64) {
-	if kind, err := b.put(unit, x); err != nil {
-		line := b.Runs[len(b.Runs)-1].Line
-		r.tell(Problem{Kind: kind, Line: line, Benchmark: b.Bare, Unit: unit, Text: err.Error()})
+	run := len(b.Runs) - 1
+	problem := func(kind Kind, format string, args ...any) {
+		r.tell(Problem{Kind: kind, Line: b.Runs[run].Line, Benchmark: b.Bare, Unit: unit, Text: fmt.Sprintf(format, args...)})
+	}
+	base, factor := Tidy(unit)
+	m := b.Metric(base)
+	if m != nil && m.Unit != unit {
+		x = x * factor / m.Factor
+	}
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		problem(NotFinite, "%s is %v: the run diverged or this was not measured; find the reason and run it again", unit, x)
+	case m != nil && m.Runs[len(m.Runs)-1] == run:
+		problem(Unreadable, "%s is twice on the line: remove one", unit)
+	default:
+		if m == nil {
+			b.Metrics = append(b.Metrics, Metric{Unit: unit, Base: base, Factor: factor})
+			m = &b.Metrics[len(b.Metrics)-1]
+		}
+		m.Values, m.Seeds, m.Runs = append(m.Values, x), append(m.Seeds, b.Runs[run].Seed), append(m.Runs, run)
 	}
 }
 
-// block returns the block of a run of any arm: the runs of all arms with one seed come before those of any arm with the next, so
-// that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
-func (r *reader) block(seed int64) int {
-	block, back := r.blocks[seed]
-	r.mixed = r.mixed || back && seed != r.last
-	if !back {
-		block = len(r.blocks)
-		r.blocks[seed] = block
-	}
-	r.last = seed
-	return block
-}
-
-// finish names and sorts what was read.
+// finish names and sorts what was read, and finds the blocks: the runs of all arms with one seed come before those of any arm with the
+// next, so that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
 func (r *reader) finish() *Set {
+	blocks := map[int64]int{}
+	for i, seed := range r.order {
+		blocks[seed] = i
+	}
 	for _, b := range r.set.Benchmarks {
 		others := r.by[b.Bare]
 		if b.Procs > 1 && slices.ContainsFunc(others, func(o *Benchmark) bool { return o.Pkg == b.Pkg && o != b }) {
@@ -249,8 +242,8 @@ func (r *reader) finish() *Set {
 			b.Name = b.Pkg + "." + b.Name
 		}
 		for i := range b.Runs {
-			if r.mixed {
-				b.Runs[i].Block = Unplaced
+			if strings.HasPrefix(b.Bare, Rank+"/") && len(r.order) > 0 && len(blocks) == len(r.order) {
+				b.Runs[i].Block = blocks[b.Runs[i].Seed]
 			}
 		}
 	}

@@ -97,9 +97,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 		in := read(t, "BenchmarkX-2 10 5 frobs\n"+c.line+"\n")
 		assert.Len(t, in.Benchmarks[0].Runs, 1, c.why)
 	}
-	problems := Read(written(t, "f.txt", strings.Repeat("BenchmarkX-2 10 x y\n", 1000))).Problems
-	require.Len(t, problems, most+1)
-	assert.Contains(t, problems[most].Text, "more problems")
+	require.Len(t, Read(written(t, "f.txt", strings.Repeat("BenchmarkX-2 10 x y\n", 1000))).Problems, 1000)
 }
 
 // What go test prints and what -out writes are told apart: losses are compared with the digits of both.

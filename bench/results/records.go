@@ -2,11 +2,8 @@ package results
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -19,9 +16,9 @@ const Rank = "Rank"
 // AdapterBytes and Parameters.
 func FromRecords(rs []*record.Record) *Set {
 	r := newReader()
-	r.set.Records = rs
 	arms := map[string][]*Settings{}
 	for _, rec := range rs {
+		r.set.Records = append(r.set.Records, rec.Comparable())
 		r.begin(rec.FileName())
 		if rec.Name == "" || rec.GlobalStep < 1 || !(rec.Runtime > 0) {
 			r.problem(Unreadable, 0, "the record has %d steps in %v s: it is of no finished run", rec.GlobalStep, rec.Runtime)
@@ -55,19 +52,13 @@ func counts(r *record.Record) []record.Metric {
 func (s *Set) ReadRecords() {
 	var dirs []string
 	for _, f := range s.Files {
-		if dir := filepath.Dir(f); !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-		}
+		dirs = append(dirs, filepath.Dir(f))
 	}
-	for _, dir := range dirs {
-		names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
-		var unread []error
-		for _, name := range names {
-			if r, err := record.Read(filepath.Join(dir, name)); err != nil {
-				unread = append(unread, err)
-			} else {
-				s.Records = append(s.Records, r)
-			}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		rs, unread := record.Readable(dir)
+		for _, r := range rs {
+			s.Records = append(s.Records, r.Comparable())
 		}
 		if len(unread) > 0 {
 			s.Notes = append(s.Notes, fmt.Sprintf("%s in %s cannot be read, so that less can be explained: %v.",
@@ -77,24 +68,18 @@ func (s *Set) ReadRecords() {
 }
 
 // RecordsOf returns the records of a benchmark: rank=8 is of Rank/rank=8.
-func (s *Set) RecordsOf(b *Benchmark) (out []*record.Record) {
-	arm, ok := strings.CutPrefix(b.Bare, Rank+"/")
-	for _, r := range s.Records {
-		if ok && r.Name == arm {
-			out = append(out, r)
-		}
-	}
-	return out
+func (s *Set) RecordsOf(b *Benchmark) []*record.Record {
+	return slices.DeleteFunc(slices.Clone(s.Records), func(r *record.Record) bool { return b.Bare != Rank+"/"+r.Name })
 }
 
 // Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.
 func (s *Set) Counted(b *Benchmark) []Metric {
-	only := &Benchmark{}
-	for _, r := range s.RecordsOf(b) {
-		only.Runs = append(only.Runs, Run{Seed: r.Seed})
-		for _, m := range counts(r) {
+	r, only := newReader(), &Benchmark{}
+	for _, rec := range s.RecordsOf(b) {
+		only.Runs = append(only.Runs, Run{Seed: rec.Seed})
+		for _, m := range counts(rec) {
 			if b.Metric(m.Unit) == nil {
-				_, _ = only.put(m.Unit, m.Value) // a whole number, once for each record
+				r.value(only, m.Unit, m.Value)
 			}
 		}
 	}

@@ -6,8 +6,8 @@ package results
 
 import (
 	"fmt"
-	"math"
 	"slices"
+	"strings"
 
 	"lorabench/bench/record"
 )
@@ -67,34 +67,10 @@ type Metric struct {
 
 // Metric returns the one of a base unit; nil where there is none.
 func (b *Benchmark) Metric(base string) *Metric {
-	for i := range b.Metrics {
-		if b.Metrics[i].Base == base {
-			return &b.Metrics[i]
-		}
+	if i := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Base == base }); i >= 0 {
+		return &b.Metrics[i]
 	}
 	return nil
-}
-
-// put adds a value of the last run to its metric, or says what is wrong with it.
-func (b *Benchmark) put(unit string, x float64) (Kind, error) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return NotFinite, fmt.Errorf("%s is %v: the run diverged or this was not measured; find the reason and run it again", unit, x)
-	}
-	k := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Unit == unit })
-	if k < 0 {
-		base, factor := Tidy(unit)
-		if k = slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Base == base }); k < 0 {
-			k, b.Metrics = len(b.Metrics), append(b.Metrics, Metric{Unit: unit, Base: base, Factor: factor})
-		} else if x = x * factor / b.Metrics[k].Factor; math.IsInf(x, 0) {
-			return NotFinite, fmt.Errorf("%s is too large to be given in %s", unit, b.Metrics[k].Unit)
-		}
-	}
-	m, run := &b.Metrics[k], len(b.Runs)-1
-	if n := len(m.Runs); n > 0 && m.Runs[n-1] == run {
-		return Unreadable, fmt.Errorf("%s is twice on the line: remove one", unit)
-	}
-	m.Values, m.Seeds, m.Runs = append(m.Values, x), append(m.Seeds, b.Runs[run].Seed), append(m.Runs, run)
-	return "", nil
 }
 
 // Unit is what Unit lines say of a unit.
@@ -115,13 +91,8 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	text := p.Text
-	for _, about := range []string{p.Benchmark, place(p.File, p.Line)} {
-		if about != "" {
-			text = about + ": " + text
-		}
-	}
-	return text
+	parts := []string{place(p.File, p.Line), p.Benchmark, p.Text}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }
 
 func place(file string, line int) string {

@@ -60,11 +60,17 @@ func Agree(sets []*Settings) (notes []string, err error) {
 	return agree(sets, free, "they are not of one study: compare them apart, each study in files or a folder of its own")
 }
 
-// OneStudy refuses settings that are not of one program, run on one machine with one configuration, as a study's records are.
-func OneStudy(sets []*Settings) error {
-	_, err := agree(sets, varied,
+// OneStudy returns the settings of records. It refuses those that are not of one program, run on one machine with one configuration, as a
+// study's are; runs that diverged are left aside.
+func OneStudy(rs []*record.Record) (sets []*Settings, err error) {
+	for _, r := range rs {
+		if r.Diverged == 0 {
+			sets = append(sets, ofRecord(r))
+		}
+	}
+	_, err = agree(sets, varied,
 		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
-	return err
+	return sets, err
 }
 
 func agree(sets []*Settings, free []string, why string) (notes []string, err error) {

@@ -59,13 +59,13 @@ func Tidy(unit string) (base string, factor float64) {
 
 // Printed returns a value as go test prints it (testing.prettyPrint): with about four digits.
 func Printed(v float64) float64 {
-	decimals := 0
-	for _, limit := range [...]float64{999.95, 99.995, 9.9995, 0.99995, 0.099995, 0.0099995, 0.00099995} {
-		if v == 0 || math.Abs(v) >= limit {
-			break
-		}
-		decimals++
+	if math.Abs(v) >= 999.95 {
+		return math.RoundToEven(v)
 	}
-	x, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals, 64), 64) // a float's own text always parses
+	text := strconv.FormatFloat(v, 'g', 4, 64)
+	if math.Abs(v) < 0.00099995 {
+		text = strconv.FormatFloat(v, 'f', 7, 64)
+	}
+	x, _ := strconv.ParseFloat(text, 64) // a float's own text always parses
 	return x
 }

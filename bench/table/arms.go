@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
@@ -17,51 +16,32 @@ import (
 
 // Arm is a sub-benchmark: its runs, by seed.
 type Arm struct {
-	Name  string // printable: rank=8/lr=1e-4
+	Name  string // rank=8/lr=1e-4
 	Label string // as in prose and figures: rank 8, lr 1e-4
 	Runs  []*record.Record
 }
 
-// Full returns whether the arm trains every weight.
-func (a *Arm) Full() bool { return a.Runs[0].Rank == record.Full }
-
-// Arms collects records into arms, ranks in numeric order.
-func Arms(rs []*record.Record) (arms []*Arm, err error) {
-	if len(rs) == 0 {
-		return nil, fmt.Errorf("no run records to report: run the benchmark with -out")
+// Arms collects records into arms, ranks in numeric order; left names those that record.Finite leaves out.
+func Arms(rs []*record.Record) (arms []*Arm, left string, err error) {
+	if rs, left, err = record.Finite(slices.Clone(rs)); err == nil && len(rs) == 0 {
+		err = fmt.Errorf("no run records to report: run the benchmark with -out")
 	}
-	rs = slices.Clone(rs)
 	slices.SortStableFunc(rs, func(a, b *record.Record) int {
 		return cmp.Or(record.Compare(a.Name, b.Name), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
 	})
 	for i, r := range rs {
 		if i == 0 || rs[i-1].Name != r.Name {
-			name := Clean(r.Name)
-			arms = append(arms, &Arm{Name: name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(name)})
+			arms = append(arms, &Arm{Name: r.Name, Label: strings.NewReplacer("/", ", ", "=", " ").Replace(r.Name)})
 		}
 		a := arms[len(arms)-1]
-		a.Runs = append(a.Runs, r)
+		a.Runs = append(a.Runs, r.Comparable())
 	}
-	return arms, nil
-}
-
-// Clean makes a foreign name printable: a control character would be an escape sequence on a
-// terminal and is no XML.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
+	return arms, left, err
 }
 
 // Seeds is the largest number of runs of an arm.
-func Seeds(arms []*Arm) (n int) {
-	for _, a := range arms {
-		n = max(n, len(a.Runs))
-	}
-	return n
+func Seeds(arms []*Arm) int {
+	return len(slices.MaxFunc(arms, func(a, b *Arm) int { return len(a.Runs) - len(b.Runs) }).Runs)
 }
 
 // Over is the spread of a figure over the arm's seeds; f returns NaN where it was not measured.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"lorabench/bench/compare"
 	"lorabench/bench/format"
@@ -67,7 +68,10 @@ var summary = []line{
 
 	{label: "Adapter"},
 	{"trainable parameters", fixed(0), func(r *record.Record) float64 { return float64(r.Trainable) }, ""},
-	{"share of the model's parameters (%)", digits(3), trainedShare, noCount},
+	{"share of the model's parameters (%)", digits(3),
+		func(r *record.Record) float64 {
+			return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
+		}, noCount},
 	{"adapter on disk (MiB)", digits(4), func(r *record.Record) float64 { return positive(float64(r.AdapterBytes)) / (1 << 20) }, "not saved"},
 	{"lora_alpha", format.All, func(r *record.Record) float64 { return onlyAdapter(r, r.Settings.Alpha) }, noAdapter},
 	{"scaling of BA", digits(4), func(r *record.Record) float64 { return onlyAdapter(r, r.Scaling) }, noAdapter},
@@ -80,10 +84,6 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 	return v
 }
 
-func trainedShare(r *record.Record) float64 {
-	return 100 * float64(r.Trainable) / positive(float64(r.Model.Parameters))
-}
-
 // cell is the figure of an arm: its runs' median, and the range where they differ.
 func (l line) cell(t *format.Table, a *Arm) string {
 	s := a.Over(l.value)
@@ -91,7 +91,11 @@ func (l line) cell(t *format.Table, a *Arm) string {
 	if lo, hi := l.shown(s.Min), l.shown(s.Max); lo != hi {
 		text += " (" + lo + "–" + hi + ")"
 	}
-	if why := cmp.Or(l.why, "not a finite number"); s.N == 0 {
+	why := cmp.Or(l.why, "not a finite number")
+	if slices.ContainsFunc(a.Runs, func(r *record.Record) bool { return r.Resumed > 0 }) {
+		why += ", or the run was resumed"
+	}
+	if s.N == 0 {
 		text += t.Note(why)
 	} else if s.N < len(a.Runs) {
 		text += t.Note(fmt.Sprintf("of %d of %d seeds; of the others: %s", s.N, len(a.Runs), why))
@@ -105,7 +109,16 @@ func ByArm(arms []*Arm) *format.Table {
 	if n := Seeds(arms); n > 1 {
 		caption = fmt.Sprintf("Run summary: the median over %d seeds (smallest–largest).", n)
 	}
-	return summarize("summary", caption, arms)
+	t := summarize("summary", caption, arms)
+	for _, a := range arms {
+		for _, r := range a.Runs {
+			if r.Resumed > 0 {
+				t.Remarks = append(t.Remarks, fmt.Sprintf("%s, seed %d was resumed after step %d: its time and memory are not compared.",
+					a.Name, r.Seed, r.Resumed))
+			}
+		}
+	}
+	return t
 }
 
 // BySeed are an arm's own runs, a column for each.
@@ -144,21 +157,17 @@ const Width = 120
 
 // WriteSummary writes the run summary for a terminal that is so many columns wide, and whether the machine was steady.
 func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
-	finite, left, err := record.Finite(rs)
-	if err != nil {
-		return err
-	}
-	arms, err := Arms(finite)
+	arms, left, err := Arms(rs)
 	if err != nil {
 		return err
 	}
 	t := ByArm(arms)
 	if left != "" {
-		t.Remarks = append(t.Remarks, Clean(left))
+		t.Remarks = append(t.Remarks, left)
 	}
 	// What is wrong with the comparison is told where the verdict is asked for.
-	if a, err := compare.Analyze(results.FromRecords(finite), compare.Options{}); err == nil && a.Unsteady != "" {
-		t.Remarks = append(t.Remarks, Clean(a.Unsteady))
+	if a, err := compare.Analyze(results.FromRecords(rs), compare.Options{}); err == nil && a.Unsteady != "" {
+		t.Remarks = append(t.Remarks, a.Unsteady)
 	}
 	return t.Fold(w, width)
 }

@@ -29,48 +29,35 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("lorareport", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	out := fs.String("out", "out", "`folder` of the run records, into which the report is written")
-	var o compare.Options
-	o.Margin = compare.Margin{Part: 0.05}
+	o := compare.Options{Margin: compare.Margin{Part: 0.05}}
 	fs.Var(&o.Margin, "margin", "how much higher than the best a held-out loss may be and still be as good: "+
 		"a part of what training gained, or of the loss (1%loss)")
 	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
 	width := fs.Int("width", table.Width, "columns of the terminal")
-	if err := fs.Parse(args); err != nil {
-		if err == flag.ErrHelp {
-			return 0
-		}
-		return 2
-	}
-	var err error
+	err, status := fs.Parse(args), 2
 	switch {
+	case err == flag.ErrHelp:
+		return 0
+	case err != nil:
+		return 2 // it is printed already
 	case !(o.Alpha > 0 && o.Alpha < 0.5):
 		err = fmt.Errorf("-level is %v, want more than 0 and below 0.5", o.Alpha)
 	case *width < 40:
 		err = fmt.Errorf("-width is %d, want at least 40", *width)
+	case fs.NArg() > 0:
+		err, status = files(fs.Args(), o, stdout), 1
+	default:
+		err, status = write(*out, o, *width, stdout), 1
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "lorareport:", err)
-		return 2
-	}
-	if fs.NArg() > 0 {
-		err = files(fs.Args(), o, stdout)
-	} else {
-		err = write(*out, o, *width, stdout)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "lorareport:", err)
-		return 1
+		return status
 	}
 	return 0
 }
 
 // files is for files of result lines, which have no seeds, steps or memory told apart.
 func files(paths []string, o compare.Options, stdout io.Writer) error {
-	for _, p := range paths {
-		if i, err := os.Stat(p); err == nil && i.IsDir() {
-			return fmt.Errorf("%s is a folder: the folder of records is named by -out, and files of results by themselves", p)
-		}
-	}
 	a, err := compare.Analyze(results.Read(paths...), o)
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 		{"a coin", []string{"-level=0.5"}, 2, "-level is 0.5"},
 		{"not a number passes no bound", []string{"-margin=NaN%loss"}, 2, "above 0 and below 100 %"},
 		{"too narrow for a table", []string{"-width=3"}, 2, "-width is 3"},
-		{"a folder without its flag", []string{empty}, 1, "is a folder: the folder of records is named by -out"},
+		{"a folder without its flag", []string{empty}, 1, "is a directory"},
 		{"no such file of results", []string{filepath.Join(empty, "bench.txt")}, 1, "bench.txt"},
 		{"help is no error", []string{"-help"}, 0, "-margin"},
 	} {
