@@ -147,7 +147,9 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	}
 	w.Left = data.Left{Layout: set.Layout, Fields: set.Unused, Train: data.Count(w.Train), Held: data.Count(w.Held),
 		BothSides: data.BothSides(train, held)}
-	w.DataInfo.Left = w.Left
+	if err == nil {
+		w.DataInfo.Left, err = fields(w.Left)
+	}
 	return err
 }
 

@@ -49,19 +49,19 @@ type ModelInfo struct {
 }
 
 type DataInfo struct {
-	Name           string    `json:"name"`
-	Revision       string    `json:"revision,omitempty"`
-	SHA256         string    `json:"sha256"`
-	Skipped        []string  `json:"skipped_files,omitempty"`
-	Left           any       `json:"left_out,omitempty"` // what training did not use of the data: data.Left, as JSON has it
-	Train          int       `json:"train_records"`
-	Held           int       `json:"eval_records"`
-	EvalLossBase   *float64  `json:"eval_loss_base,omitempty"` // the base model's, which every rank starts from
-	EvalHalvesBase []float64 `json:"eval_loss_halves_base,omitempty"`
-	Forget         string    `json:"forget,omitempty"` // text that is not of the task
-	ForgetSHA256   string    `json:"forget_sha256,omitempty"`
-	ForgetRecords  int       `json:"forget_records,omitempty"`
-	ForgetLossBase *float64  `json:"forget_loss_base,omitempty"`
+	Name           string         `json:"name"`
+	Revision       string         `json:"revision,omitempty"`
+	SHA256         string         `json:"sha256"`
+	Skipped        []string       `json:"skipped_files,omitempty"`
+	Left           map[string]any `json:"left_out,omitempty"` // what training did not use of the data: fields of data.Left
+	Train          int            `json:"train_records"`
+	Held           int            `json:"eval_records"`
+	EvalLossBase   *float64       `json:"eval_loss_base,omitempty"` // the base model's, which every rank starts from
+	EvalHalvesBase []float64      `json:"eval_loss_halves_base,omitempty"`
+	Forget         string         `json:"forget,omitempty"` // text that is not of the task
+	ForgetSHA256   string         `json:"forget_sha256,omitempty"`
+	ForgetRecords  int            `json:"forget_records,omitempty"`
+	ForgetLossBase *float64       `json:"forget_loss_base,omitempty"`
 }
 
 type Machine struct {
