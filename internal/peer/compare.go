@@ -231,6 +231,8 @@ func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phas
 		"-test.timeout=0", "-ranks=" + strconv.Itoa(rank), "-model=hash:" + c.model, "-tokenizer=" + c.tokenizer, "-data=" + c.data,
 		"-recipe=" + s.Recipe, "-max-length=" + strconv.Itoa(s.MaxLength), "-order=" + s.Order, "-eval=0", "-adapter=" + c.adapter(rank, p),
 		"-device=" + s.Device, "-out=" + c.records(rank, q, p)}, q.flags, c.extra)
+	// The adapter has the recipe's dropout, or none where both are still: the flag would contradict it.
+	argv = slices.DeleteFunc(argv, func(f string) bool { return flagName(f) == "dropout" })
 	if p.still {
 		argv = append(argv, "-model-dropout=0")
 	}

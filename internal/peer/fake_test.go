@@ -77,7 +77,8 @@ func fake(how string, args []string) error {
 			if err := os.MkdirAll(a.Folder, 0o777); err != nil {
 				return err
 			}
-			if err := writeJSON(filepath.Join(a.Folder, "adapter_config.json"), map[string]any{"r": a.Rank, "lora_dropout": a.Dropout}); err != nil {
+			if err := writeJSON(filepath.Join(a.Folder, "adapter_config.json"), map[string]any{
+				"peft_type": "LORA", "r": a.Rank, "lora_alpha": job.Alpha, "lora_dropout": a.Dropout, "target_modules": job.Targets}); err != nil {
 				return err
 			}
 		}
