@@ -184,20 +184,21 @@ func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	return note, nil
 }
 
-// findPaths makes paths absolute: go test runs in the package's own folder, where what a user typed in the root would not be found.
-// In a bundle no program changes its folder: there the user's comes first.
+// findPaths makes paths of what is there absolute, where root.Abs has a relative one begin, and in a bundle also in the bundle's folder.
+// What is not there may be a Hub id.
 func (s *Settings) findPaths() error {
 	dir, err := root.Dir()
 	if err != nil {
 		return err
 	}
-	from := []string{dir}
-	if root.Bundled() {
-		from = []string{"", dir}
-	}
 	config, hashed := strings.CutPrefix(s.Model, "hash:")
 	for _, p := range []*string{&config, &s.Data, &s.Tokenizer, &s.Adapter, &s.Forget} {
-		*p = existing(from, *p)
+		here, _ := root.Abs(*p)
+		for _, path := range []string{here, filepath.Join(dir, *p)} {
+			if _, err := os.Stat(path); err == nil && *p != "" && !filepath.IsAbs(*p) {
+				*p = path
+			}
+		}
 	}
 	if s.Model = config; hashed {
 		s.Model = "hash:" + config
@@ -206,21 +207,6 @@ func (s *Settings) findPaths() error {
 		s.Out, err = root.Abs(s.Out)
 	}
 	return err
-}
-
-// existing returns path below the first folder that has it, or path itself, which may be a Hub id.
-func existing(folders []string, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	for _, d := range folders {
-		if abs, err := filepath.Abs(filepath.Join(d, path)); err == nil {
-			if _, err := os.Stat(abs); err == nil {
-				return abs
-			}
-		}
-	}
-	return path
 }
 
 // StepsOf is N where -benchtime is Nx, and 0 where it is a duration.

@@ -145,6 +145,9 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 	seed := work.Seed + int64(block)
 	if rec := kept[(&record.Record{Name: arm.Name, Seed: seed}).FileName()]; rec != nil {
 		keep(b, rec)
+		if err := work.DropCheckpoint(rec); err != nil {
+			b.Fatal(err)
+		}
 		b.Skip("kept: its record is whole")
 	}
 	rec, err := train(b, arm, seed)

@@ -147,5 +147,9 @@ func (r *Run) diskBytes() (int64, error) {
 		}
 		defer os.RemoveAll(dir)
 	}
-	return r.adapter.Save(dir, r.work.ModelInfo.Name)
+	base := r.work.ModelInfo.Name
+	if r.work.ModelInfo.Revision == "" { // a folder's name would be taken for a repository's on the Hub
+		base = ""
+	}
+	return r.adapter.Save(dir, base)
 }

@@ -15,7 +15,7 @@ import (
 // savePeriod is the time between two checkpoints where -save-steps gives no steps.
 const savePeriod = time.Minute
 
-// soFar is what steps leave behind, and a checkpoint has of a run besides the trainer's state.
+// soFar counts what the steps taken have done. A checkpoint holds it beside the trainer's state.
 type soFar struct {
 	Tokens  []int         `json:"tokens"` // real tokens of each step taken
 	Padded  int64         `json:"padded"` // tokens a padding trainer would have computed
@@ -37,11 +37,11 @@ func (r *Run) SaveDue() bool {
 	return n != 0 && !r.Done() && (n > 0 && r.trainer.Taken()%n == 0 || n == Unset && time.Since(r.saved) >= savePeriod)
 }
 
-// Save writes a checkpoint while the clock stands still. A run that has diverged needs none.
+// Save writes a checkpoint while the clock stands still. A run that has diverged, or taken no step, needs none.
 func (r *Run) Save() error {
 	return r.paused(func() error {
 		r.saved = time.Now()
-		if slices.ContainsFunc(r.Evals, func(e record.Eval) bool { return !r.finite(e.Loss) }) {
+		if r.trainer.Taken() == 0 || slices.ContainsFunc(r.Evals, func(e record.Eval) bool { return !r.finite(e.Loss) }) {
 			return nil
 		}
 		return r.trainer.Save(r.fileName(checkpointed), r.soFar)

@@ -54,8 +54,7 @@ func (r *Run) prepare() error {
 	if err != nil {
 		return err
 	}
-	r.params.Forget()
-	if err := inOrder(r.resume, on.EmptyCache); err != nil {
+	if err := inOrder(r.resume, func() error { r.params.Forget(); return on.EmptyCache() }); err != nil {
 		return err
 	}
 	if r.initial, err = resetPeak(on); err != nil {
@@ -212,7 +211,9 @@ func (r *Run) pause() error {
 	if err := r.work.device.Synchronize(); err != nil {
 		return err
 	}
-	lap := time.Since(r.began)
+	now := time.Now()
+	lap := now.Sub(r.began)
+	r.began = now
 	r.Elapsed += lap
 	if n := len(r.Laps); n > 0 && r.Laps[n-1].Step == r.trainer.Taken() {
 		r.Laps[n-1].Seconds += lap.Seconds()

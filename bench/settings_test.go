@@ -181,6 +181,13 @@ func TestShownPathsAreNotOfOneMachine(t *testing.T) {
 	require.Equal(t, "testdata/small", shown(filepath.Join(root, "testdata", "small")))
 	require.Equal(t, "models/opt", shown(filepath.Join(string(os.PathSeparator), "somewhere", "models", "opt")))
 	require.Equal(t, "facebook/opt-350m", shown("facebook/opt-350m"))
+	t.Setenv("HOME", filepath.FromSlash("/home/ada"))
+	for path, want := range map[string]string{"/home/ada/opt": "opt", "/home/bob/opt": "opt", "/scratch/ada/opt": "opt", "/home/ada": "~",
+		"/home/ada/models/opt": "models/opt"} {
+		require.Equal(t, want, shown(filepath.FromSlash(path)), path)
+	}
+	t.Setenv("HOME", filepath.FromSlash("/root"))
+	require.Equal(t, "models/opt", shown(filepath.FromSlash("/models/opt")), "the same as for another user")
 }
 
 // TestAnAdapterBringsItsSettings: what it was made with is what the settings line and the arm say.

@@ -31,7 +31,8 @@ type Study struct {
 	Model    record.ModelInfo  `json:"model"`
 	Data     record.DataInfo   `json:"data"`
 	Machine  record.Machine    `json:"machine"`
-	Code     string            `json:"code"` // digest of the program where no commit holds its source
+	Code     string            `json:"code"`   // digest of the program where no commit holds its source
+	Inputs   string            `json:"inputs"` // digest of what model's and data's do not cover
 	Procs    int               `json:"gomaxprocs"`
 	Testing  map[string]string `json:"testing"` // flags of go test that choose the runs, their order and length
 
@@ -45,6 +46,10 @@ func (w *Workload) Study(testing map[string]string) (*Study, error) {
 		Testing: testing}
 	s.Settings.Settings = w.recorded()
 	s.Data.EvalLossBase, s.Data.EvalHalvesBase, s.Data.ForgetLossBase = nil, nil, nil // computed, and not to the last digit on every device
+	var err error
+	if s.Inputs, err = w.inputs(); err != nil {
+		return s, err
+	}
 	if c := s.Machine.Commit; c != "unknown" && !strings.HasSuffix(c, "+") {
 		return s, nil
 	}
@@ -101,17 +106,23 @@ func (s *Study) lock(dir string) (err error) {
 	s.release, err = file.Lock(ctx, filepath.Join(dir, ".lock"), func(holder string) {
 		refuse(fmt.Errorf("-out %s: %s is writing to it: wait until it has ended, or give another folder", dir, holder))
 	})
+	if err != nil && ctx.Err() == nil { // a file system without locks does without
+		s.release, err = func() {}, nil
+	}
 	return err
 }
 
 // whole returns the records in dir that can be read, by file name, and removes files that were half-written when the study was killed.
 func whole(dir string) (map[string]*record.Record, error) {
-	entries, err := os.ReadDir(dir)
 	kept := map[string]*record.Record{}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") && strings.Contains(e.Name(), "seed=") {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+	entries, err := os.ReadDir(dir)
+	err = errors.Join(err, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && file.Unfinished(e.Name()) {
+			return os.Remove(path)
 		}
+		return err
+	}))
+	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok || !strings.Contains(name, "seed=") {
 			continue
@@ -160,6 +171,6 @@ func difference(before, now []byte) string {
 
 // Finish ends the study: nothing of it is left to run.
 func (s *Study) Finish() error {
-	s.release()
-	return errors.Join(os.Remove(filepath.Join(s.dir, unfinished)), os.Remove(filepath.Join(s.dir, ".lock")))
+	defer s.release()
+	return errors.Join(os.Remove(filepath.Join(s.dir, unfinished)), os.RemoveAll(filepath.Join(s.dir, ".lock")))
 }

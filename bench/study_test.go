@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,7 +34,7 @@ func TestOpen(t *testing.T) {
 			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0,
 			[]string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
 		{"the same, unfinished, killed while it wrote", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt",
-			".rank=8,seed=44.json.TEMP"},
+			".rank=8,seed=44.json.ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1,
 			nil, []string{"bench.txt", "rank=8,seed=42.json", "rank=8,seed=43.json"}},
 		{"of another commit", madeStudy("abd"), []string{"rank=8,seed=42.json", ".rank=8,seed=43.json.TEMP"},
@@ -65,7 +66,7 @@ func TestOpen(t *testing.T) {
 				moved = append(moved, filepath.Base(path))
 			}
 			require.Equal(t, c.moved, moved, "moved")
-			require.NoFileExists(t, filepath.Join(dir, ".rank=8,seed=44.json.TEMP"))
+			require.NoFileExists(t, filepath.Join(dir, ".rank=8,seed=44.json.ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 			for _, name := range append(c.stay, unfinished) {
 				require.FileExists(t, filepath.Join(dir, name))
 			}
@@ -83,4 +84,46 @@ func TestADirtyTreeIsItsProgram(t *testing.T) {
 	require.NoError(t, err)
 	held := s.Machine.Commit != "unknown" && !strings.HasSuffix(s.Machine.Commit, "+")
 	require.Len(t, s.Code, map[bool]int{true: 0, false: 64}[held])
+}
+
+// TestAnotherAdapterOfTheSameNameIsAnotherStudy, and so is another tokenizer.
+func TestAnotherAdapterOfTheSameNameIsAnotherStudy(t *testing.T) {
+	w := small(t, 1, "-limit=20", "-eval=2")
+	plain, err := w.inputs()
+	require.NoError(t, err)
+	seen := map[string]bool{plain: true}
+	for n := range 2 {
+		w.Adapter = filepath.Join(t.TempDir(), "run", "adapter")
+		require.NoError(t, os.MkdirAll(w.Adapter, 0o777))
+		require.NoError(t, os.WriteFile(filepath.Join(w.Adapter, "adapter_model.safetensors"), []byte{byte(n)}, 0o666))
+		sum, err := w.inputs()
+		require.NoError(t, err)
+		seen[sum] = true
+	}
+	w.Train[0].IDs[1]++
+	sum, err := w.inputs()
+	require.NoError(t, err)
+	seen[sum] = true
+	require.Len(t, seen, 4)
+}
+
+// TestWritingACheckpointTakesNoTime of the run, after its end neither, and a run that took no step has none.
+func TestWritingACheckpointTakesNoTime(t *testing.T) {
+	w := small(t, 3, "-out="+t.TempDir(), "-limit=20", "-eval=2")
+	r, err := w.Start(armOf(t, w, "2"), 1)
+	require.NoError(t, err)
+	defer r.Close()
+	r.Begin()
+	require.NoError(t, r.Save())
+	require.NoFileExists(t, r.fileName(checkpointed))
+	require.NoError(t, r.Step())
+	r.began = r.began.Add(-time.Second)
+	require.NoError(t, inOrder(r.End, r.Save, r.End))
+	require.FileExists(t, r.fileName(checkpointed))
+	require.Less(t, r.Elapsed, 1900*time.Millisecond, "the second before the end counts once")
+	laps := 0.0
+	for _, l := range r.Laps {
+		laps += l.Seconds
+	}
+	require.InDelta(t, r.Elapsed.Seconds(), laps, 1e-6)
 }

@@ -3,7 +3,10 @@ package bench
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -173,6 +176,9 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 	}
 	d := &w.DataInfo
 	d.Forget, d.ForgetSHA256, d.ForgetRecords = shown(w.Forget), set.SHA256, len(recs)
+	if err == nil {
+		d.ForgetLeft, err = fields(data.Left{Layout: set.Layout, Fields: set.Unused, Held: data.Count(w.Other)})
+	}
 	return err
 }
 
@@ -223,6 +229,26 @@ func fields(v any) (m map[string]any, err error) {
 	return m, err
 }
 
+// inputs is a digest of what the model's and the data's own do not cover: the ids that the tokenizer made, and the adapter's files.
+func (w *Workload) inputs() (string, error) {
+	h := sha256.New()
+	for _, samples := range [][]data.Sample{w.Train, w.Held, w.Other} {
+		for _, s := range samples {
+			_ = binary.Write(h, binary.LittleEndian, s.IDs) // of memory: no error
+		}
+	}
+	if w.Adapter == "" {
+		return fmt.Sprintf("%x", h.Sum(nil)), nil
+	}
+	files, err := filepath.Glob(filepath.Join(w.Adapter, "adapter_*"))
+	for _, name := range files {
+		b, unread := os.ReadFile(name)
+		h.Write(b)
+		err = errors.Join(err, unread)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)), err
+}
+
 // recorded returns the settings as records have them, with no path of this machine.
 func (w *Workload) recorded() record.Settings {
 	s := w.Settings.Settings
@@ -233,7 +259,7 @@ func (w *Workload) recorded() record.Settings {
 }
 
 // shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
-// are of the same model. Directly in a home folder it is the last part, since the other one is a user's name.
+// are of the same model. Of a folder with a user's name it is the last part alone.
 func shown(path string) string {
 	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
 		return "hash:" + shown(config)
@@ -247,7 +273,12 @@ func shown(path string) string {
 		}
 	}
 	folder, base := filepath.Dir(path), filepath.Base(path)
-	if home, err := os.UserHomeDir(); err == nil && filepath.Dir(folder) == filepath.Dir(home) {
+	home, err := os.UserHomeDir()
+	if err == nil && path == home {
+		return "~"
+	}
+	inHome := filepath.Dir(folder) == filepath.Dir(home) && filepath.Dir(home) != string(filepath.Separator)
+	if err == nil && (inHome || filepath.Base(folder) == filepath.Base(home)) {
 		return base
 	}
 	return filepath.ToSlash(filepath.Join(filepath.Base(folder), base))

@@ -71,13 +71,17 @@ func history(r *record.Record) (entries []entry) {
 		}
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a["step"], b["step"]) })
-	add(r.GlobalStep, entry{"train_runtime": r.Runtime, "train_samples_per_second": r.SamplesPerSecond,
-		"train_steps_per_second": r.StepsPerSecond, "total_flos": r.TotalFLOPs, "train_loss": r.TrainLoss})
+	totals := entry{"total_flos": r.TotalFLOPs, "train_loss": r.TrainLoss}
+	if r.Resumed == 0 { // else they are of several processes
+		totals["train_runtime"], totals["train_samples_per_second"], totals["train_steps_per_second"] = r.Runtime, r.SamplesPerSecond, r.StepsPerSecond
+	}
+	add(r.GlobalStep, totals)
 	return entries
 }
 
 // eventFile encodes the version, the record without its history as text, then one event for each value, as a SummaryWriter does:
-// not every reader expects more. Steps are taken to be equally long, from the record's Started. Values have single precision, as
+// not every reader expects more. Steps are taken to be equally long; the first after
+// the record's Started is the one that its process took first. Values have single precision, as
 // all scalars of a SummaryWriter.
 func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	args := *r
@@ -93,7 +97,7 @@ func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	tensor := encode(1, dtString, 2, encode(2, encode(1, 1)), 8, "    "+string(text))
 	b = appendRecord(b, encode(1, began, 5, encode(1, encode(1, "args/text_summary", 8, tensor, 9, encode(1, encode(1, "text"))))))
 	for _, e := range entries {
-		wall := began + r.Runtime*e["step"]/float64(r.GlobalStep)
+		wall := began + r.Runtime*(e["step"]-float64(r.Resumed))/float64(r.GlobalStep)
 		for _, key := range slices.Sorted(maps.Keys(e)) {
 			tag := "train/" + key // as TensorBoardCallback renames it (rewrite_logs in transformers' integrations)
 			if name, ok := strings.CutPrefix(key, "eval_"); ok {

@@ -49,3 +49,17 @@ func TestHistoryIsOrdered(t *testing.T) {
 	}
 	require.Equal(t, 8.0, entries[len(entries)-1]["train_runtime"], "the totals come last")
 }
+
+// TestAResumedRunHasNoTimes: they would be of several processes. Its events begin before the process that ended it.
+func TestAResumedRunHasNoTimes(t *testing.T) {
+	r := example()
+	r.Resumed = 2
+	entries := history(r)
+	totals := entries[len(entries)-1]
+	require.Contains(t, totals, "train_loss")
+	for key := range totals {
+		require.NotContains(t, []string{"train_runtime", "train_samples_per_second", "train_steps_per_second"}, key)
+	}
+	_, err := eventFile(r, entries)
+	require.NoError(t, err)
+}

@@ -61,6 +61,7 @@ type DataInfo struct {
 	Forget         string         `json:"forget,omitempty"` // text that is not of the task
 	ForgetSHA256   string         `json:"forget_sha256,omitempty"`
 	ForgetRecords  int            `json:"forget_records,omitempty"`
+	ForgetLeft     map[string]any `json:"forget_left_out,omitempty"`
 	ForgetLossBase *float64       `json:"forget_loss_base,omitempty"`
 }
 

@@ -10,7 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 )
+
+// temporary is a name that Replace gives a file until it is whole.
+var temporary = regexp.MustCompile(`^\..+\.[A-Z2-7]{26}$`)
+
+// Unfinished reports whether a file's name is one that Replace gave it, and that a process which was killed has left.
+func Unfinished(name string) bool { return temporary.MatchString(name) }
 
 // Write puts data at path: beside it first, then renamed.
 func Write(path string, data []byte) error {

@@ -164,7 +164,7 @@ var (
 	testFlags = strings.Fields("benchmem failfast short v blockprofile blockprofilerate cpu cpuprofile memprofile memprofilerate " +
 		"mutexprofile mutexprofilefraction outputdir parallel timeout trace")
 	ours      = strings.Fields("bench benchtime count run out relay seed")
-	pathFlags = strings.Fields("model data tokenizer adapter")
+	pathFlags = strings.Fields("model data tokenizer adapter forget")
 )
 
 // split sorts the caller's flags by who takes them. A word that follows a flag is its value.
