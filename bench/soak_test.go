@@ -64,7 +64,7 @@ func TestSoak(t *testing.T) {
 	require.Equal(t, first.Tensors, last.Tensors)
 	require.LessOrEqual(t, last.Files, first.Files)
 	require.LessOrEqual(t, last.Goroutines, first.Goroutines)
-	require.LessOrEqual(t, last.Threads, first.Threads)
+	require.LessOrEqual(t, last.Threads, first.Threads+2) // Go starts one when a call of the system takes long
 	require.Less(t, last.RSS-first.RSS, int64(16<<20), "resident memory grows")
 }
 

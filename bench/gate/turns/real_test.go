@@ -29,7 +29,7 @@ var harms = []struct {
 		"t.log = t.scope.Zeros(torch.Float32, on, int64(o.Steps), 2)\n\t\tt.scope.Zeros(torch.Float32, on, 5<<20)\n", 1, "worse", "memory"},
 	{"the sign of A's gradient", "lora/group.go", "bs[i], false, false, 0, q.scaling)", "bs[i], false, false, 0, -q.scaling)", 1, "numerics changed", "loss"},
 	{"a mask left out of A's gradient", "lora/group.go", "dropped := s.DropoutWith(x, k.Drawn, n, p)", "dropped := s.DropoutWith(x, k.Drawn, n, 0)", 1, "numerics changed", "loss"},
-	{"a rank that is not trained", "bench/flags.go", `"ranks", "8,128,256",`, `"ranks", "8,128",`, 2, "", ""},
+	{"a rank that is not trained", "bench/settings.go", `Ranks: "8,128,256", LRs: "2e-4"`, `Ranks: "8,128", LRs: "2e-4"`, 2, "", ""},
 }
 
 // TestReal harms a copy of HEAD and wants the gate to say so of each harm, and of ten runs without one in a row that nothing is
