@@ -92,6 +92,7 @@ func TestDamagedCache(t *testing.T) {
 		raw, err := os.ReadFile(path)
 		require.NoError(t, err)
 		raw[len(raw)/2] ^= 4
+		time.Sleep(20 * time.Millisecond) // until the file system's clock shows another time of change
 		require.NoError(t, os.WriteFile(path, raw, 0o666))
 		require.NoError(t, os.Chtimes(path, time.Time{}, info.ModTime()))
 	}

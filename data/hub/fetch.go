@@ -3,15 +3,12 @@ package hub
 import (
 	"context"
 	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"regexp"
-	"sync"
 	"syscall"
 
 	"lorabench/internal/file"
@@ -47,7 +44,7 @@ func (c *Client) fetchOnce(ctx context.Context, r repository, address, name stri
 	}
 	if err == nil && !r.has(a.etag, a.size) {
 		if err = sound(part, a.etag, a.size); err == nil {
-			err = os.Rename(part, r.blob(a.etag))
+			err = file.Rename(part, r.blob(a.etag))
 		}
 	}
 	var broken *damage
@@ -114,44 +111,33 @@ func (c *Client) room(need int64) error {
 	return nil
 }
 
-// verified holds what was found of the files that were hashed in this process, so that each is hashed once.
-var verified sync.Map
-
-type verdict struct {
-	of  string // ETag, size and time of change
-	err error
-}
-
 // sound fails with a damage unless the file has this size, where it is known, and this hash, where the ETag is one.
 func sound(path, etag string, size int64) error {
-	info, err := os.Stat(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	if size > 0 && info.Size() != size {
 		return &damage{err: fmt.Errorf("it has %d bytes instead of %d", info.Size(), size), drop: true}
 	}
-	sum, ok := hashFor(etag, info.Size())
-	if !ok {
-		return nil
+	got := etag // the Hub's is the sha256 of a large file and git's hash of any other; a mirror's may be none
+	switch {
+	case hexSHA256.MatchString(etag):
+		got, err = file.SHA256(f, info)
+	case hexSHA1.MatchString(etag):
+		h := sha1.New()
+		_, _ = fmt.Fprintf(h, "blob %d\x00", info.Size())
+		_, err = io.Copy(h, f)
+		got = hex.EncodeToString(h.Sum(nil))
 	}
-	of := fmt.Sprint(etag, info.Size(), info.ModTime())
-	if was, _ := verified.Load(path); was != nil && was.(verdict).of == of {
-		return was.(verdict).err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := io.Copy(sum, f); err != nil {
-		return err
-	}
-	err = nil
-	if got := hex.EncodeToString(sum.Sum(nil)); got != etag {
+	if err == nil && got != etag {
 		err = &damage{err: fmt.Errorf("its bytes have hash %s instead of %s", got, etag), drop: true}
 	}
-	verified.Store(path, verdict{of, err})
 	return err
 }
 
@@ -159,16 +145,3 @@ var (
 	hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	hexSHA1   = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
-
-// hashFor: the Hub's ETag is the sha256 of a large file and git's blob hash of any other. A mirror's may be none.
-func hashFor(etag string, size int64) (h hash.Hash, ok bool) {
-	switch {
-	case hexSHA256.MatchString(etag):
-		return sha256.New(), true
-	case hexSHA1.MatchString(etag):
-		h = sha1.New()
-		_, _ = fmt.Fprintf(h, "blob %d\x00", size)
-		return h, true
-	}
-	return nil, false
-}

@@ -2,12 +2,17 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/file"
 )
 
 func TestModel(t *testing.T) {
@@ -138,12 +143,81 @@ func TestDataset(t *testing.T) {
 	assert.Equal(t, "two", string(raw))
 
 	c.Offline = true
-	dir, commit, err := c.Dataset(context.Background(), "owner/name", "")
+	again, err := c.DatasetSnapshot(context.Background(), "owner/name", "")
 	require.NoError(t, err)
-	assert.Equal(t, s.Dir, dir)
-	assert.Equal(t, commit1, commit)
+	assert.Equal(t, s.Dir, again.Dir)
+	assert.Equal(t, commit1, again.Commit)
 	require.NoError(t, os.Remove(filepath.Join(s.Dir, s.Files[0])))
-	_, _, err = c.Dataset(context.Background(), "owner/name", "")
+	_, err = c.DatasetSnapshot(context.Background(), "owner/name", "")
 	require.ErrorContains(t, err, "of the shards train-*-of-00002 there are 1, not 2")
 	require.ErrorContains(t, err, "-data=PATH")
+}
+
+// Weights are hashed once in a process: when they are downloaded or found in the cache. Whoever asks later is given that digest.
+func TestWeightsAreHashedOnce(t *testing.T) {
+	const settle = 50 * time.Millisecond // the digest of a file that was just written is not kept
+	for _, links := range []bool{true, false} {
+		h := newFakeHub(t)
+		c := h.client(t)
+		body := h.large["pytorch_model.bin"]
+		hashed := func(path string) {
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			sum, err := file.SHA256(iotest.ErrReader(errors.New("hashed again")), info)
+			require.NoError(t, err)
+			assert.Equal(t, sha(body), sum)
+		}
+		part := filepath.Join(c.Cache, "models--owner--name", "blobs", sha(body)+partSuffix)
+		require.NoError(t, os.MkdirAll(filepath.Dir(part), 0o777))
+		require.NoError(t, os.WriteFile(part, []byte(body), 0o666))
+		if !links {
+			refuseLinks(t, c)
+		}
+		time.Sleep(settle)
+		dir, _, err := c.Model(t.Context(), "owner/name", "")
+		require.NoError(t, err)
+		path := filepath.Join(dir, "pytorch_model.bin")
+		hashed(path)
+
+		now := time.Now()
+		require.NoError(t, os.Chtimes(path, now, now), "as good as another file")
+		time.Sleep(settle)
+		_, _, err = c.Model(t.Context(), "owner/name", "")
+		require.NoError(t, err)
+		hashed(path)
+	}
+}
+
+// refuseLinks makes every link of the cache fail: its place is taken.
+func refuseLinks(t *testing.T, c *Client) {
+	t.Helper()
+	r, err := c.repository("models", "owner/name", "")
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(r.part("link"), "x"), 0o777))
+}
+
+// On a file system without links each file of the snapshot has its bytes, two of equal content too.
+func TestCacheWithoutLinks(t *testing.T) {
+	h := newFakeHub(t)
+	h.files["config.json"] = h.files["vocab.json"]
+	c := h.client(t)
+	refuseLinks(t, c)
+	dir, _, err := c.Model(t.Context(), "owner/name", "")
+	require.NoError(t, err)
+	for _, name := range []string{"config.json", "vocab.json", "merges.txt", "pytorch_model.bin"} {
+		path := filepath.Join(dir, name)
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		assert.True(t, info.Mode().IsRegular(), "%s is no link", name)
+		raw, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, h.files[name]+h.large[name], string(raw))
+	}
+	for _, name := range tree(t, c.Cache) {
+		assert.NotContains(t, name, "/blobs/", "no disk has the files twice")
+	}
+	before := h.count("resolve")
+	_, _, err = c.Model(t.Context(), "owner/name", "")
+	require.NoError(t, err)
+	assert.Equal(t, before, h.count("resolve"), "nothing is fetched twice")
 }

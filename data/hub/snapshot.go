@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -35,17 +37,8 @@ func (c *Client) Model(ctx context.Context, repo, revision string) (dir, commit 
 	return s.Dir, s.Commit, nil
 }
 
-// Dataset returns the folder with a data set's files (DataFiles says which), as Model does. Unless the network is
+// DatasetSnapshot returns a data set's files (DataFiles says which), downloading them as Model does. Unless the network is
 // missing the Hub is asked for the list of files even for a commit: the cache cannot tell whether it has all.
-func (c *Client) Dataset(ctx context.Context, repo, revision string) (dir, commit string, err error) {
-	s, err := c.DatasetSnapshot(ctx, repo, revision)
-	if err != nil {
-		return "", "", err
-	}
-	return s.Dir, s.Commit, nil
-}
-
-// DatasetSnapshot is Dataset, and says which files were taken and which left out.
 func (c *Client) DatasetSnapshot(ctx context.Context, repo, revision string) (*Snapshot, error) {
 	return c.snapshot(ctx, "datasets", repo, revision, func(names []string, _ reader) ([]string, []string, error) {
 		return DataFiles(names)
@@ -189,9 +182,10 @@ func (c *Client) download(ctx context.Context, r repository, l listing, choose c
 			return nil, err
 		}
 	}
-	for _, name := range take {
+	for i, name := range take {
 		if etag := etags[name]; etag != "" {
-			if err := r.link(dir, name, etag); err != nil {
+			shared := slices.ContainsFunc(take[i+1:], func(later string) bool { return etags[later] == etag })
+			if err := r.link(dir, name, etag, shared); err != nil {
 				return nil, err
 			}
 		}
@@ -243,8 +237,9 @@ func (r repository) clean() {
 	}
 }
 
-// link makes the snapshot's file a link to its blob. Where the file system has no links, the blob moves there.
-func (r repository) link(dir, name, etag string) error {
+// link makes the snapshot's file a link to its blob. Where the file system has no links, the blob moves there, or is copied if
+// another file is to have it too: large files do not fill a disk twice.
+func (r repository) link(dir, name, etag string, shared bool) error {
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -252,10 +247,21 @@ func (r repository) link(dir, name, etag string) error {
 	up := strings.Repeat("../", 2+strings.Count(name, "/"))
 	beside := r.part("link")
 	_ = os.Remove(beside)
-	if err := os.Symlink(filepath.FromSlash(up+"blobs/"+etag), beside); err != nil {
-		return os.Rename(r.blob(etag), path)
+	if err := os.Symlink(filepath.FromSlash(up+"blobs/"+etag), beside); err == nil {
+		return os.Rename(beside, path)
 	}
-	return os.Rename(beside, path)
+	if !shared {
+		return file.Rename(r.blob(etag), path)
+	}
+	blob, err := os.Open(r.blob(etag))
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	return file.Replace(path, func(w io.Writer) error {
+		_, err := io.Copy(w, blob)
+		return err
+	})
 }
 
 // writeRef notes which commit the revision is, for when there is no network. A cache that cannot be written does without.

@@ -1,14 +1,22 @@
 package checkpoint
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/file"
 )
 
 type decoded struct {
@@ -61,19 +69,45 @@ func TestSHA256IsTakenOnce(t *testing.T) {
 	first := sum(1)
 	assert.NotEqual(t, first, sum(2))
 	assert.Equal(t, first, sum(1))
+	require.NoError(t, Write(path, []Tensor{{Name: "a", DType: U8, Shape: []int64{1}, Data: []byte{3}}}, nil))
 	f := open(t, path)
-	digests.Store(f.mapped[0].id+"\n", "remembered")
+	time.Sleep(50 * time.Millisecond) // the digest of a file that was just written is not kept
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	remembered, err := file.SHA256(strings.NewReader("not the file's"), info)
+	require.NoError(t, err)
 	again, err := f.SHA256()
 	require.NoError(t, err)
-	assert.Equal(t, "remembered", again)
+	assert.Equal(t, remembered, again, "whoever hashed it")
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, append(b[:len(b)-1], 9), 0o600), "in place")
-	later := time.Now().Add(time.Second) // file systems tell times some milliseconds apart
-	require.NoError(t, os.Chtimes(path, later, later))
 	now, err := open(t, path).SHA256()
 	require.NoError(t, err)
-	assert.NotEqual(t, "remembered", now)
+	assert.NotEqual(t, remembered, now)
+
+	dir := t.TempDir()
+	for _, name := range []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"} {
+		copyFile(t, filepath.Join("testdata/sharded", name), dir)
+	}
+	time.Sleep(50 * time.Millisecond)
+	f = open(t, dir)
+	all := sha256.New()
+	var infos []fs.FileInfo
+	for _, path := range f.Files() {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		all.Write(b)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		infos = append(infos, info)
+	}
+	shards, err := f.SHA256()
+	require.NoError(t, err)
+	assert.Equal(t, hex.EncodeToString(all.Sum(nil)), shards)
+	again, err = file.SHA256(iotest.ErrReader(errors.New("hashed again")), infos...)
+	require.NoError(t, err)
+	assert.Equal(t, shards, again)
 }
 
 func FuzzDecode(f *testing.F) {

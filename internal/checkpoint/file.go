@@ -1,17 +1,18 @@
 package checkpoint
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+
+	"lorabench/internal/file"
 )
 
 // The file names that are looked for in a folder, in order: a model's as transformers' from_pretrained does, an adapter's
@@ -169,29 +170,18 @@ func (f *File) Files() []string {
 	return paths
 }
 
-// digests holds the SHA256 of checkpoints by what identifies their files, so that a process hashes gigabytes once.
-var digests sync.Map
-
 // SHA256 returns the hexadecimal SHA-256 of the bytes of Files, one after the
-// other. For a checkpoint of one file it is what sha256sum prints.
+// other, which a process hashes once. For a checkpoint of one file it is what sha256sum prints.
 func (f *File) SHA256() (string, error) {
 	if f.closed {
 		return "", fmt.Errorf("%s: SHA256 asked for after Close", f.path)
 	}
-	id := ""
+	var data []io.Reader
+	var infos []fs.FileInfo
 	for _, m := range f.mapped {
-		id += m.id + "\n"
+		data, infos = append(data, bytes.NewReader(m.data)), append(infos, m.info)
 	}
-	if sum, ok := digests.Load(id); ok {
-		return sum.(string), nil
-	}
-	h := sha256.New()
-	for _, m := range f.mapped {
-		h.Write(m.data)
-	}
-	sum := hex.EncodeToString(h.Sum(nil))
-	digests.Store(id, sum)
-	return sum, nil
+	return file.SHA256(io.MultiReader(data...), infos...)
 }
 
 // Missing returns the error for a tensor that is not there under its name, nor any other name of its. Where it is there

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"syscall"
@@ -11,7 +12,7 @@ import (
 // mapping is a file mapped into memory for reading.
 type mapping struct {
 	path string
-	id   string // of the file's content: its place, size and time of change
+	info fs.FileInfo // at the time of mapping
 	data []byte
 }
 
@@ -41,8 +42,7 @@ func mapFile(path string) (_ *mapping, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: mmap: %w", path, err)
 	}
-	inode := info.Sys().(*syscall.Stat_t).Ino
-	return &mapping{path: path, id: fmt.Sprint(path, inode, info.Size(), info.ModTime().UnixNano()), data: data}, nil
+	return &mapping{path: path, info: info, data: data}, nil
 }
 
 func (m *mapping) close() error {

@@ -1,4 +1,4 @@
-// Package file writes files so that a reader sees the old content or the new, never half of it.
+// Package file writes files so that a reader sees the old content or the new, never half of it, and hashes what is large once.
 package file
 
 import (

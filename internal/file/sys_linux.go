@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -56,6 +57,25 @@ func Lock(ctx context.Context, path string, busy func(holder string)) (unlock fu
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// identity names the files' content: by device, inode, size, and the times of writing and of change. Only the last cannot be set back.
+func identity(files []fs.FileInfo) (id string, known bool) {
+	for _, f := range files {
+		st, ok := f.Sys().(*syscall.Stat_t)
+		if !ok {
+			return "", false
+		}
+		id += fmt.Sprintln(st.Dev, st.Ino, st.Size, st.Mtim, st.Ctim)
+	}
+	return id, true
+}
+
+func changed(f fs.FileInfo) time.Time {
+	if st, ok := f.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(st.Ctim.Unix())
+	}
+	return time.Now()
 }
 
 func isAt(f *os.File, path string) bool {
