@@ -70,8 +70,8 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.IntVar(&s.EvalEvery, "eval-every", 0, "take the held-out loss every `N` steps (default at the end; with -target-loss 20 times)")
 	fs.Float64Var(&s.TargetLoss, "target-loss", 0, "report sec-to-loss, the time until the held-out loss is at most this (default none)")
 	fs.BoolVar(&s.Snapshot, "memory-snapshot", false, "write CUDA's allocator snapshot beside each record (pytorch.org/memory_viz); slower")
-	fs.IntVar(&s.SaveSteps, "save-steps", Unset, "with -out, checkpoint a run every `N` steps, so that the same command goes on with it; 0 is never\n"+
-		"(default about once a minute)")
+	fs.IntVar(&s.SaveSteps, "save-steps", Unset, "with -out, checkpoint a run every `N` steps, for the same command to go on with;\n"+
+		"0 is never (default about once a minute)")
 	fs.BoolVar(&s.SaveAdapter, "save-adapter", false, "keep each run's adapter, as PEFT's folder, beside its record")
 	fs.StringVar(&s.Out, "out", "", "`folder` for run records and exact results (default none); the same command goes on with an unfinished\n"+
 		"study there, and moves any other to a folder old-N in it")
@@ -127,7 +127,8 @@ func (f *Flags) fromAdapter(s *Settings) error {
 	if !typed["ranks"] {
 		s.Ranks = []string{strconv.Itoa(p.R)}
 	}
-	s.Alphas, s.RSLoRA, s.Dropout, s.DoRA, s.Modules = []string{short(p.LoraAlpha)}, p.UseRSLoRA, p.LoraDropout, p.UseDoRA, [][]string{p.Targets}
+	s.Alphas, s.Modules = []string{short(p.LoraAlpha)}, [][]string{p.Targets}
+	s.RSLoRA, s.Dropout, s.DoRA = p.UseRSLoRA, p.LoraDropout, p.UseDoRA
 	return nil
 }
 

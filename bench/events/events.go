@@ -73,7 +73,8 @@ func history(r *record.Record) (entries []entry) {
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a["step"], b["step"]) })
 	totals := entry{"total_flos": r.TotalFLOPs, "train_loss": r.TrainLoss}
 	if r.Resumed == 0 { // else they are of several processes
-		totals["train_runtime"], totals["train_samples_per_second"], totals["train_steps_per_second"] = r.Runtime, r.SamplesPerSecond, r.StepsPerSecond
+		totals["train_runtime"], totals["train_samples_per_second"] = r.Runtime, r.SamplesPerSecond
+		totals["train_steps_per_second"] = r.StepsPerSecond
 	}
 	add(r.GlobalStep, totals)
 	return entries
