@@ -1,5 +1,4 @@
-// Package compare says what benchmark results support: which ranks differ, in what, by how much, how sure that is, and which rank to
-// take.
+// Package compare says what benchmark results support: which ranks differ, in what, by how much, how sure that is, and which rank to take.
 //
 // Runs are paired by block: all arms (ranks, and whatever else varies) train with one seed, on the same data in the same order, before
 // any trains with the next. Each arm is compared with the first, metric by metric, by Student's paired t test on the logarithms, so that
@@ -134,15 +133,18 @@ func (t *table) metric(u record.Unit, a *Analysis) Metric {
 		m.Notes = append(m.Notes, a.Unsteady)
 	}
 	for i, name := range t.arms {
-		s := Summary{name, stats.NewSpread(t.by[i].value), t.lacking(i)}
-		m.Arms = append(m.Arms, s)
-		note := "%s lacks it in %d of %s."
-		if u.Name == secToLoss {
-			note = "%s did not reach the target in %d of %s: it is not compared."
+		arm, spread := t.study.arms[t.by[i].at], stats.NewSpread(t.by[i].value)
+		note, n := "%s lacks it in %d of %s.", len(arm.Runs)-spread.N
+		m.Arms = append(m.Arms, Summary{name, spread, n})
+		if late := Unreached(arm, u.Name); late > 0 {
+			note, n = "%s did not reach the target in %d of %s: it is not compared.", late
 		}
-		if s.Missing > 0 {
-			m.Notes = append(m.Notes, fmt.Sprintf(note, name, s.Missing, format.Count(s.N+s.Missing, "run")))
+		if n > 0 {
+			m.Notes = append(m.Notes, fmt.Sprintf(note, name, n, format.Count(spread.N+n, "run")))
 		}
+	}
+	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.N < len(t.seeds) && (u.Name != secToLoss || !math.IsNaN(p.Diff)) }) {
+		m.Notes = append(m.Notes, "Not every arm has it for every seed: only the seeds that both arms have are compared.")
 	}
 	return m
 }

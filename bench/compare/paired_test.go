@@ -143,6 +143,9 @@ func TestOnlySharedSeedsAreCompared(t *testing.T) {
 	assert.True(t, math.IsNaN(m.Pairs[1].Diff))
 	assert.Equal(t, 1, m.Arms[1].Missing)
 	assert.Contains(t, m.Notes, "rank=32 lacks it in 1 of 5 runs.")
+	const shared = "Not every arm has it for every seed: only the seeds that both arms have are compared."
+	assert.Contains(t, m.Notes, shared)
+	assert.NotContains(t, one(t, Options{}, "u", []float64{1, 2}, []float64{3, 4}).Notes, shared)
 	text := written(t, a)
 	assert.NotContains(t, string(text), "NaN")
 	assert.NotContains(t, string(text), "Inf")

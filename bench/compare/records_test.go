@@ -57,6 +57,42 @@ func TestFromRecords(t *testing.T) {
 	analyzed(t, s.set, Options{})
 }
 
+// A resumed run has no time to the target, whether it reached it or not.
+func TestAResumedRunDidNotMissTheTarget(t *testing.T) {
+	at := func(k int, reached bool, resumed int) *Metric {
+		var rs []*record.Record
+		for seed := range 6 {
+			for i, rank := range []string{"8", "64"} {
+				took := 20*wobble(i, seed, 1) + float64(10*i)
+				r := recorded(rank, int64(seed), func(r *record.Record) { r.Block, r.SecondsToTarget = seed, &took })
+				if i == 0 && seed == 1 {
+					r.Resumed = resumed
+				}
+				if i == 0 && seed == k && !reached {
+					r.SecondsToTarget = nil
+				}
+				rs = append(rs, r)
+			}
+		}
+		return analyzed(t, results.FromRecords(rs), Options{}).metric(secToLoss)
+	}
+	const lacks, shared = "rank=8 lacks it in 1 of 6 runs.", "Not every arm has it for every seed: only the seeds that both arms have are compared."
+	for _, reached := range []bool{true, false} {
+		m := at(1, reached, 50)
+		assert.Contains(t, m.Notes, lacks)
+		assert.Contains(t, m.Notes, shared)
+		assert.NotContains(t, fmt.Sprint(m.Notes), "did not reach")
+		assert.Equal(t, 5, m.Pairs[0].N)
+		assert.InDelta(t, 0.5, m.Pairs[0].Diff, 0.01, "the other five are compared")
+	}
+	for resumed, want := range map[int]string{0: "1 of 6", 50: "1 of 5"} {
+		m := at(2, false, resumed)
+		assert.Contains(t, m.Notes, "rank=8 did not reach the target in "+want+" runs: it is not compared.")
+		assert.NotContains(t, m.Notes, shared)
+		assert.True(t, math.IsNaN(m.Pairs[0].Diff))
+	}
+}
+
 // Alpha may follow the rank, and what an arm's name says may differ from arm to arm.
 func TestArmsOfRecordsMayDiffer(t *testing.T) {
 	rate := func(lr float64) func(*record.Record) {

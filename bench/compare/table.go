@@ -86,8 +86,17 @@ func (s *study) table(unit string) *table {
 
 func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
 
-// lacking counts an arm's runs without the metric.
-func (t *table) lacking(i int) int { return len(t.study.arms[t.by[i].at].Runs) - len(t.shared(i)) }
+// Unreached counts the runs that did not reach the target, where the unit is sec-to-loss: those that were timed and lack it. A resumed
+// run was not timed.
+func Unreached(b *results.Benchmark, unit string) int {
+	n, reached := len(b.Runs), b.Metric(unit)
+	if unit != secToLoss || reached == nil {
+		return 0
+	} else if timed := b.Metric("sec/op"); timed != nil {
+		n = len(timed.Values)
+	}
+	return max(0, n-len(reached.Values))
+}
 
 // shared are the places of the blocks in which all of the arms have a value.
 func (t *table) shared(arms ...int) (blocks []int) {
@@ -137,10 +146,10 @@ func (t *table) diff(i, j int) estimate {
 	e := estimate{Pair: Pair{Unit: t.unit, Arm: t.arms[i], To: t.arms[j], N: len(blocks)}, scale: t.scale,
 		Difference: stats.Difference{Mean: nan, SE: nan, DF: nan}}
 	// Comparing the runs that reached a target with each other would compare the fast ones.
-	if e.N == 0 || t.unit == secToLoss && t.lacking(i)+t.lacking(j) > 0 {
+	a, b := t.by[i], t.by[j]
+	if e.N == 0 || Unreached(t.study.arms[a.at], t.unit)+Unreached(t.study.arms[b.at], t.unit) > 0 {
 		return e
 	}
-	a, b := t.by[i], t.by[j]
 	d := make([]float64, e.N)
 	for k, at := range blocks {
 		d[k] = a.scaled[at] - b.scaled[at]

@@ -126,7 +126,7 @@ func (s *study) difference(p Pair) string {
 	return fmt.Sprintf("%s (%s%s)", by, in, why[p.Call])
 }
 
-// size is what is on disk.
+// size compares two adapters on disk, or a model with an adapter.
 func (s *study) size(p Pair) string {
 	what, times := "an adapter", ""
 	if full(p.Arm) {

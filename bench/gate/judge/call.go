@@ -11,8 +11,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what
-// it is.
+// call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what it is.
 func (j *judging) call(t *Result) {
 	how, floor := t.how(), format.Level(t.Rule.Floor)
 	p, sure, n := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha, min(t.Baseline.N(), t.New.N())

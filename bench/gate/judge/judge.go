@@ -28,7 +28,7 @@ type Options struct {
 	MinSamples int      // fewest values a side must have of what is tested; 0 means 4
 	Ignore     []string // configuration keys that may differ
 	Rules      Rules
-	Accept     string // who accepts other digits of losses: "-accept=losses", "commit 0ff21c3"; "" nobody
+	Accept     string // who accepts other digits of losses: "-accept=losses", "commit 0ff21c3"; "" where nobody does
 }
 
 // Input is one side's results as they were read. Problems are put into the verdict.
@@ -77,9 +77,8 @@ type judging struct {
 	said     map[Problem]bool
 }
 
-// Judge compares new with old. It does not fail: what cannot be judged is in Verdict.Problems,
-// together with the problems that Read had with either side. Results are there for looking at even where the status is
-// Unusable; they must not be taken for a whole then.
+// Judge compares new with old. It does not fail: what cannot be judged is in Verdict.Problems, together with the problems that Read had
+// with either side. Results are there for looking at even where the status is Unusable; they must not be taken for a whole then.
 func Judge(old, new *Input, o Options) *Verdict {
 	o.MinSamples = cmp.Or(o.MinSamples, 4)
 	j := &judging{Options: o, old: old, new: new, said: map[Problem]bool{}, Verdict: &Verdict{Baseline: side(old, "baseline"),

@@ -80,9 +80,8 @@ func (j *judging) match() {
 // inOrder is the order in which benchmarks are shown.
 func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Compare(a, b)) }
 
-// settings finds what differs between the sides, or within one, that makes them another study: of lorabench's own, the steps
-// too, since a loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed
-// gives.
+// settings finds what differs between the sides, or within one, that makes them another study: of lorabench's own, the steps too, since a
+// loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed gives.
 func (j *judging) settings() {
 	var keys []string // that must agree and have more than one value
 	for _, c := range j.Baseline.Config {
@@ -140,7 +139,7 @@ func sameMachine(runs []results.Run) bool {
 	})
 }
 
-// side is what is shown of a side.
+// side returns a side's label, its files and the values of each configuration key.
 func side(in *Input, label string) Side {
 	s := Side{Label: cmp.Or(in.Label, label), Files: in.Files}
 	for _, set := range in.Settings {

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 
+	"lorabench/bench/compare"
 	"lorabench/bench/format"
 	"lorabench/bench/results"
 )
@@ -32,15 +33,16 @@ func (j *judging) metrics(m *matched) {
 		return cmp.Or(cmp.Compare(a.Class.Order(), b.Class.Order()), cmp.Compare(results.Order(a.Unit), results.Order(b.Unit)))
 	})
 	j.Results = append(j.Results, made...)
-	speed := "" // the one that is judged for all
+	var speed *Result // the one that is judged for all
 	for _, t := range made {
-		shown, lacks := t.worse == 0 && !t.Exact, t.lacking != [2]int{}
+		shown, late := t.worse == 0 && !t.Exact, [2]int{compare.Unreached(m.old, t.Unit), compare.Unreached(m.new, t.Unit)}
 		if slices.Contains(results.Speeds, t.Unit) && t.Rule.Need != Informational {
-			// One that is only shown itself must not stand for others: then none would be judged.
-			if speed != "" && !slices.Contains([]string{Required, Judged}, j.Rules.need(t.Unit)) {
-				t.SameAs = speed
-			} else if speed == "" && !shown && !lacks {
-				speed = t.Unit
+			// One that is only shown itself must not stand for others: then none would be judged. Nor must one that more runs lack.
+			if speed == nil && !shown {
+				speed = t
+			} else if speed != nil && speed.lacking[0] <= t.lacking[0] && speed.lacking[1] <= t.lacking[1] &&
+				!slices.Contains([]string{Required, Judged}, j.Rules.need(t.Unit)) {
+				t.SameAs = speed.Unit
 			}
 		}
 		switch {
@@ -50,11 +52,22 @@ func (j *judging) metrics(m *matched) {
 			t.Call, t.Why = CallShown, "informational"
 		case shown:
 			t.Call, t.Why = CallShown, "it has no direction: say better=lower or better=higher in gate.txt or a Unit line to have it judged"
-		case lacks:
-			// Those that have it may be the fast ones only: sec-to-loss is of runs that got there.
-			t.Call, t.Why = CallShown, fmt.Sprintf("%d of the baseline's runs and %d of the new ones lack it", t.lacking[0], t.lacking[1])
-		case !t.Exact || j.exact(t):
-			j.tests = append(j.tests, t)
+		case late != [2]int{}: // those that got there may be the fast ones only
+			t.Call, t.Why = CallShown, fmt.Sprintf("%d of the baseline's runs and %d of the new ones did not get there", late[0], late[1])
+			if late[0] == 0 {
+				j.problem(MissingMetric, m.name, t.Unit, "%d of %s of %s in %s did not reach the target of %s; those of the baseline did",
+					late[1], format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, t.Unit)
+			}
+		default:
+			if old, new := len(m.old.Runs), len(m.new.Runs); t.lacking != [2]int{} {
+				by := map[bool]string{true: "the seeds that have it on both sides", false: "these"}[len(t.at) > 0]
+				why := map[bool]string{true: " (a resumed run has no time and no memory)"}[ours(m.old) && t.Class != Loss]
+				j.note("%s of %s: %d of %s of %s and %d of %s of %s have it%s; it is judged by %s.", t.Unit, m.name, old-t.lacking[0],
+					format.Count(old, "run"), j.Baseline.Label, new-t.lacking[1], format.Count(new, "run"), j.New.Label, why, by)
+			}
+			if !t.Exact || j.exact(t) {
+				j.tests = append(j.tests, t)
+			}
 		}
 	}
 }
@@ -64,7 +77,9 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t := &Result{Benchmark: m.name, Unit: a.Unit, m: m}
 	t.Baseline, t.lacking[0] = sample(m.old, a, 1)
 	t.New, t.lacking[1] = sample(m.new, b, b.Factor/a.Factor)
-	t.at = pairs(&t.Baseline, &t.New)
+	if t.at = pairs(&t.Baseline, &t.New); t.lacking != [2]int{} && len(t.at) > 0 {
+		t.common()
+	}
 	t.Rule = j.Rules.For(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact), false)
 	t.Class = t.Rule.Class
 	switch mode := t.Rule.Mode; {
@@ -80,13 +95,11 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t.Rule = j.Rules.For(a.Unit, t.Class, t.Exact)
 	t.worse = map[string]float64{"higher": -1, "lower": 1}[t.Better]
 	t.measure()
-	if t.Rule.Need == Required && t.lacking[0] > 0 {
-		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in the baseline lack %s, which is required: make it anew",
-			t.lacking[0], format.Count(len(m.old.Runs), "run"), m.name, a.Unit)
-	}
-	if t.lacking[1] > 0 && t.lacking[0] == 0 {
-		j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s; every run of the baseline has it", t.lacking[1],
-			format.Count(len(m.new.Runs), "run"), m.name, j.New.Label, a.Unit)
+	for i, b := range []*results.Benchmark{m.old, m.new} {
+		if t.Rule.Need == Required && t.lacking[i] > 0 {
+			j.problem(MissingMetric, m.name, a.Unit, "%d of %s of %s in %s lack %s, which is required: make it anew", t.lacking[i],
+				format.Count(len(b.Runs), "run"), m.name, []string{"the baseline", j.New.Label}[i], a.Unit)
+		}
 	}
 	return t
 }

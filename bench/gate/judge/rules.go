@@ -94,19 +94,17 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 
 // need is what the lines for exactly this unit or class say of it last.
 func (r *Rules) need(unit string) (need string) {
-	base, _ := results.Tidy(unit)
-	for _, l := range r.lines {
-		if l.base == base {
+	for _, l := range r.of(unit, "") {
+		if l.unit != "*" {
 			need = cmp.Or(l.keys["need"], need)
 		}
 	}
 	return need
 }
 
-// Read reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over what was read before, comments
-// from # to the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for
-// all units without a line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together,
-// each with name and line.
+// Read reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over what was read before, comments from # to
+// the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for all units without a
+// line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together, each with name and line.
 func (r *Rules) Read(text, name string) error {
 	var errs []error
 	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {

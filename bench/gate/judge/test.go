@@ -16,11 +16,10 @@ func (s Sample) N() int { return len(s.Values) }
 // measure fills in what is shown; logs is that the geometric mean is compared.
 func (s *Sample) measure(logs bool) {
 	s.Center, s.Variation = s.Values[0], math.NaN()
-	switch {
-	case s.N() < 2:
-		return
-	case s.constant(): // and not what sums and logarithms make of it
-		s.Variation = 0
+	if s.constant() { // and not what sums and logarithms make of it
+		if s.N() > 1 {
+			s.Variation = 0
+		}
 		return
 	}
 	scale := stats.NewScale(s.Values)
@@ -53,6 +52,18 @@ func pairs(a, b *Sample) (at [][2]int) {
 		}
 	}
 	return at
+}
+
+// common keeps the values of the pairs only: seeds differ in speed by their data, so one that only one side has would shift that side.
+func (r *Result) common() {
+	for side, s := range []*Sample{&r.Baseline, &r.New} {
+		all := *s
+		s.Values, s.Seeds = nil, nil
+		for k := range r.at {
+			i := r.at[k][side]
+			s.Values, s.Seeds, r.at[k][side] = append(s.Values, all.Values[i]), append(s.Seeds, all.Seeds[i]), k
+		}
+	}
 }
 
 // measure fills in what is shown of both sides, and the estimates.
@@ -93,8 +104,7 @@ func (r *Result) measure() {
 	r.interval()
 }
 
-// interval is where both tests' intervals agree, each at 97.5 %: 95 % by Bonferroni, and the one of the
-// test that decides.
+// interval is where both tests' intervals agree, each at 97.5 %: 95 % by Bonferroni, and the one of the test that decides.
 func (r *Result) interval() {
 	low, high := math.Inf(-1), math.Inf(1)
 	for _, d := range r.by {
@@ -127,15 +137,13 @@ func (r *Result) detectable(family int) float64 {
 	return math.Abs(r.scale.Relative(r.worse*least, r.Baseline.Center))
 }
 
-// ruledOut says whether a worsening by Rule.Detect can be ruled out: at Rule.Alpha, one-sided. With a
-// baseline of 0 no fraction of it means anything.
+// ruledOut reports whether a worsening by Rule.Detect can be ruled out, one-sided. Of a baseline of 0 no fraction means anything.
 func (r *Result) ruledOut() bool {
 	limit := r.onScale(r.Rule.Detect)
 	return limit == 0 || slices.ContainsFunc(r.by, func(d stats.Difference) bool { return d.Below(limit) < r.share(r.Rule.Alpha) })
 }
 
-// needed is about how many samples of each side would rule out a worsening by Rule.Detect where nothing
-// differs; stats.TooMany where not even so many would.
+// needed estimates how many samples of each side rule out a worsening by Rule.Detect where nothing differs: at most stats.TooMany.
 func (r *Result) needed() int {
 	n, limit := min(r.Baseline.N(), r.New.N()), r.onScale(r.Rule.Detect)
 	return stats.Needed(n, func(k int) bool {

@@ -117,8 +117,7 @@ type Sample struct {
 	rounded   bool      // some values have the digits that go test prints
 }
 
-// Result is one metric of one benchmark on both sides. Relative figures are fractions of the baseline, positive where New is
-// higher.
+// Result is one metric of one benchmark on both sides. Relative figures are fractions of the baseline, positive where New is higher.
 type Result struct {
 	Benchmark string // without "Benchmark" and GOMAXPROCS' suffix: Rank/rank=8
 	Unit      string // as it was written

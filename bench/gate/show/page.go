@@ -45,7 +45,7 @@ func findings(v *judge.Verdict) []section {
 		{"Cannot tell", "warning", called(v, judge.CallCannotTell)}, {"Better", "notice", called(v, judge.CallBetter)}}
 }
 
-// remarks are what stands below the table.
+// remarks returns the sections below the table.
 func remarks(v *judge.Verdict) []section {
 	return []section{{"New benchmarks, without a baseline", "notice", items(v.Added, cell)},
 		{"Not judged: no direction is known", "notice", items(v.Unjudged, cell)}, {"Notes", "", items(v.Notes, Line)},
@@ -59,9 +59,8 @@ func items(texts []string, fit func(string) string) (out []item) {
 	return out
 }
 
-// called are what there is to say of the results of a call: losses first, because a percent of speed is another thing than a
-// percent of loss, and in a class the largest change. What cannot be told mostly cannot for one reason, too few runs, and is one
-// finding then.
+// called returns the findings of a call: losses first, because a percent of speed is another thing than a percent of loss, and in a class
+// the largest change. What cannot be told mostly cannot for one reason, too few runs, and is one finding then.
 func called(v *judge.Verdict, call judge.Call) (out []item) {
 	rs := slices.DeleteFunc(slices.Clone(v.Results), func(r *judge.Result) bool { return r.Call != call })
 	slices.SortStableFunc(rs, func(a, b *judge.Result) int {

@@ -75,9 +75,8 @@ func Markdown(v *judge.Verdict) string {
 // fewAnnotations of a section are written: GitHub keeps ten of each level and step, and the text has all.
 const fewAnnotations = 10
 
-// Annotations writes workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a
-// warning for what cannot be told, a notice for what is better, new or not judged. Where there is nothing to say, nothing is
-// written.
+// Annotations writes workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a warning
+// for what cannot be told, a notice for what is better, new or not judged. Where there is nothing to say, nothing is written.
 //
 // The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
 // actions/toolkit, packages/core/src/command.ts.
