@@ -128,9 +128,10 @@ func (h *fakeHub) serveCDN(w http.ResponseWriter, r *http.Request) {
 	h.note(r, "cdn")
 	h.mu.Lock()
 	h.ranges = append(h.ranges, r.Header.Get("Range"))
+	does := h.cdnDoes
 	h.mu.Unlock()
 	body := h.large[strings.TrimPrefix(r.URL.Path, "/")]
-	if h.cdnDoes != nil && h.cdnDoes(w, r, body) {
+	if does != nil && does(w, r, body) {
 		return
 	}
 	w.Header().Set("ETag", `"of-the-store"`)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,8 +32,10 @@ func TestKilledDownloadGoesOn(t *testing.T) {
 	defer close(release)
 	const kills = 5
 	body := h.large["pytorch_model.bin"]
-	until := 0 // of the body
+	var until atomic.Int64 // of the body: requests come from another process, so nothing else orders reading and writing it
+	h.mu.Lock()
 	h.cdnDoes = func(w http.ResponseWriter, r *http.Request, body string) bool {
+		until := int(until.Load())
 		if until > len(body) {
 			return false
 		}
@@ -49,18 +52,19 @@ func TestKilledDownloadGoesOn(t *testing.T) {
 		}
 		return true
 	}
+	h.mu.Unlock()
 	var ranges []string
 	for range kills {
-		until += len(body)/(kills+1) + 7
+		now := until.Add(int64(len(body)/(kills+1) + 7))
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledDownloadGoesOn$")
 		cmd.Env = append(os.Environ(), childVariable+"=1", "HF_ENDPOINT="+h.URL, "HF_HUB_CACHE="+c.Cache, "HF_TOKEN="+token)
 		require.NoError(t, cmd.Start())
-		require.Eventually(t, func() bool { return partSize(t, c) == until }, time.Minute, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return partSize(t, c) == int(now) }, time.Minute, 5*time.Millisecond)
 		require.NoError(t, cmd.Process.Kill())
 		require.Error(t, cmd.Wait())
-		ranges = append(ranges, fmt.Sprintf("bytes=%d-", until))
+		ranges = append(ranges, fmt.Sprintf("bytes=%d-", now))
 	}
-	until = len(body) + 1
+	until.Store(int64(len(body)) + 1)
 	dir, _, err := c.Model(t.Context(), "owner/name", "")
 	require.NoError(t, err)
 	raw, err := os.ReadFile(filepath.Join(dir, "pytorch_model.bin"))
