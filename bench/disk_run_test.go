@@ -30,14 +30,14 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 	}
 	commitKnown(t)
 	whole := t.TempDir()
-	args := []string{"-ranks=2,4", "-test.benchtime=60x", "-save-adapter", "-test.v"}
+	args := []string{"-ranks=2,4", "-test.benchtime=30x", "-save-adapter", "-test.v"}
 	out, code := ended(t, append(args, "-out="+whole)...)
 	require.Zero(t, code, out)
 	want, err := record.ReadDir(whole)
 	require.NoError(t, err)
 
 	unnamed := []string{unfinished, checkpointed, "adapter_model", "tensorboard", ".jsonl", "seed=42.json"}
-	for _, every := range []string{"-save-steps=25", "-save-steps=0"} {
+	for _, every := range []string{"-save-steps=12", "-save-steps=0"} {
 		code = 1
 		for size := 4; code != 0; size += 16 {
 			small, kept := t.TempDir(), t.TempDir()

@@ -23,11 +23,11 @@ func computed(r *record.Record) record.Record {
 		Epoch: r.Epoch, RealTokens: r.RealTokens, ProcessedTokens: r.ProcessedTokens, PaddedTokens: r.PaddedTokens, TotalFLOPs: r.TotalFLOPs}
 }
 
-// TestARunThatWasKilledGoesOn ends studies of two ranks with SIGKILL at 20 moments in all, and with other signals at 12, and goes on with
+// TestARunThatWasKilledGoesOn ends studies of two ranks with SIGKILL at 20 moments in all, and with other signals at 6, and goes on with
 // them: every record is equal, bit by bit, to that of a study nothing happened to.
 func TestARunThatWasKilledGoesOn(t *testing.T) {
 	commitKnown(t)
-	args := []string{"-ranks=2,full", "-dropout=0.1", "-model-dropout=0.1", "-test.benchtime=60x", "-eval-every=7", "-save-steps=3"}
+	args := []string{"-ranks=2,full", "-dropout=0.1", "-model-dropout=0.1", "-test.benchtime=24x", "-eval-every=7", "-save-steps=4"}
 	whole := t.TempDir()
 	began := time.Now()
 	out, code := ended(t, append(args, "-out="+whole)...)
@@ -38,7 +38,7 @@ func TestARunThatWasKilledGoesOn(t *testing.T) {
 	require.NoError(t, err)
 
 	rng := rand.New(rand.NewPCG(3, 4))
-	signals := slices.Concat(slices.Repeat([]os.Signal{syscall.SIGKILL}, 20), slices.Repeat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, 4))
+	signals := slices.Concat(slices.Repeat([]os.Signal{syscall.SIGKILL}, 20), slices.Repeat([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, 2))
 	resumed := 0
 	for len(signals) > 0 {
 		dir := t.TempDir()
