@@ -45,10 +45,17 @@ func TestARunThatWasKilledGoesOn(t *testing.T) {
 		for len(signals) > 0 && len(glob(t, dir, "*seed=*.json")) < 2 {
 			cmd := child(t, append(args, "-out="+dir)...)
 			require.NoError(t, cmd.Start())
-			time.Sleep(time.Duration(rng.Int64N(int64(took))))
-			_ = cmd.Process.Signal(signals[0]) // it may have ended
-			if cmd.Wait() != nil {
-				signals = signals[1:]
+			began, ended := time.Now(), make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case err := <-ended: // before its moment, which lay too late
+				require.NoError(t, err)
+				took = time.Since(began)
+			case <-time.After(time.Duration(rng.Int64N(int64(took)))):
+				_ = cmd.Process.Signal(signals[0]) // it may have ended
+				if <-ended != nil {
+					signals = signals[1:]
+				}
 			}
 		}
 		if len(glob(t, dir, "*seed=*.json")) < 2 {
