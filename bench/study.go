@@ -106,7 +106,7 @@ func (s *Study) lock(dir string) (err error) {
 	s.release, err = file.Lock(ctx, filepath.Join(dir, ".lock"), func(holder string) {
 		refuse(fmt.Errorf("-out %s: %s is writing to it: wait until it has ended, or give another folder", dir, holder))
 	})
-	if err != nil && ctx.Err() == nil { // a file system without locks does without
+	if file.NoLocks(err) {
 		s.release, err = func() {}, nil
 	}
 	return err

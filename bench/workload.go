@@ -48,6 +48,9 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 	if w.device, err = torch.OpenDevice(s.Device); err != nil {
 		return nil, err
 	}
+	if w.StandIn() { // nothing of it is kept
+		w.SaveSteps, w.SaveAdapter = 0, false
+	}
 	torch.AllowTF32(s.TF32)
 	for _, part := range []struct {
 		flag, value string

@@ -3,6 +3,7 @@ package lora_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -87,4 +88,12 @@ func TestACardWithoutMemory(t *testing.T) {
 	}
 	require.NoError(t, os.Setenv("FAKECUDA_FAIL_MALLOC", "0"))
 	take(t, tr, 1)
+
+	path, more := filepath.Join(t.TempDir(), "state.safetensors"), 0
+	require.NoError(t, tr.Save(path, 7), "a card's memory, and its generator's state, come to the host")
+	take(t, tr, 1)
+	require.NoError(t, tr.Load(path, &more))
+	require.Equal(t, 7, more)
+	require.Equal(t, 2, tr.Taken())
+	require.Equal(t, before, torch.Live())
 }

@@ -117,15 +117,15 @@ func (a *Adapter) Save(dir, base string) (int64, error) {
 	for module, o := range a.Overrides {
 		ranks[module], alphas[module] = o.R, o.LoraAlpha
 	}
-	var initial, named any = true, nil
+	var initial, hubName any = true, nil
 	if base != "" {
-		named = base
+		hubName = base
 	}
 	if a.InitLoRAWeights != "" {
 		initial = a.InitLoRAWeights // whoever loads the adapter must take it from the base again
 	}
 	config, err := json.MarshalIndent(map[string]any{
-		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": named, "inference_mode": true,
+		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": hubName, "inference_mode": true,
 		"r": a.R, "lora_alpha": a.LoraAlpha, "lora_dropout": a.LoraDropout, "target_modules": targets,
 		"use_rslora": a.UseRSLoRA, "use_dora": a.UseDoRA, "bias": "none", "init_lora_weights": initial, "fan_in_fan_out": false,
 		"modules_to_save": nil, "rank_pattern": ranks, "alpha_pattern": alphas,

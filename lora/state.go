@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -108,7 +109,11 @@ func (t *Trainer) Load(path string, more any) error {
 		}
 		for i, n := range all {
 			if n.name == "random" {
-				torch.SetRandomState(t.params.value.Device(), s.FromBytes(ts[i].Data, torch.UInt8, ts[i].Shape...))
+				on := t.params.value.Device()
+				torch.SetRandomState(on, s.FromBytes(ts[i].Data, torch.UInt8, ts[i].Shape...))
+				if !bytes.Equal(s.Bytes(s.RandomState(on)), ts[i].Data) {
+					return fmt.Errorf("%s: %s does not take back the state of its generator", path, on)
+				}
 			} else {
 				torch.Copy(n.Tensor, s.FromBytes(ts[i].Data, torch.Float32, ts[i].Shape...))
 			}

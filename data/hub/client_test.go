@@ -2,6 +2,7 @@ package hub
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"testing"
 	"time"
@@ -57,6 +58,8 @@ func TestFromEnv(t *testing.T) {
 func TestFoldersAreExpanded(t *testing.T) {
 	top, err := filepath.Abs("../..")
 	require.NoError(t, err)
+	somebody, err := user.Current()
+	require.NoError(t, err)
 	for _, c := range []struct {
 		env        map[string]string
 		cache, why string
@@ -65,7 +68,7 @@ func TestFoldersAreExpanded(t *testing.T) {
 		{map[string]string{"HF_HOME": "~"}, "/h/hub", "home itself"},
 		{map[string]string{"HOME": "/h/", "HF_HOME": "~/x"}, "/h/x/hub", "a slash more"},
 		{map[string]string{"HOME": "/", "HF_HOME": "~/x"}, "/x/hub", "as in a container"},
-		{map[string]string{"HF_HOME": "~root/hf"}, "/root/hf/hub", "somebody's home"},
+		{map[string]string{"HF_HOME": "~" + somebody.Username + "/hf"}, filepath.Join(somebody.HomeDir, "hf", "hub"), "somebody's home, not HOME"},
 		{map[string]string{"HF_HOME": "/x/~nosuchuser/~/hf"}, "/x/~nosuchuser/~/hf/hub", "only at the beginning"},
 		{map[string]string{"HF_HOME": "~nosuchuser/hf"}, top + "/~nosuchuser/hf/hub", "nobody's home"},
 		{map[string]string{"D": "/disk", "HF_HOME": "$D/hf"}, "/disk/hf/hub", "a variable"},

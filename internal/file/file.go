@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 )
 
 // temporary is a name that Replace gives a file until it is whole.
@@ -18,6 +19,11 @@ var temporary = regexp.MustCompile(`^\..+\.[A-Z2-7]{26}$`)
 
 // Unfinished reports whether a file's name is one that Replace gave it, and that a process which was killed has left.
 func Unfinished(name string) bool { return temporary.MatchString(name) }
+
+// NoLocks reports whether an error of Lock says that the file system, or the system, has no locks.
+func NoLocks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK)
+}
 
 // Write puts data at path: beside it first, then renamed.
 func Write(path string, data []byte) error {
