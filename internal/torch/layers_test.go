@@ -19,6 +19,32 @@ func row(s *Scope, on Device) Sequences {
 	return q
 }
 
+// TestAttentionRepeatsItself: a sequence longer than a block of the kernel's keys has the same gradient, bit for bit, each time.
+func TestAttentionRepeatsItself(t *testing.T) { devices.Each(t, testAttentionRepeatsItself) }
+
+func testAttentionRepeatsItself(t *testing.T, on Device) {
+	const heads, width, tokens = 4, 64, 1000
+	run(t, func(s *Scope) {
+		require.NoError(t, Seed(1))
+		qkv, dy := s.Empty(Float32, on, tokens, 3*heads*width), s.Empty(Float32, on, tokens, heads*width)
+		NormalIn(qkv, 0, 1)
+		NormalIn(dy, 0, 1)
+		q := Sequences{Cum: []int64{0, 700, 950, tokens}, Longest: 700}
+		if on.CUDA() {
+			q.OnDevice = s.Cast(s.FromInts(q.Cum, on), Int32)
+		}
+		var first []float32
+		for range 5 {
+			y, lse := s.Attention(qkv, q, heads, 0.125)
+			d := s.Floats(s.AttentionBackward(dy, qkv, y, lse, q, heads, 0.125))
+			if first != nil {
+				require.Equal(t, first, d)
+			}
+			first = d
+		}
+	})
+}
+
 // part is a piece of a model with its backward pass written out: y of its inputs, and the gradients
 // of its inputs from y's.
 type part struct {
