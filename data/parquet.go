@@ -29,7 +29,10 @@ func (s *Set) parseParquet(raw []byte) (err error) {
 	if end < 4 || !bytes.HasSuffix(raw, []byte("PAR1")) || int64(binary.LittleEndian.Uint32(raw[end:])) > int64(end)-4 {
 		return errors.New("parquet: the file is cut off or damaged: it has no footer")
 	}
-	f, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)))
+	if err := checkFooter(raw[end-int(binary.LittleEndian.Uint32(raw[end:])) : end]); err != nil {
+		return fmt.Errorf("parquet: the file is damaged: %w", err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("parquet: %w", err)
 	}

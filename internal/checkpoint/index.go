@@ -28,7 +28,7 @@ func parseIndex(data []byte) (map[string]string, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.WeightMap)) {
 		shard := index.WeightMap[name]
-		if !filepath.IsLocal(shard) || shard != filepath.Clean(shard) {
+		if !filepath.IsLocal(shard) || shard != filepath.Clean(shard) || shard == "." {
 			return nil, fmt.Errorf("weight_map puts tensor %q in %q: a shard must be a file inside the index's folder", name, shard)
 		}
 		if strings.HasSuffix(shard, ".json") {
