@@ -24,14 +24,16 @@ func (s *session) curveJobs() ([]job, error) {
 		}, p.flags...))
 	}
 	rank, _, _ := strings.Cut(s.ranks, ",")
-	name := "peer rank=" + rank
-	j := s.peerJob(5, name, rank, "bf16,float32", "tuned", "run", 0, s.peerSteps)
-	j.read = s.readPeer(5, name, func(r peerRow) []row {
-		ours := s.curveRow(r.computes()+", no dropout", r.Loss)
-		ours.add("largest difference", r.LossDifference)
-		return []row{ours, s.curveRow(r.computes()+" peer, no dropout", r.PeerLoss)}
-	})
-	jobs = append(jobs, j)
+	for _, dtype := range []string{"bf16", "float32"} { // a job each: the peer leaves nothing where it is cut off
+		name := "peer rank=" + rank + " " + dtype
+		j := s.peerJob(5, name, rank, dtype, "tuned", "run", 0, s.peerSteps)
+		j.read = s.readPeer(5, name, func(r peerRow) []row {
+			ours := s.curveRow(r.computes()+", no dropout", r.Loss)
+			ours.add("largest difference", r.LossDifference)
+			return []row{ours, s.curveRow(r.computes()+" peer, no dropout", r.PeerLoss)}
+		})
+		jobs = append(jobs, j)
+	}
 	return jobs, nil
 }
 

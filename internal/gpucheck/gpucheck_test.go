@@ -88,7 +88,7 @@ func TestStageGoesOnAndALaterCallDoesTheRest(t *testing.T) {
 		return []job{shell("fails", script), shell("hangs", "echo begun; exec sleep 600"), shell("works", "echo good >>../works; cat ../works"),
 			{name: "skipped", skip: "no reason"}}, nil
 	}}
-	failed, err := s.runStage(t.Context(), st, 7*time.Second)
+	failed, err := s.runStage(t.Context(), st, 10*time.Second)
 	require.NoError(t, err)
 	require.Equal(t, 2, failed, "a skipped one has not failed")
 	r, err := s.load(st)

@@ -65,7 +65,7 @@ func TestPeer(t *testing.T) {
 		r, err = s.load(&stages()[4])
 		require.NoError(t, err)
 		peer := r.Items[len(r.Items)-1]
-		require.Equal(t, "peer rank=2", peer.Name)
+		require.Equal(t, "peer rank=2 float32", peer.Name)
 		require.Empty(t, peer.Error)
 		require.Len(t, peer.Rows, 2)
 		ours, theirs := peer.Rows[0], peer.Rows[1]

@@ -101,8 +101,9 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
       auto unused = at::empty({}, at::TensorOptions(at::kLong));
       auto [dq, dk, dv, db] = at::_efficient_attention_backward(
           four(dy), packed(qkv, r, 0), packed(qkv, r, 1), packed(qkv, r, 2), {}, four(o), lengths, lengths, longest, longest, lse, 0.0,
-          unused, unused, causal, /*bias_requires_grad=*/false, scale, /*num_splits_key=*/1, {}, /*shared_storage_dqdkdv=*/true);
-      // One split of the keys: where the kernel splits them, dq is added by atomics, in no fixed order.
+          unused, unused, causal, /*bias_requires_grad=*/false, scale, {}, {}, /*shared_storage_dqdkdv=*/true);
+      // The kernel splits the keys of long sequences and adds up dq by atomics, in no fixed order. Refused: num_splits_key=1, whose
+      // gradients are equal bits each time; on an H200 a step took 8 % longer with it in float32, 16 % in bf16, 27 % in TF32.
       // Asked to share storage, the kernel writes one [1, T, 3, heads, D], which is [T, 3H].
       auto base = dq.storage().data_ptr().get();
       int64_t size = dq.element_size();

@@ -19,7 +19,8 @@ func row(s *Scope, on Device) Sequences {
 	return q
 }
 
-// TestAttentionRepeatsItself: a sequence longer than a block of the kernel's keys has the same gradient, bit for bit, each time.
+// TestAttentionRepeatsItself: a sequence longer than a block of the kernel's keys has the same gradient each time. On a GPU its
+// bits may differ: the kernel splits the keys and adds in no fixed order.
 func TestAttentionRepeatsItself(t *testing.T) { devices.Each(t, testAttentionRepeatsItself) }
 
 func testAttentionRepeatsItself(t *testing.T, on Device) {
@@ -38,7 +39,7 @@ func testAttentionRepeatsItself(t *testing.T, on Device) {
 			y, lse := s.Attention(qkv, q, heads, 0.125)
 			d := s.Floats(s.AttentionBackward(dy, qkv, y, lse, q, heads, 0.125))
 			if first != nil {
-				require.Equal(t, first, d)
+				torchtest.Same(t, on, first, d, "gradient of q, k and v")
 			}
 			first = d
 		}
