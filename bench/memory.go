@@ -8,9 +8,9 @@ import (
 	"runtime/debug"
 
 	"lorabench/bench/record"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 const (
@@ -86,19 +86,19 @@ func procStatus(field string) (*int64, error) {
 // largest row, and keeps the figures of the row that used the most.
 type probe struct {
 	meter  *torch.Meter
-	model  *opt.Model
+	model  *decoder.Model
 	failed error
 
 	now, forward, head int64 // of the row being watched
 	peak               int64
 
-	row  opt.Row
-	took opt.Bytes
-	seen bool // false where the allocator does not count
+	holds decoder.Bytes // by what the row saves and the head computes
+	took  decoder.Bytes
+	seen  bool // false where the allocator does not count
 }
 
 // watchMemory begins; end must follow.
-func watchMemory(on torch.Device, m *opt.Model) (*probe, error) {
+func watchMemory(on torch.Device, m *decoder.Model) (*probe, error) {
 	p := &probe{model: m}
 	var err error
 	if p.meter, err = torch.NewMeter(on); errors.Is(err, torch.ErrNoMeter) {
@@ -116,28 +116,28 @@ func (p *probe) end() error {
 	return p.failed
 }
 
-func (p *probe) see(stage opt.Stage, row opt.Row) {
+func (p *probe) see(stage decoder.Stage, row decoder.Bytes) {
 	now, peak, err := p.meter.Read()
 	if err != nil {
 		p.failed = errors.Join(p.failed, err)
 		return
 	}
 	switch stage {
-	case opt.Started:
+	case decoder.Started:
 		p.now, p.peak = now, now
 		return
-	case opt.Forward:
+	case decoder.Forward:
 		p.forward = now
-	case opt.Head:
+	case decoder.Scored:
 		p.head = peak
 	}
-	if p.peak = max(p.peak, peak); stage != opt.Backward {
+	if p.peak = max(p.peak, peak); stage != decoder.Backward {
 		return
 	}
-	took := opt.Bytes{Activations: p.forward - p.now, Head: max(0, p.head-p.forward)}
+	took := decoder.Bytes{Activations: p.forward - p.now, Head: max(0, p.head-p.forward)}
 	took.Workspace = p.peak - p.now - took.Activations - took.Head
 	if !p.seen || took.Peak() > p.took.Peak() {
-		p.row, p.took, p.seen = row, took, true
+		p.holds, p.took, p.seen = row, took, true
 	}
 }
 
@@ -162,7 +162,7 @@ func (w *Workload) warmProducts() error {
 // categories are the parts of the memory at the run's peak, predicted and measured; they add up to the process's resident peak on a
 // CPU, to what is reserved of a GPU on CUDA.
 func (r *Run) categories() (out []record.Category) {
-	w, row := r.work, r.model.Predict(r.probe.row)
+	w, row := r.work, r.probe.holds
 	row.Workspace += w.productBytes
 	predicted := parts(w.Base.WeightBytes(), lora.Predict(r.params.N()), row)
 	var measured map[string]int64
@@ -189,7 +189,7 @@ func (r *Run) categories() (out []record.Category) {
 	return out
 }
 
-func parts(weights int64, b lora.Bytes, row opt.Bytes) map[string]int64 {
+func parts(weights int64, b lora.Bytes, row decoder.Bytes) map[string]int64 {
 	return map[string]int64{record.Weights: weights, record.Adapter: b.Adapter, record.Gradients: b.Gradients, record.Optimizer: b.Optimizer,
 		record.Activations: row.Activations, record.Head: row.Head, record.Workspace: row.Workspace}
 }

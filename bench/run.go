@@ -8,12 +8,12 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/file"
 	"lorabench/internal/gpu"
 	"lorabench/internal/relay"
 	"lorabench/internal/torch"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 type Run struct {
@@ -22,7 +22,7 @@ type Run struct {
 	Resumed int // the step after which it goes on from a checkpoint; 0 is none
 
 	work    *Workload
-	model   *opt.Model
+	model   *decoder.Model
 	adapter *lora.Adapter // nil where Rank is Full
 	params  *lora.Params
 	trainer *lora.Trainer

@@ -15,16 +15,17 @@ import (
 	"lorabench/bench/record"
 	"lorabench/data"
 	"lorabench/data/hub"
+	"lorabench/internal/decoder"
+	"lorabench/internal/models"
 	"lorabench/internal/root"
 	"lorabench/internal/torch"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 // Workload is what every run of a process shares: base weights on the device, token ids, and where they came from.
 type Workload struct {
 	Settings
-	Base               *opt.Model
+	Base               *decoder.Model
 	Train, Held, Other []data.Sample // Other is not of the task: what may be forgotten
 	ModelInfo          record.ModelInfo
 	DataInfo           record.DataInfo
@@ -86,14 +87,14 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 		}
 	}
 	err = torch.Run(func(*torch.Scope) (err error) {
-		var src opt.Source
+		var src decoder.Source
 		before, unknown := w.device.InUse()
 		if !hashed {
-			w.Base, src, err = opt.Load(w.scope, dir, dtypes[w.DType], w.device)
-		} else if c, bad := opt.ReadConfig(config); bad != nil {
+			w.Base, src, err = models.Load(w.scope, dir, dtypes[w.DType], w.device)
+		} else if c, bad := models.ReadConfig(config); bad != nil {
 			return bad
 		} else {
-			w.Base, src, err = opt.Hash(w.scope, c, 1, dtypes[w.DType], w.device)
+			w.Base, src, err = decoder.Hash(w.scope, c, 1, dtypes[w.DType], w.device)
 		}
 		if now, err := w.device.InUse(); unknown == nil && err == nil {
 			now -= before
@@ -114,7 +115,7 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 	w.ModelDropout, w.Base.Checkpoint = w.Base.ModelDropout, w.Checkpoint
 	w.MaxLength = min(w.MaxLength, int(w.Base.MaxPositionEmbeddings))
 	info.Name = shown(w.Model)
-	info.Parameters, _ = w.Base.NumParameters()
+	info.Parameters, _ = decoder.NumParameters(w.Base.Config)
 	if info.Config, err = fields(w.Base.Config); err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 }
 
 // evaluate returns m's loss on the held-out records, on each half of them, and on the other text; nil is what was not asked for.
-func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, other *float64, err error) {
+func (w *Workload) evaluate(m *decoder.Model) (held *float64, halves []float64, other *float64, err error) {
 	held, halves, err = w.heldOut(m)
 	if err == nil && len(w.Other) > 0 {
 		var loss float64
@@ -198,7 +199,7 @@ func (w *Workload) evaluate(m *opt.Model) (held *float64, halves []float64, othe
 
 // heldOut returns m's loss on the held-out records, nil where there are none, and on every second of them, from the first and from the
 // second, so that a record's half follows from the records alone. One record has no halves.
-func (w *Workload) heldOut(m *opt.Model) (loss *float64, halves []float64, err error) {
+func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, err error) {
 	var samples [2][]data.Sample
 	var labels [2]float64
 	for i, s := range w.Held {

@@ -5,22 +5,22 @@ import (
 	"math"
 	"strings"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // Adapter is LoRA, or DoRA, on the target modules of one model.
 type Adapter struct {
 	Config
 	*Params
-	model  *opt.Model
+	model  *decoder.Model
 	groups []*group
 	pairs  []*pair // of all groups
 }
 
 // pair is A and B of one linear layer, and what it takes to undo a merge.
 type pair struct {
-	linear       *opt.Linear
+	linear       *decoder.Linear
 	at           int // the layer's place in its group
 	r            int64
 	scaling      float64       // the factor of B A
@@ -34,7 +34,7 @@ type pair struct {
 // NewAdapter puts an adapter on a model: A uniform in +-1/sqrt(in) (kaiming_uniform with a =
 // sqrt 5, as PEFT), drawn from seed on the CPU so that it is the same on every device; B zero; DoRA's
 // magnitudes the norms of the weight's rows.
-func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
+func NewAdapter(m *decoder.Model, c Config, seed int64) (*Adapter, error) {
 	a, err := bare(m, c)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func NewAdapter(m *opt.Model, c Config, seed int64) (*Adapter, error) {
 }
 
 // bare puts an adapter of zeros on the model.
-func bare(m *opt.Model, c Config) (*Adapter, error) {
+func bare(m *decoder.Model, c Config) (*Adapter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // Check is a property that an adapter must have, and what was found.
@@ -21,7 +21,7 @@ type Check struct {
 // Checks tells whether the rank is wired: whether an adapter of this configuration on this model has the
 // parameters its rank asks for, does nothing before it is trained, and changes what it should, and
 // only that, once B is not 0. The micro-batch is what logits are compared on.
-func Checks(m *opt.Model, c Config, b *data.Micro) ([]Check, error) {
+func Checks(m *decoder.Model, c Config, b *data.Micro) ([]Check, error) {
 	var out []Check
 	base, err := logitsOf(m, b)
 	if err != nil {
@@ -63,12 +63,12 @@ func Checks(m *opt.Model, c Config, b *data.Micro) ([]Check, error) {
 	return append(out, ranks...), err
 }
 
-func dtypeOf(m *opt.Model) (d torch.DType, err error) {
+func dtypeOf(m *decoder.Model) (d torch.DType, err error) {
 	err = torch.Run(func(*torch.Scope) error { d = m.DType(); return nil })
 	return d, err
 }
 
-func logitsOf(m *opt.Model, b *data.Micro) (v []float32, err error) {
+func logitsOf(m *decoder.Model, b *data.Micro) (v []float32, err error) {
 	err = torch.Run(func(s *torch.Scope) error {
 		v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false))
 		return nil
@@ -111,7 +111,7 @@ func (a *Adapter) fill() error {
 	return torch.Run(func(s *torch.Scope) error {
 		for _, p := range a.pairs {
 			n := p.b.Shape()
-			torch.Copy(p.b, s.FromFloats(opt.HashValues(p.linear.Name+".lora_B", int(n[0]*n[1]), 1, 0.05), n...))
+			torch.Copy(p.b, s.FromFloats(decoder.HashValues(p.linear.Name+".lora_B", int(n[0]*n[1]), 1, 0.05), n...))
 		}
 		return nil
 	})

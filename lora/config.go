@@ -2,12 +2,11 @@ package lora
 
 import (
 	"fmt"
+	"lorabench/internal/decoder"
 	"math"
 	"slices"
 	"sort"
 	"strings"
-
-	"lorabench/opt"
 )
 
 // Config is what makes an adapter, by PEFT's names.
@@ -68,11 +67,11 @@ func (c Config) check() error {
 
 // targets is the model's linear layers that c names. A target that names
 // no layer is an error: PEFT accepts it as long as another one does, and trains less than asked.
-func (c Config) targets(m *opt.Model) (map[*opt.Linear]bool, error) {
+func (c Config) targets(m *decoder.Model) (map[*decoder.Linear]bool, error) {
 	if len(c.TargetModules) == 0 {
 		return nil, fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
 	}
-	found, ls := map[string]bool{}, map[*opt.Linear]bool{}
+	found, ls := map[string]bool{}, map[*decoder.Linear]bool{}
 	for _, l := range m.Linears() {
 		i := slices.IndexFunc(c.TargetModules, func(t string) bool { return matches(l.Name, t) })
 		if i < 0 {
@@ -96,7 +95,7 @@ func matches(name, target string) bool {
 	return name == target || strings.HasSuffix(name, "."+target)
 }
 
-func endings(m *opt.Model) []string {
+func endings(m *decoder.Model) []string {
 	seen := map[string]bool{}
 	for _, l := range m.Linears() {
 		seen[l.Name[strings.LastIndex(l.Name, ".")+1:]] = true

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // dora is a group with weight-decomposed adapters (Liu et al. 2024, arXiv:2402.09353), and computes
@@ -28,7 +28,7 @@ type dora struct{ *group }
 
 // Forward makes each layer's part of y what is said above. Without dropout W d is there already, in y; with
 // it, D d is one product of W's size.
-func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
+func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *decoder.Saved) {
 	s.Do(func(inner *torch.Scope) {
 		x := inner.Cast(x, g.dtype())
 		if !train || g.config.LoraDropout == 0 {
@@ -38,7 +38,7 @@ func (g dora) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kep
 			}
 			return
 		}
-		dropped := g.dropped(inner, s, x, k)
+		dropped := g.dropped(inner, x, k)
 		for i, p := range g.pairs {
 			inner.Do(func(s *torch.Scope) {
 				v, _, scale := p.direction(s)
@@ -71,11 +71,12 @@ func (g dora) rescale(s *torch.Scope, p *pair, h, y *torch.Tensor) {
 
 // Backward is the gradients as above; to dx, which has dy W already, it adds dy D, through the masks where
 // there are any.
-func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
+func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *decoder.Saved) {
 	x = s.Cast(x, g.dtype())
+	mask := decoder.Record[saved](k, g.group).mask
 	var dropped *torch.Tensor // dropout(x) of each layer, in whose place its gradient is put
-	if k.Drawn != nil {
-		dropped = s.DropoutWith(x, k.Drawn, len(g.pairs), g.config.LoraDropout)
+	if mask != nil {
+		dropped = s.DropoutWith(x, mask, len(g.pairs), g.config.LoraDropout)
 	}
 	for i, p := range g.pairs {
 		s.Do(func(s *torch.Scope) {
@@ -101,24 +102,8 @@ func (g dora) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 		})
 	}
 	if dx != nil && dropped != nil {
-		torch.AddIn(dx, s.SumRows(s.DropoutWith(dropped, k.Drawn, 0, g.config.LoraDropout)))
+		torch.AddIn(dx, s.SumRows(s.DropoutWith(dropped, mask, 0, g.config.LoraDropout)))
 	}
-}
-
-// Keeps is 0: nothing but masks is kept.
-func (dora) Keeps(int64) int64 { return 0 }
-
-// Needs is the bytes of V, G and their product for the largest layer, and with dropout beside them x dropped
-// out for each pair; or, once those are gone, the gradient of that twice.
-func (g dora) Needs(t int64) int64 {
-	n, in, b := int64(len(g.pairs)), g.pairs[0].linear.In, int64(0)
-	for _, p := range g.pairs {
-		b = max(b, 3*4*p.linear.Out*in)
-	}
-	if g.config.LoraDropout > 0 {
-		b = max(b+4*t*in*n, 4*t*in*(2*n+1))
-	}
-	return b
 }
 
 // learn adds to the gradients of m, A and B what follows from dy [T, out] and d [T, in].
@@ -176,7 +161,7 @@ func (a *Adapter) directions(s *torch.Scope, start bool) error {
 	return nil
 }
 
-var _ opt.Adapter = dora{}
+var _ decoder.Adapter = dora{}
 
 // column is v [n] as [n, 1], which multiplies a matrix row by row.
 func column(s *torch.Scope, v *torch.Tensor) *torch.Tensor { return s.View(v, v.Numel(), 1) }

@@ -1,17 +1,17 @@
 package lora
 
 import (
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // Full makes a trainable float32 copy of every weight of base and a model over it: full
 // fine-tuning, by the same trainer as LoRA. base stays as it is. Parameters are named as in
 // model.safetensors.
-func Full(base *opt.Model) (*opt.Model, *Params, error) {
+func Full(base *decoder.Model) (*decoder.Model, *Params, error) {
 	var names []string
 	var shapes [][]int64
-	for _, p := range base.Layout() {
+	for _, p := range decoder.Layout(base.Config) {
 		names = append(names, p.Name)
 		shapes = append(shapes, p.Shape)
 	}
@@ -23,7 +23,7 @@ func Full(base *opt.Model) (*opt.Model, *Params, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var m *opt.Model
+	var m *decoder.Model
 	err = torch.Run(func(s *torch.Scope) error {
 		weights, gradients := map[string]*torch.Tensor{}, map[string]*torch.Tensor{}
 		for i, name := range names {
@@ -31,7 +31,7 @@ func Full(base *opt.Model) (*opt.Model, *Params, error) {
 			weights[name], gradients[name] = params.Tensors[i], params.grads[i]
 		}
 		var err error
-		m, err = opt.NewTrainable(base.Config, weights, gradients)
+		m, err = decoder.NewTrainable(base.Config, weights, gradients)
 		return err
 	})
 	if err == nil {
@@ -41,6 +41,6 @@ func Full(base *opt.Model) (*opt.Model, *Params, error) {
 		params.Close()
 		return nil, nil, err
 	}
-	m.ModelDropout, m.Checkpoint = base.ModelDropout, base.Checkpoint
+	m.Inherit(base)
 	return m, params, nil
 }

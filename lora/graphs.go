@@ -7,33 +7,33 @@ import (
 	"slices"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // graphs replays the work on a row, forward and backward, as a CUDA graph: at OPT-350m's size a GPU
 // would otherwise wait for some two thousand launches. A graph is of one size, so rows are rounded up
 // to few sizes; what is left over is a sequence of padding of its own that has no label.
 type graphs struct {
-	model   *opt.Model
+	model   *decoder.Model
 	pool    *torch.GraphPool
 	scope   *torch.Scope
-	buckets map[opt.Size]*bucket
+	buckets map[decoder.Size]*bucket
 	failed  error // why rows run without graphs from here on
 	outside int64 // bytes of the device that record took outside the allocator
 }
 
 // bucket holds the fixed tensors of one row size and, once recorded, the graph that reads them.
 type bucket struct {
-	*opt.Fixed
+	*decoder.Fixed
 	graph *torch.Graph
 }
 
 // maxGraphs bounds the graphs of one training: each costs the device some megabytes and a moment.
 const maxGraphs = 128
 
-func newGraphs(m *opt.Model) (*graphs, error) {
-	g := &graphs{model: m, scope: torch.NewScope(), buckets: map[opt.Size]*bucket{}}
+func newGraphs(m *decoder.Model) (*graphs, error) {
+	g := &graphs{model: m, scope: torch.NewScope(), buckets: map[decoder.Size]*bucket{}}
 	pool, err := torch.NewGraphPool(g.device())
 	g.pool = pool
 	return g, err
@@ -125,11 +125,11 @@ func (g *graphs) record(loss *torch.Tensor) error {
 	if err != nil {
 		return err
 	}
-	sizes := make([]opt.Size, 0, len(g.buckets))
+	sizes := make([]decoder.Size, 0, len(g.buckets))
 	for z := range g.buckets {
 		sizes = append(sizes, z)
 	}
-	slices.SortFunc(sizes, func(a, b opt.Size) int {
+	slices.SortFunc(sizes, func(a, b decoder.Size) int {
 		return cmp.Or(cmp.Compare(b.Tokens, a.Tokens), cmp.Compare(b.Labels, a.Labels), cmp.Compare(b.Sequences, a.Sequences))
 	})
 	for _, z := range sizes {
@@ -163,14 +163,14 @@ func taken(on torch.Device) (int64, error) {
 
 // roomFor is the size that a row is rounded up to: a few steps between two powers of two, so that a
 // training has a dozen graphs and fills up one token in thirty.
-func roomFor(b *data.Micro) opt.Size {
-	z := opt.SizeOf(b)
+func roomFor(b *data.Micro) decoder.Size {
+	z := decoder.SizeOf(b)
 	tokens := roundUp(z.Tokens)
 	labels := min(roundUp(z.Labels), tokens)
 	if 2*z.Labels > z.Tokens { // loss on every token: one graph, not two, where the rounding differs
 		labels = tokens
 	}
-	return opt.Size{Tokens: tokens, Labels: labels, Sequences: roundUp(z.Sequences + 1)}
+	return decoder.Size{Tokens: tokens, Labels: labels, Sequences: roundUp(z.Sequences + 1)}
 }
 
 // step is a sixteenth of the power of two below n, at least 16.

@@ -3,22 +3,28 @@ package lora
 import (
 	"slices"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // group is the pairs on linear layers that read the same input: n of them.
 type group struct {
 	config *Config
-	layers *opt.Group
+	layers *decoder.Group
 	pairs  []*pair
+}
+
+// saved is what a group keeps of its forward pass.
+type saved struct {
+	h    *torch.Tensor // A dropout(x)
+	mask *torch.Tensor // of dropout; nil without
 }
 
 // Forward adds scaling B A dropout(x) to each layer's part of y. Without dropout the A's are one matrix
 // and one product; with it each layer has a mask of its own, as PEFT's do, and the products are one
 // batched call, where they are of one rank. What it keeps is A dropout(x): [T, n r] without dropout, [n, T, r] with it; of
 // different ranks [T, sum of r] in either case.
-func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.Kept) {
+func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *decoder.Saved) {
 	s.Do(func(inner *torch.Scope) {
 		a, bs := g.factors(inner)
 		h := inner.Layer(func(inner *torch.Scope) *torch.Tensor {
@@ -26,7 +32,7 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.K
 			if !train || g.config.LoraDropout == 0 {
 				return inner.Linear(x, a, nil)
 			}
-			dropped := g.dropped(inner, s, x, k)
+			dropped := g.dropped(inner, x, k)
 			if !g.even() {
 				h := inner.Empty(x.DType(), x.Device(), x.Dim(0), g.ranks(len(g.pairs)))
 				for i, p := range g.pairs {
@@ -49,34 +55,31 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *opt.K
 				torch.AddIn(part, delta)
 			})
 		}
-		if k != nil {
-			k.Values = h
-			inner.Move(h, s)
-		}
+		decoder.Record[saved](k, g).h = h
+		k.Save(h)
 	})
 }
 
 // dropped is dropout(x) for each layer [n, T, in]: by the masks in k where there are any, else by new ones,
-// which go to k, if that is given, and belong to outer.
-func (g *group) dropped(s, outer *torch.Scope, x *torch.Tensor, k *opt.Kept) *torch.Tensor {
-	n, p := len(g.pairs), g.config.LoraDropout
-	if k != nil && k.Drawn != nil {
-		return s.DropoutWith(x, k.Drawn, n, p)
+// which k saves.
+func (g *group) dropped(s *torch.Scope, x *torch.Tensor, k *decoder.Saved) *torch.Tensor {
+	n, p, r := len(g.pairs), g.config.LoraDropout, decoder.Record[saved](k, g)
+	if r.mask != nil {
+		return s.DropoutWith(x, r.mask, n, p)
 	}
 	y, mask := s.Dropout(x, n, p)
-	if k != nil {
-		k.Drawn = mask
-		s.Move(mask, outer)
-	}
+	r.mask = mask
+	k.SaveRandom(mask)
 	return y
 }
 
 // Backward is the gradients of y = scaling B A dropout(x): with h = A dropout(x) and e = scaling dy B,
 // dB = scaling dy^T h, dA = e^T dropout(x), dx = dropout'(e A).
-func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
+func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *decoder.Saved) {
 	a, bs := g.factors(s)
 	x = s.Cast(x, g.dtype())
-	h, n, p := k.Values, len(g.pairs), g.config.LoraDropout
+	r, n, p := decoder.Record[saved](k, g), len(g.pairs), g.config.LoraDropout
+	h := r.h
 	e := s.Empty(x.DType(), x.Device(), h.Shape()...)
 	for i, q := range g.pairs {
 		s.Do(func(s *torch.Scope) {
@@ -85,7 +88,7 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 			torch.AddMM(g.part(s, e, i), part, bs[i], false, false, 0, q.scaling)
 		})
 	}
-	if k.Drawn == nil {
+	if r.mask == nil {
 		torch.AddMM(g.stacked(s, true), e, x, true, false, 1, 1)
 		if dx == nil {
 			return
@@ -98,7 +101,7 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 		return
 	}
 	s.Do(func(s *torch.Scope) {
-		dropped := s.DropoutWith(x, k.Drawn, n, p)
+		dropped := s.DropoutWith(x, r.mask, n, p)
 		if g.even() {
 			torch.AddMM(g.matrices(s, g.stacked(s, true)), e, dropped, true, false, 1, 1)
 			return
@@ -118,11 +121,11 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *opt.Kept) {
 			torch.AddMM(copyOf(s, d, i), g.part(s, e, i), s.Narrow(a, 0, g.ranks(i), q.r), false, false, 0, 1)
 		}
 	}
-	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, k.Drawn, 0, p)))
+	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, r.mask, 0, p)))
 }
 
 // adapter is what the group computes: LoRA, or DoRA.
-func (g *group) adapter() opt.Adapter {
+func (g *group) adapter() decoder.Adapter {
 	if g.config.UseDoRA {
 		return dora{g}
 	}

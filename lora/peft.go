@@ -8,9 +8,9 @@ import (
 	"sort"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 	"lorabench/internal/file"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // PEFT's files of an adapter, in a folder of its own.
@@ -21,7 +21,7 @@ const (
 
 // Load puts the adapter of a PEFT folder on a model. Every A and B, and with use_dora every magnitude, must
 // be there, in shape, and nothing else.
-func Load(m *opt.Model, dir string) (*Adapter, error) {
+func Load(m *decoder.Model, dir string) (*Adapter, error) {
 	p, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"math"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // Options is how to train. The zero value of a field is not a default: DefaultOptions has those.
@@ -49,7 +49,7 @@ func (o Options) check() error {
 // Trainer trains Params, which the model's forward pass uses.
 type Trainer struct {
 	Options
-	model  *opt.Model
+	model  *decoder.Model
 	params *Params
 
 	scope *torch.Scope
@@ -70,7 +70,7 @@ type Step struct {
 }
 
 // NewTrainer prepares a training of at least 1 step.
-func NewTrainer(m *opt.Model, p *Params, o Options) (*Trainer, error) {
+func NewTrainer(m *decoder.Model, p *Params, o Options) (*Trainer, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -261,16 +261,16 @@ func (t *Trainer) preparing(err error) error {
 
 // Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
 // the first row, and the optimizer at rate 0. s owns what they need.
-func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]opt.Part, error) {
+func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]decoder.Part, error) {
 	all, err := rows(micros, t.RowTokens)
 	if err != nil {
 		return nil, err
 	}
 	r := all[0]
 	return append(t.model.Parts(s, &r.Micro),
-		opt.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.params.loss) }},
+		decoder.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.params.loss) }},
 		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
-		opt.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
+		decoder.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
 }
 
 // Graphs describes a training's CUDA graphs.
@@ -319,7 +319,7 @@ func (t *Trainer) Log() ([]Step, error) {
 
 // Evaluate is the mean over all labels of the samples of the next token's cross-entropy, dropout
 // off. batch samples are computed at a time, which changes nothing but memory.
-func Evaluate(m *opt.Model, samples []data.Sample, batch int) (float64, error) {
+func Evaluate(m *decoder.Model, samples []data.Sample, batch int) (float64, error) {
 	labels, total := 0, 0.0
 	for from := 0; from < len(samples); from += batch {
 		var index []int
@@ -347,8 +347,8 @@ func Evaluate(m *opt.Model, samples []data.Sample, batch int) (float64, error) {
 
 // FLOPs is total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
 // parameter, adapter included and embeddings not, and each token, padding included.
-func FLOPs(m *opt.Model, adapter *Adapter, paddedTokens int64) float64 {
-	_, n := m.NumParameters()
+func FLOPs(m *decoder.Model, adapter *Adapter, paddedTokens int64) float64 {
+	_, n := decoder.NumParameters(m.Config)
 	if adapter != nil {
 		n += adapter.N()
 	}

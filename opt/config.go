@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 )
 
 // Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
@@ -140,42 +140,27 @@ func (c Config) HeadDim() int64 { return c.HiddenSize / c.NumAttentionHeads }
 // finalNorm tells whether the decoder ends in a layer norm.
 func (c Config) finalNorm() bool { return c.DoLayerNormBefore && !c.RemoveFinalLayerNorm }
 
-// Param is a weight's name in model.safetensors and its shape.
-type Param struct {
-	Name  string
-	Shape []int64
-}
-
-// Size is the number of elements.
-func (p Param) Size() int64 {
-	n := int64(1)
-	for _, d := range p.Shape {
-		n *= d
-	}
-	return n
-}
-
 // Params lists every weight of the model in a fixed order. lm_head.weight is not among them: it
 // is embed_tokens.weight.
-func (c Config) Params() []Param {
+func (c Config) Params() []decoder.Param {
 	const d = "model.decoder."
 	h, e, f := c.HiddenSize, c.WordEmbedProjDim, c.FFNDim
-	ps := []Param{
+	ps := []decoder.Param{
 		{d + "embed_tokens.weight", []int64{c.VocabSize, e}},
 		{d + "embed_positions.weight", []int64{c.MaxPositionEmbeddings + positionOffset, h}},
 	}
 	if e != h {
-		ps = append(ps, Param{d + "project_out.weight", []int64{e, h}}, Param{d + "project_in.weight", []int64{h, e}})
+		ps = append(ps, decoder.Param{d + "project_out.weight", []int64{e, h}}, decoder.Param{d + "project_in.weight", []int64{h, e}})
 	}
 	norm := func(name string) {
 		if c.LayerNormAffine {
-			ps = append(ps, Param{name + ".weight", []int64{h}}, Param{name + ".bias", []int64{h}})
+			ps = append(ps, decoder.Param{name + ".weight", []int64{h}}, decoder.Param{name + ".bias", []int64{h}})
 		}
 	}
 	linear := func(name string, out, in int64) {
-		ps = append(ps, Param{name + ".weight", []int64{out, in}})
+		ps = append(ps, decoder.Param{name + ".weight", []int64{out, in}})
 		if c.EnableBias {
-			ps = append(ps, Param{name + ".bias", []int64{out}})
+			ps = append(ps, decoder.Param{name + ".bias", []int64{out}})
 		}
 	}
 	if c.finalNorm() {
@@ -192,41 +177,4 @@ func (c Config) Params() []Param {
 		norm(l + "final_layer_norm")
 	}
 	return ps
-}
-
-// Layout lists Params so that weights that are stacked into one matrix product lie next to each
-// other: q, k and v of a layer, weights first, then biases.
-func (c Config) Layout() []Param {
-	byName := map[string]Param{}
-	for _, p := range c.Params() {
-		byName[p.Name] = p
-	}
-	var ps []Param
-	for _, p := range c.Params() {
-		if l, first := strings.CutSuffix(p.Name, "k_proj.weight"); first {
-			for _, kind := range []string{".weight", ".bias"} {
-				for _, name := range []string{"q_proj", "k_proj", "v_proj"} {
-					if p, ok := byName[l+name+kind]; ok {
-						ps = append(ps, p)
-					}
-				}
-			}
-		}
-		if !strings.Contains(p.Name, "k_proj.") && !strings.Contains(p.Name, "q_proj.") && !strings.Contains(p.Name, "v_proj.") {
-			ps = append(ps, p)
-		}
-	}
-	return ps
-}
-
-// NumParameters is the number of weights, and that number without embed_tokens and
-// embed_positions, which the Trainer's total_flos counts (num_parameters(exclude_embeddings=True)).
-func (c Config) NumParameters() (all, withoutEmbeddings int64) {
-	for i, p := range c.Params() {
-		all += p.Size()
-		if i >= 2 {
-			withoutEmbeddings += p.Size()
-		}
-	}
-	return all, withoutEmbeddings
 }

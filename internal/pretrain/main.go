@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 	"lorabench/opt"
@@ -73,7 +74,7 @@ func pretrain(c settings, stdout io.Writer) error {
 
 	scope := torch.NewScope()
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
-	var base *opt.Model
+	var base *decoder.Model
 	if err := torch.Run(func(*torch.Scope) (err error) {
 		base, err = opt.Init(scope, config, c.seed, torch.CPU)
 		return err

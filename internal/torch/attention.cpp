@@ -1,7 +1,8 @@
 // Causal self-attention over a row of several sequences without padding, and its gradient.
 //
-// qkv is [T, 3H], as one GEMM for q, k and v leaves it; so is its gradient, which is one GEMM's input
-// in turn. Three kernels: on CUDA the memory-efficient one with cumulative lengths, one call for all
+// qkv is [T, (heads + 2 kv_heads) D], as one GEMM for q, k and v leaves it; so is its gradient, which is one GEMM's input
+// in turn. Fewer heads of keys and values than of queries (grouped queries) are repeated for the kernels, which want equal
+// numbers. Three kernels: on CUDA the memory-efficient one with cumulative lengths, one call for all
 // sequences; on a CPU PyTorch's flash kernel, one call a sequence; and one that writes the attention
 // matrix out, exact, to compare the others with.
 #include "native.h"
@@ -16,14 +17,32 @@ constexpr int64_t causal = 1; // sdp::CustomMaskType::CausalFromTopLeft
 struct Row {
   const int64_t *cum;
   int sequences;
-  int64_t heads;
+  int64_t heads, kv_heads;
   double scale;
+
+  int64_t width(const at::Tensor &qkv) const { return qkv.size(1) / (heads + 2 * kv_heads); } // D
+  bool grouped() const { return kv_heads != heads; }
 };
 
-// [T, 3H] to q, k or v (0, 1, 2) of sequence i as [1, heads, n, D], without a copy.
+// [T, (heads + 2 kv_heads) D] to the columns of q, k or v (0, 1, 2), [T, .., D], without a copy.
+at::Tensor columns(const at::Tensor &qkv, const Row &r, int which) {
+  int64_t d = r.width(qkv), n = which == 0 ? r.heads : r.kv_heads, from = which == 0 ? 0 : r.heads + (which - 1) * r.kv_heads;
+  return qkv.narrow(1, from * d, n * d).unflatten(1, {n, d});
+}
+
+// Each head of keys or values once for each of the queries' heads that share it.
+at::Tensor repeated(const at::Tensor &x, const Row &r, int64_t dim) {
+  return r.grouped() && x.size(dim) == r.kv_heads ? x.repeat_interleave(r.heads / r.kv_heads, dim) : x;
+}
+
+// The gradient of what was repeated.
+at::Tensor summed(const at::Tensor &d, const Row &r, int64_t dim) {
+  return r.grouped() ? d.unflatten(dim, {r.kv_heads, r.heads / r.kv_heads}).sum(dim + 1) : d;
+}
+
+// q, k or v of sequence i as [1, heads or kv_heads, n, D], without a copy.
 at::Tensor part(const at::Tensor &qkv, const Row &r, int which, int i) {
-  int64_t h = qkv.size(1) / 3;
-  return qkv.narrow(1, which * h, h).narrow(0, r.cum[i], r.cum[i + 1] - r.cum[i]).unflatten(1, {r.heads, -1}).transpose(0, 1).unsqueeze(0);
+  return columns(qkv, r, which).narrow(0, r.cum[i], r.cum[i + 1] - r.cum[i]).transpose(0, 1).unsqueeze(0);
 }
 
 // [T, H] to sequence i as [1, heads, n, D], without a copy.
@@ -43,22 +62,19 @@ at::Tensor weights(const at::Tensor &q, const at::Tensor &k) {
 
 bool flash() { return at::globalContext().userEnabledFlashSDP(); }
 
-// [1, T, heads, D] views of q, k, v for the kernel with cumulative lengths.
-at::Tensor packed(const at::Tensor &qkv, const Row &r, int which) {
-  int64_t h = qkv.size(1) / 3;
-  return qkv.narrow(1, which * h, h).unflatten(1, {r.heads, -1}).unsqueeze(0);
-}
+// [1, T, heads, D] of q, k or v for the kernel with cumulative lengths.
+at::Tensor packed(const at::Tensor &qkv, const Row &r, int which) { return repeated(columns(qkv, r, which), r, 1).unsqueeze(0); }
 
 } // namespace
 
 extern "C" {
 
-void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int64_t longest, int64_t heads, double scale,
-                  void **out, char **err) {
+void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int64_t longest, int64_t heads, int64_t kv_heads,
+                  double scale, void **out, char **err) {
   guard(err, [&] {
     auto qkv = widened(T(qkv_));
-    Row r{cum, sequences, heads, scale};
-    int64_t t = qkv.size(0), h = qkv.size(1) / 3;
+    Row r{cum, sequences, heads, kv_heads, scale};
+    int64_t t = qkv.size(0), h = heads * r.width(qkv);
     if (flash() && qkv.is_cuda()) {
       auto lengths = std::optional<at::Tensor>(T(cum_));
       auto [o, lse, seed, offset, mq, mk] =
@@ -73,7 +89,7 @@ void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int
     for (int i = 0; i < sequences; i++) {
       if (cum[i] == cum[i + 1])
         continue;
-      auto q = part(qkv, r, 0, i), k = part(qkv, r, 1, i), v = part(qkv, r, 2, i);
+      auto q = part(qkv, r, 0, i), k = repeated(part(qkv, r, 1, i), r, 1), v = repeated(part(qkv, r, 2, i), r, 1);
       if (!flash()) {
         rows(o, r, i).copy_(at::matmul(weights(q * scale, k), v));
         continue;
@@ -88,12 +104,12 @@ void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int
 }
 
 void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void *cum_, const int64_t *cum, int sequences,
-                            int64_t longest, int64_t heads, double scale, char **err) {
+                            int64_t longest, int64_t heads, int64_t kv_heads, double scale, char **err) {
   void *result = nullptr;
   guard(err, [&] {
     auto dy = widened(T(dy_)), qkv = widened(T(qkv_)), o = widened(T(out_)), lse = T(lse_);
-    Row r{cum, sequences, heads, scale};
-    int64_t t = qkv.size(0), h = qkv.size(1) / 3;
+    Row r{cum, sequences, heads, kv_heads, scale};
+    int64_t t = qkv.size(0), h = heads * r.width(qkv);
     if (flash() && qkv.is_cuda()) {
       auto lengths = std::optional<at::Tensor>(T(cum_));
       auto four = [&](const at::Tensor &x) { return x.unflatten(1, {heads, -1}).unsqueeze(0); };
@@ -107,18 +123,18 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
       // Asked to share storage, the kernel writes one [1, T, 3, heads, D], which is [T, 3H].
       auto base = dq.storage().data_ptr().get();
       int64_t size = dq.element_size();
-      bool one = dk.storage().data_ptr().get() == base && dv.storage().data_ptr().get() == base && dq.stride(1) == 3 * h &&
+      bool one = !r.grouped() && dk.storage().data_ptr().get() == base && dv.storage().data_ptr().get() == base && dq.stride(1) == 3 * h &&
                  dk.storage_offset() == dq.storage_offset() + h && dv.storage_offset() == dq.storage_offset() + 2 * h &&
                  static_cast<int64_t>(dq.storage().nbytes()) >= (dq.storage_offset() + t * 3 * h) * size;
-      auto flat = [&](const at::Tensor &g) { return g.reshape({t, h}); };
-      result = made(one ? dq.as_strided({t, 3 * h}, {3 * h, 1}) : at::cat({flat(dq), flat(dk), flat(dv)}, 1));
+      auto flat = [&](const at::Tensor &g) { return g.reshape({t, -1}); };
+      result = made(one ? dq.as_strided({t, 3 * h}, {3 * h, 1}) : at::cat({flat(dq), flat(summed(dk, r, 2)), flat(summed(dv, r, 2))}, 1));
       return;
     }
     auto d = at::empty_like(qkv);
     for (int i = 0; i < sequences; i++) {
       if (cum[i] == cum[i + 1])
         continue;
-      auto q = part(qkv, r, 0, i), k = part(qkv, r, 1, i), v = part(qkv, r, 2, i);
+      auto q = part(qkv, r, 0, i), k = repeated(part(qkv, r, 1, i), r, 1), v = repeated(part(qkv, r, 2, i), r, 1);
       auto g = rows(dy, r, i);
       at::Tensor dq, dk, dv;
       if (flash()) {
@@ -134,8 +150,8 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
         dk = at::matmul(ds.transpose(-1, -2), scaled);
       }
       part(d, r, 0, i).copy_(dq);
-      part(d, r, 1, i).copy_(dk);
-      part(d, r, 2, i).copy_(dv);
+      part(d, r, 1, i).copy_(summed(dk, r, 1));
+      part(d, r, 2, i).copy_(summed(dv, r, 1));
     }
     result = made(d.to(T(qkv_).scalar_type()));
   });

@@ -17,7 +17,10 @@ type Sequences struct {
 }
 
 // check refuses what ATen's CUDA kernels refuse, on the CPU too: its own kernel never looks at Longest.
-func (q Sequences) check(op string, t *Tensor) {
+func (q Sequences) check(op string, t *Tensor, h Heads) {
+	if h.KV < 1 || h.N%h.KV != 0 || t.Dim(1)%(h.N+2*h.KV) != 0 {
+		fail(op, fmt.Sprintf("%d heads of queries and %d of keys do not fit", h.N, h.KV), t)
+	}
 	if len(q.Cum) < 2 || q.Cum[0] != 0 || q.Cum[len(q.Cum)-1] != t.Dim(0) {
 		fail(op, fmt.Sprintf("cumulative lengths %v do not span the row", q.Cum), t)
 	}
@@ -34,26 +37,32 @@ func (q Sequences) check(op string, t *Tensor) {
 	}
 }
 
-// Attention is causal self-attention within each sequence: qkv [T, 3H], q, k and v side by side,
-// heads each; y [T, H]. Scores are q k^T * scale. No attention matrix is stored, no token sees another
-// sequence. lse is for AttentionBackward.
-func (s *Scope) Attention(qkv *Tensor, q Sequences, heads int64, scale float64) (y, lse *Tensor) {
+// Heads says how attention reads a row of q, k and v side by side.
+type Heads struct {
+	N     int64   // of the queries
+	KV    int64   // of keys and values, each shared by N / KV of the queries' (grouped queries)
+	Scale float64 // scores are q k^T * Scale
+}
+
+// Attention is causal self-attention within each sequence: qkv [T, (N + 2 KV) D], y [T, N D]. No attention matrix is stored, no
+// token sees another sequence. lse is for AttentionBackward.
+func (s *Scope) Attention(qkv *Tensor, q Sequences, h Heads) (y, lse *Tensor) {
 	const op = "attention"
-	q.check(op, qkv)
+	q.check(op, qkv, h)
 	r := s.several(op, 2, func(out *unsafe.Pointer, err **C.char) {
 		C.lb_attention(qkv.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.Cum[0])), C.int(len(q.Cum)-1), C.int64_t(q.Longest),
-			C.int64_t(heads), C.double(scale), out, err)
+			C.int64_t(h.N), C.int64_t(h.KV), C.double(h.Scale), out, err)
 	}, qkv)
 	return r[0], r[1]
 }
 
-// AttentionBackward is the gradient by qkv, [T, 3H], from that by y.
-func (s *Scope) AttentionBackward(dy, qkv, y, lse *Tensor, q Sequences, heads int64, scale float64) *Tensor {
+// AttentionBackward is the gradient by qkv from that by y.
+func (s *Scope) AttentionBackward(dy, qkv, y, lse *Tensor, q Sequences, h Heads) *Tensor {
 	const op = "attention_backward"
-	q.check(op, qkv)
+	q.check(op, qkv, h)
 	return s.one(op, func(err **C.char) unsafe.Pointer {
 		return C.lb_attention_backward(dy.raw(op), qkv.raw(op), y.raw(op), lse.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.Cum[0])),
-			C.int(len(q.Cum)-1), C.int64_t(q.Longest), C.int64_t(heads), C.double(scale), err)
+			C.int(len(q.Cum)-1), C.int64_t(q.Longest), C.int64_t(h.N), C.int64_t(h.KV), C.double(h.Scale), err)
 	}, dy, qkv)
 }
 

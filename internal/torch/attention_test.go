@@ -18,7 +18,7 @@ func TestSequencesThatAreRefused(t *testing.T) {
 		{"lengths that fall", Sequences{Cum: []int64{0, 3, 1, 4}, Longest: 4}, "sequence 1 has -2 tokens"},
 	} {
 		err := Run(func(s *Scope) error {
-			s.Attention(s.Zeros(Float32, CPU, 4, 12), c.q, 2, 1)
+			s.Attention(s.Zeros(Float32, CPU, 4, 12), c.q, Heads{2, 2, 1})
 			return nil
 		})
 		require.ErrorContains(t, err, c.text, c.why)
@@ -36,7 +36,7 @@ func TestExactAttentionInGraph(t *testing.T) {
 	var qkv *Tensor
 	run1 := func(f func(s *Scope)) error { return Run(func(s *Scope) error { f(s); return nil }) }
 	require.NoError(t, run1(func(*Scope) { qkv = scope.Zeros(Float32, CPU, 4, 12) }))
-	g, err := pool.Capture(func(s *Scope) { s.Attention(qkv, Sequences{Cum: []int64{0, 4}, Longest: 4}, 2, 1) })
+	g, err := pool.Capture(func(s *Scope) { s.Attention(qkv, Sequences{Cum: []int64{0, 4}, Longest: 4}, Heads{2, 2, 1}) })
 	require.NoError(t, err)
 	require.NoError(t, run1(func(*Scope) { g.Replay() }))
 	defer FlashAttention(FlashAttention(false))

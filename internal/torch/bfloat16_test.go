@@ -107,16 +107,16 @@ func testBFloat16Attention(t *testing.T, on Device) {
 		there := func(x *Tensor) *Tensor { return s.To(x, x.DType(), on) }
 		draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
 		qkv, dy := draw(70, 3*64), draw(70, 64)
-		y, lse := s.Attention(there(qkv), onDevice, 4, 0.25)
+		y, lse := s.Attention(there(qkv), onDevice, Heads{4, 4, 0.25})
 		require.Equal(t, BFloat16, y.DType())
 		require.Equal(t, Float32, lse.DType())
-		d := s.AttentionBackward(there(dy), there(qkv), y, lse, onDevice, 4, 0.25)
+		d := s.AttentionBackward(there(dy), there(qkv), y, lse, onDevice, Heads{4, 4, 0.25})
 		require.Equal(t, BFloat16, d.DType())
 
 		wide, wideDy := s.Cast(qkv, Float64), s.Cast(dy, Float64)
-		want, wantLSE := s.Attention(wide, row, 4, 0.25)
+		want, wantLSE := s.Attention(wide, row, Heads{4, 4, 0.25})
 		rounded(t, s, want, y, 1.0/32)
-		rounded(t, s, s.AttentionBackward(wideDy, wide, want, wantLSE, row, 4, 0.25), d, 1.0/16)
+		rounded(t, s, s.AttentionBackward(wideDy, wide, want, wantLSE, row, Heads{4, 4, 0.25}), d, 1.0/16)
 	})
 }
 

@@ -148,7 +148,7 @@ func TestGraphThatFails(t *testing.T) {
 			{"reading elements", "copy", func(s *Scope) { s.Floats(p.at) }},
 			{"Go's memory, which a replay cannot read", "tensor", func(s *Scope) { s.FromFloats([]float32{1}, 1) }},
 			{"comparing, which waits", "equal", func(s *Scope) { Equal(p.x, p.x) }},
-			{"a tensor that outlives the recording", "graph_capture", func(s *Scope) { s.Move(s.Zeros(Float32, on, 1), kept) }},
+			{"a tensor that outlives the recording", "graph_capture", func(s *Scope) { kept.Take(s.Zeros(Float32, on, 1)) }},
 			{"a graph in a graph", "graph_replay", func(*Scope) { inner.Replay() }},
 			{"the mathematics refuses", "mine", func(*Scope) { Fail("mine", "no") }},
 		} {

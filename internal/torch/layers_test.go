@@ -36,8 +36,8 @@ func testAttentionRepeatsItself(t *testing.T, on Device) {
 		}
 		var first []float32
 		for range 5 {
-			y, lse := s.Attention(qkv, q, heads, 0.125)
-			d := s.Floats(s.AttentionBackward(dy, qkv, y, lse, q, heads, 0.125))
+			y, lse := s.Attention(qkv, q, Heads{heads, heads, 0.125})
+			d := s.Floats(s.AttentionBackward(dy, qkv, y, lse, q, Heads{heads, heads, 0.125}))
 			if first != nil {
 				torchtest.Same(t, on, first, d, "gradient of q, k and v")
 			}
@@ -89,17 +89,49 @@ func parts(on Device) []part {
 		}},
 		{"attention", [][]int64{{7, 24}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
 			q := row(s, on)
-			y, lse := s.Attention(x[0], q, heads, scale)
-			return y, func(dy *Tensor) []*Tensor { return []*Tensor{s.AttentionBackward(dy, x[0], y, lse, q, heads, scale)} }
+			y, lse := s.Attention(x[0], q, Heads{heads, heads, scale})
+			return y, func(dy *Tensor) []*Tensor {
+				return []*Tensor{s.AttentionBackward(dy, x[0], y, lse, q, Heads{heads, heads, scale})}
+			}
 		}},
 		{"exact attention", [][]int64{{7, 24}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
 			defer FlashAttention(FlashAttention(false))
 			q := row(s, on)
-			y, lse := s.Attention(x[0], q, heads, scale)
+			y, lse := s.Attention(x[0], q, Heads{heads, heads, scale})
 			return y, func(dy *Tensor) []*Tensor {
 				defer FlashAttention(FlashAttention(false))
-				return []*Tensor{s.AttentionBackward(dy, x[0], y, lse, q, heads, scale)}
+				return []*Tensor{s.AttentionBackward(dy, x[0], y, lse, q, Heads{heads, heads, scale})}
 			}
+		}},
+		{"grouped attention", [][]int64{{7, 24}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
+			defer FlashAttention(FlashAttention(!on.CUDA() || x[0].DType() == Float32))
+			q, h := row(s, on), Heads{4, 1, scale}
+			y, lse := s.Attention(x[0], q, h)
+			return y, func(dy *Tensor) []*Tensor {
+				defer FlashAttention(FlashAttention(!on.CUDA() || x[0].DType() == Float32))
+				return []*Tensor{s.AttentionBackward(dy, x[0], y, lse, q, h)}
+			}
+		}},
+		{"rms norm of two heads", [][]int64{{5, 6}, {3}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
+			y, rstd := s.RMSNorm(x[0], x[1], 1e-5)
+			return y, func(dy *Tensor) []*Tensor {
+				dw := s.Zeros(y.DType(), on, 3)
+				return []*Tensor{s.RMSNormBackward(dy, x[0], rstd, x[1], dw), dw}
+			}
+		}},
+		{"rotary positions of the first two heads of three", [][]int64{{5, 12}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
+			angles := s.To(s.FromFloats([]float32{0, 0, .5, .1, 1, .2, 1.5, .3, 2, .4}, 5, 2), x[0].DType(), on)
+			cos, sin := s.Cos(angles), s.Sin(angles)
+			y := s.Clone(x[0])
+			RotateIn(s.Narrow(y, 1, 0, 8), cos, sin, 2, false)
+			return y, func(dy *Tensor) []*Tensor {
+				d := s.Clone(dy)
+				RotateIn(s.Narrow(d, 1, 0, 8), cos, sin, 2, true)
+				return []*Tensor{d}
+			}
+		}},
+		{"swiglu", [][]int64{{5, 8}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
+			return s.SwiGLU(x[0]), func(dy *Tensor) []*Tensor { return []*Tensor{s.SwiGLUBackward(dy, x[0])} }
 		}},
 		{"head and loss, in chunks of two, one row without a label", [][]int64{{5, 3}, {9, 3}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
 			target := s.FromInts([]int64{3, 8, -100, 0, 3}, on)
@@ -315,11 +347,11 @@ func BenchmarkAttention(b *testing.B) {
 			defer FlashAttention(FlashAttention(strings.Contains(c, "flash")))
 			bench(b, func(s *Scope, x *Tensor) func(s *Scope) {
 				qkv := s.Cat([]*Tensor{x, x, x}, 1)
-				y, lse := s.Attention(qkv, q, 16, 0.125)
+				y, lse := s.Attention(qkv, q, Heads{16, 16, 0.125})
 				if strings.HasSuffix(c, "forward") {
-					return func(s *Scope) { s.Attention(qkv, q, 16, 0.125) }
+					return func(s *Scope) { s.Attention(qkv, q, Heads{16, 16, 0.125}) }
 				}
-				return func(s *Scope) { s.AttentionBackward(x, qkv, y, lse, q, 16, 0.125) }
+				return func(s *Scope) { s.AttentionBackward(x, qkv, y, lse, q, Heads{16, 16, 0.125}) }
 			})
 		})
 	}

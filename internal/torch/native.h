@@ -8,10 +8,10 @@ extern "C" {
 #endif
 
 // out[0] is the result [T, H], out[1] what the gradient needs besides it; see attention.cpp.
-void lb_attention(void *qkv, void *cum_on_device, const int64_t *cum, int sequences, int64_t longest, int64_t heads, double scale,
-                  void **out, char **err);
+void lb_attention(void *qkv, void *cum_on_device, const int64_t *cum, int sequences, int64_t longest, int64_t heads, int64_t kv_heads,
+                  double scale, void **out, char **err);
 void *lb_attention_backward(void *dy, void *qkv, void *out, void *lse, void *cum_on_device, const int64_t *cum, int sequences,
-                            int64_t longest, int64_t heads, double scale, char **err);
+                            int64_t longest, int64_t heads, int64_t kv_heads, double scale, char **err);
 int lb_flash(int on); // returns what was
 
 // See matmul.cpp.
@@ -36,6 +36,13 @@ void *lb_gelu_backward(void *dy, void *x, char **err);
 void lb_addmm(void *y, void *a, void *b, int ta, int tb, double beta, double alpha, char **err);
 void lb_zero_rows(void *t, void *ids, int64_t id, char **err);
 void *lb_stacked(void **tensors, int n, char **err);
+
+// See rotary.cpp.
+void lb_rms_norm(void *x, void *w, double eps, void **out, char **err);
+void *lb_rms_norm_backward(void *dy, void *x, void *rstd, void *w, void *dw, char **err);
+void lb_rotate(void *x, void *cos, void *sin, int64_t heads, int back, char **err);
+void *lb_swiglu(void *gate_up, char **err);
+void *lb_swiglu_backward(void *dy, void *gate_up, char **err);
 
 void lb_adamw(void *p, void *g, void *m, void *v, void *step, void *rate, double beta1, double beta2, double eps,
               double decay, char **err);

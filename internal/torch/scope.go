@@ -13,7 +13,8 @@ import (
 // Tensor is a handle on a libtorch tensor. It belongs to the scope that made it and is dead once
 // that scope is freed; using a dead tensor is an [*Error].
 type Tensor struct {
-	c lib.Ctensor
+	c     lib.Ctensor
+	owner *Scope
 }
 
 var live atomic.Int64
@@ -59,27 +60,61 @@ func (s *Scope) Do(f func(s *Scope)) {
 	f(inner)
 }
 
-// Move hands t, which s owns, to another scope.
-func (s *Scope) Move(t *Tensor, to *Scope) { s.give(t, to) }
-
-// Drop frees t, which s owns, before its scope ends.
-func (s *Scope) Drop(t *Tensor) {
-	s.give(t, nil)
-	t.free()
+// Take makes s the owner of t, whoever owned it.
+func (s *Scope) Take(t *Tensor) {
+	if t.owner != s {
+		t.owner.give(t, s)
+	}
 }
 
-// give looks from the back: what is moved or dropped was made last, nearly always.
+// Drop frees those of the tensors that s owns, before it ends; nil and what another scope has taken are left alone.
+func (s *Scope) Drop(ts ...*Tensor) {
+	for _, t := range ts {
+		if t != nil && t.owner == s {
+			s.give(t, nil)
+			t.free()
+		}
+	}
+}
+
+// Owns reports whether t belongs to s.
+func (s *Scope) Owns(t *Tensor) bool { return t.owner == s }
+
+// Held is the bytes of the scope's tensors, a view's of what it shows, as the allocator of their device counts them.
+func (s *Scope) Held() (n int64) {
+	for _, t := range s.tensors {
+		n += t.Held()
+	}
+	return n
+}
+
+// Held is the bytes of the tensor's elements.
+func (t *Tensor) Held() int64 { return Rounded(t.Numel()*t.DType().Size(), t.Device()) }
+
+// Rounded is what the allocator of a device counts for n bytes. PyTorch's for CUDA takes steps of 2 MiB from the driver for 10 MiB and
+// more, and splits off only what is over 1 MiB.
+func Rounded(n int64, on Device) int64 {
+	if over := -n & (2<<20 - 1); on.CUDA() && n >= 10<<20 && over <= 1<<20 {
+		return n + over
+	}
+	return n
+}
+
+// give hands t to another scope, or to none. Where s does not own it (a Layer that returns its input, say), its owner keeps it. It looks
+// from the back: what is moved or dropped was made last, nearly always.
 func (s *Scope) give(t *Tensor, to *Scope) {
+	if t.owner != s {
+		return
+	}
 	for i := len(s.tensors) - 1; i >= 0; i-- {
 		if s.tensors[i] == t {
 			s.tensors = append(s.tensors[:i], s.tensors[i+1:]...)
-			if to != nil {
-				to.tensors = append(to.tensors, t)
-			}
-			return
+			break
 		}
 	}
-	// t is not from this scope (a Layer that returns its input, say): its owner keeps it.
+	if t.owner = to; to != nil {
+		to.tensors = append(to.tensors, t)
+	}
 }
 
 func (t *Tensor) free() {
@@ -106,7 +141,7 @@ func (s *Scope) made(op string, args ...*Tensor) *Tensor {
 	if out[0] == nil {
 		fail(op, "libtorch gave no result", args...)
 	}
-	t := &Tensor{c: out[0]}
+	t := &Tensor{c: out[0], owner: s}
 	out[0] = nil
 	live.Add(1)
 	s.tensors = append(s.tensors, t)

@@ -31,10 +31,10 @@ func TestFailedOperationNamesItselfAndShapes(t *testing.T) {
 	}{
 		{"shapes that do not fit", func(s *Scope) { s.MatMul(s.Zeros(Float32, CPU, 2, 3), s.Zeros(Float32, CPU, 2, 3)) }, "matmul", "[[2 3] [2 3]]"},
 		{"our own C++", func(s *Scope) {
-			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 4}, Longest: 4}, 4, 1)
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 4}, Longest: 4}, Heads{4, 4, 1})
 		}, "attention", "[4 18]"},
 		{"lengths that do not span the row", func(s *Scope) {
-			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 3}, Longest: 4}, 2, 1)
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 3}, Longest: 4}, Heads{2, 2, 1})
 		}, "attention", "[0 3]"},
 		{"a view of another size", func(s *Scope) { s.View(s.Zeros(Float32, CPU, 4), 3) }, "view", "[4]"},
 		{"an index out of range", func(s *Scope) { s.IndexSelect(s.Zeros(Float32, CPU, 2), 0, s.FromInts([]int64{5}, CPU)) }, "index_select", "out of range"},
@@ -108,7 +108,7 @@ func TestScopesMoveAndDrop(t *testing.T) {
 			return s.Zeros(Float32, CPU, 2)
 		})
 		require.Equal(t, 1, s.Len(), "only the result moves out")
-		s.Move(x, outer)
+		outer.Take(x)
 		require.Equal(t, 0, s.Len())
 		y := s.Layer(func(*Scope) *Tensor { return x })
 		require.Same(t, x, y, "a layer may return its input, whose owner keeps it")
@@ -137,7 +137,7 @@ func testAttentionKeepsSequencesApart(t *testing.T, on Device) {
 		require.NoError(t, Seed(1))
 		draw := func() *Tensor { x := s.Empty(Float32, on, 7, heads*int64(width)); NormalIn(x, 0, 1); return x }
 		q, k, v := draw(), draw(), draw()
-		y, _ := s.Attention(s.Cat([]*Tensor{q, k, v}, 1), row(s, on), heads, 0.5)
+		y, _ := s.Attention(s.Cat([]*Tensor{q, k, v}, 1), row(s, on), Heads{heads, heads, 0.5})
 		got, fq, fk, fv := s.Floats(y), s.Floats(q), s.Floats(k), s.Floats(v)
 		at := func(x []float32, t, h, d int) float64 { return float64(x[(t*heads+h)*width+d]) }
 		for _, seq := range [][2]int{{0, 4}, {4, 5}, {5, 7}} {

@@ -1,6 +1,16 @@
-package opt
+package decoder
 
 import "lorabench/internal/torch"
+
+// Linear is y = x Weight^T + Bias.
+type Linear struct {
+	Name    string // the module's name, e.g. model.decoder.layers.0.self_attn.q_proj
+	Weight  *torch.Tensor
+	Bias    *torch.Tensor // nil where the model has none
+	In, Out int64
+
+	weightGrad, biasGrad *torch.Tensor // where training sums the gradients; nil where frozen
+}
 
 // Group is linear layers that read the same input x [T, in]. Their results stand side by side in y
 // [T, out], out being the sum of theirs: one matrix product where their weights lie next to each
@@ -13,27 +23,15 @@ type Group struct {
 // Adapter changes what a Group computes and learns from the gradient.
 type Adapter interface {
 	// Forward adds to y [T, out], in place, what the adapter makes of x [T, in]. train switches its
-	// dropout on. Where k is not nil it keeps there what Backward needs besides x; where k.Drawn is
-	// there already, from a first forward pass over the same input, that is used instead of drawn.
-	Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *Kept)
+	// dropout on. Masks that k has already, from a first forward pass over the same input, are applied again.
+	Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *Saved)
 	// Backward adds to the adapter's gradients what follows from y's gradient dy [T, out], and to dx
 	// [T, in], unless it is nil, the adapter's part of x's gradient.
-	Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *Kept)
-	// Keeps is the bytes of Values, and Masks the elements of Drawn, that Forward keeps of T tokens; Needs
-	// is the bytes that Backward takes for a moment.
-	Keeps(t int64) int64
-	Masks(t int64) int64
-	Needs(t int64) int64
-}
-
-// Kept is what a Group keeps from forward for backward.
-type Kept struct {
-	Drawn  *torch.Tensor // random: drawn again it would be another, so checkpointing keeps it
-	Values *torch.Tensor // can be computed again
+	Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *Saved)
 }
 
 // forward is y = x W^T + b and the adapter's part.
-func (g *Group) forward(s *torch.Scope, x *torch.Tensor, train bool, k *Kept) *torch.Tensor {
+func (g *Group) forward(s *torch.Scope, x *torch.Tensor, train bool, k *Saved) *torch.Tensor {
 	y := g.base(s, x)
 	if g.Adapter != nil {
 		g.Adapter.Forward(s, x, y, train, k)
@@ -76,7 +74,7 @@ func (g *Group) weight(s *torch.Scope) (w, b *torch.Tensor) {
 
 // backward adds to the gradients of what is trained here and returns x's gradient [T, in] where it is
 // wanted: added to dx where that is given, else new. x is read only where trains says so.
-func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, wanted bool, k *Kept) *torch.Tensor {
+func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, wanted bool, k *Saved) *torch.Tensor {
 	if wanted {
 		dx = g.input(s, dy, dx)
 	}
@@ -131,7 +129,15 @@ func (g *Group) size() int64 {
 	return n
 }
 
-// trains tells whether a gradient is wanted here.
+// out is the width of the group's result.
+func (g *Group) out() (n int64) {
+	for _, l := range g.Linears {
+		n += l.Out
+	}
+	return n
+}
+
+// trains reports whether a gradient is wanted here.
 func (g *Group) trains() bool {
 	if g.Adapter != nil {
 		return true

@@ -1,4 +1,4 @@
-package opt
+package decoder
 
 import (
 	"lorabench/data"
@@ -9,10 +9,12 @@ import (
 type Batch struct {
 	torch.Sequences
 	IDs       *torch.Tensor // [T] int64
-	Positions *torch.Tensor // [T] int64, rows of embed_positions
+	Positions *torch.Tensor // [T] int64, rows of the positions' table
 	At        *torch.Tensor // [N] int64, the tokens that have a label
 	Target    *torch.Tensor // [N] int64, the label of each one's next token; negative is none
 	Weight    *torch.Tensor // [N] what each label counts in the loss
+
+	frequencies *torch.Tensor // [D/2] float32, of rotary positions; nil without
 }
 
 // Size is how much of each a Batch has.
@@ -22,12 +24,12 @@ type Size struct{ Tokens, Labels, Sequences int }
 func SizeOf(b *data.Micro) Size { return Size{len(b.IDs), len(b.At), len(b.Records)} }
 
 // numbers counts what fill writes for a batch of size z.
-func (z Size) numbers() torch.Numbers {
-	return torch.Numbers{Int64: 2*z.Tokens + 2*z.Labels, Int32: z.Sequences + 1, Float32: z.Labels}
+func (m *Model) numbers(z Size) torch.Numbers {
+	return torch.Numbers{Int64: 2*z.Tokens + 2*z.Labels, Int32: z.Sequences + 1, Float32: z.Labels + len(m.Rotary.frequencies())}
 }
 
 // fill writes b to u: token ids [T], positions [T], label indexes [N], targets [N], cumulative lengths [B+1] and
-// weights [N], each followed by what fills it up to z: sequences of padding of their own without a label. It
+// weights [N], each followed by what fills it up to z: sequences of padding of their own without a label; and rotary frequencies. It
 // returns the cumulative lengths for the host.
 func (m *Model) fill(u *torch.Upload, b *data.Micro, weights []float32, z Size) (cum []int64) {
 	ints := u.Int64
@@ -40,8 +42,8 @@ func (m *Model) fill(u *torch.Upload, b *data.Micro, weights []float32, z Size) 
 		}
 		ints = ints[n:]
 	}
-	put(z.Tokens, b.IDs, 0, m.PadTokenID)
-	put(z.Tokens, b.Positions, positionOffset, positionOffset)
+	put(z.Tokens, b.IDs, 0, max(0, m.Embedding.Pad))
+	put(z.Tokens, b.Positions, m.PositionOffset, m.PositionOffset)
 	put(z.Labels, b.At, 0, 0)
 	for i := range z.Labels {
 		ints[i] = data.Ignore
@@ -56,7 +58,8 @@ func (m *Model) fill(u *torch.Upload, b *data.Micro, weights []float32, z Size) 
 		}
 		u.Int32[i] = int32(cum[i])
 	}
-	for i := range u.Float32 {
+	copy(u.Float32[z.Labels:], m.Rotary.frequencies())
+	for i := range z.Labels {
 		switch {
 		case i >= len(b.At):
 			u.Float32[i] = 0
@@ -71,14 +74,17 @@ func (m *Model) fill(u *torch.Upload, b *data.Micro, weights []float32, z Size) 
 
 // cut makes a Batch of views of the tensor that fill's numbers are in.
 func (m *Model) cut(s *torch.Scope, flat *torch.Tensor, z Size) *Batch {
-	ints, cum, weight := s.Unpack(flat, z.numbers())
+	ints, cum, floats := s.Unpack(flat, m.numbers(z))
 	at := int64(0)
 	next := func(n int) *torch.Tensor {
 		at += int64(n)
 		return s.Narrow(ints, 0, at-int64(n), int64(n))
 	}
 	b := &Batch{IDs: next(z.Tokens), Positions: next(z.Tokens), At: next(z.Labels), Target: next(z.Labels)}
-	b.Weight = s.Cast(weight, m.lossType())
+	b.Weight = s.Cast(s.Narrow(floats, 0, 0, int64(z.Labels)), lossType(m.DType()))
+	if n := int64(len(m.Rotary.frequencies())); n > 0 {
+		b.frequencies = s.Narrow(floats, 0, int64(z.Labels), n)
+	}
 	if flat.Device().CUDA() {
 		b.OnDevice = cum
 	}
@@ -91,7 +97,7 @@ func (m *Model) cut(s *torch.Scope, flat *torch.Tensor, z Size) *Batch {
 func (m *Model) Upload(s *torch.Scope, b *data.Micro, weights []float32) *Batch {
 	m.CheckInput(b)
 	z := SizeOf(b)
-	u := s.NewUpload(z.numbers(), m.Device())
+	u := s.NewUpload(m.numbers(z), m.Device())
 	cum := m.fill(u, b, weights, z)
 	batch := m.cut(s, u.Send(s), z)
 	batch.Cum, batch.Longest = cum, int64(b.Longest)
@@ -113,11 +119,12 @@ type Fixed struct {
 // than z.Sequences: what is left over is a sequence too. s owns it.
 func (m *Model) NewFixed(s *torch.Scope, z Size) *Fixed {
 	f := &Fixed{Room: z, model: m}
-	u := s.NewUpload(z.numbers(), m.Device())
+	u := s.NewUpload(m.numbers(z), m.Device())
 	m.fill(u, &data.Micro{Cum: []int64{0}}, nil, z)
 	f.flat = u.Send(s)
 	f.Batch = *m.cut(s, f.flat, z)
-	_, _, f.weight = s.Unpack(f.flat, z.numbers())
+	_, _, floats := s.Unpack(f.flat, m.numbers(z))
+	f.weight = s.Narrow(floats, 0, 0, int64(z.Labels))
 	return f
 }
 
@@ -140,7 +147,7 @@ func (f *Fixed) Fill(s *torch.Scope, b *data.Micro, weights []float32) {
 	if !f.Fits(b) {
 		torch.Fail("fill", "a micro-batch of %+v, the longest sequence of %d tokens, does not fit into %+v of at most %d", SizeOf(b), f.longest(b), f.Room, f.Longest)
 	}
-	u := s.NewUpload(f.Room.numbers(), f.flat.Device())
+	u := s.NewUpload(f.model.numbers(f.Room), f.flat.Device())
 	f.Cum = f.model.fill(u, b, weights, f.Room)
 	u.SendTo(f.flat)
 	if f.Weight.DType() != torch.Float32 {

@@ -1,4 +1,4 @@
-package opt
+package decoder
 
 import (
 	"encoding/json"
@@ -22,15 +22,10 @@ type Source struct {
 	SHA256 string   // of those files' bytes, in order; of the recipe's text for made weights
 }
 
-// Load reads a model folder: config.json, and its weights from model.safetensors, sharded
-// safetensors with an index, or pytorch_model.bin, whose keys may stand with or without the
-// leading "model.". Weights become d on the device; s owns them. A weight that is missing, left
-// over or of another shape than the config says is an error that names it.
-func Load(s *torch.Scope, dir string, d torch.DType, on torch.Device) (*Model, Source, error) {
-	c, err := ReadConfig(dir)
-	if err != nil {
-		return nil, Source{}, err
-	}
+// Load reads a folder's weights for its config: from model.safetensors, sharded safetensors with an index, or pytorch_model.bin. Weights
+// become d on the device; s owns them. A weight that is missing, left over or of another shape than the config says is an error that
+// names it.
+func Load(s *torch.Scope, c Config, dir string, d torch.DType, on torch.Device) (*Model, Source, error) {
 	f, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, Source{}, err
@@ -49,19 +44,15 @@ func Load(s *torch.Scope, dir string, d torch.DType, on torch.Device) (*Model, S
 }
 
 func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.Device) (map[string]*torch.Tensor, error) {
-	// The published opt-350m has "decoder....", transformers writes "model.decoder....".
 	byName := map[string]string{}
 	for _, key := range f.Names() {
-		name := key
-		if strings.HasPrefix(key, "decoder.") {
-			name = "model." + key
-		}
+		name := c.Key(key)
 		if twin, twice := byName[name]; twice {
 			return nil, fmt.Errorf("weight %s is there twice, as %s and as %s", name, twin, key)
 		}
 		byName[name] = key
 	}
-	weights := store(s, c, d, on)
+	weights := Store(s, c, d, on)
 	for _, p := range c.Params() {
 		key, ok := byName[p.Name]
 		if !ok {
@@ -91,13 +82,40 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 	return weights, nil
 }
 
-// store makes room for every weight, in one piece of memory in the order of Config.Layout.
-func store(s *torch.Scope, c Config, d torch.DType, on torch.Device) map[string]*torch.Tensor {
-	all, _ := c.NumParameters()
+// Layout lists a config's Params so that its Stacks lie next to each other.
+func Layout(c Config) (ps []Param) {
+	byName := map[string]Param{}
+	for _, p := range c.Params() {
+		byName[p.Name] = p
+	}
+	stacks := map[string][]string{}
+	for _, names := range c.Stacks() {
+		for _, name := range names {
+			stacks[name] = names
+		}
+	}
+	for _, p := range c.Params() {
+		names := stacks[p.Name]
+		if names == nil {
+			names = []string{p.Name}
+		}
+		for _, name := range names {
+			if p, ok := byName[name]; ok {
+				ps = append(ps, p)
+				delete(byName, name)
+			}
+		}
+	}
+	return ps
+}
+
+// Store makes room for every weight, in one piece of memory in the order of Layout.
+func Store(s *torch.Scope, c Config, d torch.DType, on torch.Device) map[string]*torch.Tensor {
+	all, _ := NumParameters(c)
 	flat := s.Empty(d, on, all)
 	weights := map[string]*torch.Tensor{}
 	at := int64(0)
-	for _, p := range c.Layout() {
+	for _, p := range Layout(c) {
 		weights[p.Name] = s.Layer(func(s *torch.Scope) *torch.Tensor { return s.View(s.Narrow(flat, 0, at, p.Size()), p.Shape...) })
 		at += p.Size()
 	}
@@ -110,7 +128,7 @@ func tensor(s *torch.Scope, f *checkpoint.File, key string, shape []int64) (*tor
 	if err != nil || !ok {
 		return nil, fmt.Errorf("weight %s: %w", key, orMissing(err))
 	}
-	if !sameShape(t.Shape, shape) {
+	if !slices.Equal(t.Shape, shape) {
 		return nil, fmt.Errorf("weight %s in %s has shape %v, config.json wants %v", key, t.Source, t.Shape, shape)
 	}
 	kind, ok := map[checkpoint.DType]torch.DType{"F32": torch.Float32, "F16": torch.Float16, "BF16": torch.BFloat16, "F64": torch.Float64}[t.DType]
@@ -143,19 +161,19 @@ func orMissing(err error) error {
 	return err
 }
 
-// checkHead accepts lm_head.weight where it is what the tie says, embed_tokens.weight.
+// checkHead accepts lm_head.weight where it is what the tie says.
 func checkHead(s *torch.Scope, c Config, f *checkpoint.File, left map[string]string, weights map[string]*torch.Tensor) error {
 	key, ok := left[headName]
-	if !ok {
+	tied := weights[c.Tied()]
+	if !ok || tied == nil {
 		return nil
 	}
 	delete(left, headName)
-	embed := weights["model.decoder.embed_tokens.weight"]
 	var err error
 	s.Do(func(s *torch.Scope) {
 		var head *torch.Tensor
-		head, err = tensor(s, f, key, []int64{c.VocabSize, c.WordEmbedProjDim})
-		if err == nil && !torch.Equal(s.To(head, embed.DType(), embed.Device()), embed) {
+		head, err = tensor(s, f, key, tied.Shape())
+		if err == nil && !torch.Equal(s.To(head, tied.DType(), tied.Device()), tied) {
 			err = fmt.Errorf("weight %s differs from embed_tokens.weight, to which config.json ties it", headName)
 		}
 	})
@@ -186,20 +204,12 @@ func (m *Model) Save(dir string, d torch.DType) error {
 	if err != nil {
 		return err
 	}
-	if err := writeConfig(filepath.Join(dir, "config.json"), m.Config); err != nil {
-		return err
+	config, err := json.MarshalIndent(m.Config.JSON(), "", "  ")
+	if err == nil {
+		err = file.Write(filepath.Join(dir, "config.json"), append(config, '\n'))
 	}
-	return checkpoint.Write(filepath.Join(dir, "model.safetensors"), ts, map[string]string{"format": "pt"})
-}
-
-func writeConfig(path string, c Config) error {
-	fields := struct {
-		Architectures []string `json:"architectures"`
-		Config
-	}{[]string{"OPTForCausalLM"}, c}
-	data, err := json.MarshalIndent(fields, "", "  ")
 	if err != nil {
 		return err
 	}
-	return file.Write(path, append(data, '\n'))
+	return checkpoint.Write(filepath.Join(dir, "model.safetensors"), ts, map[string]string{"format": "pt"})
 }

@@ -1,0 +1,40 @@
+package decoder
+
+import (
+	"math"
+
+	"lorabench/internal/torch"
+)
+
+// Rotary is the frequencies by which positions turn the heads of q and k (Su et al. 2021, arXiv:2104.09864): of width D, D/2 of them, in
+// float32 as transformers computes them.
+type Rotary struct{ Frequencies []float32 }
+
+// NewRotary is theta^(-2i/D) for i = 0 .. D/2-1.
+func NewRotary(theta float64, width int64) *Rotary {
+	r := &Rotary{}
+	for i := int64(0); i < width; i += 2 {
+		r.Frequencies = append(r.Frequencies, 1/float32(math.Pow(theta, float64(float32(i)/float32(width)))))
+	}
+	return r
+}
+
+func (r *Rotary) frequencies() []float32 {
+	if r == nil {
+		return nil
+	}
+	return r.Frequencies
+}
+
+// angles returns the cosine and sine of each token's position times each frequency, [T, D/2], in the model's type; nil without rotary
+// positions.
+func (b *Batch) angles(s *torch.Scope, d torch.DType) (cos, sin *torch.Tensor) {
+	if b.frequencies == nil {
+		return nil, nil
+	}
+	angle := s.Layer(func(s *torch.Scope) *torch.Tensor {
+		positions := s.View(s.Cast(b.Positions, torch.Float32), b.Positions.Numel(), 1)
+		return s.Cast(s.Mul(positions, s.View(b.frequencies, 1, b.frequencies.Numel())), lossType(d))
+	})
+	return s.Cast(s.Cos(angle), d), s.Cast(s.Sin(angle), d)
+}

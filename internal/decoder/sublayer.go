@@ -1,0 +1,124 @@
+package decoder
+
+import "lorabench/internal/torch"
+
+// Sublayer adds a branch to its input, with dropout between:
+//
+//	y = x + dropout(branch(norm(x)))    norm before, as most models have it
+//	y = norm(x + dropout(branch(x)))    norm after, as opt-350m
+type Sublayer struct {
+	Norm      *Norm
+	NormAfter bool
+	Branch    Branch
+}
+
+// Branch is an [Attention] or an MLP.
+type Branch interface {
+	// forward is [T, H] of x [T, H], or [N, H] of the tokens that p.at names.
+	forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor
+	// backward adds to the gradients of what is trained and returns x's where it is wanted: added to dx where that is given, else
+	// new. dy [T, H] or [N, H] is the result's gradient. x is read only where readsInput says so.
+	backward(s *torch.Scope, x, dy, dx *torch.Tensor, p pass, wanted bool, k *Saved) *torch.Tensor
+	readsInput() bool
+	trains() bool
+	groups() []*Group
+}
+
+// pass is one forward pass, or the backward pass of it.
+type pass struct {
+	*Batch
+	at       *torch.Tensor // [N] the tokens wanted of this sublayer's result; nil is all
+	cos, sin *torch.Tensor // [T, D/2] of the rotary positions; nil without
+	train    bool
+	dropout  float64 // the model's own, of the branches' results
+}
+
+type sublayerSaved struct {
+	input *torch.Tensor // what the branch read [T, H]; only where its backward pass reads it
+	mask  *torch.Tensor // of the dropout
+}
+
+// forward is the sublayer. With norms after, below is the norm that x came from and whose input is saved, if it is: x is then not saved
+// besides.
+func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, below bool) *torch.Tensor {
+	r := Record[sublayerSaved](k, l)
+	in := x // [T, H]
+	if !l.NormAfter {
+		in = l.Norm.forward(s, x, k)
+	}
+	y := l.Branch.forward(s, in, p, k)
+	if r.input = in; l.Branch.readsInput() && !(l.NormAfter && below) {
+		k.Save(in)
+	}
+	if in != x {
+		s.Drop(in)
+	}
+	if p.at != nil {
+		x = s.IndexSelect(x, 0, p.at) // [N, H]
+	}
+	if mask := s.ResidualIn(x, y, r.mask, p.dropout); mask != nil {
+		r.mask = mask
+		k.SaveRandom(mask)
+		s.Drop(mask)
+	}
+	if p.at != nil {
+		s.Drop(x)
+	}
+	if !l.NormAfter {
+		return y
+	}
+	z := l.Norm.forward(s, y, k)
+	s.Drop(y)
+	return z
+}
+
+// backward returns the gradient of the sublayer's input [T, H], in dy's place where it can be, from that of its result; nil where it is
+// not wanted. below is the sublayer that the input came from, and where that is saved; nil where it is not.
+func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, below func(*torch.Scope) *torch.Tensor, wanted bool) *torch.Tensor {
+	r := Record[sublayerSaved](k, l)
+	if l.NormAfter {
+		if dy = l.Norm.backward(s, dy, k); !wanted && !l.Branch.trains() {
+			return nil
+		}
+	}
+	d := dy // of the input, beside the branch
+	through := wanted || !l.NormAfter && l.Norm.trains()
+	if through {
+		d = p.spread(s, dy)
+	}
+	s.Do(func(s *torch.Scope) {
+		branch := dy
+		if p.dropout > 0 {
+			branch = s.DropoutWith(dy, r.mask, 0, p.dropout)
+		}
+		in := r.input
+		if l.Branch.readsInput() && !k.has(in) {
+			in = below(s)
+		}
+		switch {
+		case !through && !l.Branch.trains():
+		case !through:
+			l.Branch.backward(s, in, branch, nil, p, false, k)
+		case l.NormAfter: // the sum took the branch's own input
+			l.Branch.backward(s, in, branch, d, p, true, k)
+		default: // through the norm, and beside it
+			torch.AddIn(d, l.Norm.backward(s, l.Branch.backward(s, in, branch, nil, p, true, k), k))
+		}
+	})
+	if !wanted {
+		return nil
+	}
+	return d
+}
+
+// spread gives the tokens that were not wanted their gradient, 0: [N, H] to [T, H].
+func (p pass) spread(s *torch.Scope, d *torch.Tensor) *torch.Tensor {
+	if p.at == nil {
+		return d
+	}
+	all := s.Zeros(d.DType(), d.Device(), p.IDs.Numel(), d.Dim(1))
+	torch.IndexAddIn(all, p.at, d)
+	return all
+}
+
+func (l *Sublayer) trains() bool { return l.Branch.trains() || l.Norm.trains() }
