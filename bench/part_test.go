@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 // BenchmarkRate measures what the device can do, for BenchmarkPart's figures to stand beside: rate=product a large
@@ -27,7 +27,7 @@ func BenchmarkRate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, p := range []opt.Part{
+	for _, p := range []decoder.Part{
 		{Name: "product", FLOPs: 2 * float64(n*n*n), Run: func(s *torch.Scope) { s.MatMul(x, x) }},
 		{Name: "memory", Bytes: 2 * float64(bytes), Run: func(*torch.Scope) { torch.Copy(to, from) }},
 	} {
@@ -63,7 +63,7 @@ func benchmarkParts(b *testing.B, arm Arm) {
 	defer r.Close()
 	scope := torch.NewScope()
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
-	var parts []opt.Part
+	var parts []decoder.Part
 	err = torch.Run(func(*torch.Scope) (err error) { parts, err = r.trainer.Parts(scope, r.ahead.Next()); return err })
 	if err != nil {
 		b.Fatal(err)
@@ -77,7 +77,7 @@ func benchmarkParts(b *testing.B, arm Arm) {
 
 // timePart runs a part until the benchmark has enough of it. ns/op is the device's time for it, by events on CUDA: what the
 // host needs before and after counts only where the device waits for it.
-func timePart(b *testing.B, p opt.Part) (took time.Duration) {
+func timePart(b *testing.B, p decoder.Part) (took time.Duration) {
 	if work.device.StandIn() {
 		b.Skip("no result: a stand-in device computes nothing")
 	}
@@ -101,7 +101,7 @@ func timePart(b *testing.B, p opt.Part) (took time.Duration) {
 }
 
 // reportRates reports a part's time, and how fast it multiplied and moved the bytes that it must.
-func reportRates(b *testing.B, p opt.Part, took time.Duration) {
+func reportRates(b *testing.B, p decoder.Part, took time.Duration) {
 	b.ReportMetric(float64(took)/float64(b.N), "ns/op")
 	for unit, n := range map[string]float64{"GFLOP/s": p.FLOPs, "GB/s": p.Bytes} {
 		if n > 0 {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"lorabench/bench/record"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
 )
 
@@ -102,7 +103,7 @@ func TestRecordSaysWhatWasMeasured(t *testing.T) {
 	require.InEpsilon(t, 48/rec.Runtime, rec.SamplesPerSecond, 1e-9)
 	require.InEpsilon(t, float64(rec.RealTokens)/rec.Runtime, rec.TokensPerSecond, 1e-9)
 	require.Greater(t, rec.PaddedTokens, rec.RealTokens)
-	_, n := w.Base.NumParameters()
+	_, n := decoder.NumParameters(w.Base.Config)
 	require.Equal(t, 6*float64(n+rec.Trainable)*float64(rec.PaddedTokens), rec.TotalFLOPs)
 	require.Equal(t, 20, rec.Data.Held)
 	require.NotNil(t, rec.EvalLoss)

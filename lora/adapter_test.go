@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 const post = "../testdata/parity/post"
@@ -34,7 +34,7 @@ func batch(t *testing.T, n int) data.Micro {
 }
 
 // train takes steps with dropout on and returns their losses.
-func train(t *testing.T, m *opt.Model, p *lora.Params, seed int64, steps int) []float64 {
+func train(t *testing.T, m *decoder.Model, p *lora.Params, seed int64, steps int) []float64 {
 	tr, err := lora.NewTrainer(m, p, lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: steps}))
 	require.NoError(t, err)
 	defer tr.Close()
@@ -234,7 +234,7 @@ func TestPEFTLoadsOurs(t *testing.T) {
 }
 
 // peftAgrees saves the adapter and compares PEFT's logits with ours.
-func peftAgrees(t *testing.T, model string, m *opt.Model, a *lora.Adapter, within float64) {
+func peftAgrees(t *testing.T, model string, m *decoder.Model, a *lora.Adapter, within float64) {
 	t.Helper()
 	dir, tmp := "../testdata/parity/"+model, t.TempDir()
 	_, err := a.Save(tmp, dir)

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
+	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 // off is how far a computation in bfloat16 is off float32's, as testdata/parity/autocast.py has it.
@@ -127,7 +128,7 @@ func variants(ids [][]int32, n int) (all []data.Sample) {
 }
 
 // trainFrom takes the table's steps, sequences in their order from the given one on.
-func trainFrom(t *testing.T, m *opt.Model, a *lora.Adapter, samples []data.Sample, from int, rule table) []lora.Step {
+func trainFrom(t *testing.T, m *decoder.Model, a *lora.Adapter, samples []data.Sample, from int, rule table) []lora.Step {
 	o := lora.DefaultOptions(lora.Schedule{LR: rule.LR, Steps: rule.Steps})
 	o.ClipNorm = rule.Clip
 	tr, err := lora.NewTrainer(m, a.Params, o)
@@ -155,12 +156,12 @@ func indexes(from, n, of int) (v []int) {
 }
 
 // rounded loads a model whose weights are rounded to bfloat16, in a type that holds them.
-func rounded(t *testing.T, dir string, d torch.DType) *opt.Model {
+func rounded(t *testing.T, dir string, d torch.DType) *decoder.Model {
 	scope := torch.NewScope()
 	t.Cleanup(func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) })
-	var m *opt.Model
+	var m *decoder.Model
 	require.NoError(t, torch.Run(func(s *torch.Scope) (err error) {
-		if m, _, err = opt.Load(scope, dir, d, torch.CPU); err != nil {
+		if m, _, err = models.Load(scope, dir, d, torch.CPU); err != nil {
 			return err
 		}
 		for _, w := range m.Weights() {

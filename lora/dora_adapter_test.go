@@ -8,17 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 // doraQV is qv with magnitudes.
 var doraQV = lora.Config{R: 4, LoraAlpha: 8, TargetModules: []string{"q_proj", "v_proj"}, UseDoRA: true}
 
-func loadDoRA(t *testing.T, m *opt.Model) *lora.Adapter {
+func loadDoRA(t *testing.T, m *decoder.Model) *lora.Adapter {
 	a, err := lora.Load(m, post+"/dora")
 	require.NoError(t, err)
 	t.Cleanup(a.Close)

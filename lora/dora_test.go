@@ -7,10 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
+	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
-	"lorabench/opt"
 )
 
 // sizes of a group of three layers under test.
@@ -29,9 +30,9 @@ func drawn(s *torch.Scope, on torch.Device, d torch.DType, shape ...int64) *torc
 func someDoRA(s *torch.Scope, on torch.Device, at []int, dropout float64, base, d torch.DType) (g dora, flatA, flatG *torch.Tensor) {
 	n := int64(len(at))
 	flatA, flatG = drawn(s, on, d, n*rank, ins), s.Zeros(d, on, n*rank, ins)
-	g = dora{&group{config: &Config{R: rank, LoraAlpha: 3, LoraDropout: dropout, UseDoRA: true}, layers: &opt.Group{}}}
+	g = dora{&group{config: &Config{R: rank, LoraAlpha: 3, LoraDropout: dropout, UseDoRA: true}, layers: &decoder.Group{}}}
 	for i := range 3 {
-		l := &opt.Linear{Name: fmt.Sprint(i), In: ins, Out: outs, Weight: drawn(s, on, base, outs, ins)}
+		l := &decoder.Linear{Name: fmt.Sprint(i), In: ins, Out: outs, Weight: drawn(s, on, base, outs, ins)}
 		if i < 2 {
 			l.Bias = drawn(s, on, base, outs)
 		}
@@ -47,7 +48,7 @@ func someDoRA(s *torch.Scope, on torch.Device, at []int, dropout float64, base, 
 }
 
 // frozen is what a group's layers compute without the adapter, and frozenBackward the gradient of x.
-func frozen(s *torch.Scope, g *opt.Group, x *torch.Tensor) *torch.Tensor {
+func frozen(s *torch.Scope, g *decoder.Group, x *torch.Tensor) *torch.Tensor {
 	var ys []*torch.Tensor
 	for _, l := range g.Linears {
 		ys = append(ys, s.Linear(x, l.Weight, l.Bias))
@@ -55,7 +56,7 @@ func frozen(s *torch.Scope, g *opt.Group, x *torch.Tensor) *torch.Tensor {
 	return s.Cat(ys, 1)
 }
 
-func frozenBackward(s *torch.Scope, g *opt.Group, dy *torch.Tensor) (dx *torch.Tensor) {
+func frozenBackward(s *torch.Scope, g *decoder.Group, dy *torch.Tensor) (dx *torch.Tensor) {
 	for i, l := range g.Linears {
 		dx = s.LinearBackward(g.Part(s, dy, i), l.Weight, dx)
 	}
@@ -102,17 +103,19 @@ func testDoRAIsTheDerivative(t *testing.T, on torch.Device) {
 					})
 					return v
 				}
-				var k opt.Kept
+				k := decoder.NewSaved()
+				defer k.Free()
 				require.NoError(t, torch.Seed(2))
 				y := frozen(s, g.layers, x)
-				g.Forward(s, x, y, true, &k)
-				require.Equal(t, c.dropout > 0, k.Drawn != nil)
-				require.Nil(t, k.Values, "nothing is kept but masks")
+				g.Forward(s, x, y, true, k)
+				kept := decoder.Record[saved](k, g.group)
+				require.Equal(t, c.dropout > 0, kept.mask != nil)
+				require.Nil(t, kept.h, "nothing is kept but masks")
 				dx := frozenBackward(s, g.layers, dy)
-				g.Backward(s, x, dy, dx, &k)
+				g.Backward(s, x, dy, dx, k)
 				// From what was drawn the forward pass can be computed again.
 				again := frozen(s, g.layers, x)
-				g.Forward(s, x, again, true, &opt.Kept{Drawn: k.Drawn})
+				g.Forward(s, x, again, true, withMask(g.group, kept.mask))
 				require.True(t, torch.Equal(y, again))
 				check := func(name string, hold bool, v, grad *torch.Tensor) {
 					got, flat := s.Floats(grad), s.View(v, v.Numel())
@@ -155,7 +158,7 @@ func testDoRAWithDropoutAgreesWithPEFT(t *testing.T, on torch.Device) {
 	scope := torch.NewScope()
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		m, _, err := opt.Load(scope, dir, torch.Float32, on)
+		m, _, err := models.Load(scope, dir, torch.Float32, on)
 		require.NoError(t, err)
 		a, err := Load(m, dir+"/dora")
 		require.NoError(t, err)
@@ -168,12 +171,13 @@ func testDoRAWithDropoutAgreesWithPEFT(t *testing.T, on torch.Device) {
 		}
 		x, _, err := f.Tensor("dropout.mask")
 		require.NoError(t, err)
-		k := opt.Kept{Drawn: maskOf(s, on, x)}
+		k := withMask(a.groups[0], maskOf(s, on, x))
+		defer k.Free()
 
 		in, dys := read("x", 7, 32), read("dy", 2, 7, 32)
 		y := frozen(s, layers, in)
 		key := s.Floats(layers.Part(s, y, 1))
-		g.Forward(s, in, y, true, &k)
+		g.Forward(s, in, y, true, k)
 		want := fixture.Floats(t, f, "dropout.y")
 		for i, at := range []int{0, 2} {
 			require.Less(t, fixture.Largest(t, s.Floats(layers.Part(s, y, at)), want[i*7*32:(i+1)*7*32]), within(1e-5))
@@ -184,7 +188,7 @@ func testDoRAWithDropoutAgreesWithPEFT(t *testing.T, on torch.Device) {
 		torch.Copy(layers.Part(s, dy, 0), copyOf(s, dys, 0))
 		torch.Copy(layers.Part(s, dy, 2), copyOf(s, dys, 1))
 		dx := frozenBackward(s, layers, dy)
-		g.Backward(s, in, dy, dx, &k)
+		g.Backward(s, in, dy, dx, k)
 		require.Less(t, fixture.Largest(t, s.Floats(dx), fixture.Floats(t, f, "dropout.dx")), within(2e-5))
 		for i, name := range a.Names[:6] {
 			require.Less(t, fixture.Largest(t, s.Floats(a.Gradient(i)), fixture.Floats(t, f, "dropout.grad."+name)), within(2e-5), name)
@@ -234,7 +238,7 @@ func testDoRAOnABFloat16Base(t *testing.T, on torch.Device) {
 				})
 			}
 
-			wide := dora{&group{config: half.config, layers: &opt.Group{}}}
+			wide := dora{&group{config: half.config, layers: &decoder.Group{}}}
 			for _, l := range half.layers.Linears {
 				c := *l
 				c.Weight = s.Cast(l.Weight, torch.Float32)
@@ -252,14 +256,16 @@ func testDoRAOnABFloat16Base(t *testing.T, on torch.Device) {
 			compute := func(g dora, d torch.DType) (y, dx *torch.Tensor) {
 				require.NoError(t, torch.Seed(2))
 				x, dy := s.Cast(x, d), s.Cast(dy, d)
-				var k opt.Kept
+				var mask *torch.Tensor
 				if dropout > 0 { // of the same values, whatever type they are drawn over
-					_, k.Drawn = s.Dropout(s.Cast(x, torch.Float32), 2, dropout)
+					_, mask = s.Dropout(s.Cast(x, torch.Float32), 2, dropout)
 				}
+				k := withMask(g.group, mask)
+				defer k.Free()
 				y = frozen(s, g.layers, x)
-				g.Forward(s, x, y, true, &k)
+				g.Forward(s, x, y, true, k)
 				dx = frozenBackward(s, g.layers, dy)
-				g.Backward(s, x, dy, dx, &k)
+				g.Backward(s, x, dy, dx, k)
 				return y, dx
 			}
 			y, dx := compute(half, torch.BFloat16)

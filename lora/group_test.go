@@ -6,10 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
-	"lorabench/opt"
 )
 
 var devices = torchtest.Find(torch.OpenDevice, torch.Cards)
@@ -46,9 +46,9 @@ func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 					all += r
 				}
 				flatA, flatG := draw(all, in), s.Zeros(torch.Float64, on, all, in)
-				g := &group{config: &Config{LoraDropout: c.dropout}, layers: &opt.Group{}}
+				g := &group{config: &Config{LoraDropout: c.dropout}, layers: &decoder.Group{}}
 				for i := range 3 {
-					g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
+					g.layers.Linears = append(g.layers.Linears, &decoder.Linear{Name: fmt.Sprint(i), In: in, Out: out})
 				}
 				for i, at := range c.at {
 					r, from := c.ranks[i], g.ranks(i)
@@ -66,16 +66,19 @@ func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 					})
 					return v
 				}
-				var k opt.Kept
+				k := decoder.NewSaved()
+				defer k.Free()
 				require.NoError(t, torch.Seed(2))
-				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, &k)
-				require.Equal(t, c.dropout > 0, k.Drawn != nil)
+				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, k)
+				kept := decoder.Record[saved](k, g)
+				require.Equal(t, c.dropout > 0, kept.mask != nil)
 				dx := s.Zeros(torch.Float64, on, T, in)
-				g.Backward(s, x, dy, dx, &k)
+				g.Backward(s, x, dy, dx, k)
 				// From what was drawn the forward pass can be computed again.
-				again := opt.Kept{Drawn: k.Drawn}
-				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, &again)
-				require.True(t, torch.Equal(k.Values, again.Values))
+				again := withMask(g, kept.mask)
+				defer again.Free()
+				g.Forward(s, x, s.Zeros(torch.Float64, on, T, 3*out), true, again)
+				require.True(t, torch.Equal(kept.h, decoder.Record[saved](again, g).h))
 				check := func(name string, v, grad *torch.Tensor) {
 					got, flat := s.Floats(grad), s.View(v, v.Numel())
 					for i := range got {
@@ -119,7 +122,7 @@ func TestGroupInBFloat16(t *testing.T) {
 				}
 				compute := func(d torch.DType) (y2, dx2, grads *torch.Tensor) {
 					grads = s.Clone(before)
-					g := &group{config: &Config{R: r, LoraAlpha: 3, LoraDropout: dropout, BFloat16: d == torch.BFloat16}, layers: &opt.Group{}}
+					g := &group{config: &Config{R: r, LoraAlpha: 3, LoraDropout: dropout, BFloat16: d == torch.BFloat16}, layers: &decoder.Group{}}
 					at := int64(0)
 					next := func(rows, columns int64) (value, grad *torch.Tensor) {
 						at += rows * columns
@@ -127,7 +130,7 @@ func TestGroupInBFloat16(t *testing.T) {
 							s.View(s.Narrow(grads, 0, at-rows*columns, rows*columns), rows, columns)
 					}
 					for i := range 3 {
-						g.layers.Linears = append(g.layers.Linears, &opt.Linear{Name: fmt.Sprint(i), In: in, Out: out})
+						g.layers.Linears = append(g.layers.Linears, &decoder.Linear{Name: fmt.Sprint(i), In: in, Out: out})
 					}
 					for _, i := range []int{0, 2} {
 						g.pairs = append(g.pairs, &pair{linear: g.layers.Linears[i], at: i, r: r, scaling: g.config.Scaling()})
@@ -139,11 +142,11 @@ func TestGroupInBFloat16(t *testing.T) {
 						p.b, p.bGrad = next(out, r)
 					}
 					y2, dx2 = s.Clone(s.Cast(y, d)), s.Clone(s.Cast(dx, d))
-					k := opt.Kept{Drawn: mask}
-					g.Forward(s, s.Cast(x, d), y2, true, &k)
-					require.Equal(t, d, k.Values.DType())
-					require.EqualValues(t, k.Values.Numel()*d.Size(), g.Keeps(T))
-					g.Backward(s, s.Cast(x, d), s.Cast(dy, d), dx2, &k)
+					k := withMask(g, mask)
+					defer k.Free()
+					g.Forward(s, s.Cast(x, d), y2, true, k)
+					require.Equal(t, d, decoder.Record[saved](k, g).h.DType())
+					g.Backward(s, s.Cast(x, d), s.Cast(dy, d), dx2, k)
 					return y2, dx2, grads
 				}
 				y32, dx32, grads32 := compute(torch.Float32)
@@ -163,4 +166,11 @@ func TestGroupInBFloat16(t *testing.T) {
 			}))
 		}
 	}
+}
+
+// withMask is as after a forward pass that drew a mask; nil is none.
+func withMask(g *group, mask *torch.Tensor) *decoder.Saved {
+	k := decoder.NewSaved()
+	decoder.Record[saved](k, g).mask = mask
+	return k
 }

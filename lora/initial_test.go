@@ -6,15 +6,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/mat"
 
-	"lorabench/opt"
+	"lorabench/internal/decoder"
 )
 
 // TestInitialAdapters compares what is left of a weight with the definitions: PiSSA leaves the singular values after the r-th,
 // and OLoRA, with scaling 1, a matrix whose first r columns are 0. Vectors that were found once are not looked for again.
 func TestInitialAdapters(t *testing.T) {
 	const out, in, r = 7, 5, 2
-	w := opt.HashValues("w", out*in, 1, 1)
-	p := &pair{linear: &opt.Linear{Name: "w", Out: out, In: in}, r: r, scaling: 1}
+	w := decoder.HashValues("w", out*in, 1, 1)
+	p := &pair{linear: &decoder.Linear{Name: "w", Out: out, In: in}, r: r, scaling: 1}
 	left := func(init string) *mat.Dense {
 		v := append([]float32(nil), w...)
 		require.NoError(t, p.subtractInitial(v, init))

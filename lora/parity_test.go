@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
+	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 // Tolerances on a CPU in float32 (parity_check.md; fixture.json's float32_error says what
@@ -90,13 +91,13 @@ func pass(on torch.Device, cpu float64) float64    { return torchtest.Within(on,
 func several(on torch.Device, cpu float64) float64 { return torchtest.Within(on, torchtest.Steps, cpu) }
 
 // loadModel loads a model with its own dropout off, as every fixture has it.
-func loadModel(t *testing.T, dir string) *opt.Model { return loadOn(t, torch.CPU, dir) }
+func loadModel(t *testing.T, dir string) *decoder.Model { return loadOn(t, torch.CPU, dir) }
 
-func loadOn(t *testing.T, on torch.Device, dir string) *opt.Model {
+func loadOn(t *testing.T, on torch.Device, dir string) *decoder.Model {
 	scope := torch.NewScope()
-	var m *opt.Model
+	var m *decoder.Model
 	require.NoError(t, torch.Run(func(*torch.Scope) (err error) {
-		m, _, err = opt.Load(scope, dir, torch.Float32, on)
+		m, _, err = models.Load(scope, dir, torch.Float32, on)
 		return err
 	}))
 	t.Cleanup(func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) })
@@ -110,7 +111,7 @@ func read(t *testing.T, x *torch.Tensor) (v []float32) {
 }
 
 // mean is the loss over a micro-batch's labels, with its gradient left in the parameters.
-func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
+func mean(t *testing.T, m *decoder.Model, b *data.Micro) (loss float64) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
 		l := s.Zeros(torch.Float32, m.Device())
 		m.Gradient(s, b, slices.Repeat([]float32{1 / float32(b.Labels)}, b.Labels), l)
@@ -120,7 +121,7 @@ func mean(t *testing.T, m *opt.Model, b *data.Micro) (loss float64) {
 	return loss
 }
 
-func logits(t *testing.T, m *opt.Model, b *data.Micro) (v []float32) {
+func logits(t *testing.T, m *decoder.Model, b *data.Micro) (v []float32) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
 		v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false))
 		return nil
@@ -160,7 +161,7 @@ func testAdapterAgreesWithPEFT(t *testing.T, on torch.Device) {
 }
 
 // steps trains as a fixture's table says and compares every step; labels are all real tokens.
-func steps(t *testing.T, m *opt.Model, p *lora.Params, ids [][]int32, want table) {
+func steps(t *testing.T, m *decoder.Model, p *lora.Params, ids [][]int32, want table) {
 	stepsWithin(t, m, p, ids, want, several(m.Device(), stepLossWithin), several(m.Device(), stepNormWithin))
 }
 
@@ -172,7 +173,7 @@ func asSamples(ids [][]int32) []data.Sample {
 	return samples
 }
 
-func stepsWithin(t *testing.T, m *opt.Model, p *lora.Params, ids [][]int32, want table, loss, norm float64) {
+func stepsWithin(t *testing.T, m *decoder.Model, p *lora.Params, ids [][]int32, want table, loss, norm float64) {
 	o := lora.DefaultOptions(lora.Schedule{LR: want.LR, Steps: want.Steps, Warmup: want.Warmup})
 	o.WeightDecay, o.ClipNorm = want.WeightDecay, want.Clip
 	tr, err := lora.NewTrainer(m, p, o)

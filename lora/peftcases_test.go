@@ -14,6 +14,7 @@ import (
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
 	"lorabench/lora"
+	"lorabench/opt"
 )
 
 const adapters = "../testdata/parity/adapters/"
@@ -257,7 +258,9 @@ func TestInitialAdapterOfTooHighARank(t *testing.T) {
 // TestTrainingDropoutThatIsNotComputed: no trainer is made for a model that would have to drop what it cannot.
 func TestTrainingDropoutThatIsNotComputed(t *testing.T) {
 	m := loadModel(t, post)
-	m.AttentionDropout = 0.1
+	c := m.Config.(opt.Config)
+	c.AttentionDropout = 0.1
+	m.Config = c
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()

@@ -6,10 +6,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
-	"lorabench/opt"
 )
 
 // steps4 are micro-batches of several sizes; of the last the labels are few.
@@ -28,7 +28,7 @@ func steps4(t *testing.T) []data.Micro {
 }
 
 // trained takes 5 steps without dropout and returns the losses and the adapter.
-func trained(t *testing.T, m *opt.Model, o lora.Options) (losses []float64, values []float32, tr *lora.Trainer) {
+func trained(t *testing.T, m *decoder.Model, o lora.Options) (losses []float64, values []float32, tr *lora.Trainer) {
 	a, err := lora.Load(m, post+"/adapter")
 	require.NoError(t, err)
 	t.Cleanup(a.Close)

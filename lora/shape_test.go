@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/lora"
@@ -49,14 +50,14 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 	readJSON(t, dir+"/fixture.json", &fx)
 	c, err := opt.ParseConfig([]byte(opt350m))
 	require.NoError(t, err)
-	all, without := c.NumParameters()
+	all, without := decoder.NumParameters(c)
 	require.Equal(t, fx.Parameters, all)
 	require.Equal(t, fx.Without, without)
 
 	scope := torch.NewScope()
-	var m *opt.Model
+	var m *decoder.Model
 	require.NoError(t, torch.Run(func(*torch.Scope) (err error) {
-		m, _, err = opt.Hash(scope, c, 1, torch.Float32, torch.CPU)
+		m, _, err = decoder.Hash(scope, c, 1, torch.Float32, torch.CPU)
 		return err
 	}))
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
@@ -78,7 +79,7 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
 		for i, name := range a.Names {
 			shape := a.Tensors[i].Shape()
-			torch.Copy(a.Tensors[i], s.FromFloats(opt.HashValues(name, int(a.Tensors[i].Numel()), 2, 0.05), shape...))
+			torch.Copy(a.Tensors[i], s.FromFloats(decoder.HashValues(name, int(a.Tensors[i].Numel()), 2, 0.05), shape...))
 		}
 		return nil
 	}))

@@ -91,13 +91,14 @@ func ParseConfig(data []byte) (Config, error) {
 	if c.WordEmbedProjDim == 0 {
 		c.WordEmbedProjDim = c.HiddenSize
 	}
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return Config{}, err
 	}
 	return c, nil
 }
 
-func (c Config) check() error {
+// Check refuses what this package does not compute, and sizes that no OPT has.
+func (c Config) Check() error {
 	if c.ModelType != "opt" { // first: the sizes of another kind's config mean nothing
 		return fmt.Errorf("model_type is %q, want \"opt\": only OPT models are supported", c.ModelType)
 	}
@@ -142,32 +143,31 @@ func (c Config) finalNorm() bool { return c.DoLayerNormBefore && !c.RemoveFinalL
 
 // Params lists every weight of the model in a fixed order. lm_head.weight is not among them: it
 // is embed_tokens.weight.
-func (c Config) Params() []decoder.Param {
-	const d = "model.decoder."
+func (c Config) Params() (ps []decoder.Param) {
 	h, e, f := c.HiddenSize, c.WordEmbedProjDim, c.FFNDim
-	ps := []decoder.Param{
-		{d + "embed_tokens.weight", []int64{c.VocabSize, e}},
-		{d + "embed_positions.weight", []int64{c.MaxPositionEmbeddings + positionOffset, h}},
-	}
-	if e != h {
-		ps = append(ps, decoder.Param{d + "project_out.weight", []int64{e, h}}, decoder.Param{d + "project_in.weight", []int64{h, e}})
-	}
+	add := func(name string, shape ...int64) { ps = append(ps, decoder.Param{Name: name, Shape: shape}) }
 	norm := func(name string) {
 		if c.LayerNormAffine {
-			ps = append(ps, decoder.Param{name + ".weight", []int64{h}}, decoder.Param{name + ".bias", []int64{h}})
+			add(name+".weight", h)
+			add(name+".bias", h)
 		}
 	}
 	linear := func(name string, out, in int64) {
-		ps = append(ps, decoder.Param{name + ".weight", []int64{out, in}})
-		if c.EnableBias {
-			ps = append(ps, decoder.Param{name + ".bias", []int64{out}})
+		if add(name+".weight", out, in); c.EnableBias {
+			add(name+".bias", out)
 		}
 	}
+	add(tokens, c.VocabSize, e)
+	add(positions, c.MaxPositionEmbeddings+positionOffset, h)
+	if e != h {
+		add(prefix+"project_out.weight", e, h)
+		add(prefix+"project_in.weight", h, e)
+	}
 	if c.finalNorm() {
-		norm(d + "final_layer_norm")
+		norm(prefix + "final_layer_norm")
 	}
 	for i := range c.NumHiddenLayers {
-		l := fmt.Sprintf("%slayers.%d.", d, i)
+		l := layerName(i)
 		for _, p := range []string{"k_proj", "v_proj", "q_proj", "out_proj"} {
 			linear(l+"self_attn."+p, h, h)
 		}

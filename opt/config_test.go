@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/decoder"
 )
 
 // changed is a small valid config.json with one field set, or taken out where value is nil.
@@ -101,14 +103,17 @@ func TestDropoutThatIsNotComputed(t *testing.T) {
 	for _, field := range []string{"attention_dropout", "layerdrop"} {
 		c, err := ParseConfig(changed(t, field, 0.25))
 		require.NoError(t, err, "a forward pass without dropout is the same")
-		m := build(c, nil, nil)
+		m := &decoder.Model{Config: c}
 		require.ErrorContains(t, m.CheckTraining(), "config.json's "+field+" is 0.25")
 		require.ErrorContains(t, m.CheckTraining(), "-model-dropout=0")
 		m.SetDropout(0.2)
-		require.Error(t, m.Share().CheckTraining(), "with dropout they would act")
+		other := &decoder.Model{Config: c}
+		other.Inherit(m)
+		require.Error(t, other.CheckTraining(), "with dropout they would act")
 		m.SetDropout(0)
-		require.NoError(t, m.Share().CheckTraining())
-		require.Zero(t, m.ModelDropout)
+		other.Inherit(m)
+		require.NoError(t, other.CheckTraining())
+		require.Zero(t, other.ModelDropout)
 	}
 }
 
@@ -181,7 +186,7 @@ func TestPublishedModels(t *testing.T) {
 			if p.proj != h {
 				want += 2 * p.proj * h
 			}
-			all, without := c.NumParameters()
+			all, without := decoder.NumParameters(c)
 			require.Equal(t, want, without)
 			require.Equal(t, want+vocabulary*p.proj+positions*h, all)
 			require.Equal(t, p.parameters, all)
@@ -193,7 +198,7 @@ func TestPublishedModels(t *testing.T) {
 func TestOurOPT350m(t *testing.T) {
 	c, err := ReadConfig("../testdata/opt-350m")
 	require.NoError(t, err)
-	all, without := c.NumParameters()
+	all, without := decoder.NumParameters(c)
 	require.EqualValues(t, 331_196_416, all)
 	require.EqualValues(t, 303_357_952, without)
 }
@@ -201,7 +206,7 @@ func TestOurOPT350m(t *testing.T) {
 func TestDefaultsAreOPTConfigs(t *testing.T) {
 	c, err := ParseConfig([]byte(`{"model_type": "opt"}`))
 	require.NoError(t, err)
-	all, _ := c.NumParameters()
+	all, _ := decoder.NumParameters(c)
 	require.EqualValues(t, 125_239_296, all, "OPTConfig's defaults are opt-125m")
 	require.Equal(t, Config{ModelType: "opt", VocabSize: 50272, HiddenSize: 768, NumHiddenLayers: 12, FFNDim: 3072, NumAttentionHeads: 12,
 		MaxPositionEmbeddings: 2048, WordEmbedProjDim: 768, DoLayerNormBefore: true, LayerNormAffine: true, EnableBias: true,
@@ -216,7 +221,7 @@ func TestParamsFollowTheSwitches(t *testing.T) {
 		c, err := ParseConfig(changed(t, "hidden_size", 32))
 		require.NoError(t, err)
 		change(&c)
-		require.NoError(t, c.check())
+		require.NoError(t, c.Check())
 		shapes := map[string][]int64{}
 		for _, p := range c.Params() {
 			require.NotContains(t, shapes, p.Name, "listed twice")
@@ -268,7 +273,7 @@ func FuzzParseConfig(f *testing.F) {
 			return
 		}
 		require.Equal(t, c.HiddenSize, c.HeadDim()*c.NumAttentionHeads)
-		all, without := c.NumParameters()
+		all, without := decoder.NumParameters(c)
 		require.Positive(t, without)
 		require.Equal(t, c.VocabSize*c.WordEmbedProjDim+(c.MaxPositionEmbeddings+2)*c.HiddenSize, all-without)
 		again, err := json.Marshal(c)

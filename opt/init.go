@@ -11,7 +11,7 @@ import (
 // init_std, biases 0, layer norms 1 and 0, the padding row 0. Drawn on the CPU, so that a seed
 // means the same weights on every device. s owns the weights.
 func Init(s *torch.Scope, c Config, seed int64, on torch.Device) (*decoder.Model, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	if err := torch.Seed(seed); err != nil {

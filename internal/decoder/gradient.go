@@ -42,11 +42,11 @@ func (m *Model) Gradient(s *torch.Scope, b *data.Micro, weights []float32, loss 
 func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 	lowest := m.lowestTrained()
 	saved := make([]*Saved, len(m.Layers))
-	below := newSaved() // of the embedding
+	below := NewSaved() // of the embedding
 	defer func() {
-		below.free()
+		below.Free()
 		for _, k := range saved {
-			k.free()
+			k.Free()
 		}
 	}()
 	m.reached(Started, Bytes{})
@@ -56,7 +56,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 		x := m.Embedding.forward(s, b, true, below)
 		for i, l := range m.Layers {
 			if i >= lowest {
-				saved[i] = newSaved()
+				saved[i] = NewSaved()
 			}
 			in := x
 			x = s.Layer(func(s *torch.Scope) *torch.Tensor {
@@ -80,7 +80,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 		for i := len(m.Layers) - 1; i >= max(lowest, 0); i-- {
 			dy := d
 			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, p.in(i, m, b.At), i, saved, dy, i > lowest) })
-			saved[i].free()
+			saved[i].Free()
 			if d != dy {
 				s.Drop(dy)
 			}

@@ -15,6 +15,9 @@ import (
 // checkpoint can be had. Uniform with the config's Std; norm weights 1 plus that; the
 // padding row 0. The formula is [HashValues]'s. s owns the weights.
 func Hash(s *torch.Scope, c Config, seed uint64, d torch.DType, on torch.Device) (*Model, Source, error) {
+	if err := c.Check(); err != nil {
+		return nil, Source{}, err
+	}
 	weights := Store(s, c, d, on)
 	for _, p := range c.Params() {
 		v := HashValues(p.Name, int(p.Size()), seed, c.Std())

@@ -83,8 +83,8 @@ func (h *Head) project(s *torch.Scope, x *torch.Tensor, train bool, k *Saved) *t
 
 // loss adds the loss of the decoder's output at labels x [N, H] to sum and returns the gradient of x; nil where nobody below wants it.
 func (h *Head) loss(s *torch.Scope, b *Batch, x, sum *torch.Tensor, wanted bool) *torch.Tensor {
-	k := newSaved()
-	defer k.free()
+	k := NewSaved()
+	defer k.Free()
 	y := x
 	if h.Norm != nil {
 		y = h.Norm.forward(s, x, k)

@@ -22,7 +22,8 @@ func (m *MLP) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.
 		h = s.GELU(h)
 		k.Save(r.before)
 		s.Drop(r.before)
-	} else if r.zero = s.ReLUIn(h, k != nil); r.zero != nil {
+	} else {
+		r.zero = s.ReLUIn(h, k != nil)
 		k.Save(r.zero)
 	}
 	y := m.Down.forward(s, h, p.train, k)

@@ -40,6 +40,8 @@ type Shape struct {
 
 // Config is a family's config.json.
 type Config interface {
+	// Check refuses what the family's package does not compute.
+	Check() error
 	// Params lists every weight in a fixed order. A tied head is not among them.
 	Params() []Param
 	// Stacks lists names of weights that are to lie next to each other, so that they are one matrix product.

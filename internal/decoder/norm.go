@@ -21,10 +21,7 @@ func (n *Norm) forward(s *torch.Scope, x *torch.Tensor, k *Saved) *torch.Tensor 
 		y, mean, rstd = s.LayerNorm(x, n.Weight, n.Bias, n.Eps)
 	}
 	*Record[normSaved](k, n) = normSaved{x, mean, rstd}
-	k.Save(x, rstd)
-	if mean != nil {
-		k.Save(mean)
-	}
+	k.Save(x, mean, rstd)
 	s.Drop(mean, rstd)
 	return y
 }

@@ -89,8 +89,8 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 		{"norm", 0, float64(len(norms)) * 5 * float64(x.Numel()*m.DType().Size()), func(s *torch.Scope) {
 			for _, norm := range norms {
 				s.Do(func(s *torch.Scope) {
-					k := newSaved()
-					defer k.free()
+					k := NewSaved()
+					defer k.Free()
 					norm.forward(s, s.Narrow(x, 0, 0, x.Dim(0)), k)
 					norm.backward(s, dx, k)
 				})

@@ -11,7 +11,8 @@ type Saved struct {
 	input  *torch.Tensor // the layer's input [T, H]; only with checkpointing
 }
 
-func newSaved() *Saved {
+// NewSaved keeps until Free.
+func NewSaved() *Saved {
 	return &Saved{values: torch.NewScope(), random: torch.NewScope(), parts: map[any]any{}}
 }
 
@@ -38,9 +39,9 @@ func (k *Saved) Save(ts ...*torch.Tensor) {
 	}
 }
 
-// SaveRandom is Save for what cannot be computed again. nil is none.
+// SaveRandom is Save for what cannot be computed again.
 func (k *Saved) SaveRandom(t *torch.Tensor) {
-	if k != nil && t != nil {
+	if k != nil {
 		k.random.Take(t)
 	}
 }
@@ -63,7 +64,8 @@ func (k *Saved) bytes() int64 {
 	return k.values.Held() + k.random.Held()
 }
 
-func (k *Saved) free() {
+// Free frees everything; nil has nothing.
+func (k *Saved) Free() {
 	if k != nil {
 		k.values.Free()
 		k.random.Free()

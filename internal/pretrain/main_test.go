@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/opt"
 )
@@ -33,7 +34,7 @@ func TestPretrainWritesAModelThatLoads(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, committed, made, "the committed model is of the shape this command makes")
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
-		_, _, err := opt.Load(s, dir, torch.Float32, torch.CPU)
+		_, _, err := models.Load(s, dir, torch.Float32, torch.CPU)
 		return err
 	}))
 }

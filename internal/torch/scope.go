@@ -60,9 +60,9 @@ func (s *Scope) Do(f func(s *Scope)) {
 	f(inner)
 }
 
-// Take makes s the owner of t, whoever owned it.
+// Take makes s the owner of t, whoever owned it; nil is none.
 func (s *Scope) Take(t *Tensor) {
-	if t.owner != s {
+	if t != nil && t.owner != s {
 		t.owner.give(t, s)
 	}
 }
@@ -100,10 +100,10 @@ func Rounded(n int64, on Device) int64 {
 	return n
 }
 
-// give hands t to another scope, or to none. Where s does not own it (a Layer that returns its input, say), its owner keeps it. It looks
+// give hands t, or nothing for nil, to another scope, or to none. Where s does not own it (a Layer that returns its input, say), its owner keeps it. It looks
 // from the back: what is moved or dropped was made last, nearly always.
 func (s *Scope) give(t *Tensor, to *Scope) {
-	if t.owner != s {
+	if t == nil || t.owner != s {
 		return
 	}
 	for i := len(s.tensors) - 1; i >= 0; i-- {

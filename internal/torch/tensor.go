@@ -18,13 +18,14 @@ const (
 	Float16  DType = 5
 	Float32  DType = 6
 	Float64  DType = 7
+	Bool     DType = 11
 	BFloat16 DType = 15
 )
 
 // Size is the number of bytes of one element.
 func (d DType) Size() int64 {
 	switch d {
-	case UInt8:
+	case UInt8, Bool:
 		return 1
 	case Float16, BFloat16:
 		return 2
@@ -50,6 +51,8 @@ func (d DType) String() string {
 		return "float32"
 	case Float64:
 		return "float64"
+	case Bool:
+		return "bool"
 	case BFloat16:
 		return "bfloat16"
 	}

@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
@@ -35,7 +36,7 @@ func equal(b *data.Micro, w float32) []float32 { return slices.Repeat([]float32{
 // meanLoss is the mean over labels, and leaves its gradients where they belong.
 func meanLoss(s *torch.Scope, m *Model, b *data.Micro) (v float64) {
 	s.Do(func(s *torch.Scope) {
-		loss := s.Zeros(m.lossType(), m.Device())
+		loss := s.Zeros(decoder.LossType(m.DType()), m.Device())
 		m.Gradient(s, b, equal(b, 1/float32(b.Labels)), loss)
 		v = s.Item(loss)
 	})
@@ -71,7 +72,7 @@ func TestGradientIsTheDerivative(t *testing.T) {
 				// Few elements of each: those of the largest gradient and some others.
 				at := []int{0, int(p.Size()) / 2, int(p.Size()) - 1, largestAt(want[p.Name])}
 				if strings.Contains(p.Name, "embed_tokens") {
-					at = append(at, int(2*m.WordEmbedProjDim)) // the first token's row: embedding and head
+					at = append(at, int(2*config(m).WordEmbedProjDim)) // the first token's row: embedding and head
 				}
 				for _, i := range at {
 					one := s.Narrow(flat, 0, int64(i), 1)
@@ -136,7 +137,7 @@ func TestLowestTrained(t *testing.T) {
 		base := loadModel(t, post, torch.Float32)
 		run(t, func(s *torch.Scope) {
 			m, _ := trainable(t, s, base, torch.Float32, func(name string) bool { return strings.HasSuffix(name, c.weight) })
-			require.Equal(t, c.want, m.lowestTrained(), c.why)
+			require.Equal(t, c.want, m.LowestTrained(), c.why)
 		})
 	}
 }
@@ -208,14 +209,17 @@ func testMergedWeightsAreNoNeighbours(t *testing.T, on torch.Device) {
 	b := pack(samples()...)
 	stacked := logits(t, m, b, false)
 	run(t, func(s *torch.Scope) {
-		w, _ := m.layers[0].qkv.weight(s)
+		w, _ := qkv(m, 0).WeightOf(s)
 		require.NotNil(t, w, "what is loaded lies side by side")
-		for i := range m.layers {
-			l := m.layers[i].qkv.Linears[0]
+		for i := range m.Layers {
+			l := qkv(m, i).Linears[0]
 			l.Weight = s.Clone(l.Weight)
 		}
-		w, _ = m.layers[0].qkv.weight(s)
+		w, _ = qkv(m, 0).WeightOf(s)
 		require.Nil(t, w)
 		require.Less(t, fixture.Largest(t, stacked, s.Floats(m.Logits(s, m.Hidden(s, &b, false), false))), pass(m, 1e-5))
 	})
 }
+
+// qkv is layer i's linear layers of q, k and v.
+func qkv(m *Model, i int) *Group { return m.Layers[i][0].Branch.(*decoder.Attention).QKV }

@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"math"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
@@ -26,16 +27,13 @@ type lowRanks struct {
 	at    map[int]lowRank
 }
 
-func (r lowRanks) Forward(s *torch.Scope, x, y *torch.Tensor, _ bool, _ *Kept) {
+func (r lowRanks) Forward(s *torch.Scope, x, y *torch.Tensor, _ bool, _ *Saved) {
 	for i, l := range r.at {
 		torch.AddIn(r.group.Part(s, y, i), s.Scale(s.Linear(s.Linear(x, l.a, nil), l.b, nil), l.scale))
 	}
 }
 
-func (lowRanks) Keeps(int64) int64                                                         { return 0 }
-func (lowRanks) Masks(int64) int64                                                         { return 0 }
-func (lowRanks) Needs(int64) int64                                                         { return 0 }
-func (lowRanks) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
+func (lowRanks) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Saved) {}
 
 // adapt puts the fixture's adapter on m and returns how many layers have one.
 func adapt(t *testing.T, s *torch.Scope, m *Model, dir string, scale float64) (n int) {
@@ -98,27 +96,27 @@ func testLayersAgreeWithTransformers(t *testing.T, on torch.Device) {
 				}
 				u := m.Upload(s, &b, nil)
 				inside := func(i int, x *torch.Tensor) { // a layer of norms after, without dropout
-					if c.dir == "" && i < len(m.layers) {
-						l := &m.layers[i]
-						y, _ := s.Attention(l.qkv.forward(s, x, false, nil), u.Sequences, m.NumAttentionHeads, 1/math.Sqrt(float64(m.HeadDim())))
-						same(l.out.forward(s, y, false, nil), "layer."+string(rune('0'+i))+".attention")
+					if c.dir == "" && i < len(m.Layers) {
+						a := m.Layers[i][0].Branch.(*decoder.Attention)
+						y, _ := s.Attention(a.QKV.ForwardOf(s, x), u.Sequences, a.Heads)
+						same(a.Out.ForwardOf(s, y), "layer."+string(rune('0'+i))+".attention")
 					}
 				}
 				if c.dir == "" {
-					x := m.embedding(s, u, false, nil)
+					x := m.EmbeddingOf(s, u)
 					same(x, "embeddings")
 					inside(0, x)
 				}
 				seen := 0
-				h := m.hidden(s, u, nil, false, func(i int, x *torch.Tensor) {
+				h := m.HiddenOf(s, u, nil, false, func(i int, x *torch.Tensor) {
 					require.Equal(t, seen, i)
 					seen++
 					same(x, "layer."+string(rune('0'+i)))
 					inside(i+1, x)
 				})
-				require.Equal(t, m.NumHiddenLayers, seen)
+				require.Len(t, m.Layers, seen)
 				if c.dir == "" {
-					same(m.projOut.forward(s, h, false, nil), "projected")
+					same(m.Head.Out.ForwardOf(s, h), "projected")
 				}
 				same(m.Logits(s, h, false), "logits")
 			})

@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/data"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
 )
 
@@ -93,13 +94,13 @@ func TestLayoutHasTheSameWeightsSideBySide(t *testing.T) {
 	for _, dir := range []string{post, pre} {
 		c, err := ReadConfig(dir)
 		require.NoError(t, err)
-		names := func(ps []Param) (n []string) {
+		names := func(ps []decoder.Param) (n []string) {
 			for _, p := range ps {
 				n = append(n, p.Name)
 			}
 			return n
 		}
-		layout := names(c.Layout())
+		layout := names(decoder.Layout(c))
 		require.ElementsMatch(t, names(c.Params()), layout)
 		for _, kind := range []string{".weight", ".bias"} {
 			at := slices.Index(layout, "model.decoder.layers.1.self_attn.q_proj"+kind)

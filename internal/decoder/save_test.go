@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
@@ -47,7 +48,7 @@ func TestSaveThenLoad(t *testing.T) {
 			}
 			st, err := os.Stat(filepath.Join(dir, "model.safetensors"))
 			require.NoError(t, err)
-			all, _ := m.NumParameters()
+			all, _ := decoder.NumParameters(m.Config)
 			require.InDelta(t, 2*all, st.Size(), 8192, "two bytes a weight, and the header")
 		})
 	}

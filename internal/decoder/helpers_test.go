@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"os"
@@ -9,15 +9,40 @@ import (
 
 	"lorabench/data"
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
+	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/opt"
 )
 
+type (
+	Model  = decoder.Model
+	Config = opt.Config
+	Group  = decoder.Group
+	Saved  = decoder.Saved
+	Size   = decoder.Size
+)
+
+var (
+	New          = decoder.New
+	NewTrainable = decoder.NewTrainable
+	ParseConfig  = opt.ParseConfig
+	ReadConfig   = opt.ReadConfig
+	Hash         = decoder.Hash
+	Init         = opt.Init
+	Load         = models.Load
+	HashValues   = decoder.HashValues
+)
+
+// config is a model's, as what it is.
+func config(m *Model) Config { return m.Config.(Config) }
+
 const (
-	post    = "../testdata/parity/post"    // opt-350m's kind: norm after, project_in/out; safetensors
-	pre     = "../testdata/parity/pre"     // opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.
-	sharded = "../testdata/parity/sharded" // as pre, in two safetensors with an index, and a redundant lm_head
+	post    = "../../testdata/parity/post"    // opt-350m's kind: norm after, project_in/out; safetensors
+	pre     = "../../testdata/parity/pre"     // opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.
+	sharded = "../../testdata/parity/sharded" // as pre, in two safetensors with an index, and a redundant lm_head
 )
 
 var devices = torchtest.Find(torch.OpenDevice, torch.Cards)

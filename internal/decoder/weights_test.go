@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/internal/checkpoint"
+	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
 )
 
@@ -29,7 +30,7 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 		{"shards", sharded, []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			var src Source
+			var src decoder.Source
 			m := keep(t, func(s *torch.Scope) (m *Model, err error) {
 				m, src, err = Load(s, c.dir, torch.Float32, torch.CPU)
 				return m, err
@@ -41,12 +42,12 @@ func TestLoadReadsEveryFormat(t *testing.T) {
 				require.NoError(t, err)
 				all, files = append(all, b...), append(files, filepath.Join(c.dir, name))
 			}
-			require.Equal(t, Source{Files: files, SHA256: fmt.Sprintf("%x", sha256.Sum256(all))}, src)
+			require.Equal(t, decoder.Source{Files: files, SHA256: fmt.Sprintf("%x", sha256.Sum256(all))}, src)
 
 			seen := 0
 			for _, x := range tensors(t, c.dir) {
 				name := "model." + strings.TrimPrefix(x.Name, "model.")
-				if x.Name == headName {
+				if x.Name == "lm_head.weight" {
 					continue
 				}
 				want, err := checkpoint.Float32(x)
@@ -128,7 +129,7 @@ func TestWeightsThatAreAccepted(t *testing.T) {
 			return ts
 		}},
 		{"the tied head beside it", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			return append(ts, renamed(*weight(t, ts, embedTokens), headName))
+			return append(ts, renamed(*weight(t, ts, embedTokens), "lm_head.weight"))
 		}},
 		{"float64 whose values are float32's", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
 			for i, x := range ts {
@@ -176,7 +177,7 @@ func TestWeightsThatAreRefused(t *testing.T) {
 		{"a missing weight", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return without(ts, fc1) },
 			"weight " + fc1 + " is missing from "},
 		{"the table itself missing, its twin the head there", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			weight(t, ts, embedTokens).Name = headName
+			weight(t, ts, embedTokens).Name = "lm_head.weight"
 			return ts
 		}, "weight " + embedTokens + " is missing from "},
 		{"a layer more than config.json says", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
@@ -209,16 +210,16 @@ func TestWeightsThatAreRefused(t *testing.T) {
 			return append(ts, renamed(*weight(t, ts, fc1), strings.TrimPrefix(fc1, "model.")))
 		}, "weight " + fc1 + " is there twice, as " + strings.TrimPrefix(fc1, "model.") + " and as " + fc1},
 		{"a head of its own", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			head := renamed(*weight(t, ts, embedTokens), headName)
+			head := renamed(*weight(t, ts, embedTokens), "lm_head.weight")
 			head.Data = bytes.Clone(head.Data)
 			head.Data[len(head.Data)-1] ^= 0x80 // one sign
 			return append(ts, head)
 		}, "weight lm_head.weight differs from embed_tokens.weight"},
 		{"a head of another shape", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			return append(ts, zeros(headName, checkpoint.F32, 96, 32))
+			return append(ts, zeros("lm_head.weight", checkpoint.F32, 96, 32))
 		}, "has shape [96 32], config.json wants [96 16]"},
 		{"a head of integers", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			return append(ts, zeros(headName, checkpoint.U8, 96, 16))
+			return append(ts, zeros("lm_head.weight", checkpoint.U8, 96, 16))
 		}, "has element type U8"},
 	} {
 		dir := copyFiles(t, post, "config.json")

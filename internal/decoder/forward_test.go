@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"math"
@@ -177,7 +177,7 @@ func TestOneLayersResultIsHeld(t *testing.T) {
 		run(t, func(s *torch.Scope) {
 			u := m.Upload(s, &b, nil)
 			own := s.Len()
-			m.hidden(s, u, nil, true, func(int, *torch.Tensor) { live = append(live, torch.Live()) })
+			m.HiddenOf(s, u, nil, true, func(int, *torch.Tensor) { live = append(live, torch.Live()) })
 			require.Equal(t, own+1, s.Len(), "the result")
 		})
 		require.Len(t, live, 2)

@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 )
@@ -153,7 +154,7 @@ func TestHashAgreesWithPeerAtTrueShape(t *testing.T) {
 
 func TestHashMakesAWholeModel(t *testing.T) {
 	c := shape(t)
-	var src Source
+	var src decoder.Source
 	m := keep(t, func(s *torch.Scope) (m *Model, err error) {
 		m, src, err = Hash(s, c, 1, torch.Float32, torch.CPU)
 		return m, err

@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"testing"

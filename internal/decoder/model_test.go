@@ -1,4 +1,4 @@
-package opt
+package decoder_test
 
 import (
 	"maps"
@@ -58,15 +58,12 @@ func TestLinears(t *testing.T) {
 // halved gives half of what its layers compute.
 type halved struct{ asked []int64 }
 
-func (h *halved) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, _ *Kept) {
+func (h *halved) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, _ *Saved) {
 	h.asked = append(h.asked, y.Shape()[1])
 	torch.ScaleIn(y, 0.5)
 }
 
-func (*halved) Keeps(int64) int64                                                           { return 0 }
-func (*halved) Masks(int64) int64                                                           { return 0 }
-func (*halved) Needs(int64) int64                                                           { return 0 }
-func (h *halved) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Kept) {}
+func (h *halved) Backward(*torch.Scope, *torch.Tensor, *torch.Tensor, *torch.Tensor, *Saved) {}
 
 func TestShareHasTheWeightsAndNoAdapters(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
