@@ -12,6 +12,8 @@ type Attention struct {
 	QKV, Out *Group
 	Heads    torch.Heads
 	Rotary   bool
+
+	QNorm, KNorm *Norm // of each head of q and k, before they are turned; nil is none
 }
 
 type attentionSaved struct {
@@ -22,6 +24,7 @@ type attentionSaved struct {
 
 func (a *Attention) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {
 	qkv := a.QKV.forward(s, x, p.train, k)
+	a.norm(s, qkv, func(n *Norm, part *torch.Tensor) *torch.Tensor { return n.forward(s, s.Clone(part), k) })
 	a.turn(s, qkv, p, false)
 	y, lse := s.Attention(qkv, p.Sequences, a.Heads)
 	k.Save(qkv, y, lse)
@@ -41,13 +44,14 @@ func (a *Attention) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *
 
 func (a *Attention) backward(s *torch.Scope, x, dy, dx *torch.Tensor, p pass, wanted bool, k *Saved) *torch.Tensor {
 	r := Record[attentionSaved](k, a)
-	through := wanted || a.QKV.trains()
+	through := wanted || a.QKV.trains() || a.QNorm.trains() || a.KNorm.trains()
 	d := a.Out.backward(s, r.wanted, dy, nil, through, k)
 	if !through {
 		return nil
 	}
 	d = s.AttentionBackward(p.spread(s, d), r.qkv, r.y, r.lse, p.Sequences, a.Heads)
 	a.turn(s, d, p, true)
+	a.norm(s, d, func(n *Norm, part *torch.Tensor) *torch.Tensor { return n.backward(s, part, k) })
 	return a.QKV.backward(s, x, d, dx, wanted, k)
 }
 
@@ -60,6 +64,21 @@ func (a *Attention) turn(s *torch.Scope, qkv *torch.Tensor, p pass, back bool) {
 	}
 }
 
+// norm puts f of q and k in their place.
+func (a *Attention) norm(s *torch.Scope, qkv *torch.Tensor, f func(n *Norm, part *torch.Tensor) *torch.Tensor) {
+	if a.QNorm == nil {
+		return
+	}
+	d := qkv.Dim(1) / (a.Heads.N + 2*a.Heads.KV)
+	s.Do(func(s *torch.Scope) {
+		q, k := s.Narrow(qkv, 1, 0, a.Heads.N*d), s.Narrow(qkv, 1, a.Heads.N*d, a.Heads.KV*d)
+		torch.Copy(q, f(a.QNorm, q))
+		torch.Copy(k, f(a.KNorm, k))
+	})
+}
+
 func (a *Attention) readsInput() bool { return a.QKV.trains() }
-func (a *Attention) trains() bool     { return a.QKV.trains() || a.Out.trains() }
+func (a *Attention) trains() bool {
+	return a.QKV.trains() || a.Out.trains() || a.QNorm.trains() || a.KNorm.trains()
+}
 func (a *Attention) groups() []*Group { return []*Group{a.QKV, a.Out} }

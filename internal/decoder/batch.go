@@ -161,6 +161,10 @@ func (f *Fixed) Fill(s *torch.Scope, b *data.Micro, weights []float32) {
 // CheckInput fails, as an operation does, where a token id or a position is outside the model's tables: libtorch
 // would report that without a name on the CPU, and on CUDA only by killing the device's context.
 func (m *Model) CheckInput(b *data.Micro) {
+	if m.Window > 0 && int64(b.Longest) > m.Window {
+		torch.Fail("attention", "a sequence of %d tokens is longer than the model's sliding_window of %d, which is not supported: use -max-length=%d",
+			b.Longest, m.Window, m.Window)
+	}
 	for i, id := range b.IDs {
 		if id < 0 || id >= m.VocabSize {
 			torch.Fail("embedding", "token id %d at %d is outside the model's vocabulary of %d: does the tokenizer belong to this model?", id, i, m.VocabSize)

@@ -35,6 +35,7 @@ type Model struct {
 type Shape struct {
 	VocabSize, HiddenSize, MaxPositionEmbeddings int64
 	PositionOffset                               int64   // the row of the positions' table of the first token
+	Window                                       int64   // a sequence longer than that would need a sliding window; 0 is none
 	Rotary                                       *Rotary // nil is none
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"lorabench/internal/decoder"
+	"lorabench/internal/llama"
 	"lorabench/internal/torch"
 	"lorabench/opt"
 )
@@ -34,10 +36,13 @@ func ParseConfig(data []byte) (decoder.Config, error) {
 		ModelType string `json:"model_type"`
 	}
 	_ = json.Unmarshal(data, &kind) // what is no JSON is named by the family's reader
-	switch kind.ModelType {
-	default:
-		return opt.ParseConfig(data)
+	if slices.Contains(llama.Families, kind.ModelType) {
+		return llama.ParseConfig(data)
 	}
+	if kind.ModelType != "" && kind.ModelType != "opt" {
+		return nil, fmt.Errorf("model_type is %q, want \"opt\" or one of %q: other models are not supported", kind.ModelType, llama.Families)
+	}
+	return opt.ParseConfig(data)
 }
 
 // Load reads a model folder: config.json and its weights, which become d on the device. s owns them.

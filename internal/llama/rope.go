@@ -1,0 +1,75 @@
+package llama
+
+import (
+	"fmt"
+	"math"
+
+	"lorabench/internal/decoder"
+)
+
+// Rope is rope_scaling of transformers 4, or rope_parameters of 5, which has rope_theta too.
+type Rope struct {
+	RopeType string  `json:"rope_type"`
+	Type     string  `json:"type"` // what rope_type was called at first
+	Theta    float64 `json:"rope_theta"`
+	Factor   float64 `json:"factor"`
+	Low      float64 `json:"low_freq_factor"`
+	High     float64 `json:"high_freq_factor"`
+	Original float64 `json:"original_max_position_embeddings"`
+}
+
+// rotary returns the frequencies of positions, as modeling_rope_utils.py computes them.
+func (c Config) rotary() (*decoder.Rotary, error) {
+	rope, field, theta := c.RopeScaling, "rope_scaling", c.RopeTheta
+	if c.RopeParameters != nil {
+		rope, field = c.RopeParameters, "rope_parameters"
+		if rope.Theta != 0 {
+			theta = rope.Theta
+		}
+	}
+	if !(theta > 0) || math.IsInf(theta, 0) {
+		return nil, fmt.Errorf("rope_theta is %v, want a positive number", theta)
+	}
+	r := decoder.NewRotary(theta, c.HeadDim)
+	if rope == nil {
+		return r, nil
+	}
+	kind := rope.RopeType
+	if kind == "" {
+		kind = rope.Type
+	}
+	switch {
+	case kind == "default" || kind == "" && rope.Factor == 0:
+		return r, nil
+	case kind != "linear" && kind != "llama3":
+		return nil, fmt.Errorf("%s has rope_type %q, want default, linear or llama3", field, kind)
+	case !(rope.Factor >= 1):
+		return nil, fmt.Errorf("%s has factor %v, want at least 1", field, rope.Factor)
+	case kind == "linear":
+		for i := range r.Frequencies {
+			r.Frequencies[i] /= float32(rope.Factor)
+		}
+		return r, nil
+	case !(rope.Low > 0) || !(rope.High > rope.Low) || !(rope.Original >= 1):
+		return nil, fmt.Errorf("%s has low_freq_factor %v, high_freq_factor %v and original_max_position_embeddings %v: "+
+			"want 0 < low < high and at least 1 position", field, rope.Low, rope.High, rope.Original)
+	}
+	rope.scale(r.Frequencies)
+	return r, nil
+}
+
+// scale slows down frequencies whose wave is longer than the original length over low_freq_factor, leaves those alone that are shorter
+// than it over high_freq_factor, and goes smoothly from one to the other (Llama 3.1).
+func (r *Rope) scale(frequencies []float32) {
+	factor, low, high, original := float32(r.Factor), float32(r.Low), float32(r.High), float32(r.Original)
+	for i, f := range frequencies {
+		wave := float32(2*math.Pi) / f
+		switch {
+		case wave > original/low:
+			frequencies[i] = f / factor
+		case wave >= original/high:
+			smooth := (original/wave - low) / (high - low)
+			frequencies[i] = (1-smooth)*f/factor + smooth*f
+		}
+	}
+}
