@@ -177,7 +177,8 @@ func FuzzReadResults(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		a, err := Analyze(results.Read(files(t, string(b))...), Options{})
+		// Lowered, a name's NaN is still read as the same number, and is not taken for a figure that does not exist.
+		a, err := Analyze(results.Read(files(t, strings.ReplaceAll(string(b), "NaN", "nan"))...), Options{})
 		if err != nil {
 			assert.ErrorContains(t, err, "a.txt")
 			return
@@ -190,6 +191,6 @@ func FuzzReadResults(f *testing.F) {
 				assert.False(t, p.Corrected < p.P)
 			}
 		}
-		assert.NotContains(t, strings.ReplaceAll(string(written(t, a)), "rank=NaN", ""), "NaN")
+		assert.NotContains(t, string(written(t, a)), "NaN")
 	})
 }
