@@ -76,6 +76,7 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_CBWR="COMPATIBLE", ATEN_CPU_CAPABILIT
 import peft
 import torch
 import transformers
+from exact import exact
 from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, OPTConfig, OPTForCausalLM
@@ -194,28 +195,9 @@ def load(folder, adapter="", dtype=torch.float32, attention="eager"):
     return model.eval().to(dtype)
 
 
-def exact_norm(module, x):
-    """RMSNorm in x's own type: the library's rounds x to float32."""
-    return module.weight * x * (x.square().mean(-1, keepdim=True) + module.variance_epsilon).rsqrt()
-
-
-def exact_rotary(module, x, position_ids):
-    """Angles in x's own type. The frequencies stay the float32 values that the library computes."""
-    angle = position_ids[..., None].to(x.dtype) * module.inv_freq.to(x.dtype)
-    angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos() * module.attention_scaling, angle.sin() * module.attention_scaling
-
-
 def load_exact(folder, adapter=""):
     """In float64. With sdpa, since eager attention has its softmax in float32 whatever the model's type."""
-    model = load(folder, adapter, torch.float64, "sdpa")
-    for module in model.modules():
-        kind = type(module).__name__
-        if kind.endswith("RMSNorm"):
-            module.forward = exact_norm.__get__(module)
-        elif kind.endswith("RotaryEmbedding"):
-            module.forward = exact_rotary.__get__(module)
-    return model
+    return exact(load(folder, adapter, torch.float64, "sdpa"))
 
 
 def padded(rows, labels=None, left=False):
