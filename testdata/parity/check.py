@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the committed fixtures against the libraries again, each figure in another way than make.py got it.
+"""Checks the committed fixtures against the libraries again, each figure in another way than make.py and families.py got it.
 
     python check.py                     (exit status 1 and the line marked BAD if something differs)
 
@@ -19,9 +19,10 @@ warnings.filterwarnings("ignore")
 
 import torch
 import transformers
+from exact import exact
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 bad = []
@@ -29,15 +30,16 @@ bad = []
 
 def report(name, what, difference, tolerance):
     ok = difference <= tolerance
-    print(f"{name:8} {what:32} {difference:8.1e}  of {tolerance:.0e}{'' if ok else '  BAD'}")
+    print(f"{name:20} {what:32} {difference:8.1e}  of {tolerance:.0e}{'' if ok else '  BAD'}")
     if not ok:
         bad.append(what)
 
 
 def load(folder, adapter):
     """The model, with the adapter in the folder of that name if there is one."""
-    # Trainer puts the model in training mode, so its own dropout has to be 0.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, dropout=0.0)
+    config = AutoConfig.from_pretrained(folder)
+    config.dropout = 0.0  # of OPT: Trainer puts the model in training mode
+    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32)
     return PeftModel.from_pretrained(model, os.path.join(folder, adapter), is_trainable=True) if adapter else model
 
 
@@ -63,13 +65,15 @@ def check_logits(name, folder, t, adapters):
 @torch.no_grad()
 def check_gradients(name, folder, t, prefix, adapter):
     """Relative to the gradient's own norm; the direction is part gradient, so that the sum does not vanish."""
-    model = load(folder, adapter).double().eval()
+    model = exact(load(folder, adapter).double().eval())
     generator, moved, slope, eps = torch.Generator().manual_seed(7), [], 0.0, 1e-6
     for key, p in model.named_parameters():
         if not p.requires_grad:
             continue
         grad = t[prefix + key.replace(".default", "")].double()
         d = grad + grad.abs().max() * torch.rand(p.shape, generator=generator, dtype=torch.float64)
+        if key.endswith("embed_tokens.weight") and model.config.pad_token_id is not None:
+            d[model.config.pad_token_id] = 0  # nn.Embedding leaves its part out of this row's gradient
         moved.append((p, d))
         slope += (grad * d).sum().item()
     assert len(moved) == sum(k.startswith(prefix) for k in t if isinstance(k, str))
@@ -144,17 +148,19 @@ def check_steps(name, folder, want, ids, final, adapter, what):
     return model
 
 
-def check_dora(folder, ids, rows):
-    """Not its gradients by differences: those hold the norms of rows constant. The steps are made of them."""
-    with open(os.path.join(folder, "dora.json"), encoding="utf-8") as f:
+def check_further(name, folder, kind, ids, rows):
+    """DoRA's gradients not by differences: they hold the norms of rows constant. The steps are made of them."""
+    with open(os.path.join(folder, f"{kind}.json"), encoding="utf-8") as f:
         fixture = json.load(f)
-    t = {**rows, **load_file(os.path.join(folder, "dora.safetensors"))}
+    t = {**rows, **load_file(os.path.join(folder, f"{kind}.safetensors"))}
     t["loss", "logits"] = fixture["loss"]
-    check_logits("dora", folder, t, (("logits", "dora"),))
+    check_logits(name, folder, t, (("logits", kind),))
+    if kind != "dora":
+        check_gradients(name, folder, t, "grad.", kind)
     final = {k[6:]: v for k, v in t.items() if k[:6] == "final."}
-    model = check_steps("dora", folder, fixture["steps"], ids, final, "dora", "steps")
+    model = check_steps(name, folder, fixture["steps"], ids, final, kind, "steps")
     with torch.no_grad():
-        report("dora", "steps final_loss", abs(mean_loss(model, t).item() - fixture["steps"]["final_loss"]), 5e-6)
+        report(name, "steps final_loss", abs(mean_loss(model, t).item() - fixture["steps"]["final_loss"]), 5e-6)
 
 
 def check(name):
@@ -167,9 +173,12 @@ def check(name):
               "warmup_steps": {k[13:]: v for k, v in t.items() if k[:13] == "warmup.final."}}
     check_logits(name, folder, t, (("logits", "adapter"), ("logits_base", "")))
     check_gradients(name, folder, t, "grad.", "adapter")
-    if name == "post":
+    if "full_loss" in fixture:
         check_gradients(name, folder, t, "full.grad.", "")
-        check_dora(folder, fixture["ids"], t)
+    inputs = {k: t[k] for k in ("input_ids", "attention_mask", "labels")}
+    for kind in ("all", "dora"):
+        if os.path.exists(os.path.join(folder, kind)):
+            check_further(f"{name} {kind}", folder, kind, fixture["ids"], inputs)
     for what, final in finals.items():
         if what in fixture:
             model = check_steps(name, folder, fixture[what], fixture["ids"], final, "" if what == "full_steps" else "adapter", what)
@@ -181,6 +190,8 @@ if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
-    for name in ("post", "pre", "sharded"):
-        check(name)
+    families = sorted(os.listdir(os.path.join(HERE, "families")))
+    for name in ("post", "pre", "sharded", *(os.path.join("families", n) for n in families)):
+        if os.path.exists(os.path.join(HERE, name, "fixture.json")):
+            check(name)
     sys.exit(1 if bad else 0)

@@ -76,6 +76,7 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_CBWR="COMPATIBLE", ATEN_CPU_CAPABILIT
 import peft
 import torch
 import transformers
+from exact import exact
 from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, OPTConfig, OPTForCausalLM
@@ -110,16 +111,22 @@ def uniform(shape, std, generator):
 
 
 def fill(parameters, std, generator):
-    """Gives each named parameter its values; LayerNorm weights lie around 1, the padding embedding is 0."""
+    """Gives each named parameter its values; weights of norms lie around 1, the padding embedding is 0."""
     with torch.no_grad():
         for name, p in sorted(parameters):
-            p.copy_(uniform(p.shape, std, generator) + float(name.endswith("layer_norm.weight")))
+            p.copy_(uniform(p.shape, std, generator) + float(name.endswith("norm.weight")))
             if name.endswith("embed_tokens.weight"):
                 p[PAD] = 0
 
 
 def sequence(length, top, generator):
     return [BOS] + torch.randint(4, top, (length - 1,), generator=generator).tolist()
+
+
+def learnable(generator):
+    """The step tables' sequences: of 28 different tokens, so that there is something to learn. Length 1 has no label."""
+    lengths = torch.randint(1, 20, (20 * ACCUM * BATCH,), generator=generator).tolist()
+    return [sequence(n, 32, generator) for n in lengths]
 
 
 def save_post(model, folder):
@@ -190,7 +197,7 @@ def load(folder, adapter="", dtype=torch.float32, attention="eager"):
 
 def load_exact(folder, adapter=""):
     """In float64. With sdpa, since eager attention has its softmax in float32 whatever the model's type."""
-    return load(folder, adapter, torch.float64, "sdpa")
+    return exact(load(folder, adapter, torch.float64, "sdpa"))
 
 
 def padded(rows, labels=None, left=False):
@@ -295,7 +302,7 @@ def watched(model, batch):
     """gradients, and what each decoder layer returned."""
     layers = {}
     hooks = [layer.register_forward_hook(lambda _, __, out, key=f"layer.{i}": layers.update({key: out.detach()}))
-             for i, layer in enumerate(model.base_model.model.model.decoder.layers)]
+             for i, layer in enumerate(next(m for n, m in model.named_modules() if n.endswith(".layers")))]
     result = gradients(model, batch)
     for hook in hooks:
         hook.remove()
@@ -332,22 +339,42 @@ def alone(folder, generator):
             **{f"grad.{n}": g for n, g in grads.items()}}
 
 
+def figures(folder, adapter, batch, sequences, **settings):
+    """What a further adapter of the model in folder gives: for ADAPTER.json and ADAPTER.safetensors."""
+    real = batch["attention_mask"].bool()
+    logits, loss, grads = gradients(load(folder, adapter), batch)
+    logits64, loss64, grads64 = gradients(load_exact(folder, adapter), batch)
+    fixture = {"loss": loss, "grad_norm": norm(grads), **settings,
+               "float32_error": {"logits": widest(logits, logits64, real), "loss": abs(loss - loss64),
+                                 "grad": widest_of(grads, grads64)}}
+    fixture["steps"], final = table(folder, adapter, sequences, batch, 20, 1e-2)
+    return fixture, {"logits": logits, **{f"grad.{n}": g for n, g in grads.items()},
+                     **{f"final.{n}": v for n, v in final.items()}}
+
+
+def write(folder, name, fixture, tensors):
+    """name.json and name.safetensors."""
+    save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, f"{name}.safetensors"))
+    with open(os.path.join(folder, f"{name}.json"), "w", encoding="utf-8") as f:
+        f.write(lines(fixture) + "\n")
+
+
+def place(folder, to):
+    """Moves the finished folder to where the old one was."""
+    for parent, _, files in os.walk(folder):
+        os.chmod(parent, 0o755)  # mkdtemp makes 0700, safetensors 0600
+        for file in files:
+            os.chmod(os.path.join(parent, file), 0o644)
+    shutil.rmtree(to, ignore_errors=True)
+    os.rename(folder, to)
+
+
 def make_dora(folder, name, lora, std, batch, sequences, generator):
     """DoRA on the model in folder. Norms of rows are constants in its gradients, so differences do not check those."""
     save_adapter(folder, name, {**lora, "use_dora": True}, std, generator, "dora")
-    real = batch["attention_mask"].bool()
-    logits, loss, grads = gradients(load(folder, "dora"), batch)
-    logits64, loss64, grads64 = gradients(load_exact(folder, "dora"), batch)
-    fixture = {"loss": loss, "grad_norm": norm(grads), "dropout": DROPOUT,
-               "float32_error": {"logits": widest(logits, logits64, real), "loss": abs(loss - loss64),
-                                 "grad": widest_of(grads, grads64)}}
-    fixture["steps"], final = table(folder, "dora", sequences, batch, 20, 1e-2)
-    tensors = {"logits": logits, **{f"grad.{n}": g for n, g in grads.items()},
-               **{f"final.{n}": v for n, v in final.items()},
-               **{f"dropout.{n}": v for n, v in alone(folder, generator).items()}}
-    save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, "dora.safetensors"))
-    with open(os.path.join(folder, "dora.json"), "w", encoding="utf-8") as f:
-        f.write(lines(fixture) + "\n")
+    fixture, tensors = figures(folder, "dora", batch, sequences, dropout=DROPOUT)
+    tensors.update({f"dropout.{n}": v for n, v in alone(folder, generator).items()})
+    write(folder, "dora", fixture, tensors)
 
 
 def make(out, name, seed, std, config, lora):
@@ -362,9 +389,7 @@ def make(out, name, seed, std, config, lora):
     labels = [[-100] * m + row[m:] for row, m in zip(rows, MASKED)]
     batch, left = padded(rows, labels), padded(rows, left=True)
     real = batch["attention_mask"].bool()
-    # 28 different tokens, so that there is something to learn; a sequence of length 1 has no label
-    lengths = torch.randint(1, 20, (20 * ACCUM * BATCH,), generator=generator).tolist()
-    sequences = [sequence(n, 32, generator) for n in lengths]
+    sequences = learnable(generator)
 
     model = load(folder, "adapter")
     logits, loss, grads, layers = watched(model, batch)
@@ -400,15 +425,8 @@ def make(out, name, seed, std, config, lora):
         tensors.update({f"warmup.final.{n}": v for n, v in warm.items()})
         make_dora(folder, name, lora, std, batch, sequences, torch.Generator().manual_seed(seed + 100))
     fixture["ids"] = sequences
-    save_file({k: v.contiguous() for k, v in tensors.items()}, os.path.join(folder, "fixture.safetensors"))
-    with open(os.path.join(folder, "fixture.json"), "w", encoding="utf-8") as f:
-        f.write(lines(fixture) + "\n")
-    for parent, _, files in os.walk(folder):
-        os.chmod(parent, 0o755)  # mkdtemp makes 0700, safetensors 0600
-        for file in files:
-            os.chmod(os.path.join(parent, file), 0o644)
-    shutil.rmtree(os.path.join(out, name), ignore_errors=True)
-    os.rename(folder, os.path.join(out, name))
+    write(folder, "fixture", fixture, tensors)
+    place(folder, os.path.join(out, name))
 
 
 def lines(value, indent=0):
@@ -423,15 +441,19 @@ def lines(value, indent=0):
     return "[\n" + ",\n".join(pad + lines(v, indent + 1) for v in items) + "\n" + " " * indent + "]"
 
 
+def quiet():
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore")  # PEFT calls what transformers deprecates, and looks for the base model's folder
+    torch.set_num_threads(1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     out = parser.parse_args().out
     os.makedirs(out, exist_ok=True)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    warnings.filterwarnings("ignore")  # PEFT calls what transformers deprecates, and looks for the base model's folder
-    torch.set_num_threads(1)
+    quiet()
     for name, model in MODELS.items():
         make(out, name, **model)
 
