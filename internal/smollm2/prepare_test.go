@@ -141,6 +141,15 @@ func TestPrepareInterrupted(t *testing.T) {
 	require.Empty(t, left(t, root))
 }
 
+func TestPrepareInterruptedBeforePip(t *testing.T) {
+	s, _ := tinySource(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	root := t.TempDir()
+	require.Equal(t, context.Canceled, s.prepare(ctx, root, &bytes.Buffer{}), "and not that there is no pip")
+	require.Empty(t, left(t, root))
+}
+
 func TestNoPip(t *testing.T) {
 	s, _ := tinySource(t)
 	t.Setenv("PATH", t.TempDir())

@@ -42,6 +42,9 @@ func findPip(ctx context.Context) (pip []string, err error) {
 			return pip, nil
 		}
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	return nil, fmt.Errorf("no pip, which downloads the model (%w): install it (apt-get install python3-pip)", err)
 }
 
