@@ -2,11 +2,7 @@
 // (the format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Whatever the bytes are, they are read or refused.
 package gguf
 
-import (
-	"errors"
-	"fmt"
-	"math/bits"
-)
+import "fmt"
 
 // File is a parsed GGUF file. Its tensors refer to the bytes that Parse was given.
 type File struct {
@@ -50,7 +46,8 @@ func List[T any](f *File, key string) ([]T, error) {
 // Has reports whether there is metadata of key.
 func (f *File) Has(key string) bool { return f.metadata[key] != nil }
 
-const defaultAlignment = 32
+// alignment is the format's default in bytes, of where tensors' data start. Files with another one are refused.
+const alignment = 32
 
 // Parse reads a whole file. The result refers to data.
 func Parse(data []byte) (*File, error) {
@@ -79,33 +76,16 @@ func Parse(data []byte) (*File, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("GGUF, byte %d: %w", r.at, r.err)
 	}
-	body, alignment, err := f.body(r)
-	if err != nil {
-		return nil, err
+	if v, ok := f.metadata["general.alignment"]; ok && v != any(uint32(alignment)) {
+		return nil, fmt.Errorf("GGUF metadata: general.alignment is %v: only %d is read", v, alignment)
 	}
+	body := data[min((r.at+alignment-1)/alignment*alignment, len(data)):]
 	for i := range f.Tensors {
-		if err := f.Tensors[i].place(body, offsets[i], alignment); err != nil {
+		if err := f.Tensors[i].place(body, offsets[i]); err != nil {
 			return nil, fmt.Errorf("GGUF, tensor %q: %w", f.Tensors[i].Name, err)
 		}
 	}
 	return f, nil
-}
-
-// body returns the bytes that tensors' offsets count in, and the alignment of offsets.
-func (f *File) body(r *reader) ([]byte, uint64, error) {
-	alignment := uint64(defaultAlignment)
-	if f.Has("general.alignment") {
-		v, err := Value[uint32](f, "general.alignment")
-		if err != nil {
-			return nil, 0, err
-		}
-		if bits.OnesCount32(v) != 1 {
-			return nil, 0, fmt.Errorf("GGUF metadata: general.alignment is %d: it must be a power of two", v)
-		}
-		alignment = uint64(v)
-	}
-	start := (uint64(r.at) + alignment - 1) / alignment * alignment
-	return r.data[min(start, uint64(len(r.data))):], alignment, nil
 }
 
 func (f *File) readKey(r *reader) {
@@ -140,45 +120,28 @@ func readTensor(r *reader) (t Tensor, offset uint64) {
 }
 
 // place finds the tensor's bytes in body.
-func (t *Tensor) place(body []byte, offset, alignment uint64) error {
-	size, err := t.size()
-	if err != nil {
-		return err
-	}
+func (t *Tensor) place(body []byte, offset uint64) error {
 	if offset%alignment != 0 {
 		return fmt.Errorf("its data start at %d, which is no multiple of %d", offset, alignment)
 	}
-	length := uint64(len(body))
-	if offset > length || size > length-offset {
-		return fmt.Errorf("%d bytes at %d go beyond the end, %d: the file is cut off", size, offset, length)
-	}
-	t.data = body[offset : offset+size]
-	return nil
-}
-
-// size returns how many bytes the tensor's type and shape ask for.
-func (t *Tensor) size() (uint64, error) {
-	last := t.Shape[len(t.Shape)-1]
-	if last%int64(t.elements) != 0 {
-		return 0, fmt.Errorf("shape %v: rows of %s must be multiples of %d", t.Shape, t.name, t.elements)
-	}
-	blocks := uint64(1)
+	have := uint64(len(body))
+	have -= min(have, offset)
+	size := uint64(t.bytes)
 	for i, n := range t.Shape {
 		if n <= 0 {
-			return 0, fmt.Errorf("shape %v: size %d of dimension %d is not positive", t.Shape, n, i)
+			return fmt.Errorf("shape %v: size %d of dimension %d is not positive", t.Shape, n, i)
 		}
 		if i == len(t.Shape)-1 {
+			if n%int64(t.elements) != 0 {
+				return fmt.Errorf("shape %v: rows of %s must be multiples of %d", t.Shape, t.name, t.elements)
+			}
 			n /= int64(t.elements)
 		}
-		high, low := bits.Mul64(blocks, uint64(n))
-		if high != 0 {
-			return 0, fmt.Errorf("shape %v: more than 2^64 elements", t.Shape)
+		if uint64(n) > have/size {
+			return fmt.Errorf("shape %v of %s at byte %d goes beyond the end: %d bytes are left, the file is cut off", t.Shape, t.name, offset, have)
 		}
-		blocks = low
+		size *= uint64(n)
 	}
-	high, low := bits.Mul64(blocks, uint64(t.bytes))
-	if high != 0 {
-		return 0, errors.New("more than 2^64 bytes")
-	}
-	return low, nil
+	t.data = body[offset:][:size]
+	return nil
 }
