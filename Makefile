@@ -18,10 +18,10 @@ FITFLAGS   ?=
 ranks := $(if $(RANKS),-ranks=$(RANKS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report selftest gate peer bundle fit test race lint fuzz clean
+.PHONY: help setup bench report selftest gate peer bundle fit smollm2 test race lint fuzz clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: RANKS=$(RANKS) STEPS=$(STEPS) COUNT=$(COUNT) OUT=$(OUT) BENCHFLAGS=\"$(BENCHFLAGS)\" (go test ./bench -args -help lists the flags)"
 
 setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
@@ -58,6 +58,9 @@ peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT
 
 fit: setup ## GPU=24GiB MODEL=FOLDER: which ranks fit a card, asked on a machine without one
 	@$(GO) run ./internal/fit $(if $(MODEL),-model='$(MODEL)') -gpu='$(GPU)' $(ranks) $(FITFLAGS)
+
+smollm2: ## prepare SmolLM2-135M-Instruct, real weights without the Hub, in the user's cache; prints the folder
+	@GOWORK=off $(GO) run ./internal/smollm2/prepare
 
 test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...
