@@ -132,8 +132,8 @@ func FuzzTokenizerJSON(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
-		for _, fast := range []bool{true, false} {
-			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{fast: fast}); err == nil {
+		for _, class := range []class{backend, gpt2, llama, qwen2} {
+			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{class: class, scheme: "first"}); err == nil {
 				checkIDs(t, tok, text)
 			}
 		}
@@ -158,7 +158,7 @@ func FuzzTokenizerConfig(f *testing.F) {
 		}
 		var ids [2][]int32
 		for i := range ids {
-			c, err := parseTokenizerConfig("", files[0], files[1], files[2], nil)
+			c, err := parseTokenizerConfig("", files[0], files[1], files[2], nil, false)
 			if err != nil {
 				return
 			}

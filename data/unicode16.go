@@ -2,8 +2,8 @@ package data
 
 import "unicode"
 
-// Go 1.26 knows Unicode 15.0; the tables of Hugging Face's tokenizers are of Unicode 16.0. These are the letters and
-// numbers that came between (found by comparing every code point with tokenizers 0.23.3: testdata/make.py).
+// Go 1.26 knows Unicode 15.0; the expressions of Hugging Face's tokenizers have Unicode 16.0. newLetters and newNumbers
+// came between (found, like the others, by comparing every code point with tokenizers 0.23.3: testdata/make.py).
 var (
 	newLetters = &unicode.RangeTable{
 		R16: []unicode.Range16{
@@ -21,6 +21,26 @@ var (
 		R32: []unicode.Range32{
 			{0x10d40, 0x10d49, 1}, {0x116d0, 0x116e3, 1}, {0x11bf0, 0x11bf9, 1}, {0x16130, 0x16139, 1},
 			{0x16d70, 0x16d79, 1}, {0x1ccf0, 0x1ccf9, 1}, {0x1e5f1, 0x1e5fa, 1},
+		},
+	}
+
+	// What tokenizers' Digits takes for digits besides: the numbers of Unicode 17, as Rust has them.
+	newDigits = &unicode.RangeTable{
+		R32: []unicode.Range32{{0x11de0, 0x11de9, 1}, {0x16ff4, 0x16ff6, 1}},
+	}
+
+	// lateMarks have a combining class in Unicode 15, but none in Unicode 9.
+	lateMarks = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{0x7fd, 0x7fd, 1}, {0x898, 0x89f, 1}, {0x8ca, 0x8d3, 1}, {0x9fe, 0x9fe, 1}, {0xc3c, 0xc3c, 1}, {0xd3b, 0xd3c, 1},
+			{0xeba, 0xeba, 1}, {0x1715, 0x1715, 1}, {0x1abf, 0x1ace, 1}, {0x1df6, 0x1dfa, 1}, {0xa82c, 0xa82c, 1},
+		},
+		R32: []unicode.Range32{
+			{0x10d24, 0x10d27, 1}, {0x10eab, 0x10eac, 1}, {0x10efd, 0x10eff, 1}, {0x10f46, 0x10f50, 1}, {0x10f82, 0x10f85, 1},
+			{0x11070, 0x11070, 1}, {0x1133b, 0x1133b, 1}, {0x1145e, 0x1145e, 1}, {0x11839, 0x1183a, 1}, {0x1193d, 0x1193e, 1},
+			{0x11943, 0x11943, 1}, {0x119e0, 0x119e0, 1}, {0x11a34, 0x11a34, 1}, {0x11a47, 0x11a47, 1}, {0x11a99, 0x11a99, 1},
+			{0x11d42, 0x11d42, 1}, {0x11d44, 0x11d45, 1}, {0x11d97, 0x11d97, 1}, {0x11f41, 0x11f42, 1}, {0x16ff0, 0x16ff1, 1},
+			{0x1e08f, 0x1e08f, 1}, {0x1e130, 0x1e136, 1}, {0x1e2ae, 0x1e2ae, 1}, {0x1e2ec, 0x1e2ef, 1}, {0x1e4ec, 0x1e4ef, 1},
 		},
 	}
 )
