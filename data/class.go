@@ -19,9 +19,9 @@ const (
 	qwen2   class = "Qwen2Tokenizer"
 )
 
-// registered are the classes that transformers has for a model_type. Mistral's is mistral-common's where that is installed
-// and the folder has a tekken.json.
-var registered = map[string]class{"opt": gpt2, "gpt2": gpt2, "qwen2": qwen2, "qwen3": qwen2, "mistral": backend}
+// registered are the classes that transformers has for a model_type, "" where it has none. For some other types it does not
+// take the class that the files name. Mistral's is mistral-common's where that is installed and the folder has a tekken.json.
+var registered = map[string]class{"": "", "opt": gpt2, "gpt2": gpt2, "llama": "", "mistral": backend, "qwen2": qwen2, "qwen3": qwen2}
 
 // readClass chooses the class as transformers' AutoTokenizer does: by tokenizer_class of tokenizer_config.json, else of
 // config.json, and by model_type. byteLevel says that tokenizer.json mentions ByteLevel.
@@ -31,8 +31,14 @@ func (c *tokenizerConfig) readClass(dir string, config, model jsonFields, byteLe
 		file, raw = "config.json", model["tokenizer_class"]
 	}
 	var modelType, name string
-	_ = json.Unmarshal(model["model_type"], &modelType) // what is no string is no known type
-	own := registered[modelType]
+	own, known := class(""), false
+	if empty(model["model_type"]) || json.Unmarshal(model["model_type"], &modelType) == nil {
+		own, known = registered[modelType]
+	}
+	if !known {
+		return fmt.Errorf("%s: model_type is %s: tokenizers of opt, gpt2, llama, mistral, qwen2 and qwen3 are supported",
+			filepath.Join(dir, "config.json"), model["model_type"])
+	}
 	if empty(raw) {
 		switch {
 		case own == qwen2 || own == backend:
@@ -98,8 +104,8 @@ func (f *tokenizerFile) override(c tokenizerConfig) {
 // readScheme sets the texts that LlamaTokenizer puts a space in front of.
 func (c *tokenizerConfig) readScheme(config jsonFields) {
 	c.scheme = "first"
-	switch {
-	case string(config["add_prefix_space"]) == "false":
+	switch prefix := string(config["add_prefix_space"]); {
+	case prefix != "" && prefix != "null" && prefix != "true":
 		c.scheme = "never"
 	case string(config["legacy"]) == "true":
 		c.scheme = "always"

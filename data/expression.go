@@ -50,6 +50,11 @@ func newSplitter(expression string) (splitter, error) {
 		return splitter{}, fmt.Errorf("the expression %.200q is not supported: beside those of GPT-2, Llama 3 and Qwen2, expressions are "+
 			"read that have literals, classes, \\p{..}, \\s, groups, look-ahead and quantifiers alone", expression)
 	}
+	return engine(expression)
+}
+
+// engine makes a splitter of an expression that is portable, known or not.
+func engine(expression string) (splitter, error) {
 	expr, err := regexp2.Compile(strings.ReplaceAll(expression, anyCase, anyCaseInBrackets), regexp2.None)
 	if err != nil {
 		return splitter{}, fmt.Errorf("the expression %.200q cannot be read: %w", expression, err)

@@ -18,21 +18,24 @@ import (
 
 // familyFile is testdata/families.json, which testdata/families.py wrote with transformers 5.
 type familyFile struct {
-	Texts     []string // the first of the generated ones
-	Parts     []string // of which texts are generated
-	Seed      uint64
-	Generated int
-	GPT4o     string
-	Models    map[string]jsonFields // by name: vocab and merges
-	Layouts   []familyLayout
-	SmolLM2   []familyLayout // of the model's own tokenizer.json, but for pre_tokenizer
+	Texts []struct { // the first of the generated ones
+		Text string
+		IDs  [][]int32 // the different ones that the layouts give
+	}
+	Parts      []string // of which texts are generated
+	Seed       uint64
+	Generated  int
+	CodePoints struct{ Words, Digits, NFC string } `json:"code_points"`
+	Models     map[string]jsonFields               // by name: vocab and merges
+	Layouts    []familyLayout
+	SmolLM2    []familyLayout // of the model's own tokenizer.json, but for pre_tokenizer
 }
 
 type familyLayout struct {
 	Name, Model, Class string
 	Files              map[string]json.RawMessage // tokenizer.json's model lacks vocab and merges
 	PreTokenizer       json.RawMessage            `json:"pre_tokenizer"`
-	IDs                [][]int32                  // of each of Texts
+	IDs                []int                      // of each of Texts, which
 	Digests, Alpaca    []string                   // of the ids of each ten texts, generated ones and CodeAlpaca's first 1,000
 }
 
@@ -111,14 +114,14 @@ func checkDigests(t *testing.T, tok *Tokenizer, texts, want []string) (agreed in
 func TestTokenizerFamiliesAgreeWithTransformers(t *testing.T) {
 	f := families(t)
 	texts, agreed := f.generate(), 0
-	require.Equal(t, f.Texts, texts[:len(f.Texts)], "both generators are the same")
 	require.GreaterOrEqual(t, len(texts), 2000)
 	for _, l := range f.Layouts {
 		t.Run(l.Name, func(t *testing.T) {
 			tok, err := LoadTokenizer(l.write(t, f.Models[l.Model]))
 			require.NoError(t, err)
-			for i, text := range f.Texts {
-				require.Equal(t, append([]int32{}, l.IDs[i]...), append([]int32{}, tok.AddSpecial(tok.Encode(text))...), "%q", text)
+			for i, c := range f.Texts {
+				require.Equal(t, c.Text, texts[i], "both generators make the same texts")
+				require.Equal(t, c.IDs[l.IDs[i]], append([]int32{}, tok.AddSpecial(tok.Encode(c.Text))...), "%q", c.Text)
 			}
 			agreed += checkDigests(t, tok, texts, l.Digests)
 		})
@@ -184,4 +187,31 @@ func TestSmolLM2AgreesWithTransformers(t *testing.T) {
 			t.Logf("%d texts have transformers' ids", agreed)
 		})
 	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	f := families(b)
+	var records []string
+	for _, r := range readJSON[[]Record](b, "testdata/records.json") {
+		records = append(records, Reported.Text(r))
+	}
+	run := func(b *testing.B, tok *Tokenizer, texts []string) {
+		tokens, size := 0, 0
+		for b.Loop() {
+			for _, text := range texts {
+				tokens += len(tok.Encode(text))
+				size += len(text)
+			}
+		}
+		b.SetBytes(int64(size / b.N))
+		b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
+	}
+	for _, name := range []string{"smollm2", "llama3", "qwen2", "llama2", "mistral", "gpt4o"} {
+		b.Run(name, func(b *testing.B) { run(b, f.load(b, name), records) })
+	}
+	b.Run("smollm2-own", func(b *testing.B) {
+		tok, err := LoadTokenizer(f.SmolLM2[1].writeSmolLM2(b))
+		require.NoError(b, err)
+		run(b, tok, alpacaTexts(b))
+	})
 }

@@ -131,6 +131,14 @@ func FuzzTokenizerJSON(f *testing.F) {
 			f.Add([]byte(post(p)(replace(`"rstrip": false`, `"rstrip": true`)(string(raw)))), "<pad> \n</s>")
 		}
 	}
+	families := families(f)
+	for _, l := range families.Layouts {
+		raw, err := os.ReadFile(l.write(f, families.Models[l.Model]) + "/tokenizer.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, "a text <s>of<caf\u00e9> it's 345 \u2581  e\u0301\u0316")
+	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
 		for _, class := range []class{backend, gpt2, llama, qwen2} {
 			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{class: class, scheme: "first"}); err == nil {

@@ -39,9 +39,9 @@ type tokenizerConfig struct {
 // -max-length, never padded and never decoded. Some must be empty or have the value given. Any other field is refused.
 var configFields = map[string]string{
 	"add_bos_token": "true", "add_eos_token": "true", "add_prefix_space": "false", "split_special_tokens": "false",
-	"truncation_side":      `"right"`,
+	"truncation_side": `"right"`, "legacy": "true",
 	"added_tokens_decoder": "", "additional_special_tokens": "", "backend": "", "chat_control_tokens": "", "chat_template": "",
-	"clean_up_tokenization_spaces": "", "errors": "", "extra_special_tokens": "", "is_local": "", "legacy": "", "local_files_only": "", "max_len": "",
+	"clean_up_tokenization_spaces": "", "errors": "", "extra_special_tokens": "", "is_local": "", "local_files_only": "", "max_len": "",
 	"max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "", "name_or_path": "",
 	"pad_to_multiple_of": "", "pad_token_type_id": "", "padding_side": "", "processor_class": "", "response_schema": "",
 	"response_template": "", "spaces_between_special_tokens": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
@@ -118,7 +118,7 @@ func (c *tokenizerConfig) checkConfig(config jsonFields) error {
 		raw := config[key]
 		want, known := configFields[key]
 		if key == "add_prefix_space" && (c.class == llama || c.class == backend) { // readScheme, or of no consequence
-			want = ""
+			want = "true"
 		}
 		token := strings.HasSuffix(key, "_token") && (raw[0] == '"' || raw[0] == '{')
 		switch {

@@ -75,7 +75,7 @@ func (t *Tokenizer) usePieces(vocab map[string]int64) error {
 		}
 	}
 	for b := range t.bpe.bytes {
-		token := fmt.Sprintf("<0x%02X>", b)
+		token := byteToken(byte(b))
 		id, ok := vocab[token]
 		if !ok {
 			return fmt.Errorf("the vocabulary has no %s, though model.byte_fallback is true: it must have a token for each byte", token)
@@ -85,6 +85,9 @@ func (t *Tokenizer) usePieces(vocab map[string]int64) error {
 	}
 	return nil
 }
+
+// byteToken is the piece of a byte.
+func byteToken(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
 // useMerges sets the merges, and for pieces how a text is split: where no merge reaches over the beginning of a run of
 // spaces, words can be encoded apart, and remembered.

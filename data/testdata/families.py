@@ -17,7 +17,7 @@ import tempfile
 
 import transformers
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -230,26 +230,67 @@ def digests(tok, texts):
     return out
 
 
+def code_points():
+    """Digests of what each character does: to a contraction, to Digits, to NFC. Planes 4 to 13 are empty."""
+    split_l3 = pre_tokenizers.Split(Regex(LLAMA3), "isolated")
+    digit = pre_tokenizers.Digits(individual_digits=True)
+    nfc, nfd = normalizers.NFC(), normalizers.NFD()
+    words, digits, composed = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    for c in [*range(0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000)]:
+        ch = chr(c)
+        words.update(bytes(len(w) for w, _ in split_l3.pre_tokenize_str(f"a'{ch}e'l{ch}")))
+        digits.update(bytes([len(digit.pre_tokenize_str(f"a{ch}a"))]))
+        for s in (ch, f"a{ch}\u0334", f"\u05d0\u0316{ch}", f"{ch}\u0301", f"\u1100{ch}", nfd.normalize_str(ch)):
+            composed.update(nfc.normalize_str(s).encode())
+    return {"words": words.hexdigest(), "digits": digits.hexdigest(), "nfc": composed.hexdigest()}
+
+
+def saved(folder, model):
+    """The files that save_pretrained writes, less vocabulary and merges."""
+    files = {"config.json": read(os.path.join(folder, "..", "config.json"))}
+    for name in ("tokenizer_config.json", "tokenizer.json"):
+        files[name] = read(os.path.join(folder, name))
+    theirs = files["tokenizer.json"]["model"]
+    assert theirs.pop("vocab") == model["vocab"] and theirs.pop("merges") == model["merges"]
+    return files
+
+
 def save(f):
     rows = [json.dumps(r, ensure_ascii=True, separators=(",", ":")) for r in f.pop("layouts")]
     with open(os.path.join(HERE, "families.json"), "w", encoding="utf-8") as out:
         out.write(json.dumps(f, ensure_ascii=True, separators=(",", ":"))[:-1] + ',\n"layouts":[\n' + ",\n".join(rows) + "\n]}\n")
 
 
+SAVED = ("smollm2-gpt2-class", "llama3-llama-class", "qwen2", "llama2", "llama2-legacy", "mistral-v3")
+
+
+def add(f, name, row, tok, texts):
+    """Adds a layout with the ids of the first texts, as an index among the different ones, and the digests of all."""
+    which = []
+    for text in f["texts"]:
+        ids = list(tok(text["text"])["input_ids"])
+        if ids not in text["ids"]:
+            text["ids"].append(ids)
+        which.append(text["ids"].index(ids))
+    f["layouts"].append({"name": name, **row, "class": type(tok).__name__, "ids": which, "digests": digests(tok, texts)})
+
+
 def make():
     assert transformers.__version__.startswith("5."), transformers.__version__
-    f = {"transformers": transformers.__version__, "parts": PARTS, "seed": 21, "generated": 2000, "gpt4o": GPT4O, "models": {}, "layouts": []}
+    f = {"transformers": transformers.__version__, "parts": PARTS, "seed": 21, "generated": 2000, "models": {}, "layouts": []}
     texts = generated(f["generated"], f["seed"])
-    f["texts"] = texts[:60]
+    f["texts"], f["code_points"] = [{"text": t, "ids": []} for t in texts[:60]], code_points()
     with tempfile.TemporaryDirectory() as tmp:
         for maker, layouts in ((Maker("bytes", byte_model()), byte_layouts), (Maker("pieces", piece_model()), piece_layouts)):
             f["models"][maker.name] = maker.model
             for name, row in layouts(maker):
                 folder = os.path.join(tmp, name)
                 write(folder, row["files"], maker.model)
-                tok = AutoTokenizer.from_pretrained(folder)
-                f["layouts"].append({"name": name, **row, "class": type(tok).__name__, "ids": [list(tok(s)["input_ids"]) for s in f["texts"]],
-                                     "digests": digests(tok, texts)})
+                add(f, name, row, AutoTokenizer.from_pretrained(folder), texts)
+                if name in SAVED:
+                    AutoTokenizer.from_pretrained(folder).save_pretrained(os.path.join(folder, "saved"))
+                    again = {**row, "files": saved(os.path.join(folder, "saved"), maker.model)}
+                    add(f, "saved-5-" + name, again, AutoTokenizer.from_pretrained(os.path.join(folder, "saved"), config=AutoConfig.from_pretrained(folder)), texts)
     print(len(f["layouts"]), "layouts of", len(texts), "texts")
     save(f)
 
