@@ -105,7 +105,8 @@ func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 		var ok bool
 		if n.id, ok = v.ids[n.content]; !ok {
 			return fmt.Errorf("%s of tokenizer_config.json or special_tokens_map.json is %q, which is neither in the vocabulary "+
-				"nor among the added tokens (an absent bos_token, eos_token or unk_token is GPT2Tokenizer's <|endoftext|>)", n.field, n.content)
+				"nor among the added tokens (an absent one is the tokenizer_class's own: GPT2Tokenizer's unk_token is <|endoftext|>)",
+				n.field, n.content)
 		}
 		if err := v.add(n.addedToken); err != nil {
 			return fmt.Errorf("%s: %w", n.field, err)
@@ -147,7 +148,7 @@ func (s *specials) first(text string) (at int, a *addedToken) {
 	return 0, nil
 }
 
-// split appends the ids of the tokens in text, and encodes the pieces between them by rest, which is told where they begin.
+// split appends the ids of the tokens in text, and encodes each piece between them by rest; from is the piece's offset.
 func (s *specials) split(ids []int32, text string, rest func(ids []int32, piece string, from int) []int32) []int32 {
 	done, from := 0, 0 // text[:done] is encoded, the next token begins at from or later
 	for {

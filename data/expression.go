@@ -62,14 +62,15 @@ func engine(expression string) (splitter, error) {
 	return splitter{expr: expr}, nil
 }
 
-// known returns a character of Unicode 15 that matches as r does: the engine has Go's tables. Letters of Unicode 16 match as
-// those without case, and its symbols, punctuation and marks not at all.
-func known(r rune) rune {
-	switch {
-	case unicode.Is(newNumbers, r):
-		return '\u0660'
-	case unicode.Is(newLetters, r):
-		return '\u05d0'
+// standIn returns a character of r's category that the engine knows, which has Go's tables.
+func standIn(r rune) rune {
+	if r < utf8.RuneSelf {
+		return r
+	}
+	for _, n := range newCharacters {
+		if unicode.Is(n.table, r) {
+			return n.like
+		}
 	}
 	return r
 }
@@ -80,7 +81,7 @@ func (s splitter) split(text string, emit func(piece string)) {
 	starts := make([]int, 0, len(text)+1) // the offset in text of each rune: a byte that is not UTF-8 is one
 	for at := 0; at < len(text); {
 		r, n := utf8.DecodeRuneInString(text[at:])
-		runes, starts = append(runes, known(r)), append(starts, at)
+		runes, starts = append(runes, standIn(r)), append(starts, at)
 		at += n
 	}
 	starts = append(starts, len(text))

@@ -25,10 +25,13 @@ type familyFile struct {
 	Parts      []string // of which texts are generated
 	Seed       uint64
 	Generated  int
-	CodePoints struct{ Words, Digits, NFC string } `json:"code_points"`
-	Models     map[string]jsonFields               // by name: vocab and merges
-	Layouts    []familyLayout
-	SmolLM2    []familyLayout // of the model's own tokenizer.json, but for pre_tokenizer
+	CodePoints struct {
+		Words, Digits, NFC string
+		Categories         map[string]string // by expression
+	} `json:"code_points"`
+	Models  map[string]jsonFields // by name: vocab and merges
+	Layouts []familyLayout
+	SmolLM2 []familyLayout // of the model's own tokenizer.json, but for pre_tokenizer
 }
 
 type familyLayout struct {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The NFC of Hugging Face's tokenizers has the tables of Unicode 9. To it the marks that came later do not move
-// (found by comparing every code point with tokenizers 0.23.3), and lateComposite is not composed.
+// lateComposite is composed since Unicode 13. The NFC of Hugging Face's tokenizers has the tables of Unicode 9, which do not
+// compose it and do not order the marks that came later (lateMarks).
 const lateComposite = 0x11938
 
 // mark is a character and its canonical combining class. A byte that is not UTF-8 is a negative character.
@@ -18,8 +18,8 @@ type mark struct {
 	class uint8
 }
 
-// nfc returns the canonical composition of s as tokenizers' NFC makes it. Most text is composed already. norm.NFC.String
-// would do for the rest, but for its newer tables and the U+034F that it puts after 30 marks.
+// nfc returns the canonical composition of s as tokenizers' NFC makes it. Most text is composed already. The rest is not left
+// to norm.NFC.String, because its tables are newer and it puts U+034F after 30 marks.
 func nfc(s string) string {
 	if norm.NFC.IsNormalString(s) {
 		return s

@@ -75,7 +75,8 @@ func (n *normalizer) function(pieces bool) (func(string) string, error) {
 	case pieces && n.isPrependReplace():
 		return prependSpace, nil
 	case pieces:
-		return nil, errors.New(" is not supported: with byte_fallback only null and a Sequence of Prepend and Replace that write a space as U+2581 are")
+		return nil, errors.New(" is not supported: with byte_fallback only null and a Sequence of Prepend and Replace that write a space " +
+			"as U+2581 are")
 	}
 	return nil, fmt.Errorf(".type is %q: only NFC and null are supported", n.Type)
 }
@@ -151,7 +152,8 @@ func (p *pipeline) addStep(step *preTokenizer, last bool) error {
 		p.splits = append(p.splits, splitter{word: singleDigit})
 	case step.Type == "Split":
 		if step.Behavior != "Isolated" || step.Invert || step.Pattern.Regex == nil {
-			return fmt.Errorf(" is a Split of behavior %q and invert %v: only Isolated by a Regex, not inverted, is supported", step.Behavior, step.Invert)
+			return fmt.Errorf(" is a Split of behavior %q and invert %v: only Isolated by a Regex, not inverted, is supported",
+				step.Behavior, step.Invert)
 		}
 		s, err := newSplitter(*step.Pattern.Regex)
 		if err != nil {
@@ -164,8 +166,8 @@ func (p *pipeline) addStep(step *preTokenizer, last bool) error {
 	return nil
 }
 
-// metaspaced writes the spaces of text as pieces have them, and one more in front where the scheme wants it. at is where
-// text begins in the whole.
+// metaspaced writes the spaces of text as pieces have them, and puts one in front where the scheme says so. at is the offset
+// of text in the whole.
 func (p *pipeline) metaspaced(text string, at int) string {
 	text = strings.ReplaceAll(text, " ", space)
 	if strings.HasPrefix(text, space) || p.scheme == "never" || p.scheme == "first" && at > 0 {

@@ -18,8 +18,8 @@ import (
 // them (tokenizerConfig). A vocabulary without such files is taken for OPT's: <pad> and </s> are special, and
 // config.json's bos_token_id, else BOS, goes first.
 //
-// It must be byte-level BPE without a prefix space, as OPT's is, with a token for each of the 256 bytes; any other is
-// an error that names the file and the field.
+// It must be byte-level BPE without a prefix space, as OPT's, Llama 3's and Qwen's, or BPE with byte fallback, as Llama 2's and
+// Mistral's; any other is an error that names the file and the field.
 func LoadTokenizer(dir string) (*Tokenizer, error) {
 	t, err := loadTokenizer(dir)
 	if err != nil {

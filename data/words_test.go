@@ -70,13 +70,36 @@ func TestWordsAreTheEngines(t *testing.T) {
 	}
 }
 
+// everyCharacter yields those that families.py digests; planes 4 to 13 are empty.
+func everyCharacter(yield func(rune) bool) {
+	for c := rune(0); c < 0xe1000; c++ {
+		if (c < 0x40000 || c >= 0xe0000) && utf8.ValidRune(c) && !yield(c) {
+			return
+		}
+	}
+}
+
+// The characters that \s and \p{..} match, as the tokenizers library has them.
+func TestCategoriesAgreeWithTokenizers(t *testing.T) {
+	want := families(t).CodePoints.Categories
+	require.Len(t, want, 32)
+	for expression, digest := range want {
+		s, err := newSplitter(expression)
+		require.NoError(t, err)
+		sum := sha256.New()
+		for c := range everyCharacter {
+			if match, err := s.expr.MatchRunes([]rune{standIn(c)}); match && err == nil {
+				sum.Write([]byte(string(c)))
+			}
+		}
+		assert.Equal(t, digest, hex.EncodeToString(sum.Sum(nil))[:12], expression)
+	}
+}
+
 // What each character of Unicode does to a contraction, to Digits and to NFC, as the tokenizers library has it.
 func TestCharactersAgreeWithTokenizers(t *testing.T) {
 	words, digits, composed := sha256.New(), sha256.New(), sha256.New()
-	for c := rune(0); c < 0xe1000; c++ {
-		if c >= 0x40000 && c < 0xe0000 || !utf8.ValidRune(c) {
-			continue
-		}
+	for c := range everyCharacter {
 		ch := string(c)
 		for _, w := range cut(splitter{word: threeDigits}, "a'"+ch+"e'l"+ch) {
 			words.Write([]byte{byte(utf8.RuneCountInString(w))})

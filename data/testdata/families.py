@@ -231,7 +231,7 @@ def digests(tok, texts):
 
 
 def code_points():
-    """Digests of what each character does: to a contraction, to Digits, to NFC. Planes 4 to 13 are empty."""
+    """Digests of what each character does: to a contraction, to Digits, to NFC, and in \\p{..}. Planes 4 to 13 are empty."""
     split_l3 = pre_tokenizers.Split(Regex(LLAMA3), "isolated")
     digit = pre_tokenizers.Digits(individual_digits=True)
     nfc, nfd = normalizers.NFC(), normalizers.NFD()
@@ -242,7 +242,12 @@ def code_points():
         digits.update(bytes([len(digit.pre_tokenize_str(f"a{ch}a"))]))
         for s in (ch, f"a{ch}\u0334", f"\u05d0\u0316{ch}", f"{ch}\u0301", f"\u1100{ch}", nfd.normalize_str(ch)):
             composed.update(nfc.normalize_str(s).encode())
-    return {"words": words.hexdigest(), "digits": digits.hexdigest(), "nfc": composed.hexdigest()}
+    every = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000)]))
+    categories = {}
+    for name in ("s", *(f"p{{{c}}}" for c in "L Lu Ll Lm Lo Lt M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp".split())):
+        kept = pre_tokenizers.Split(Regex("\\" + name), "removed", invert=True).pre_tokenize_str(every)
+        categories["\\" + name] = hashlib.sha256("".join(w for w, _ in kept).encode()).hexdigest()[:12]
+    return {"categories": categories, "words": words.hexdigest(), "digits": digits.hexdigest(), "nfc": composed.hexdigest()}
 
 
 def saved(folder, model):
