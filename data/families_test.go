@@ -22,7 +22,7 @@ type familyFile struct {
 		Text string
 		IDs  [][]int32 // the different ones that the layouts give
 	}
-	Parts      []string // of which texts are generated
+	Parts      []string // of which families_texts.py makes texts
 	Seed       uint64
 	Generated  int
 	CodePoints struct {

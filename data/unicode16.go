@@ -8,7 +8,7 @@ import (
 
 // Go 1.26 knows Unicode 15.0; the expressions of Hugging Face's tokenizers have Unicode 16.0. These are the characters that
 // got a category between (found, like the other tables, by comparing every code point with tokenizers 0.23.3:
-// testdata/families.py), each beside a rare character of its category that Go knows.
+// testdata/families_texts.py), each beside a rare character of its category that Go knows.
 var (
 	newCharacters = []struct {
 		like  rune

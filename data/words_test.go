@@ -135,11 +135,12 @@ func TestNFC(t *testing.T) {
 // Expressions that may mean something else to the engine than to the tokenizers library are refused.
 func TestExpressionsRefused(t *testing.T) {
 	for _, c := range []struct{ expression, why string }{
-		{`\w+`, "letters of what Unicode"}, {`^a`, "a line or the text"}, {`a$`, "a line or the text"}, {`\bx`, "what a word is"}, {`.`, "line ends"},
-		{`a++`, "possessive, or twice"}, {`a{2}+`, "possessive, or twice"}, {`a{2}?`, "lazy, or optional"}, {`[a[b]]`, "a class within"}, {`[a-z-[b]]`, "a difference"},
-		{`[a-z&&b]`, "an intersection"}, {`[[:alpha:]]`, "POSIX"}, {`(?i)a`, "case of all"}, {`(?i:k)`, "case of what Unicode"}, {`(a)\1`, "a reference"},
-		{`(?<=a)b`, "look-behind"}, {`\h`, "a digit or a space"}, {`\p{Han}`, "scripts of what Unicode"}, {`\d`, "digits of what Unicode"}, {`(?<n>a)`, "a name"},
-		{`a)`, "no group"}, {`(`, "no end"}, {`[]a]`, "an empty class"}, {`\x41`, "a code"},
+		{`\w+`, "letters of what Unicode"}, {`^a`, "a line or the text"}, {`a$`, "a line or the text"}, {`\bx`, "what a word is"},
+		{`.`, "line ends"}, {`a++`, "possessive, or twice"}, {`a{2}+`, "possessive, or twice"}, {`a{2}?`, "lazy, or optional"},
+		{`[a[b]]`, "a class within"}, {`[a-z-[b]]`, "a difference"}, {`[a-z&&b]`, "an intersection"}, {`[[:alpha:]]`, "POSIX"},
+		{`(?i)a`, "case of all"}, {`(?i:k)`, "case of what Unicode"}, {`(a)\1`, "a reference"}, {`(?<=a)b`, "look-behind"},
+		{`\h`, "a digit or a space"}, {`\p{Han}`, "scripts of what Unicode"}, {`\d`, "digits of what Unicode"},
+		{`(?<n>a)`, "a name"}, {`a)`, "no group"}, {`(`, "no end"}, {`[]a]`, "an empty class"}, {`\x41`, "a code"},
 	} {
 		_, err := newSplitter(c.expression)
 		require.ErrorContains(t, err, strconv.Quote(c.expression), c.why)
@@ -183,7 +184,8 @@ func TestPipelineRefused(t *testing.T) {
 	sequence := func(steps ...string) string {
 		return `{"type":"Sequence","pretokenizers":[` + strings.Join(steps, ",") + `]}`
 	}
-	spaces := `{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}`
+	const spaces = `{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},` +
+		`{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}`
 	f := families(t)
 	for _, c := range []struct{ model, normalizer, pre, want, why string }{
 		{"bytes", `null`, sequence(split, `null`), "pre_tokenizer.pretokenizers[1] is missing", "nothing"},
@@ -196,7 +198,8 @@ func TestPipelineRefused(t *testing.T) {
 		{"bytes", `null`, sequence(replace("Isolated", "Removed")(split), bytes), `"Removed"`, "text would be lost"},
 		{"bytes", `null`, sequence(replace("false", "true")(split), bytes), "invert true", "the other pieces"},
 		{"bytes", `null`, sequence(replace("Regex", "String")(split), bytes), "only Isolated by a Regex", "a string"},
-		{"bytes", `null`, sequence(replace(`"a"`, `"\\w"`)(split), bytes), `pre_tokenizer.pretokenizers[0].pattern.Regex: the expression "\\w"`, "an expression"},
+		{"bytes", `null`, sequence(replace(`"a"`, `"\\w"`)(split), bytes),
+			`pre_tokenizer.pretokenizers[0].pattern.Regex: the expression "\\w"`, "an expression"},
 		{"bytes", `null`, sequence(split, replace("false", "true")(bytes)), "pretokenizers[1].add_prefix_space", "a space in front"},
 		{"bytes", spaces, sequence(split, bytes), `normalizer.type is "Sequence"`, "spaces of another kind"},
 		{"pieces", `null`, `null`, "pre_tokenizer and normalizer are missing", "spaces stay"},
@@ -212,8 +215,8 @@ func TestPipelineRefused(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			fallback := strconv.FormatBool(c.model == "pieces")
-			l := familyLayout{Files: jsonFields{"tokenizer.json": []byte(`{"added_tokens":[],"normalizer":` + c.normalizer + `,"pre_tokenizer":` + c.pre +
-				`,"model":{"type":"BPE","byte_fallback":` + fallback + `}}`)}}
+			l := familyLayout{Files: jsonFields{"tokenizer.json": []byte(`{"added_tokens":[],"normalizer":` + c.normalizer +
+				`,"pre_tokenizer":` + c.pre + `,"model":{"type":"BPE","byte_fallback":` + fallback + `}}`)}}
 			dir := l.write(t, f.Models[c.model])
 			_, err := LoadTokenizer(dir)
 			require.ErrorContains(t, err, c.want)
@@ -229,7 +232,7 @@ func TestFamilyRefusals(t *testing.T) {
 		{"llama2", "tokenizer.json", `"ignore_merges":false`, `"ignore_merges":true`, "model.ignore_merges", "the class ignores it"},
 		{"tinyllama-backend", "tokenizer.json", `"ignore_merges":false`, `"ignore_merges":true`, "model.byte_fallback are both", "whole texts"},
 		{"tinyllama-backend", "tokenizer.json", `0x0A`, `0x0a`, "no <0x0A>", "a byte without a token"},
-		{"smollm2", "tokenizer.json", `"unk_token":null`, `"unk_token":"<|endoftext|>"`, "model.unk_token", "bytes without a token would become it"},
+		{"smollm2", "tokenizer.json", `"unk_token":null`, `"unk_token":"<|endoftext|>"`, "model.unk_token", "what bytes become"},
 		{"llama2", "tokenizer_config.json", `"legacy": false`, `"legacy": 1`, "legacy is 1", "no Boolean"},
 		{"llama2", "config.json", `"llama"`, `"phi3"`, `config.json: model_type is "phi3"`, "other rules"},
 		{"llama2", "config.json", `"llama"`, `["llama"]`, "config.json: model_type", "no type"},
