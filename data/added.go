@@ -77,12 +77,15 @@ func (v *vocabulary) add(a addedToken) error {
 			a.content, a.id, id)
 	}
 	v.ids[a.content], v.added[a.content] = id, a
+	v.setText(int32(id), a.content)
 	round := 0
 	if a.normalized {
 		round = 1
+		if v.normalize != nil {
+			a.content = v.normalize(a.content)
+		}
 	}
 	v.special[round].add(a)
-	v.setText(int32(id), a.content)
 	return nil
 }
 
@@ -102,7 +105,8 @@ func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 		var ok bool
 		if n.id, ok = v.ids[n.content]; !ok {
 			return fmt.Errorf("%s of tokenizer_config.json or special_tokens_map.json is %q, which is neither in the vocabulary "+
-				"nor among the added tokens (an absent bos_token, eos_token or unk_token is GPT2Tokenizer's <|endoftext|>)", n.field, n.content)
+				"nor among the added tokens (an absent one is the tokenizer_class's own: GPT2Tokenizer's unk_token is <|endoftext|>)",
+				n.field, n.content)
 		}
 		if err := v.add(n.addedToken); err != nil {
 			return fmt.Errorf("%s: %w", n.field, err)
@@ -144,8 +148,8 @@ func (s *specials) first(text string) (at int, a *addedToken) {
 	return 0, nil
 }
 
-// split appends the ids of the tokens in text, and encodes the text between them by rest.
-func (s *specials) split(ids []int32, text string, rest func(ids []int32, text string) []int32) []int32 {
+// split appends the ids of the tokens in text, and encodes each piece between them by rest; from is the piece's offset.
+func (s *specials) split(ids []int32, text string, rest func(ids []int32, piece string, from int) []int32) []int32 {
 	done, from := 0, 0 // text[:done] is encoded, the next token begins at from or later
 	for {
 		at, a := s.first(text[from:])
@@ -162,7 +166,7 @@ func (s *specials) split(ids []int32, text string, rest func(ids []int32, text s
 			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
 		}
 		if done < start {
-			ids = rest(ids, text[done:start])
+			ids = rest(ids, text[done:start], done)
 		}
 		if start < end { // false if the previous token swallowed all of this one
 			ids = append(ids, int32(a.id))
@@ -170,7 +174,7 @@ func (s *specials) split(ids []int32, text string, rest func(ids []int32, text s
 		done = end
 	}
 	if done < len(text) {
-		ids = rest(ids, text[done:])
+		ids = rest(ids, text[done:], done)
 	}
 	return ids
 }

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // A merge joins two neighbouring tokens into one.
@@ -20,7 +21,8 @@ type merge struct {
 // merge's (TestMergesArePairs). Its time also grows with the square of a word's length, 5 s for 40,000 letters, and on
 // CodeAlpaca it had a fifth of the speed.
 type bpe struct {
-	bytes  [256]int32 // the token of each single byte
+	bytes  [256]int32       // the token of each single byte, -1 where there is none
+	chars  map[string]int32 // the token of each character, for pieces; nil for byte-level
 	merges map[[2]int32]merge
 	whole  map[string]int32 // tokens that a word takes without merging (ignore_merges), nil for most
 	cache  *wordCache
@@ -50,7 +52,7 @@ const scanLimit = 64
 // encode appends the ids of one word.
 func (b *bpe) encode(ids []int32, word string) []int32 {
 	if len(word) == 1 {
-		return append(ids, b.bytes[word[0]])
+		return b.singles(ids, word)
 	}
 	if len(word) > scanLimit {
 		return b.merge(ids, word)
@@ -71,13 +73,32 @@ func (b *bpe) merge(ids []int32, word string) []int32 {
 		return append(ids, id)
 	}
 	start := len(ids)
-	for i := range len(word) {
-		ids = append(ids, b.bytes[word[i]])
-	}
+	ids = b.singles(ids, word)
 	if len(word) > scanLimit {
 		return ids[:start+b.mergeHeap(ids[start:])]
 	}
 	return ids[:start+b.mergeScan(ids[start:])]
+}
+
+// singles appends the ids that merging begins with: of bytes, or of characters and of the bytes of those without a token.
+func (b *bpe) singles(ids []int32, word string) []int32 {
+	for len(word) > 0 {
+		n := 1
+		if b.chars != nil {
+			_, n = utf8.DecodeRuneInString(word)
+			if id, ok := b.chars[word[:n]]; ok {
+				ids, word = append(ids, id), word[n:]
+				continue
+			}
+		}
+		for i := range n {
+			if id := b.bytes[word[i]]; id >= 0 {
+				ids = append(ids, id)
+			}
+		}
+		word = word[n:]
+	}
+	return ids
 }
 
 // mergeScan merges ids in place and returns how many are left. Each round takes the pair of the lowest rank, of

@@ -131,9 +131,17 @@ func FuzzTokenizerJSON(f *testing.F) {
 			f.Add([]byte(post(p)(replace(`"rstrip": false`, `"rstrip": true`)(string(raw)))), "<pad> \n</s>")
 		}
 	}
+	families := families(f)
+	for _, l := range families.Layouts {
+		raw, err := os.ReadFile(l.write(f, families.Models[l.Model]) + "/tokenizer.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, "a text <s>of<caf\u00e9> it's 345 \u2581  e\u0301\u0316")
+	}
 	f.Fuzz(func(t *testing.T, raw []byte, text string) {
-		for _, fast := range []bool{true, false} {
-			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{fast: fast}); err == nil {
+		for _, class := range []class{backend, gpt2, llama, qwen2} {
+			if tok, err := parseTokenizerJSON(raw, tokenizerConfig{class: class, scheme: "first"}); err == nil {
 				checkIDs(t, tok, text)
 			}
 		}
@@ -158,7 +166,7 @@ func FuzzTokenizerConfig(f *testing.F) {
 		}
 		var ids [2][]int32
 		for i := range ids {
-			c, err := parseTokenizerConfig("", files[0], files[1], files[2], nil)
+			c, err := parseTokenizerConfig("", files[0], files[1], files[2], nil, false)
 			if err != nil {
 				return
 			}

@@ -26,8 +26,9 @@ type namedToken struct {
 // tokenizer_config.json, and the post_processor of a tokenizer.json overrides add_bos_token and add_eos_token.
 type tokenizerConfig struct {
 	found          bool // one of the three files exists
-	fast           bool // the class uses all of tokenizer.json; GPT2Tokenizer only vocabulary, merges, added_tokens, post_processor
-	decoder        bool // listed comes from added_tokens_decoder
+	class          class
+	scheme         string // LlamaTokenizer's prepend_scheme
+	decoder        bool   // listed comes from added_tokens_decoder
 	addBOS, addEOS bool
 	listed         []addedToken // by id
 	named          []namedToken
@@ -38,13 +39,13 @@ type tokenizerConfig struct {
 // -max-length, never padded and never decoded. Some must be empty or have the value given. Any other field is refused.
 var configFields = map[string]string{
 	"add_bos_token": "true", "add_eos_token": "true", "add_prefix_space": "false", "split_special_tokens": "false",
-	"truncation_side":      `"right"`,
+	"truncation_side": `"right"`, "legacy": "true",
 	"added_tokens_decoder": "", "additional_special_tokens": "", "backend": "", "chat_control_tokens": "", "chat_template": "",
 	"clean_up_tokenization_spaces": "", "errors": "", "extra_special_tokens": "", "is_local": "", "local_files_only": "", "max_len": "",
 	"max_length": "", "merges_file": "", "model_input_names": "", "model_max_length": "", "name_or_path": "",
 	"pad_to_multiple_of": "", "pad_token_type_id": "", "padding_side": "", "processor_class": "", "response_schema": "",
-	"response_template": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
-	"tokenizer_file": "", "trim_offsets": "", "truncation_strategy": "", "use_fast": "", "verbose": "", "vocab_file": "",
+	"response_template": "", "spaces_between_special_tokens": "", "special_tokens_map_file": "", "stride": "", "tokenizer_class": "",
+	"tokenizer_file": "", "trim_offsets": "", "truncation_strategy": "", "use_default_system_prompt": "", "use_fast": "", "verbose": "", "vocab_file": "", "vocab_size": "",
 }
 
 type jsonFields map[string]json.RawMessage
@@ -72,24 +73,26 @@ func empty(raw json.RawMessage) bool {
 	return raw == nil || slices.Contains([]string{"null", "false", `""`, "[]", "{}"}, string(raw))
 }
 
-func readTokenizerConfig(dir string) (c tokenizerConfig, err error) {
+// readTokenizerConfig reads the files beside a tokenizer.json; byteLevel is readClass's.
+func readTokenizerConfig(dir string, byteLevel bool) (c tokenizerConfig, err error) {
 	files := make([]jsonFields, 4)
 	for i, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"} {
 		if files[i], err = readFields(dir, name); err != nil {
 			return c, err
 		}
 	}
-	return parseTokenizerConfig(dir, files[0], files[1], files[2], files[3])
+	return parseTokenizerConfig(dir, files[0], files[1], files[2], files[3], byteLevel)
 }
 
 // parseTokenizerConfig combines the files of dir; nil is one that does not exist.
-func parseTokenizerConfig(dir string, config, special, added, model jsonFields) (c tokenizerConfig, err error) {
+func parseTokenizerConfig(dir string, config, special, added, model jsonFields, byteLevel bool) (c tokenizerConfig, err error) {
 	c.found, c.bosID = config != nil || special != nil || added != nil, model["bos_token_id"]
-	if err := c.readClass(dir, config, model); err != nil {
+	if err := c.readClass(dir, config, model, byteLevel); err != nil {
 		return c, err
 	}
+	c.readScheme(config)
 	name := filepath.Join(dir, "tokenizer_config.json")
-	if err := checkConfig(config); err != nil {
+	if err := c.checkConfig(config); err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	c.addBOS, c.addEOS = string(config["add_bos_token"]) == "true", string(config["add_eos_token"]) == "true"
@@ -109,29 +112,14 @@ func parseTokenizerConfig(dir string, config, special, added, model jsonFields) 
 	return c, nil
 }
 
-// readClass reads tokenizer_class from tokenizer_config.json, else from config.json.
-func (c *tokenizerConfig) readClass(dir string, config, model jsonFields) error {
-	file, raw := "tokenizer_config.json", config["tokenizer_class"]
-	if empty(raw) {
-		file, raw = "config.json", model["tokenizer_class"]
-	}
-	switch string(raw) {
-	case `"PreTrainedTokenizerFast"`, `"TokenizersBackend"`:
-		c.fast = true
-	case "", "null", `"GPT2Tokenizer"`, `"GPT2TokenizerFast"`:
-		c.fast = !c.found // a tokenizer.json alone
-	default:
-		return fmt.Errorf("%s: tokenizer_class is %s: only GPT2Tokenizer, PreTrainedTokenizerFast and TokenizersBackend are supported",
-			filepath.Join(dir, file), raw)
-	}
-	return nil
-}
-
 // checkConfig refuses the first field that is not known to leave ids as they are.
-func checkConfig(config jsonFields) error {
+func (c *tokenizerConfig) checkConfig(config jsonFields) error {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		raw := config[key]
 		want, known := configFields[key]
+		if key == "add_prefix_space" && (c.class == llama || c.class == backend) { // readScheme, or of no consequence
+			want = "true"
+		}
 		token := strings.HasSuffix(key, "_token") && (raw[0] == '"' || raw[0] == '{')
 		switch {
 		case known && want != "" && string(raw) != want && !empty(raw):
@@ -166,10 +154,8 @@ func (c *tokenizerConfig) readDecoder(raw json.RawMessage) error {
 // readNamed collects bos_token and its kind, and the lists of further special tokens.
 func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 	names := jsonFields{}
-	if !c.fast && c.found { // GPT2Tokenizer's defaults
-		for _, key := range []string{"bos_token", "eos_token", "unk_token"} {
-			names[key] = json.RawMessage(`"<|endoftext|>"`)
-		}
+	for key, token := range defaultNames[c.class] {
+		names[key], _ = json.Marshal(token) // a string can be written
 	}
 	maps.Copy(names, config)
 	maps.Copy(names, special)
