@@ -76,11 +76,22 @@ func readJSON(t *testing.T, path string, v any) {
 }
 
 func fixtureDirs(t *testing.T) []string {
-	dirs := []string{"../testdata/parity/post", "../testdata/parity/pre", "../testdata/parity/sharded"}
+	dirs := append([]string{"../testdata/parity/post", "../testdata/parity/pre", "../testdata/parity/sharded"}, families(t)...)
 	if dir, ok := fixture.Find("peer/fixtures/tiny"); ok {
 		return append(dirs, dir)
 	}
 	t.Log("the peer's fixtures are not here: LORABENCH_SHARED names their folder")
+	return dirs
+}
+
+// families are the fixtures of models other than OPT: testdata/parity/families.py.
+func families(t *testing.T) (dirs []string) {
+	all, err := filepath.Glob("../testdata/parity/families/*/adapter")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	for _, adapter := range all {
+		dirs = append(dirs, filepath.Dir(adapter))
+	}
 	return dirs
 }
 
@@ -244,7 +255,14 @@ func TestFullTrainingAgreesWithTrainer(t *testing.T) {
 }
 
 func testFullTrainingAgreesWithTrainer(t *testing.T, on torch.Device) {
-	const dir = "../testdata/parity/post"
+	for _, dir := range append(families(t), "../testdata/parity/post") {
+		if readFixture(t, dir).Full.Steps > 0 {
+			t.Run(filepath.Base(dir), func(t *testing.T) { testFullTraining(t, on, dir) })
+		}
+	}
+}
+
+func testFullTraining(t *testing.T, on torch.Device, dir string) {
 	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
 	m, p, err := lora.Full(loadOn(t, on, dir))
 	require.NoError(t, err)

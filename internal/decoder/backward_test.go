@@ -72,7 +72,7 @@ func TestGradientIsTheDerivative(t *testing.T) {
 				// Few elements of each: those of the largest gradient and some others.
 				at := []int{0, int(p.Size()) / 2, int(p.Size()) - 1, largestAt(want[p.Name])}
 				if strings.Contains(p.Name, "embed_tokens") {
-					at = append(at, int(2*config(m).WordEmbedProjDim)) // the first token's row: embedding and head
+					at = append(at, int(2*m.Embedding.Tokens.Dim(1))) // the first token's row: embedding and head
 				}
 				for _, i := range at {
 					one := s.Narrow(flat, 0, int64(i), 1)

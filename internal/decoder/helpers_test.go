@@ -36,13 +36,11 @@ var (
 	HashValues   = decoder.HashValues
 )
 
-// config is a model's, as what it is.
-func config(m *Model) Config { return m.Config.(Config) }
-
 const (
-	post    = "../../testdata/parity/post"    // opt-350m's kind: norm after, project_in/out; safetensors
-	pre     = "../../testdata/parity/pre"     // opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.
-	sharded = "../../testdata/parity/sharded" // as pre, in two safetensors with an index, and a redundant lm_head
+	post     = "../../testdata/parity/post"      // opt-350m's kind: norm after, project_in/out; safetensors
+	pre      = "../../testdata/parity/pre"       // opt-125m's kind: norm before, final norm; float16 pytorch_model.bin, keys without model.
+	families = "../../testdata/parity/families/" // made by families.py
+	sharded  = "../../testdata/parity/sharded"   // as pre, in two safetensors with an index, and a redundant lm_head
 )
 
 var devices = torchtest.Find(torch.OpenDevice, torch.Cards)

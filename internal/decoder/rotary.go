@@ -32,9 +32,12 @@ func (b *Batch) angles(s *torch.Scope, d torch.DType) (cos, sin *torch.Tensor) {
 	if b.frequencies == nil {
 		return nil, nil
 	}
-	angle := s.Layer(func(s *torch.Scope) *torch.Tensor {
-		positions := s.View(s.Cast(b.Positions, torch.Float32), b.Positions.Numel(), 1)
-		return s.Cast(s.Mul(positions, s.View(b.frequencies, 1, b.frequencies.Numel())), lossType(d))
+	s.Do(func(inner *torch.Scope) {
+		positions := inner.View(inner.Cast(b.Positions, torch.Float32), b.Positions.Numel(), 1)
+		angle := inner.Cast(inner.Mul(positions, inner.View(b.frequencies, 1, b.frequencies.Numel())), lossType(d))
+		cos, sin = inner.Cast(inner.Cos(angle), d), inner.Cast(inner.Sin(angle), d)
+		s.Take(cos)
+		s.Take(sin)
 	})
-	return s.Cast(s.Cos(angle), d), s.Cast(s.Sin(angle), d)
+	return cos, sin
 }
