@@ -165,6 +165,9 @@ func (r *Run) categories() (out []record.Category) {
 	w, row := r.work, r.probe.holds
 	row.Workspace += w.productBytes
 	predicted := parts(w.Base.WeightBytes(), lora.Predict(r.params.N()), row)
+	if row.Workspace == 0 { // on a CPU nobody says it beforehand
+		delete(predicted, record.Workspace)
+	}
 	var measured map[string]int64
 	if took := r.params.Measured(); !r.probe.seen {
 		for _, name := range []string{record.Activations, record.Head, record.Workspace} {
