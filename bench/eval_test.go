@@ -10,7 +10,7 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/data"
-	"lorabench/lora"
+	"lorabench/internal/train"
 )
 
 func TestSecondsTo(t *testing.T) {
@@ -44,13 +44,13 @@ func TestHeldOutHalvesAndOtherText(t *testing.T) {
 			half = append(half, w.Held[i])
 			n += float64(len(w.Held[i].Labels) - 1) // each token but the first
 		}
-		loss, err := lora.Evaluate(w.Base, half, 3)
+		loss, err := train.Evaluate(w.Base, half, 3)
 		require.NoError(t, err)
 		require.InDelta(t, loss, rec.Data.EvalHalvesBase[from], 1e-5)
 		total, labels = total+loss*n, labels+n
 		require.Less(t, rec.EvalHalves[from], rec.Data.EvalHalvesBase[from])
 	}
-	all, err := lora.Evaluate(w.Base, w.Held, 20)
+	all, err := train.Evaluate(w.Base, w.Held, 20)
 	require.NoError(t, err)
 	require.InDelta(t, all, *rec.Data.EvalLossBase, 1e-5)
 	require.InDelta(t, total/labels, *rec.Data.EvalLossBase, 1e-5)

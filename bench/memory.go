@@ -10,7 +10,7 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/lora"
+	"lorabench/internal/train"
 )
 
 const (
@@ -164,7 +164,7 @@ func (w *Workload) warmProducts() error {
 func (r *Run) categories() (out []record.Category) {
 	w, row := r.work, r.probe.holds
 	row.Workspace += w.productBytes
-	predicted := parts(w.Base.WeightBytes(), lora.Predict(r.params.N()), row)
+	predicted := parts(w.Base.WeightBytes(), train.Predict(r.params.N()), row)
 	if row.Workspace == 0 { // on a CPU nobody says it beforehand
 		delete(predicted, record.Workspace)
 	}
@@ -192,7 +192,7 @@ func (r *Run) categories() (out []record.Category) {
 	return out
 }
 
-func parts(weights int64, b lora.Bytes, row decoder.Bytes) map[string]int64 {
+func parts(weights int64, b train.Bytes, row decoder.Bytes) map[string]int64 {
 	return map[string]int64{record.Weights: weights, record.Adapter: b.Adapter, record.Gradients: b.Gradients, record.Optimizer: b.Optimizer,
 		record.Activations: row.Activations, record.Head: row.Head, record.Workspace: row.Workspace}
 }

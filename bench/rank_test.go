@@ -150,7 +150,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		}
 		b.Skip("kept: its record is whole")
 	}
-	rec, err := train(b, arm, seed)
+	rec, err := trainArm(b, arm, seed)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func keep(b *testing.B, rec *record.Record) {
 
 var errInterrupted = errors.New("interrupted")
 
-func train(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
+func trainArm(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%s, seed %d: not started: %w", arm.Name, seed, errInterrupted)
 	}

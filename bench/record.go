@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lorabench/bench/record"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -21,7 +22,7 @@ func (r *Run) Record() (*record.Record, error) {
 		return nil, err
 	}
 	r.lookAround()
-	n := slices.IndexFunc(log, func(s lora.Step) bool { return !r.finite(s.Loss, s.GradNorm) })
+	n := slices.IndexFunc(log, func(s train.Step) bool { return !r.finite(s.Loss, s.GradNorm) })
 	if n >= 0 {
 		log = log[:n]
 	}
@@ -41,7 +42,7 @@ func (r *Run) Record() (*record.Record, error) {
 }
 
 // record is all but what follows from losses on other text; log ends before a step that diverged.
-func (r *Run) record(log []lora.Step) *record.Record {
+func (r *Run) record(log []train.Step) *record.Record {
 	w, g := r.work, r.trainer.Graphs()
 	rec := &record.Record{
 		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Resumed: r.Resumed,

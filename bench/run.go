@@ -13,6 +13,7 @@ import (
 	"lorabench/internal/gpu"
 	"lorabench/internal/relay"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -24,8 +25,8 @@ type Run struct {
 	work    *Workload
 	model   *decoder.Model
 	adapter *lora.Adapter // nil where Rank is Full
-	params  *lora.Params
-	trainer *lora.Trainer
+	params  *train.Params
+	trainer *train.Trainer
 	ahead   *data.Ahead
 
 	started, began time.Time // of the first lap and of this one
@@ -80,7 +81,7 @@ func inOrder(steps ...func() error) error {
 func (r *Run) parameters() (err error) {
 	w := r.work
 	if r.Rank == record.Full {
-		r.model, r.params, err = lora.Full(w.Base)
+		r.model, r.params, err = train.Full(w.Base)
 		return err
 	}
 	c, err := r.Config(w.Settings)
@@ -101,9 +102,9 @@ func (r *Run) parameters() (err error) {
 
 func (r *Run) newTrainer() (err error) {
 	w := r.work
-	o := lora.DefaultOptions(lora.Schedule{LR: r.LR, Steps: w.Steps})
+	o := train.DefaultOptions(train.Schedule{LR: r.LR, Steps: w.Steps})
 	o.RowTokens, o.Graphs, o.GraphsRequired = w.RowTokens, w.Graphs == "on", w.GraphsRequired
-	r.trainer, err = lora.NewTrainer(r.model, r.params, o)
+	r.trainer, err = train.NewTrainer(r.model, r.params, o)
 	return err
 }
 

@@ -19,7 +19,7 @@ import (
 	"lorabench/internal/models"
 	"lorabench/internal/root"
 	"lorabench/internal/torch"
-	"lorabench/lora"
+	"lorabench/internal/train"
 )
 
 // Workload is what every run of a process shares: base weights on the device, token ids, and where they came from.
@@ -191,7 +191,7 @@ func (w *Workload) evaluate(m *decoder.Model) (held *float64, halves []float64, 
 	held, halves, err = w.heldOut(m)
 	if err == nil && len(w.Other) > 0 {
 		var loss float64
-		loss, err = lora.Evaluate(m, w.Other, w.Batch)
+		loss, err = train.Evaluate(m, w.Other, w.Batch)
 		other = &loss
 	}
 	return held, halves, other, err
@@ -208,7 +208,7 @@ func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, e
 	}
 	total := 0.0
 	for i := range min(2, len(w.Held)) {
-		mean, err := lora.Evaluate(m, samples[i], w.Batch)
+		mean, err := train.Evaluate(m, samples[i], w.Batch)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -7,13 +7,15 @@ import (
 
 	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 )
 
 // Adapter is LoRA, or DoRA, on the target modules of one model.
 type Adapter struct {
 	Config
-	*Params
+	*train.Params
 	model  *decoder.Model
+	scope  *torch.Scope // owns merged weights, and those that InitLoRAWeights puts in place of the model's
 	groups []*group
 	pairs  []*pair // of all groups
 }
@@ -75,7 +77,7 @@ func bare(m *decoder.Model, c Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{Config: c, model: m}
+	a := &Adapter{Config: c, model: m, scope: torch.NewScope()}
 	for _, g := range m.Groups() {
 		ours := &group{config: &a.Config, layers: g}
 		for i, l := range g.Linears {
@@ -120,11 +122,11 @@ func (a *Adapter) place(on torch.Device) (err error) {
 			}
 		}
 	}
-	if a.Params, err = newParams(names, shapes, on); err != nil {
+	if a.Params, err = train.NewParams(names, shapes, on); err != nil {
 		return err
 	}
 	for i, set := range to {
-		set(a.Tensors[i], a.grads[i])
+		set(a.Tensors[i], a.Gradient(i))
 	}
 	for _, g := range a.groups {
 		g.layers.Adapter = g.adapter()
@@ -168,6 +170,7 @@ func (a *Adapter) Close() {
 		}
 	}
 	a.groups, a.pairs = nil, nil
+	_ = torch.Run(func(*torch.Scope) error { a.scope.Free(); return nil })
 	a.Params.Close()
 }
 
@@ -211,4 +214,14 @@ func (a *Adapter) Unmerge() error {
 		}
 		return nil
 	})
+}
+
+// FLOPs is total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
+// parameter, adapter included and embeddings not, and each token, padding included.
+func FLOPs(m *decoder.Model, adapter *Adapter, paddedTokens int64) float64 {
+	_, n := decoder.NumParameters(m.Config)
+	if adapter != nil {
+		n += adapter.N()
+	}
+	return 6 * float64(n) * float64(paddedTokens)
 }

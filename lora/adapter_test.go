@@ -16,6 +16,7 @@ import (
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -33,9 +34,9 @@ func batch(t *testing.T, n int) data.Micro {
 	return data.Pack(samples, index)
 }
 
-// train takes steps with dropout on and returns their losses.
-func train(t *testing.T, m *decoder.Model, p *lora.Params, seed int64, steps int) []float64 {
-	tr, err := lora.NewTrainer(m, p, lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: steps}))
+// lossesOf takes steps with dropout on and returns their losses.
+func lossesOf(t *testing.T, m *decoder.Model, p *train.Params, seed int64, steps int) []float64 {
+	tr, err := train.NewTrainer(m, p, train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: steps}))
 	require.NoError(t, err)
 	defer tr.Close()
 	b := batch(t, 8)
@@ -95,13 +96,13 @@ func testTrainingIsRepeatableAndLeavesTheBaseAlone(t *testing.T, on torch.Device
 		a, err := lora.NewAdapter(m, c, seed)
 		require.NoError(t, err)
 		defer a.Close()
-		return train(t, m, a.Params, seed, 6)
+		return lossesOf(t, m, a.Params, seed, 6)
 	}
 	first := run(1)
 	require.NotEqual(t, first, run(2), "another seed draws other masks and another A")
-	fm, p, err := lora.Full(base)
+	fm, p, err := train.Full(base)
 	require.NoError(t, err)
-	full := train(t, fm, p, 1, 6)
+	full := lossesOf(t, fm, p, 1, 6)
 	p.Close()
 	require.Less(t, full[5], full[0])
 	torchtest.Same(t, on, first, run(1), "losses with the same seed, whatever ran in between")
@@ -119,9 +120,9 @@ func testRestoreGoesBackToTheFirstStep(t *testing.T, on torch.Device) {
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()
-	first := train(t, m, a.Params, 1, 5)
+	first := lossesOf(t, m, a.Params, 1, 5)
 	require.NoError(t, a.Restore())
-	torchtest.Same(t, on, first, train(t, m, a.Params, 1, 5), "losses with values, moments and step count restored")
+	torchtest.Same(t, on, first, lossesOf(t, m, a.Params, 1, 5), "losses with values, moments and step count restored")
 }
 
 func TestStepsLeaveNoTensors(t *testing.T) { devices.Each(t, testStepsLeaveNoTensors) }
@@ -132,7 +133,7 @@ func testStepsLeaveNoTensors(t *testing.T, on torch.Device) {
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()
-	tr, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1e-3, Steps: 10}))
+	tr, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1e-3, Steps: 10}))
 	require.NoError(t, err)
 	defer tr.Close()
 	b := batch(t, 4)
@@ -176,7 +177,7 @@ func testSaveAndLoad(t *testing.T, on torch.Device) {
 	c := lora.Config{R: 3, LoraAlpha: 6, LoraDropout: 0.1, TargetModules: []string{"v_proj", "fc1"}, UseRSLoRA: true}
 	a, err := lora.NewAdapter(m, c, 1)
 	require.NoError(t, err)
-	train(t, m, a.Params, 1, 3)
+	lossesOf(t, m, a.Params, 1, 3)
 	b := batch(t, 4)
 	want := logits(t, m, &b)
 	dir := filepath.Join(t.TempDir(), "adapter")
@@ -209,7 +210,7 @@ func TestPEFTLoadsOurs(t *testing.T) {
 		m := loadModel(t, "../testdata/parity/"+c.model)
 		a, err := lora.NewAdapter(m, c.config, 1)
 		require.NoError(t, err)
-		train(t, m, a.Params, 1, 5)
+		lossesOf(t, m, a.Params, 1, 5)
 		peftAgrees(t, c.model, m, a, logitsWithin)
 		a.Close()
 	}
@@ -223,7 +224,7 @@ func TestPEFTLoadsOurs(t *testing.T) {
 		m := loadModel(t, "../testdata/parity/"+cases.Cases[name].Model)
 		a, err := lora.Load(m, adapters+name)
 		require.NoError(t, err)
-		train(t, m, a.Params, 1, 2)
+		lossesOf(t, m, a.Params, 1, 2)
 		within := logitsWithin
 		if a.InitLoRAWeights == "pissa" {
 			within += svd

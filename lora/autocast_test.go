@@ -13,6 +13,7 @@ import (
 	"lorabench/internal/decoder"
 	"lorabench/internal/models"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -128,10 +129,10 @@ func variants(ids [][]int32, n int) (all []data.Sample) {
 }
 
 // trainFrom takes the table's steps, sequences in their order from the given one on.
-func trainFrom(t *testing.T, m *decoder.Model, a *lora.Adapter, samples []data.Sample, from int, rule table) []lora.Step {
-	o := lora.DefaultOptions(lora.Schedule{LR: rule.LR, Steps: rule.Steps})
+func trainFrom(t *testing.T, m *decoder.Model, a *lora.Adapter, samples []data.Sample, from int, rule table) []train.Step {
+	o := train.DefaultOptions(train.Schedule{LR: rule.LR, Steps: rule.Steps})
 	o.ClipNorm = rule.Clip
-	tr, err := lora.NewTrainer(m, a.Params, o)
+	tr, err := train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	for range rule.Steps {
@@ -214,7 +215,7 @@ func TestBFloat16Adapter(t *testing.T) {
 		defer a.Close()
 		require.Equal(t, logits(t, base, &b), logits(t, m, &b), "B is 0, so the adapter adds exactly nothing")
 		live := torch.Live()
-		losses := train(t, m, a.Params, seed, 6)
+		losses := lossesOf(t, m, a.Params, seed, 6)
 		require.Equal(t, live, torch.Live())
 		require.NotEqual(t, logits(t, base, &b), logits(t, m, &b))
 		coarse := true

@@ -1,9 +1,7 @@
-// Package lora is low-rank adaptation (Hu et al. 2021, arXiv:2106.09685) and its training: the
-// adapter, PEFT's files of it, AdamW, the schedule, the trainer; and full fine-tuning by the same
-// trainer, without which nobody can say what LoRA saves.
+// Package lora is low-rank adaptation (Hu et al. 2021, arXiv:2106.09685): adapters, and PEFT's files of them.
 //
 // Names are PEFT's: r, lora_alpha, lora_dropout, target_modules, lora_A, lora_B. Letters in
-// shapes: T tokens, r rank, n trainable parameters.
+// shapes: T tokens, r rank.
 //
 // An adapted layer computes, with W and b frozen,
 //

@@ -12,6 +12,7 @@ import (
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -131,7 +132,7 @@ func testDoRATrains(t *testing.T, on torch.Device) {
 			require.NoError(t, err)
 			defer a.Close()
 			live := torch.Live()
-			losses := train(t, m, a.Params, 1, 6)
+			losses := lossesOf(t, m, a.Params, 1, 6)
 			require.Equal(t, live, torch.Live(), c.why)
 			return losses
 		}
@@ -152,9 +153,9 @@ func testDoRAInRowsAndGraphsSizes(t *testing.T, on torch.Device) {
 	run := func(rowTokens int, graphs bool) (losses []float64) {
 		m := base.Share()
 		a := loadDoRA(t, m)
-		o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
+		o := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 5})
 		o.RowTokens, o.Graphs = rowTokens, graphs
-		tr, err := lora.NewTrainer(m, a.Params, o)
+		tr, err := train.NewTrainer(m, a.Params, o)
 		require.NoError(t, err)
 		defer tr.Close()
 		live := int64(0)
@@ -180,7 +181,7 @@ func TestSaveAndLoadDoRA(t *testing.T) {
 	c := lora.Config{R: 3, LoraAlpha: 6, LoraDropout: 0.1, TargetModules: []string{"fc1", "v_proj"}, UseRSLoRA: true, UseDoRA: true}
 	a, err := lora.NewAdapter(m, c, 1)
 	require.NoError(t, err)
-	train(t, m, a.Params, 1, 3)
+	lossesOf(t, m, a.Params, 1, 3)
 	b := batch(t, 4)
 	want := logits(t, m, &b)
 	dir := filepath.Join(t.TempDir(), "adapter")

@@ -12,6 +12,7 @@ import (
 	"lorabench/internal/fakecuda"
 	"lorabench/internal/fakecuda/fakecudatest"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -23,7 +24,7 @@ func TestAStepWithoutMemoryChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	defer a.Close()
 	const tries = 200
-	tr, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 2}))
+	tr, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 2}))
 	require.NoError(t, err)
 	defer tr.Close()
 	take(t, tr, 1)
@@ -75,7 +76,7 @@ func TestACardWithoutMemory(t *testing.T) {
 	a, err := lora.NewAdapter(m, qv, 3)
 	require.NoError(t, err)
 	defer a.Close()
-	tr, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 3}))
+	tr, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 3}))
 	require.NoError(t, err)
 	defer tr.Close()
 	take(t, tr, 1)

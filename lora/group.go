@@ -124,6 +124,8 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *decoder.Sav
 	torch.AddIn(dx, s.SumRows(s.DropoutWith(d, r.mask, 0, p)))
 }
 
+var _ decoder.Adapter = (*group)(nil)
+
 // adapter is what the group computes: LoRA, or DoRA.
 func (g *group) adapter() decoder.Adapter {
 	if g.config.UseDoRA {

@@ -16,6 +16,7 @@ import (
 	"lorabench/internal/models"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -172,7 +173,7 @@ func testAdapterAgreesWithPEFT(t *testing.T, on torch.Device) {
 }
 
 // steps trains as a fixture's table says and compares every step; labels are all real tokens.
-func steps(t *testing.T, m *decoder.Model, p *lora.Params, ids [][]int32, want table) {
+func steps(t *testing.T, m *decoder.Model, p *train.Params, ids [][]int32, want table) {
 	stepsWithin(t, m, p, ids, want, several(m.Device(), stepLossWithin), several(m.Device(), stepNormWithin))
 }
 
@@ -184,10 +185,10 @@ func asSamples(ids [][]int32) []data.Sample {
 	return samples
 }
 
-func stepsWithin(t *testing.T, m *decoder.Model, p *lora.Params, ids [][]int32, want table, loss, norm float64) {
-	o := lora.DefaultOptions(lora.Schedule{LR: want.LR, Steps: want.Steps, Warmup: want.Warmup})
+func stepsWithin(t *testing.T, m *decoder.Model, p *train.Params, ids [][]int32, want table, loss, norm float64) {
+	o := train.DefaultOptions(train.Schedule{LR: want.LR, Steps: want.Steps, Warmup: want.Warmup})
 	o.WeightDecay, o.ClipNorm = want.WeightDecay, want.Clip
-	tr, err := lora.NewTrainer(m, p, o)
+	tr, err := train.NewTrainer(m, p, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	samples := asSamples(ids)
@@ -264,7 +265,7 @@ func testFullTrainingAgreesWithTrainer(t *testing.T, on torch.Device) {
 
 func testFullTraining(t *testing.T, on torch.Device, dir string) {
 	fx, f := readFixture(t, dir), fixture.Open(t, dir+"/fixture.safetensors")
-	m, p, err := lora.Full(loadOn(t, on, dir))
+	m, p, err := train.Full(loadOn(t, on, dir))
 	require.NoError(t, err)
 	defer p.Close()
 	b, _ := fixture.Rows(t, f, "")

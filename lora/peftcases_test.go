@@ -13,6 +13,7 @@ import (
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 	"lorabench/opt"
 )
@@ -206,7 +207,7 @@ func testOverridesTrain(t *testing.T, on torch.Device) {
 		a, err := lora.NewAdapter(m, c, 1)
 		require.NoError(t, err)
 		require.EqualValues(t, (4*4+1+7)*2*32, a.N())
-		losses := train(t, m, a.Params, 1, 6)
+		losses := lossesOf(t, m, a.Params, 1, 6)
 		a.Close()
 		require.Less(t, losses[5], losses[0])
 		if first != nil {
@@ -232,7 +233,7 @@ func TestInitialAdapterOfABFloat16Base(t *testing.T) {
 	defer a.Close()
 	require.Less(t, fixture.Largest(t, logits(t, m, &b), base), 0.05*fixture.Largest(t, base, make([]float32, len(base))))
 	before := read(t, a.Tensors[0])
-	train(t, m, a.Params, 1, 2)
+	lossesOf(t, m, a.Params, 1, 2)
 	require.NotEqual(t, before, read(t, a.Tensors[0]))
 }
 
@@ -264,10 +265,10 @@ func TestTrainingDropoutThatIsNotComputed(t *testing.T) {
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()
-	_, err = lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1, Steps: 1}))
+	_, err = train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1, Steps: 1}))
 	require.ErrorContains(t, err, "attention_dropout is 0.1")
 	m.SetDropout(0)
-	tr, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1, Steps: 1}))
+	tr, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1, Steps: 1}))
 	require.NoError(t, err)
 	tr.Close()
 }

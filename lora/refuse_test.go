@@ -13,6 +13,7 @@ import (
 	"lorabench/internal/checkpoint"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -142,17 +143,17 @@ func TestTrainingsThatAreRefused(t *testing.T) {
 	defer a.Close()
 	for _, c := range []struct {
 		why  string
-		s    lora.Schedule
+		s    train.Schedule
 		text string
 	}{
-		{"no steps", lora.Schedule{LR: 1}, "training for 0 steps"},
-		{"warm-up longer than the training", lora.Schedule{LR: 1, Steps: 2, Warmup: 3}, "warm-up of 3 steps, want 0 to 2"},
-		{"a negative rate", lora.Schedule{LR: -1, Steps: 2}, "learning rate -1"},
+		{"no steps", train.Schedule{LR: 1}, "training for 0 steps"},
+		{"warm-up longer than the training", train.Schedule{LR: 1, Steps: 2, Warmup: 3}, "warm-up of 3 steps, want 0 to 2"},
+		{"a negative rate", train.Schedule{LR: -1, Steps: 2}, "learning rate -1"},
 	} {
-		_, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(c.s))
+		_, err := train.NewTrainer(m, a.Params, train.DefaultOptions(c.s))
 		require.ErrorContains(t, err, c.text, c.why)
 	}
-	tr, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1, Steps: 1}))
+	tr, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1, Steps: 1}))
 	require.NoError(t, err)
 	defer tr.Close()
 	require.ErrorContains(t, tr.Step(nil), "step 1 has no micro-batch")
@@ -172,18 +173,18 @@ func TestTrainingsThatAreRefused(t *testing.T) {
 func TestSchedule(t *testing.T) {
 	for _, c := range []struct {
 		why  string
-		s    lora.Schedule
+		s    train.Schedule
 		step int
 		want float64
 	}{
-		{"the first step has the full rate", lora.Schedule{LR: 1, Steps: 4}, 0, 1},
-		{"then a straight line", lora.Schedule{LR: 1, Steps: 4}, 3, 0.25},
-		{"to 0 after the last", lora.Schedule{LR: 1, Steps: 4}, 4, 0},
-		{"and 0 for good", lora.Schedule{LR: 1, Steps: 4}, 9, 0},
-		{"warm-up starts at 0", lora.Schedule{LR: 1, Steps: 6, Warmup: 2}, 0, 0},
-		{"rises", lora.Schedule{LR: 1, Steps: 6, Warmup: 2}, 1, 0.5},
-		{"and falls from the full rate", lora.Schedule{LR: 1, Steps: 6, Warmup: 2}, 2, 1},
-		{"along its own line", lora.Schedule{LR: 1, Steps: 6, Warmup: 2}, 5, 0.25},
+		{"the first step has the full rate", train.Schedule{LR: 1, Steps: 4}, 0, 1},
+		{"then a straight line", train.Schedule{LR: 1, Steps: 4}, 3, 0.25},
+		{"to 0 after the last", train.Schedule{LR: 1, Steps: 4}, 4, 0},
+		{"and 0 for good", train.Schedule{LR: 1, Steps: 4}, 9, 0},
+		{"warm-up starts at 0", train.Schedule{LR: 1, Steps: 6, Warmup: 2}, 0, 0},
+		{"rises", train.Schedule{LR: 1, Steps: 6, Warmup: 2}, 1, 0.5},
+		{"and falls from the full rate", train.Schedule{LR: 1, Steps: 6, Warmup: 2}, 2, 1},
+		{"along its own line", train.Schedule{LR: 1, Steps: 6, Warmup: 2}, 5, 0.25},
 	} {
 		require.InDelta(t, c.want, c.s.At(c.step), 1e-15, c.why)
 	}

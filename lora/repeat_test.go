@@ -7,6 +7,7 @@ import (
 
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -25,9 +26,9 @@ func testSameSeedSameLosses(t *testing.T, on torch.Device) {
 			a, err := lora.NewAdapter(m, c, 3)
 			require.NoError(t, err)
 			defer a.Close()
-			o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 8})
+			o := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 8})
 			o.RowTokens, o.Graphs = 40, graphs
-			tr, err := lora.NewTrainer(m, a.Params, o)
+			tr, err := train.NewTrainer(m, a.Params, o)
 			require.NoError(t, err)
 			defer tr.Close()
 			require.NoError(t, torch.Seed(3))

@@ -9,6 +9,7 @@ import (
 	"lorabench/internal/decoder"
 	"lorabench/internal/fixture"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -28,11 +29,11 @@ func steps4(t *testing.T) []data.Micro {
 }
 
 // trained takes 5 steps without dropout and returns the losses and the adapter.
-func trained(t *testing.T, m *decoder.Model, o lora.Options) (losses []float64, values []float32, tr *lora.Trainer) {
+func trained(t *testing.T, m *decoder.Model, o train.Options) (losses []float64, values []float32, tr *train.Trainer) {
 	a, err := lora.Load(m, post+"/adapter")
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
-	tr, err = lora.NewTrainer(m, a.Params, o)
+	tr, err = train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	t.Cleanup(tr.Close)
 	for range 5 {
@@ -55,7 +56,7 @@ func TestRowsAndGraphsChangeNothing(t *testing.T) { devices.Each(t, testRowsAndG
 
 func testRowsAndGraphsChangeNothing(t *testing.T, on torch.Device) {
 	base := loadOn(t, on, post)
-	plain := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
+	plain := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 5})
 	want, values, _ := trained(t, base.Share(), plain)
 	require.Less(t, want[4], want[0])
 	for _, c := range []struct {
@@ -90,14 +91,14 @@ func TestPrepareRecordsWhatStepsReplay(t *testing.T) {
 
 func testPrepareRecordsWhatStepsReplay(t *testing.T, on torch.Device) {
 	base := loadOn(t, on, post)
-	o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 5})
+	o := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 5})
 	want, _, _ := trained(t, base.Share(), o)
 	m := base.Share()
 	a, err := lora.Load(m, post+"/adapter")
 	require.NoError(t, err)
 	defer a.Close()
 	o.Graphs = true
-	tr, err := lora.NewTrainer(m, a.Params, o)
+	tr, err := train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	require.NoError(t, tr.Prepare(steps4(t)))
@@ -122,13 +123,13 @@ func TestLongerSequenceThanRecorded(t *testing.T) { devices.Each(t, testLongerSe
 
 func testLongerSequenceThanRecorded(t *testing.T, on torch.Device) {
 	m := loadOn(t, on, post)
-	losses := func(graphs bool) (log []lora.Step, n int) {
+	losses := func(graphs bool) (log []train.Step, n int) {
 		a, err := lora.Load(m, post+"/adapter")
 		require.NoError(t, err)
 		defer a.Close()
-		o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 2})
+		o := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 2})
 		o.Graphs = graphs
-		tr, err := lora.NewTrainer(m, a.Params, o)
+		tr, err := train.NewTrainer(m, a.Params, o)
 		require.NoError(t, err)
 		defer tr.Close()
 		samples := asSamples(readFixture(t, post).IDs)
@@ -171,9 +172,9 @@ func testGraphsDrawNewMasks(t *testing.T, on torch.Device) {
 	require.NoError(t, err)
 	defer a.Close()
 	m.ModelDropout = 0.5
-	o := lora.DefaultOptions(lora.Schedule{LR: 1e-30, Steps: 8})
+	o := train.DefaultOptions(train.Schedule{LR: 1e-30, Steps: 8})
 	o.Graphs = true
-	tr, err := lora.NewTrainer(m, a.Params, o)
+	tr, err := train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	live := torch.Live()
@@ -202,9 +203,9 @@ func testFailedStepWithGraphs(t *testing.T, on torch.Device) {
 	a, err := lora.NewAdapter(m, qv, 1)
 	require.NoError(t, err)
 	defer a.Close()
-	o := lora.DefaultOptions(lora.Schedule{LR: 1e-3, Steps: 9})
+	o := train.DefaultOptions(train.Schedule{LR: 1e-3, Steps: 9})
 	o.Graphs = true
-	tr, err := lora.NewTrainer(m, a.Params, o)
+	tr, err := train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	defer tr.Close()
 	good := batch(t, 4)

@@ -10,11 +10,12 @@ import (
 
 	"lorabench/internal/torch"
 	"lorabench/internal/torch/torchtest"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
 // started returns a training with dropout that no step was taken of, and its adapter.
-func started(t *testing.T, on torch.Device, graphs bool) (*lora.Trainer, *lora.Adapter) {
+func started(t *testing.T, on torch.Device, graphs bool) (*train.Trainer, *lora.Adapter) {
 	m := loadOn(t, on, post)
 	m.ModelDropout = 0.1
 	c := qv
@@ -22,16 +23,16 @@ func started(t *testing.T, on torch.Device, graphs bool) (*lora.Trainer, *lora.A
 	a, err := lora.NewAdapter(m, c, 3)
 	require.NoError(t, err)
 	t.Cleanup(a.Close)
-	o := lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: 8})
+	o := train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: 8})
 	o.RowTokens, o.Graphs = 40, graphs
-	tr, err := lora.NewTrainer(m, a.Params, o)
+	tr, err := train.NewTrainer(m, a.Params, o)
 	require.NoError(t, err)
 	t.Cleanup(tr.Close)
 	require.NoError(t, torch.Seed(3))
 	return tr, a
 }
 
-func take(t *testing.T, tr *lora.Trainer, n int) {
+func take(t *testing.T, tr *train.Trainer, n int) {
 	for range n {
 		require.NoError(t, tr.Step(steps4(t)))
 	}
@@ -113,7 +114,7 @@ func TestAStateOfAnotherTrainingIsRefused(t *testing.T) {
 		config.R = c.r
 		a, err := lora.NewAdapter(m, config, 3)
 		require.NoError(t, err)
-		other, err := lora.NewTrainer(m, a.Params, lora.DefaultOptions(lora.Schedule{LR: 1e-2, Steps: c.steps}))
+		other, err := train.NewTrainer(m, a.Params, train.DefaultOptions(train.Schedule{LR: 1e-2, Steps: c.steps}))
 		require.NoError(t, err)
 		var more any
 		require.ErrorContains(t, other.Load(path, &more), c.text, c.why)

@@ -20,7 +20,7 @@ import (
 	"lorabench/data"
 	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
-	"lorabench/lora"
+	"lorabench/internal/train"
 	"lorabench/opt"
 )
 
@@ -81,12 +81,12 @@ func pretrain(c settings, stdout io.Writer) error {
 	}); err != nil {
 		return err
 	}
-	m, params, err := lora.Full(base)
+	m, params, err := train.Full(base)
 	if err != nil {
 		return err
 	}
 	defer params.Close()
-	tr, err := lora.NewTrainer(m, params, lora.DefaultOptions(lora.Schedule{LR: c.lr, Steps: c.steps, Warmup: c.warmup}))
+	tr, err := train.NewTrainer(m, params, train.DefaultOptions(train.Schedule{LR: c.lr, Steps: c.steps, Warmup: c.warmup}))
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func pretrain(c settings, stdout io.Writer) error {
 			return err
 		}
 		if i%200 == 0 || i == c.steps {
-			loss, err := lora.Evaluate(m, held, 32)
+			loss, err := train.Evaluate(m, held, 32)
 			if err != nil {
 				return err
 			}

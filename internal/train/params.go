@@ -1,4 +1,4 @@
-package lora
+package train
 
 import (
 	"fmt"
@@ -24,10 +24,10 @@ type Params struct {
 	measured    *Bytes        // nil where the device's allocator does not tell
 }
 
-// newParams makes buffers for parameters of the given shapes, all zero.
-func newParams(names []string, shapes [][]int64, on torch.Device) (*Params, error) {
+// NewParams makes buffers for parameters of the given shapes, all zero.
+func NewParams(names []string, shapes [][]int64, on torch.Device) (*Params, error) {
 	if len(names) == 0 {
-		return nil, fmt.Errorf("lora: nothing to train")
+		return nil, fmt.Errorf("train: nothing to train")
 	}
 	p := &Params{Names: names, scope: torch.NewScope()}
 	total := int64(0)

@@ -1,4 +1,4 @@
-package lora
+package train
 
 import (
 	"lorabench/internal/decoder"
@@ -19,7 +19,7 @@ func Full(base *decoder.Model) (*decoder.Model, *Params, error) {
 	if err := torch.Run(func(*torch.Scope) error { on = base.Device(); return nil }); err != nil {
 		return nil, nil, err
 	}
-	params, err := newParams(names, shapes, on)
+	params, err := NewParams(names, shapes, on)
 	if err != nil {
 		return nil, nil, err
 	}

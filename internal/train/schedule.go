@@ -1,4 +1,4 @@
-package lora
+package train
 
 // Schedule is the learning rate: linear warm-up, then linear to 0, as transformers'
 // get_linear_schedule_with_warmup.

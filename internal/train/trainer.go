@@ -1,4 +1,4 @@
-package lora
+package train
 
 import (
 	"fmt"
@@ -343,14 +343,4 @@ func Evaluate(m *decoder.Model, samples []data.Sample, batch int) (float64, erro
 		return 0, fmt.Errorf("evaluating: none of the %d samples has a label", len(samples))
 	}
 	return total / float64(labels), nil
-}
-
-// FLOPs is total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
-// parameter, adapter included and embeddings not, and each token, padding included.
-func FLOPs(m *decoder.Model, adapter *Adapter, paddedTokens int64) float64 {
-	_, n := decoder.NumParameters(m.Config)
-	if adapter != nil {
-		n += adapter.N()
-	}
-	return 6 * float64(n) * float64(paddedTokens)
 }

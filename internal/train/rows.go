@@ -1,4 +1,4 @@
-package lora
+package train
 
 import "lorabench/data"
 
