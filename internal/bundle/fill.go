@@ -27,7 +27,7 @@ const cudaPart = "internal/torch/link/liblorabench_cuda.so"
 const standIn = "internal/fakecuda/lib"
 
 // tested are the packages whose test binaries go along, with their testdata.
-var tested = []string{"bench", "internal/torch", "opt", "lora"}
+var tested = []string{"bench", "internal/torch", "internal/decoder", "lora"}
 
 // commands are the programs in bin.
 var commands = map[string]string{

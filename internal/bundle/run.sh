@@ -10,7 +10,7 @@ usage: run COMMAND [ARGS]
   run --check              libtorch, device, driver, memory, and what is missing
   run bench ARGS           train each rank: -ranks=8,128,256 -benchtime=100x -count=6 -out=DIR ... (run bench -help lists them)
   run peer ARGS            the same beside Hugging Face's Trainer + PEFT, of python3 (LORABENCH_PEER_PYTHON names another)
-  run test [PACKAGE ARGS]  the tests of bench, internal/torch, opt, lora, or of one: run test lora -run=Agrees -v
+  run test [PACKAGE ARGS]  the tests of bench, internal/torch, internal/decoder, lora, or of one: run test lora -run=Agrees -v
   run report ARGS          tables and figures of a folder of records: -out=DIR
   run gate ARGS            compare two result files or folders
   run fit ARGS             which ranks fit a card, without one

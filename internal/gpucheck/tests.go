@@ -16,7 +16,7 @@ var tested = []struct {
 }{
 	{"internal/torch", "CUDA|Graph|Device|Derivative|Dropout|Snapshot|Peak|Usage|Attention|Product|Formula|Chunks|Rows|Seed|BFloat16", true},
 	{"lora", "Agree|Derivative|Rows|Graph|Repeat|Dropout|Seed|Autocast|Restore|Merged|Starts|Tensors|Save|Sequence|BFloat16|Half|Prepare|PEFTReads|Train", false},
-	{"opt", "Test", false},
+	{"internal/decoder", "Test", false},
 }
 
 // slowOnCPU are tests that never use a card and would take its time.
