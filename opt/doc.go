@@ -20,9 +20,5 @@
 // once more at the end. Source: modeling_opt.py of Hugging Face transformers, whose names of
 // modules and weights are used throughout.
 //
-// The backward pass is written out, layer by layer, in backward.go and layer.go: LoRA needs the
-// gradients of what is trained and of the activations above it, and nothing else is kept or computed.
-//
-// opt does not import lora: a [Group] of linear layers has a place for an [Adapter], and lora puts one
-// there.
+// The parts, their forward and backward passes are internal/decoder's: this package is config, names and assembly.
 package opt

@@ -83,7 +83,7 @@ peer | gate | fit | gpucheck)
 	;;
 esac
 
-packages="bench internal/torch opt lora"
+packages="bench internal/torch internal/decoder lora"
 if [ "$command" = test ] && [ $# -gt 0 ]; then
 	case $1 in
 	-*) ;;
@@ -104,7 +104,7 @@ if [ "$command" = bench ]; then
 fi
 status=0
 for p in $packages; do
-	[ -x "$here/$p/${p##*/}.test" ] || fail "no tests of $p here: want one of bench, internal/torch, opt, lora"
+	[ -x "$here/$p/${p##*/}.test" ] || fail "no tests of $p here: want one of bench, internal/torch, internal/decoder, lora"
 	echo "--- $p"
 	(cd "$here/$p" && exec "./${p##*/}.test" -test.timeout=30m "$@") || status=1
 done

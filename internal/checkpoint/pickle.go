@@ -65,6 +65,41 @@ func (u *unpickler) step(op byte) {
 		}
 	case 0x95: // FRAME, a hint for buffering
 		u.take(8)
+	case 'q': // BINPUT
+		u.put(uint32(u.uint(1)))
+	case 'r': // LONG_BINPUT
+		u.put(uint32(u.uint(4)))
+	case 0x94: // MEMOIZE
+		u.put(uint32(len(u.memo)))
+	case 'h': // BINGET
+		u.get(uint32(u.uint(1)))
+	case 'j': // LONG_BINGET
+		u.get(uint32(u.uint(4)))
+	case 'c': // GLOBAL
+		module := u.line()
+		u.global(module, u.line())
+	case 0x93: // STACK_GLOBAL
+		u.stackGlobal(u.popN(2))
+	case 'Q': // BINPERSID
+		if id := u.pop(); u.err == nil {
+			u.result(newStorageRef(id))
+		}
+	case 'R': // REDUCE
+		if v := u.popN(2); u.err == nil {
+			u.result(reduce(v[0], v[1]))
+		}
+	case 'b': // BUILD
+		u.build()
+	default:
+		if !u.scalar(op) && !u.container(op) {
+			u.err = fmt.Errorf("opcode 0x%02x, which torch.save does not write for a state dict", op)
+		}
+	}
+}
+
+// scalar takes the step of an opcode that pushes a value of its own, and returns whether op is one.
+func (u *unpickler) scalar(op byte) bool {
+	switch op {
 	case 'N':
 		u.push(nil)
 	case 0x88, 0x89:
@@ -87,6 +122,15 @@ func (u *unpickler) step(op byte) {
 		u.push(u.text(u.uint(4)))
 	case 0x8d: // BINUNICODE8
 		u.push(u.text(u.uint(8)))
+	default:
+		return false
+	}
+	return true
+}
+
+// container takes the step of an opcode that makes or fills a dict, list or tuple, and returns whether op is one.
+func (u *unpickler) container(op byte) bool {
+	switch op {
 	case '}':
 		u.push(&dict{})
 	case ']':
@@ -107,44 +151,24 @@ func (u *unpickler) step(op byte) {
 		u.extend(u.popN(1))
 	case 'e': // APPENDS
 		u.extend(u.popMark())
-	case 'q': // BINPUT
-		u.put(uint32(u.uint(1)))
-	case 'r': // LONG_BINPUT
-		u.put(uint32(u.uint(4)))
-	case 0x94: // MEMOIZE
-		u.put(uint32(len(u.memo)))
-	case 'h': // BINGET
-		u.get(uint32(u.uint(1)))
-	case 'j': // LONG_BINGET
-		u.get(uint32(u.uint(4)))
-	case 'c': // GLOBAL
-		module := u.line()
-		u.global(module, u.line())
-	case 0x93: // STACK_GLOBAL
-		names := u.popN(2)
-		if u.err != nil {
-			return
-		}
-		module, ok := names[0].(string)
-		name, ok2 := names[1].(string)
-		if !ok || !ok2 {
-			u.err = fmt.Errorf("STACK_GLOBAL of %s and %s, not of two names", typeName(names[0]), typeName(names[1]))
-			return
-		}
-		u.global(module, name)
-	case 'Q': // BINPERSID
-		if id := u.pop(); u.err == nil {
-			u.result(newStorageRef(id))
-		}
-	case 'R': // REDUCE
-		if v := u.popN(2); u.err == nil {
-			u.result(reduce(v[0], v[1]))
-		}
-	case 'b': // BUILD
-		u.build()
 	default:
-		u.err = fmt.Errorf("opcode 0x%02x, which torch.save does not write for a state dict", op)
+		return false
 	}
+	return true
+}
+
+// stackGlobal is STACK_GLOBAL of two names.
+func (u *unpickler) stackGlobal(names []any) {
+	if u.err != nil {
+		return
+	}
+	module, ok := names[0].(string)
+	name, ok2 := names[1].(string)
+	if !ok || !ok2 {
+		u.err = fmt.Errorf("STACK_GLOBAL of %s and %s, not of two names", typeName(names[0]), typeName(names[1]))
+		return
+	}
+	u.global(module, name)
 }
 
 // build drops the attributes set on a dict: nn.Module.state_dict hangs its

@@ -20,74 +20,24 @@ type Part struct {
 // step cannot be faster than on this machine.
 func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 	u := m.Upload(s, b, nil)
-	t, n := int64(len(b.IDs)), int64(len(b.At))
-	random := func(rows, columns int64) *torch.Tensor {
-		x := s.Empty(m.DType(), m.Device(), rows, columns)
-		torch.NormalIn(x, 0, 1)
-		return x
-	}
-	var products []func(s *torch.Scope)
-	var multiplied float64 // weights by the tokens that each is multiplied with
-	widths := map[int64]*torch.Tensor{}
-	of := func(width int64) *torch.Tensor {
-		if widths[width] == nil {
-			widths[width] = random(t, width)
-		}
-		return widths[width]
-	}
-	var attention []func(s *torch.Scope)
-	var norms []*Norm
-	squares := 0.0 // of the sequences' lengths
-	for i, end := range u.Cum[1:] {
-		squares += math.Pow(float64(end-u.Cum[i]), 2)
-	}
-	scores, moved := 0.0, 0.0
+	w := &work{m: m, s: s, batch: u, random: map[int64]*torch.Tensor{}}
 	for i, l := range m.Layers {
-		rows := t
-		for _, sub := range l {
-			norms = append(norms, sub.Norm)
-			a, isAttention := sub.Branch.(*Attention)
-			for _, g := range sub.Branch.groups() {
-				if i == len(m.Layers)-1 && !(isAttention && g == a.QKV) {
-					rows = n // of the last layer, what comes after attention
-				}
-				in, dy := s.Narrow(of(g.Linears[0].In), 0, 0, rows), s.Narrow(of(g.out()), 0, 0, rows)
-				products = append(products, func(s *torch.Scope) { g.base(s, in); g.input(s, dy, nil) })
-				multiplied += float64(rows) * float64(g.size())
-			}
-			if isAttention {
-				qkv, dy := of(a.QKV.out()), of(a.Out.Linears[0].In)
-				attention = append(attention, func(s *torch.Scope) {
-					y, lse := s.Attention(qkv, u.Sequences, a.Heads)
-					s.AttentionBackward(dy, qkv, y, lse, u.Sequences, a.Heads)
-				})
-				// Two causal products forward and five backward. Forward reads q, k, v and writes y; backward reads q, k, v, y, dy
-				// and writes dq, dk, dv.
-				scores += 7 * float64(a.Out.Linears[0].In) * squares
-				moved += float64(t * m.DType().Size() * (3*a.QKV.out() + 3*a.Out.Linears[0].In))
-			}
-		}
+		w.layer(l, i == len(m.Layers)-1)
 	}
-	x, dx, e := of(m.HiddenSize), random(t, m.HiddenSize), random(n, m.Head.Weight.Dim(1))
+	n := u.At.Numel()
+	x, dx, e := w.of(m.HiddenSize), s.Clone(w.of(m.HiddenSize)), s.Clone(s.Narrow(w.of(m.Head.Weight.Dim(1)), 0, 0, n))
 	loss := s.Zeros(lossType(m.DType()), m.Device())
 	head := 4 * float64(n) * float64(m.Head.Weight.Numel())
-	each := func(fs []func(s *torch.Scope)) func(s *torch.Scope) {
-		return func(s *torch.Scope) {
-			for _, f := range fs {
-				s.Do(f)
-			}
-		}
-	}
 	return []Part{
-		{"matmul", 4*multiplied + head, 0, func(s *torch.Scope) { each(products)(s); m.headProducts(s, e) }},
-		{"forward", 2*multiplied + head/2, 0, func(s *torch.Scope) { m.LossSum(s, b) }},
-		{"attention", scores, moved, each(attention)},
+		{"matmul", 4*w.multiplied + head, 0, func(s *torch.Scope) { each(s, w.products); m.headProducts(s, e) }},
+		{"forward", 2*w.multiplied + head/2, 0, func(s *torch.Scope) { m.LossSum(s, b) }},
+		{"attention", w.scores, w.moved, func(s *torch.Scope) { each(s, w.attention) }},
 		{"head", head, 0, func(s *torch.Scope) {
 			s.CrossEntropySum(e, m.Head.Weight, u.Target, nil, loss, nil, true, m.Head.rows())
 		}},
 		// Forward reads x and writes y; backward reads dy and x and writes dx.
-		{"norm", 0, float64(len(norms)) * 5 * float64(x.Numel()*m.DType().Size()), func(s *torch.Scope) {
-			for _, norm := range norms {
+		{"norm", 0, float64(len(w.norms)) * 5 * float64(x.Numel()*m.DType().Size()), func(s *torch.Scope) {
+			for _, norm := range w.norms {
 				s.Do(func(s *torch.Scope) {
 					k := NewSaved()
 					defer k.Free()
@@ -97,6 +47,70 @@ func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
 			}
 		}},
 	}
+}
+
+func each(s *torch.Scope, fs []func(s *torch.Scope)) {
+	for _, f := range fs {
+		s.Do(f)
+	}
+}
+
+// work gathers what the layers compute of a micro-batch.
+type work struct {
+	m                   *Model
+	s                   *torch.Scope
+	batch               *Batch
+	random              map[int64]*torch.Tensor // [T, width], by width
+	products, attention []func(s *torch.Scope)
+	norms               []*Norm
+	multiplied          float64 // weights by the tokens that each is multiplied with
+	scores, moved       float64 // attention's operations and bytes
+}
+
+// of is random numbers [T, width].
+func (w *work) of(width int64) *torch.Tensor {
+	x := w.random[width]
+	if x == nil {
+		x = w.s.Empty(w.m.DType(), w.m.Device(), w.batch.IDs.Numel(), width)
+		torch.NormalIn(x, 0, 1)
+		w.random[width] = x
+	}
+	return x
+}
+
+// layer adds a layer's products, attention and norms. Of the last layer what comes after attention is of labelled tokens alone.
+func (w *work) layer(l Layer, last bool) {
+	rows := w.batch.IDs.Numel()
+	for _, sub := range l {
+		w.norms = append(w.norms, sub.Norm)
+		a, isAttention := sub.Branch.(*Attention)
+		for _, g := range sub.Branch.groups() {
+			if last && !(isAttention && g == a.QKV) {
+				rows = w.batch.At.Numel()
+			}
+			in, dy := w.s.Narrow(w.of(g.Linears[0].In), 0, 0, rows), w.s.Narrow(w.of(g.out()), 0, 0, rows)
+			w.products = append(w.products, func(s *torch.Scope) { g.base(s, in); g.input(s, dy, nil) })
+			w.multiplied += float64(rows) * float64(g.size())
+		}
+		if isAttention {
+			w.attend(a)
+		}
+	}
+}
+
+// attend adds an attention without its linear layers: two causal products forward and five backward. Forward reads q, k, v and writes y;
+// backward reads q, k, v, y, dy and writes dq, dk, dv.
+func (w *work) attend(a *Attention) {
+	width, u := a.Out.Linears[0].In, w.batch
+	qkv, dy := w.of(a.QKV.out()), w.of(width)
+	w.attention = append(w.attention, func(s *torch.Scope) {
+		y, lse := s.Attention(qkv, u.Sequences, a.Heads)
+		s.AttentionBackward(dy, qkv, y, lse, u.Sequences, a.Heads)
+	})
+	for i, end := range u.Cum[1:] {
+		w.scores += 7 * float64(width) * math.Pow(float64(end-u.Cum[i]), 2)
+	}
+	w.moved += float64(u.IDs.Numel() * w.m.DType().Size() * 3 * (a.QKV.out() + width))
 }
 
 // headProducts is the head's two products, in the chunks that the loss is computed in.

@@ -9,7 +9,7 @@ import (
 )
 
 // tested are the packages of stage 1, parts of the names of the tests whose outcome depends on the device, and whether any of them
-// compares no values, so that the stand-in can run it. In opt nearly all do, and the rest takes seconds.
+// compares no values, so that the stand-in can run it. In internal/decoder nearly all do, and the rest takes seconds.
 var tested = []struct {
 	pkg, run string
 	standIn  bool
