@@ -1,0 +1,127 @@
+package llama
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/decoder"
+)
+
+const families = "../../testdata/parity/families/"
+
+// changed is a family's config.json with some fields set, or with nil taken out.
+func changed(t *testing.T, family string, fields map[string]any) []byte {
+	raw, err := os.ReadFile(filepath.Join(families, family, "config.json"))
+	require.NoError(t, err)
+	var c map[string]any
+	require.NoError(t, json.Unmarshal(raw, &c))
+	maps.Copy(c, fields)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	raw, err = json.Marshal(c)
+	require.NoError(t, err)
+	return raw
+}
+
+// TestConfigsThatAreRefused: each is a model that would be computed wrongly.
+func TestConfigsThatAreRefused(t *testing.T) {
+	rope := func(kind string, more map[string]any) map[string]any {
+		r := map[string]any{"rope_type": kind, "rope_theta": 1e4}
+		maps.Copy(r, more)
+		return map[string]any{"rope_parameters": r}
+	}
+	for _, c := range []struct {
+		why, family string
+		fields      map[string]any
+		text        string
+	}{
+		{"another family", "llama2", map[string]any{"model_type": "gemma"}, `model_type is "gemma"`},
+		{"no sizes", "llama2", map[string]any{"hidden_size": nil}, "hidden_size is 0"},
+		{"heads that do not share keys evenly", "llama3", map[string]any{"num_key_value_heads": 3}, "num_attention_heads 4 is not a multiple of num_key_value_heads 3"},
+		{"halves of an odd head", "llama2", map[string]any{"head_dim": 7}, "head_dim is 7"},
+		{"another activation", "qwen2", map[string]any{"hidden_act": "gelu"}, `hidden_act is "gelu"`},
+		{"a part of a head turned", "llama2", map[string]any{"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5"},
+		{"quantised weights", "llama2", map[string]any{"quantization_config": map[string]any{"bits": 4}}, "quantization_config is there"},
+		{"a kind of layer", "qwen3", map[string]any{"layer_types": []string{"full_attention", "linear_attention"}}, `layer_types has "linear_attention" for layer 1`},
+		{"yarn", "qwen2", rope("yarn", map[string]any{"factor": 4.0}), `rope_parameters has rope_type "yarn"`},
+		{"dynamic, of transformers 4", "llama2", map[string]any{"rope_parameters": nil, "rope_theta": 1e4,
+			"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}}, `rope_scaling has rope_type "dynamic"`},
+		{"no factor", "llama3", rope("llama3", nil), "rope_parameters has factor 0"},
+		{"frequencies the wrong way round", "llama3", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 4.0,
+			"high_freq_factor": 1.0, "original_max_position_embeddings": 64}), "want 0 < low < high"},
+		{"no theta", "llama2", rope("default", map[string]any{"rope_theta": -1.0}), "rope_theta is -1"},
+		{"padding outside", "smollm2", map[string]any{"pad_token_id": 96}, "pad_token_id is 96"},
+	} {
+		_, err := ParseConfig(changed(t, c.family, c.fields))
+		require.ErrorContains(t, err, c.text, c.why)
+	}
+}
+
+// TestSlidingWindow: it acts where the family and its switch say so, and where a sequence is longer.
+func TestSlidingWindow(t *testing.T) {
+	for _, c := range []struct {
+		why, family string
+		fields      map[string]any
+		want        int64
+	}{
+		{"Mistral's", "mistral", map[string]any{"sliding_window": 32}, 32},
+		{"none", "mistral", nil, 0},
+		{"Qwen's, switched on", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true}, 16},
+		{"Qwen's, switched off", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": false}, 0},
+		{"Qwen's, whose switch is off where it is missing", "qwen3", map[string]any{"sliding_window": 16, "use_sliding_window": nil}, 0},
+		{"of Llama, which has none", "llama2", map[string]any{"sliding_window": 16}, 0},
+	} {
+		got, err := ParseConfig(changed(t, c.family, c.fields))
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.want, got.window(), c.why)
+	}
+}
+
+// TestLinearScaling slows every frequency down alike.
+func TestLinearScaling(t *testing.T) {
+	c, err := ParseConfig(changed(t, "llama2", map[string]any{"rope_parameters": map[string]any{"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}}))
+	require.NoError(t, err)
+	r, err := c.rotary()
+	require.NoError(t, err)
+	for i, f := range decoder.NewRotary(1e4, c.HeadDim).Frequencies {
+		require.InDelta(t, f/4, r.Frequencies[i], 1e-9)
+	}
+}
+
+// TestParameterCounts are those that transformers counts.
+func TestParameterCounts(t *testing.T) {
+	for family, want := range map[string]int64{"llama2": 96*32*2 + 2*(4*32*32+3*48*32+2*32) + 32, "qwen3": 96*32 + 2*(2*64*32+2*32*32+2*16+3*48*32+2*32) + 32} {
+		raw, err := os.ReadFile(filepath.Join(families, family, "config.json"))
+		require.NoError(t, err)
+		c, err := ParseConfig(raw)
+		require.NoError(t, err)
+		all, without := decoder.NumParameters(c)
+		require.Equal(t, want, all, family)
+		require.Equal(t, want-96*32, without, family)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	files, err := filepath.Glob(families + "*/config*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := ParseConfig(raw)
+		if err == nil {
+			require.NoError(t, c.Check())
+			require.NotEmpty(t, c.Params())
+		}
+	})
+}
