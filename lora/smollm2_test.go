@@ -59,6 +59,7 @@ func testSmolLM2(t *testing.T, on torch.Device, dir string) {
 	for k, want := range fx.Passes {
 		base, err := lora.Evaluate(m, samples[4*k:4*k+4], 4)
 		require.NoError(t, err)
+		t.Logf("batch %d, without adapter, relative: loss %.1e", k, base/want.LossBase-1)
 		require.InEpsilon(t, want.LossBase, base, pass(on, lossWithin))
 	}
 	a, err := lora.NewAdapter(m, lora.Config{R: fx.R, LoraAlpha: fx.Alpha, TargetModules: []string{"q_proj", "v_proj"}}, 1)
