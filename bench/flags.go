@@ -13,6 +13,7 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/root"
+	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
 	"lorabench/lora"
 )
@@ -36,8 +37,8 @@ type Flags struct {
 func Register(fs *flag.FlagSet) *Flags {
 	f := &Flags{set: fs}
 	s := &f.Settings
-	fs.StringVar(&s.Model, "model", "", "`folder`, Hub id (owner/name or owner/name@revision), or hash:CONFIG.json for made weights;\n"+
-		"default "+hubModel+" with CUDA, "+smallModel+" without. Paths are relative to the module's root")
+	fs.StringVar(&s.Model, "model", "", "`folder`, Hub id (owner/name or owner/name@revision), "+smollm2.Name+" (make smollm2 prepares it), or\n"+
+		"hash:CONFIG.json for made weights; default "+hubModel+" with CUDA, "+smallModel+" without. Paths are relative to the module's root")
 	fs.StringVar(&s.Tokenizer, "tokenizer", "", "`folder` of the tokenizer's files (default the model's)")
 	fs.StringVar(&s.Data, "data", "", "instruction records (JSON, JSON lines, parquet; plain or .gz): file, folder or Hub data set `id`;\n"+
 		"default "+hubData+" with CUDA, "+smallData+" without")

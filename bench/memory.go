@@ -91,10 +91,9 @@ type probe struct {
 
 	now, forward, head int64 // of the row being watched
 	peak               int64
-
-	holds decoder.Bytes // by what the row saves and the head computes
-	took  decoder.Bytes
-	seen  bool // false where the allocator does not count
+	holds              decoder.Bytes // by what the row saves and the head computes
+	took               decoder.Bytes
+	seen               bool // false where the allocator does not count
 }
 
 // watchMemory begins; end must follow.

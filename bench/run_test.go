@@ -15,6 +15,7 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/decoder"
+	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
 )
 
@@ -265,6 +266,7 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 	}{
 		{"no such model", []string{"-model=/nowhere", "-data=testdata/small/train.jsonl.gz"}, "-model"},
 		{"a model without weights", []string{"-model=" + other, "-data=testdata/small/train.jsonl.gz"}, "config.json"},
+		{"real weights that are not prepared", []string{"-model=smollm2", "-data=testdata/small/train.jsonl.gz"}, "-model smollm2: smollm2 is not prepared"},
 		{"no such data", []string{"-model=testdata/small", "-data=/nowhere.json"}, "/nowhere.json"},
 		{"another model's tokenizer", []string{"-model=testdata/parity/post", "-tokenizer=testdata/small", "-data=testdata/small/train.jsonl.gz"}, "they do not belong together"},
 		{"nothing left to train on", []string{"-model=testdata/small", "-data=testdata/small/train.jsonl.gz", "-limit=20", "-eval=20"}, "-eval 20"},
@@ -274,6 +276,7 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 			require.NoError(t, err)
 			live := torch.Live()
 			t.Setenv("HF_HUB_OFFLINE", "1")
+			t.Setenv("XDG_CACHE_HOME", t.TempDir())
 			_, err = LoadWorkload(context.Background(), s, nil)
 			require.ErrorContains(t, err, c.text)
 			require.Equal(t, live, torch.Live())
@@ -283,4 +286,19 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 	_, err := w.Start(armOf(t, w, "5"), 1)
 	require.Error(t, err)
 	require.True(t, strings.HasPrefix(err.Error(), "rank=5, seed 1: "), err)
+}
+
+func TestRealWeightsByName(t *testing.T) {
+	if _, err := smollm2.Folder(); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	s, _, err := parse(t, 1, "-device=cpu", "-model="+smollm2.Name, "-data="+smallData, "-limit=20", "-eval=0")
+	require.NoError(t, err)
+	w, err := LoadWorkload(t.Context(), s, nil)
+	require.NoError(t, err)
+	defer w.Close()
+	require.Equal(t, "smollm2", w.ModelInfo.Name, "no path of the user's cache")
+	require.Equal(t, "smollm2", w.recorded().Model)
+	require.EqualValues(t, 134_515_008, w.ModelInfo.Parameters)
+	require.Equal(t, 49152, w.tokenizer.Size(), "its own tokenizer")
 }

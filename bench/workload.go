@@ -18,6 +18,7 @@ import (
 	"lorabench/internal/decoder"
 	"lorabench/internal/models"
 	"lorabench/internal/root"
+	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
 	"lorabench/internal/train"
 )
@@ -78,13 +79,17 @@ func (w *Workload) Close() {
 func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error) {
 	dir, info := w.Model, &w.ModelInfo
 	config, hashed := strings.CutPrefix(w.Model, "hash:")
-	if hashed {
+	switch {
+	case hashed:
 		dir = filepath.Dir(config)
-	} else if !filepath.IsAbs(dir) {
+	case dir == smollm2.Name:
+		dir, err = smollm2.Folder()
+	case !filepath.IsAbs(dir):
 		repo, revision, _ := strings.Cut(dir, "@")
-		if dir, info.Revision, err = client.Model(ctx, repo, revision); err != nil {
-			return err
-		}
+		dir, info.Revision, err = client.Model(ctx, repo, revision)
+	}
+	if err != nil {
+		return err
 	}
 	err = torch.Run(func(*torch.Scope) (err error) {
 		var src decoder.Source

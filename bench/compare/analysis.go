@@ -65,7 +65,6 @@ type Pair struct {
 	Low, High     float64 // all intervals of a family hold together with 1 - Alpha; NaN where N < 2
 	P             float64 // of this one comparison, two-sided; NaN where N < 2 and where Exact
 	Corrected     float64 // P corrected for the family: at most Alpha where the interval is on one side of 0
-
 	// Detectable is the smallest difference that so many blocks with this noise find at least 80 % of the time, after correction.
 	Detectable float64
 	Call       Call

@@ -19,14 +19,12 @@ const longest = 60_000
 
 var (
 	benchmarkPrefix = []byte("Benchmark")
-
 	// inside finds a result behind something else on its line. It wants iterations, a value and a unit after the name: sentences
 	// name benchmarks too.
 	inside = regexp.MustCompile(`Benchmark[^\sa-z]\S*\s+[0-9]+\s+[-+.0-9eE]+\s+\S`)
 
 	procs    = regexp.MustCompile(`^-([2-9]|[1-9][0-9]{1,8})$`)
 	exponent = regexp.MustCompile(`=[-+]?[0-9.]+[eE]-[0-9]+$`)
-
 	// broken finds lines that say that the run broke off: go test then prints what it had, and FAIL.
 	broken = regexp.MustCompile(`^(FAIL(\s*$|[\t ])|panic: |fatal error: |[ \t]*--- FAIL)`)
 )

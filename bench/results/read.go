@@ -45,8 +45,7 @@ type reader struct {
 	by      map[string][]*Benchmark // by Benchmark.Bare
 	all     *benchproc.Projection   // all keys and values
 	configs map[benchproc.Key]*Settings
-
-	order []int64 // seeds of lorabench's arms, as they ran
+	order   []int64 // seeds of lorabench's arms, as they ran
 
 	input
 }

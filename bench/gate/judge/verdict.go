@@ -132,7 +132,6 @@ type Result struct {
 	Corrected     float64 // P corrected for all comparisons judged
 	Pairs         int     // seeds that both sides have
 	Exact         bool    // compared value by value: the same seed must give the same value
-
 	// Detectable is the smallest worsening, relative, that so many samples with this noise find 80 % of the time, after
 	// correction and beyond the floor; NaN where Exact, not judged, or without any spread.
 	Detectable float64
