@@ -13,10 +13,7 @@ import (
 	"lorabench/internal/train"
 )
 
-const (
-	statusFile = "/proc/self/status"
-	clearFile  = "/proc/self/clear_refs"
-)
+const statusFile, clearFile = "/proc/self/status", "/proc/self/clear_refs"
 
 // resetPeak makes the present use the peak, of the device and of the process, and returns it.
 func resetPeak(d torch.Device) (p record.Peak, err error) {

@@ -12,6 +12,7 @@ import (
 	"lorabench/internal/decoder"
 	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
+	"lorabench/internal/train"
 	"lorabench/lora"
 )
 
@@ -57,7 +58,7 @@ func testSmolLM2(t *testing.T, on torch.Device, dir string) {
 	}
 	micros := []data.Micro{data.Pack(samples, indexes(0, 4, 8)), data.Pack(samples, indexes(4, 4, 8))}
 	for k, want := range fx.Passes {
-		base, err := lora.Evaluate(m, samples[4*k:4*k+4], 4)
+		base, err := train.Evaluate(m, samples[4*k:4*k+4], 4)
 		require.NoError(t, err)
 		t.Logf("batch %d, without adapter, relative: loss %.1e", k, base/want.LossBase-1)
 		require.InEpsilon(t, want.LossBase, base, pass(on, lossWithin))
