@@ -70,10 +70,10 @@ func agreeing(t *testing.T, dir string, n int) (rows []row) {
 	return rows
 }
 
-// TestFamilies: with adapters on every linear layer, heads tied and not, rope scaled and not, with and without a padding token.
+// TestFamilies: with adapters on every linear layer, heads tied and not, with and without a padding token, and norms of q and k.
 func TestFamilies(t *testing.T) {
 	needsPeer(t)
-	for _, family := range []string{"llama3", "smollm2", "mistral", "qwen2", "qwen3"} {
+	for _, family := range []string{"smollm2", "mistral", "qwen3"} {
 		t.Run(family, func(t *testing.T) {
 			dir := t.TempDir()
 			var out, errs bytes.Buffer
