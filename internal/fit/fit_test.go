@@ -16,6 +16,7 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/fakecuda"
 	"lorabench/internal/fakecuda/fakecudatest"
+	"lorabench/internal/fixture"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -202,6 +203,7 @@ func TestErrorsEndIt(t *testing.T) {
 // TestOnTheStandIn asks about the small model on a card with 140 MiB for the allocator: what fits ran, and what is next did not.
 func TestOnTheStandIn(t *testing.T) {
 	fakecudatest.Require(t)
+	qwen3 := fixture.Family(t, "qwen3")
 	t.Chdir("../..")
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"-model=testdata/small", "-gpu=700MiB", "-ranks=8,512", "-steps=10", "-dtypes=float32", "-max-batch=8"},
@@ -218,6 +220,12 @@ func TestOnTheStandIn(t *testing.T) {
 	require.Contains(t, stderr.String(), "batch 8, 10 steps on 0.68 GiB: fits")
 	require.Equal(t, "none tried", found[2][4], "the largest batch that may be tried")
 	require.NotContains(t, stdout.String(), "not even")
+
+	stdout.Reset()
+	code = run(t.Context(), []string{"-model=hash:" + qwen3, "-gpu=700MiB", "-ranks=8,64", "-steps=3", "-dtypes=bf16", "-max-rank=64", "-max-batch=0"},
+		&stdout, &stderr)
+	require.Zero(t, code, stderr.String())
+	require.Regexp(t, `0\.68 GiB +bf16 +no +64 +on +0\.\d\d +0\.\d\d +none tried\n`, stdout.String(), "another family, which is small")
 
 	code = run(t.Context(), []string{"-model=nowhere", "-gpu=700MiB"}, io.Discard, &stderr)
 	require.Equal(t, 1, code)

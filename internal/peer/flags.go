@@ -11,8 +11,9 @@ import (
 	"strings"
 
 	"lorabench/bench"
+	"lorabench/internal/decoder"
+	"lorabench/internal/models"
 	"lorabench/internal/root"
-	"lorabench/opt"
 )
 
 // kind is a way of using the Trainer.
@@ -242,11 +243,11 @@ func (o *options) settings() (bench.Settings, error) {
 		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB of the peer
 	}
 	o.complete(cuda)
-	config, err := opt.ReadConfig(o.model)
+	config, err := models.ReadConfig(o.model)
 	if err != nil {
 		return s, fmt.Errorf("-model: %w", err)
 	}
-	s.MaxLength = min(s.MaxLength, int(config.MaxPositionEmbeddings))
+	s.MaxLength = min(s.MaxLength, int(config.Build(&decoder.Builder{}).MaxPositionEmbeddings))
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,11 +49,14 @@ func TestRefusedFlags(t *testing.T) {
 }
 
 func TestRefusedSettings(t *testing.T) {
+	mamba := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, os.WriteFile(mamba, []byte(`{"model_type": "mamba"}`), 0o666))
 	for _, c := range []struct{ args, err, why string }{
 		{"-model=nosuch.json", "-model: there is no nosuch.json", "misspelt"},
 		{"-data=nosuch.json", "-data: there is no nosuch.json", "the Hub is not asked"},
 		{"-tokenizer=nosuch", "-tokenizer: there is no nosuch", "misspelt"},
 		{"-model=testdata/small/vocab.json", "-model: ", "no config"},
+		{"-model=" + mamba, `model_type is "mamba"`, "a family that neither program trains here"},
 		{"-recipe=mine", `-recipe is "mine"`, "lorabench's own check"},
 		{"-bench=-lr=0", "-lr is 0", "the same, of a flag in -bench"},
 		{"-bench=-lr=fast", "-lr", "not a number"},
@@ -77,6 +81,7 @@ func TestSettings(t *testing.T) {
 		{"-recipe=assigned", 128, 3, 8, 2e-5, "the recipe's length is less than 256"},
 		{"-max-length=1024", 1024, 3, 4, 2e-4, "asked for"},
 		{"-model=testdata/small/config.json -max-length=1024", 256, 3, 4, 2e-4, "never more than the model has"},
+		{"-model=testdata/parity/families/qwen3/config.json", 64, 3, 4, 2e-4, "nor than another family's"},
 		{"-steps=7", 256, 7, 4, 2e-4, "asked for"},
 		{"-bench=-batch=2", 256, 3, 2, 2e-4, "lorabench's flag is the peer's too"},
 		{"-bench=-step-timeout=1h", 256, 3, 4, 2e-4, "a flag of the benchmark's that says nothing of the recipe"},

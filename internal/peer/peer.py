@@ -1,4 +1,4 @@
-"""LoRA fine-tuning of OPT with Hugging Face's Trainer and PEFT: what lorabench is measured against.
+"""LoRA fine-tuning with Hugging Face's Trainer and PEFT: what lorabench is measured against.
 
     peer.py adapters JOB.json    makes the adapters that both programs start from
     peer.py train JOB.json       trains once and writes its figures to the job's "result"
@@ -22,7 +22,7 @@ import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import save_file
 from torch.utils.data import Sampler
-from transformers import OPTConfig, OPTForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 from transformers import logging as transformers_logging
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_pt_utils import get_length_grouped_indices
@@ -37,13 +37,13 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 def hash_values(name, n, seed, std):
-    """opt.HashValues: splitmix64 over a counter started from FNV-1a of the tensor's name. In pieces that fit a
+    """decoder.HashValues: splitmix64 over a counter started from FNV-1a of the tensor's name. In pieces that fit a
     cache, on all cores: made in one go, OPT-350m's weights take longer than its training on a card."""
     h = 0xCBF29CE484222325
     for b in name.encode():
         h = (h ^ b) * 0x100000001B3 & MASK64
     h ^= seed * GOLDEN & MASK64
-    mean = 1 if name.endswith("layer_norm.weight") else 0
+    mean = 1 if name.endswith("norm.weight") else 0
     out = np.empty(n, dtype=np.float32)
 
     def fill(start):
@@ -69,25 +69,40 @@ def hashed(h, start, n, std):
     return (2 * (x.astype(np.float64) * 2.0**-53) - 1) * (std * math.sqrt(3))
 
 
+def read_config(job):
+    """internal/models has refused model types that lorabench does not know."""
+    with open(job["model"], encoding="utf-8") as f:
+        return AutoConfig.for_model(**json.load(f))
+
+
+def empty_model(config):
+    with torch.device("meta"):  # random weights that are thrown away would cost minutes
+        return AutoModelForCausalLM.from_config(config)
+
+
 def build_model(job):
     """The base model with lorabench's hash: weights, in the job's dtype."""
-    config = OPTConfig.from_json_file(job["model"])
+    config = read_config(job)
     config.use_cache = False
     if job["model_dropout"] is not None:
-        config.dropout = job["model_dropout"]
-    with torch.device("meta"):  # random weights that are thrown away would cost minutes
-        model = OPTForCausalLM(config)
+        for name in ("dropout", "attention_dropout", "activation_dropout", "layerdrop"):
+            if hasattr(config, name):
+                setattr(config, name, job["model_dropout"])
+    model = empty_model(config)
+    std = config.init_std if config.model_type == "opt" else config.initializer_range
     state = {}
     for name, p in model.state_dict().items():
-        if name == "lm_head.weight":  # tied to embed_tokens
+        if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        t = torch.from_numpy(hash_values(name, p.numel(), job["hash_seed"], config.init_std)).reshape(p.shape)
-        if name.endswith("embed_tokens.weight"):
+        t = torch.from_numpy(hash_values(name, p.numel(), job["hash_seed"], std)).reshape(p.shape)
+        if name.endswith("embed_tokens.weight") and config.pad_token_id is not None:
             t[config.pad_token_id] = 0
         state[name] = t.to(getattr(torch, job["dtype"]))
     model.load_state_dict(state, strict=False, assign=True)
     model.tie_weights()
-    unmade = [n for n, p in model.named_parameters() if p.is_meta]
+    if hasattr(model.model, "rotary_emb"):  # its frequencies are no part of the state, and still without values
+        model.model.rotary_emb = type(model.model.rotary_emb)(config)
+    unmade = [n for n, t in (*model.named_parameters(), *model.named_buffers()) if t.is_meta]
     if unmade:
         sys.exit(f"{job['model']}: no values were made for {', '.join(unmade)}")
     return model
@@ -102,7 +117,7 @@ def make_adapters(job):
                           lora_dropout=a["lora_dropout"], target_modules=job["target_modules"], bias="none",
                           inference_mode=True)
         with torch.device("meta"):
-            model = get_peft_model(OPTForCausalLM(OPTConfig.from_json_file(job["model"])), lora)
+            model = get_peft_model(empty_model(read_config(job)), lora)
         g = torch.Generator().manual_seed(job["seed"] % 2**32 * 100_003 + rank)
         tensors = {}
         for name, p in model.named_parameters():
@@ -328,10 +343,10 @@ def train(job):
         disable_tqdm=True, remove_unused_columns=False, seed=job["seed"], use_cpu=not cuda)
     meter = Meter(job)
     trainer = MeasuredTrainer(model=model, args=args, train_dataset=samples, callbacks=[meter],
-                              data_collator=collator(model.config.pad_token_id))
+                              data_collator=collator(model.config.pad_token_id or 0))  # masked, so any id will do
     trainer.order, trainer.meter = Order(job, samples), meter
     # The loss of the reference run and of lorabench: each micro-batch's own mean over its labels, and
-    # the mean of those. Left alone this Trainer would have OPT divide by the labels of the whole step.
+    # the mean of those. Left alone this Trainer would have the model divide by the labels of the whole step.
     trainer.model_accepts_loss_kwargs = False
     trainer.remove_callback(PrinterCallback)
     gc.collect()

@@ -11,13 +11,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/fixture"
 )
 
-// The real thing: both programs, both recipes' kinds of labels.
-func TestEndToEnd(t *testing.T) {
+func needsPeer(t *testing.T) {
 	if os.Getenv(pythonVariable) == "" {
 		t.Skipf("%s names no python with the packages of requirements.txt", pythonVariable)
 	}
+}
+
+// The real thing: both programs, both recipes' kinds of labels.
+func TestEndToEnd(t *testing.T) {
+	needsPeer(t)
 	for _, c := range []struct {
 		recipe, ranks, peers string
 		rows                 int
@@ -35,15 +41,7 @@ func TestEndToEnd(t *testing.T) {
 			timed, err := sequences(t.Context(), s, 2*s.Batch*s.Accum)
 			require.NoError(t, err)
 			slices.SortFunc(timed, func(a, b sample) int { return len(b.IDs) - len(a.IDs) })
-			b, err := os.ReadFile(filepath.Join(dir, "peer.json"))
-			require.NoError(t, err)
-			var rows []row
-			require.NoError(t, json.Unmarshal(b, &rows))
-			require.Len(t, rows, c.rows)
-			for _, r := range rows {
-				assert.Less(t, r.LossDifference, 1e-5, "docs/parity.md's tolerance of a step's loss")
-				assert.Less(t, r.NormDifference, 1e-4)
-				assert.NotEqual(t, r.Loss[0], r.Loss[2], "something was learnt, so that more than the first forward pass agrees")
+			for _, r := range agreeing(t, dir, c.rows) {
 				assert.Positive(t, r.SpeedRatio)
 				assert.Positive(t, r.MemoryRatio)
 				assert.Equal(t, "sdpa", r.PeerAttention)
@@ -54,6 +52,35 @@ func TestEndToEnd(t *testing.T) {
 					assert.Equal(t, r.Padded, r.PeerPadded)
 				}
 			}
+		})
+	}
+}
+
+// agreeing reads the rows of peer.json, and fails where losses or gradients differ.
+func agreeing(t *testing.T, dir string, n int) (rows []row) {
+	b, err := os.ReadFile(filepath.Join(dir, "peer.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &rows))
+	require.Len(t, rows, n)
+	for _, r := range rows {
+		assert.Less(t, r.LossDifference, 1e-5, "docs/parity.md's tolerance of a step's loss")
+		assert.Less(t, r.NormDifference, 1e-4)
+		assert.NotEqual(t, r.Loss[0], r.Loss[2], "something was learnt, so that more than the first forward pass agrees")
+	}
+	return rows
+}
+
+// TestFamilies: with adapters on every linear layer, heads tied and not, with and without a padding token, and norms of q and k.
+func TestFamilies(t *testing.T) {
+	needsPeer(t)
+	for _, family := range []string{"smollm2", "mistral", "qwen3"} {
+		t.Run(family, func(t *testing.T) {
+			dir := t.TempDir()
+			var out, errs bytes.Buffer
+			require.Equal(t, 0, run([]string{"-model=" + fixture.Family(t, family), "-device=cpu", "-threads=1", "-ranks=4", "-peers=stock",
+				"-steps=0", "-loss-steps=3", "-out=" + dir, "-bench=-targets=q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"},
+				&out, &errs), errs.String())
+			agreeing(t, dir, 1)
 		})
 	}
 }
