@@ -24,7 +24,7 @@ type Config struct {
 	IntermediateSize      int64           `json:"intermediate_size"`
 	NumHiddenLayers       int             `json:"num_hidden_layers"`
 	NumAttentionHeads     int64           `json:"num_attention_heads"`
-	NumKeyValueHeads      int64           `json:"num_key_value_heads"` // as many as heads where it is missing
+	NumKeyValueHeads      int64           `json:"num_key_value_heads"` // of Llama as many as heads where it is missing
 	HeadDim               int64           `json:"head_dim"`            // hidden_size / num_attention_heads where it is missing
 	MaxPositionEmbeddings int64           `json:"max_position_embeddings"`
 	RMSNormEps            float64         `json:"rms_norm_eps"`
@@ -51,10 +51,20 @@ var Families = []string{"llama", "mistral", "qwen2", "qwen3"}
 // ParseConfig reads a config.json and checks that this package computes what it describes.
 func ParseConfig(data []byte) (Config, error) {
 	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1}
-	if _, err := checkpoint.Decode(data, &c); err != nil {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	_, err := checkpoint.Decode(data, &kind)
+	if window := int64(4096); kind.ModelType == "mistral" {
+		c.SlidingWindow = &window // MistralConfig's default, where null is none
+	}
+	if err == nil {
+		_, err = checkpoint.Decode(data, &c)
+	}
+	if err != nil {
 		return Config{}, fmt.Errorf("not a model config: %w", err)
 	}
-	if c.NumKeyValueHeads == 0 {
+	if c.NumKeyValueHeads == 0 && c.ModelType == "llama" {
 		c.NumKeyValueHeads = c.NumAttentionHeads
 	}
 	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {

@@ -20,8 +20,11 @@ func changed(t *testing.T, family string, fields map[string]any) []byte {
 	require.NoError(t, err)
 	var c map[string]any
 	require.NoError(t, json.Unmarshal(raw, &c))
-	maps.Copy(c, fields)
-	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	for name, v := range fields {
+		if c[name] = v; v == nil {
+			delete(c, name)
+		}
+	}
 	raw, err = json.Marshal(c)
 	require.NoError(t, err)
 	return raw
@@ -50,6 +53,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"yarn", "qwen2", rope("yarn", map[string]any{"factor": 4.0}), `rope_parameters has rope_type "yarn"`},
 		{"dynamic, of transformers 4", "llama2", map[string]any{"rope_parameters": nil, "rope_theta": 1e4,
 			"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}}, `rope_scaling has rope_type "dynamic"`},
+		{"no heads of keys", "qwen2", map[string]any{"num_key_value_heads": nil}, "num_key_value_heads is 0"},
 		{"no factor", "llama3", rope("llama3", nil), "rope_parameters has factor 0"},
 		{"frequencies the wrong way round", "llama3", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 4.0,
 			"high_freq_factor": 1.0, "original_max_position_embeddings": 64}), "want 0 < low < high"},
@@ -69,7 +73,8 @@ func TestSlidingWindow(t *testing.T) {
 		want        int64
 	}{
 		{"Mistral's", "mistral", map[string]any{"sliding_window": 32}, 32},
-		{"none", "mistral", nil, 0},
+		{"none, as null", "mistral", map[string]any{}, 0},
+		{"Mistral's where it is missing", "mistral", map[string]any{"sliding_window": nil}, 4096},
 		{"Qwen's, switched on", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true}, 16},
 		{"Qwen's, switched off", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": false}, 0},
 		{"Qwen's, whose switch is off where it is missing", "qwen3", map[string]any{"sliding_window": 16, "use_sliding_window": nil}, 0},
