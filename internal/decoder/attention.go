@@ -24,7 +24,13 @@ type attentionSaved struct {
 
 func (a *Attention) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {
 	qkv := a.QKV.forward(s, x, p.train, k)
-	a.norm(s, qkv, func(n *Norm, part *torch.Tensor) *torch.Tensor { return n.forward(s, s.Clone(part), k) })
+	p.read()
+	a.norm(s, qkv, func(n *Norm, part *torch.Tensor) *torch.Tensor {
+		if k != nil {
+			part = s.Clone(part) // what is saved, since qkv changes
+		}
+		return n.forward(s, part, k)
+	})
 	a.turn(s, qkv, p, false)
 	y, lse := s.Attention(qkv, p.Sequences, a.Heads)
 	k.Save(qkv, y, lse)

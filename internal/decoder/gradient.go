@@ -20,7 +20,7 @@ const (
 type Bytes struct {
 	Activations int64 // saved by the forward pass
 	Head        int64 // needed by the head and the loss besides
-	Workspace   int64 // needed by the backward pass, if that is more than the head's
+	Workspace   int64 // needed by the backward pass, if that is more than the head's; nobody says it beforehand
 }
 
 // Peak is the whole.
@@ -68,7 +68,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			s.Drop(in)
 		}
 		if m.Watch != nil {
-			row = Bytes{Activations: x.Held(), Head: m.Head.bytes(b.At.Numel(), m.HiddenSize)}
+			row = Bytes{Activations: x.Held() + below.bytes(), Head: m.Head.bytes(b.At.Numel(), m.HiddenSize)}
 			for _, k := range saved {
 				row.Activations += k.bytes()
 			}

@@ -88,7 +88,7 @@ func (h *Head) loss(s *torch.Scope, b *Batch, x, sum *torch.Tensor, wanted bool)
 	y := x
 	if h.Norm != nil {
 		y = h.Norm.forward(s, x, k)
-		s.Take(x) // x is its caller's
+		s.Take(x) // it ends with s: nobody reads it after the loss
 	}
 	through := wanted || h.Norm.trains()
 	e := h.project(s, y, true, k)

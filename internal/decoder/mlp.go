@@ -17,6 +17,7 @@ type mlpSaved struct {
 func (m *MLP) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {
 	r := Record[mlpSaved](k, m)
 	h := m.Up.forward(s, x, p.train, k)
+	p.read()
 	if m.GELU {
 		r.before = h
 		h = s.GELU(h)
@@ -60,6 +61,7 @@ type gatedSaved struct{ gateUp *torch.Tensor } // [T, 2F]
 
 func (m *GatedMLP) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {
 	gateUp := m.Up.forward(s, x, p.train, k)
+	p.read()
 	h := s.SwiGLU(gateUp)
 	k.Save(gateUp)
 	s.Drop(gateUp)

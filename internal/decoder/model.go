@@ -47,7 +47,7 @@ type Config interface {
 	Params() []Param
 	// Stacks lists names of weights that are to lie next to each other, so that they are one matrix product.
 	Stacks() [][]string
-	// Key returns the name that Params has for a weight of a checkpoint.
+	// Key returns the name that Params has for a weight of a checkpoint; "" for one that is not read.
 	Key(name string) string
 	// Build puts the model together.
 	Build(*Builder) *Model

@@ -2,8 +2,8 @@ package decoder
 
 import "lorabench/internal/torch"
 
-// Saved is what the parts of a layer keep of its forward pass for its backward pass, as autograd's ctx does, and nothing that a frozen
-// part's gradient does not need. It owns what it is given. A nil Saved keeps nothing: there will be no backward pass.
+// Saved is what the parts of a layer keep of its forward pass for its backward pass, as autograd's ctx does, and of frozen
+// parts only what the gradient of their input needs. It owns what it is given. A nil Saved keeps nothing: there will be no backward pass.
 type Saved struct {
 	values *torch.Scope // can be computed again: checkpointing frees it
 	random *torch.Scope // masks, which drawn again would be others; and with checkpointing the layer's input

@@ -31,6 +31,7 @@ type pass struct {
 	cos, sin *torch.Tensor // [T, D/2] of the rotary positions; nil without
 	train    bool
 	dropout  float64 // the model's own, of the branches' results
+	read     func()  // what a branch calls once it has read its input
 }
 
 type sublayerSaved struct {
@@ -46,13 +47,16 @@ func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, be
 	if !l.NormAfter {
 		in = l.Norm.forward(s, x, k)
 	}
+	r.input = in
+	p.read = func() {
+		if l.Branch.readsInput() && !(l.NormAfter && below) {
+			k.Save(in)
+		}
+		if in != x {
+			s.Drop(in)
+		}
+	}
 	y := l.Branch.forward(s, in, p, k)
-	if r.input = in; l.Branch.readsInput() && !(l.NormAfter && below) {
-		k.Save(in)
-	}
-	if in != x {
-		s.Drop(in)
-	}
 	if p.at != nil {
 		x = s.IndexSelect(x, 0, p.at) // [N, H]
 	}

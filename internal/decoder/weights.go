@@ -47,6 +47,9 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 	byName := map[string]string{}
 	for _, key := range f.Names() {
 		name := c.Key(key)
+		if name == "" {
+			continue
+		}
 		if twin, twice := byName[name]; twice {
 			return nil, fmt.Errorf("weight %s is there twice, as %s and as %s", name, twin, key)
 		}

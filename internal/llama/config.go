@@ -9,6 +9,7 @@
 package llama
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -24,8 +25,8 @@ type Config struct {
 	IntermediateSize      int64           `json:"intermediate_size"`
 	NumHiddenLayers       int             `json:"num_hidden_layers"`
 	NumAttentionHeads     int64           `json:"num_attention_heads"`
-	NumKeyValueHeads      int64           `json:"num_key_value_heads"` // of Llama as many as heads where it is missing
-	HeadDim               int64           `json:"head_dim"`            // hidden_size / num_attention_heads where it is missing
+	NumKeyValueHeads      int64           `json:"num_key_value_heads"`
+	HeadDim               int64           `json:"head_dim"` // hidden_size / num_attention_heads where it is missing
 	MaxPositionEmbeddings int64           `json:"max_position_embeddings"`
 	RMSNormEps            float64         `json:"rms_norm_eps"`
 	HiddenAct             string          `json:"hidden_act"`
@@ -42,7 +43,10 @@ type Config struct {
 	RopeScaling           *Rope           `json:"rope_scaling"`    // of transformers 4
 	RopeParameters        *Rope           `json:"rope_parameters"` // of transformers 5
 	PartialRotaryFactor   float64         `json:"partial_rotary_factor"`
+	MaxWindowLayers       int             `json:"max_window_layers"` // of Qwen: the layers below have no window
 	QuantizationConfig    json.RawMessage `json:"quantization_config,omitempty"`
+
+	raw json.RawMessage // the file
 }
 
 // Families are the model types that this package computes.
@@ -50,13 +54,15 @@ var Families = []string{"llama", "mistral", "qwen2", "qwen3"}
 
 // ParseConfig reads a config.json and checks that this package computes what it describes.
 func ParseConfig(data []byte) (Config, error) {
-	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1}
-	var kind struct {
-		ModelType string `json:"model_type"`
+	var given struct {
+		ModelType        string `json:"model_type"`
+		NumKeyValueHeads *int64 `json:"num_key_value_heads"`
 	}
-	_, err := checkpoint.Decode(data, &kind)
-	if window := int64(4096); kind.ModelType == "mistral" {
-		c.SlidingWindow = &window // MistralConfig's default, where null is none
+	_, err := checkpoint.Decode(data, &given)
+	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1, MaxWindowLayers: 28,
+		raw: bytes.Clone(data)}
+	if window := int64(4096); given.ModelType != "llama" {
+		c.SlidingWindow = &window // the default of the other families, where null is none
 	}
 	if err == nil {
 		_, err = checkpoint.Decode(data, &c)
@@ -64,7 +70,8 @@ func ParseConfig(data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("not a model config: %w", err)
 	}
-	if c.NumKeyValueHeads == 0 && c.ModelType == "llama" {
+	// Of Llama as many as heads where it is missing, and of each family where it is null.
+	if given.NumKeyValueHeads == nil && (c.ModelType == "llama" || bytes.Contains(data, []byte(`"num_key_value_heads"`))) {
 		c.NumKeyValueHeads = c.NumAttentionHeads
 	}
 	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {
@@ -110,7 +117,7 @@ func (c Config) Check() error {
 		return fmt.Errorf("rms_norm_eps is %v, want a positive number", c.RMSNormEps)
 	case c.InitializerRange < 0:
 		return fmt.Errorf("initializer_range is %v, want at least 0", c.InitializerRange)
-	case c.PadTokenID != nil && *c.PadTokenID >= c.VocabSize:
+	case c.PadTokenID != nil && (*c.PadTokenID >= c.VocabSize || *c.PadTokenID < -c.VocabSize):
 		return fmt.Errorf("pad_token_id is %d, outside the vocabulary of %d", *c.PadTokenID, c.VocabSize)
 	case len(c.QuantizationConfig) > 0 && string(c.QuantizationConfig) != "null":
 		return fmt.Errorf("quantization_config is there: weights must be float32, float16 or bfloat16, and quantised ones are not supported")
@@ -126,7 +133,10 @@ func (c Config) Check() error {
 
 // window is how many tokens attention looks back; 0 is all. Qwen's acts where use_sliding_window says so.
 func (c Config) window() int64 {
-	acts := c.ModelType == "mistral" || c.UseSlidingWindow != nil && *c.UseSlidingWindow && c.ModelType != "llama"
+	acts := c.ModelType == "mistral"
+	if c.ModelType != "llama" && c.UseSlidingWindow != nil && *c.UseSlidingWindow {
+		acts = slices.Contains(c.LayerTypes, "sliding_attention") || c.LayerTypes == nil && c.MaxWindowLayers < c.NumHiddenLayers
+	}
 	if !acts || c.SlidingWindow == nil {
 		return 0
 	}

@@ -53,6 +53,11 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"yarn", "qwen2", rope("yarn", map[string]any{"factor": 4.0}), `rope_parameters has rope_type "yarn"`},
 		{"dynamic, of transformers 4", "llama2", map[string]any{"rope_parameters": nil, "rope_theta": 1e4,
 			"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}}, `rope_scaling has rope_type "dynamic"`},
+		{"two that differ", "llama2", map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2.0}}, "rope_scaling and rope_parameters differ"},
+		{"one for each kind of layer", "qwen3", map[string]any{"rope_parameters": map[string]any{"full_attention": map[string]any{"rope_type": "yarn"}}},
+			"full_attention is not supported"},
+		{"a part of a head in it", "llama2", rope("default", map[string]any{"partial_rotary_factor": 0.5}), "partial_rotary_factor is 0.5"},
+		{"padding far outside", "llama2", map[string]any{"pad_token_id": -97}, "pad_token_id is -97"},
 		{"no heads of keys", "qwen2", map[string]any{"num_key_value_heads": nil}, "num_key_value_heads is 0"},
 		{"no factor", "llama3", rope("llama3", nil), "rope_parameters has factor 0"},
 		{"frequencies the wrong way round", "llama3", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 4.0,
@@ -75,7 +80,12 @@ func TestSlidingWindow(t *testing.T) {
 		{"Mistral's", "mistral", map[string]any{"sliding_window": 32}, 32},
 		{"none, as null", "mistral", map[string]any{}, 0},
 		{"Mistral's where it is missing", "mistral", map[string]any{"sliding_window": nil}, 4096},
-		{"Qwen's, switched on", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true}, 16},
+		{"Qwen's, switched on", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true, "layer_types": nil, "max_window_layers": 1}, 16},
+		{"Qwen's, whose layers are all below it", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true, "layer_types": nil,
+			"max_window_layers": 2}, 0},
+		{"Qwen's, in no layer", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true}, 0},
+		{"Qwen's, where it is missing", "qwen3", map[string]any{"sliding_window": nil, "use_sliding_window": true,
+			"layer_types": []string{"full_attention", "sliding_attention"}}, 4096},
 		{"Qwen's, switched off", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": false}, 0},
 		{"Qwen's, whose switch is off where it is missing", "qwen3", map[string]any{"sliding_window": 16, "use_sliding_window": nil}, 0},
 		{"of Llama, which has none", "llama2", map[string]any{"sliding_window": 16}, 0},
@@ -108,6 +118,16 @@ func TestParameterCounts(t *testing.T) {
 		require.Equal(t, want, all, family)
 		require.Equal(t, want-96*32, without, family)
 	}
+}
+
+// TestConfigIsSavedAsItWas: with fields that training does not read, and no number that the file did not have.
+func TestConfigIsSavedAsItWas(t *testing.T) {
+	raw := changed(t, "llama3", nil)
+	c, err := ParseConfig(raw)
+	require.NoError(t, err)
+	saved, err := json.Marshal(c.JSON())
+	require.NoError(t, err)
+	require.JSONEq(t, string(raw), string(saved))
 }
 
 func FuzzParseConfig(f *testing.F) {

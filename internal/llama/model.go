@@ -3,6 +3,7 @@ package llama
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"lorabench/internal/decoder"
 	"lorabench/internal/torch"
@@ -21,7 +22,9 @@ func (c Config) Build(b *decoder.Builder) *decoder.Model {
 	h, f, q, kv := c.HiddenSize, c.IntermediateSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
 	pad := int64(-1)
 	if c.PadTokenID != nil {
-		pad = *c.PadTokenID
+		if pad = *c.PadTokenID; pad < 0 {
+			pad += c.VocabSize // as torch.nn.Embedding counts
+		}
 	}
 	m := &decoder.Model{Shape: decoder.Shape{VocabSize: c.VocabSize, HiddenSize: h, MaxPositionEmbeddings: c.MaxPositionEmbeddings,
 		Window: c.window(), Rotary: rotary}}
@@ -96,8 +99,13 @@ func (c Config) Stacks() (stacks [][]string) {
 	return stacks
 }
 
-// Key is the name itself.
-func (Config) Key(name string) string { return name }
+// Key is the name itself, and nothing for the frequencies that old checkpoints of Llama 2 hold besides.
+func (Config) Key(name string) string {
+	if strings.HasSuffix(name, ".rotary_emb.inv_freq") {
+		return ""
+	}
+	return name
+}
 
 // Tied is embed_tokens.weight, where the head is that.
 func (c Config) Tied() string {
@@ -119,12 +127,5 @@ func (c Config) CheckTraining() error {
 	return nil
 }
 
-// JSON is config.json as transformers reads it.
-func (c Config) JSON() any {
-	architecture := map[string]string{"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM",
-		"qwen3": "Qwen3ForCausalLM"}[c.ModelType]
-	return struct {
-		Architectures []string `json:"architectures"`
-		Config
-	}{[]string{architecture}, c}
-}
+// JSON is config.json as it was read.
+func (c Config) JSON() any { return c.raw }

@@ -2,8 +2,11 @@ package llama
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
+	"lorabench/internal/checkpoint"
 	"lorabench/internal/decoder"
 )
 
@@ -16,12 +19,33 @@ type Rope struct {
 	Low      float64 `json:"low_freq_factor"`
 	High     float64 `json:"high_freq_factor"`
 	Original float64 `json:"original_max_position_embeddings"`
+	Partial  float64 `json:"partial_rotary_factor"`
+}
+
+// UnmarshalJSON refuses fields that would change the positions and are not computed here.
+func (r *Rope) UnmarshalJSON(data []byte) error {
+	type plain Rope
+	p := plain{Partial: 1}
+	others, err := checkpoint.Decode(data, &p)
+	switch {
+	case err != nil:
+		return err
+	case len(others) > 0:
+		return fmt.Errorf("%s is not supported", slices.Min(slices.Collect(maps.Keys(others))))
+	case p.Partial != 1:
+		return fmt.Errorf("partial_rotary_factor is %v, want 1: rotary positions of a part of a head are not supported", p.Partial)
+	}
+	*r = Rope(p)
+	return nil
 }
 
 // rotary returns the frequencies of positions, as modeling_rope_utils.py computes them.
 func (c Config) rotary() (*decoder.Rotary, error) {
 	rope, field, theta := c.RopeScaling, "rope_scaling", c.RopeTheta
 	if c.RopeParameters != nil {
+		if rope != nil && *rope != *c.RopeParameters {
+			return nil, fmt.Errorf("rope_scaling and rope_parameters differ: leave one of them")
+		}
 		rope, field = c.RopeParameters, "rope_parameters"
 		if rope.Theta != 0 {
 			theta = rope.Theta

@@ -39,7 +39,7 @@ func ParseConfig(data []byte) (decoder.Config, error) {
 	if slices.Contains(llama.Families, kind.ModelType) {
 		return llama.ParseConfig(data)
 	}
-	if kind.ModelType != "" && kind.ModelType != "opt" {
+	if kind.ModelType != "opt" && json.Valid(data) {
 		return nil, fmt.Errorf("model_type is %q, want \"opt\" or one of %q: other models are not supported", kind.ModelType, llama.Families)
 	}
 	return opt.ParseConfig(data)

@@ -24,7 +24,7 @@ func TestReadConfigChoosesTheFamily(t *testing.T) {
 func TestModelsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ why, content, text string }{
 		{"another family", `{"model_type": "gemma2"}`, `model_type is "gemma2", want "opt" or one of`},
-		{"nothing", `{}`, `model_type is ""`},
+		{"nothing", `{}`, `model_type is "", want "opt" or one of`},
 		{"no JSON", `model_type`, "not a model config"},
 		{"a family without its sizes", `{"model_type": "qwen2"}`, "vocab_size is 0"},
 	} {
