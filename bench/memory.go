@@ -161,7 +161,7 @@ func (r *Run) categories() (out []record.Category) {
 	w, row := r.work, r.probe.holds
 	row.Workspace += w.productBytes
 	predicted := parts(w.Base.WeightBytes(), train.Predict(r.params.N()), row)
-	if row.Workspace == 0 { // on a CPU nobody says it beforehand
+	if row.Workspace == 0 { // only that of CUDA's products is known beforehand
 		delete(predicted, record.Workspace)
 	}
 	var measured map[string]int64

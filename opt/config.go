@@ -3,8 +3,6 @@ package opt
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"lorabench/internal/checkpoint"
 	"lorabench/internal/decoder"
@@ -65,24 +63,7 @@ func defaults() Config {
 	}
 }
 
-// ReadConfig reads a config.json, or the one in a folder, and checks that this package computes
-// what it describes.
-func ReadConfig(path string) (Config, error) {
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		path = filepath.Join(path, "config.json")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("model config: %w", err)
-	}
-	c, err := ParseConfig(data)
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
-// ParseConfig is ReadConfig for the file's content.
+// ParseConfig reads a config.json and checks that this package computes what it describes.
 func ParseConfig(data []byte) (Config, error) {
 	c := defaults()
 	if _, err := checkpoint.Decode(data, &c); err != nil {

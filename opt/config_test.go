@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -117,32 +116,6 @@ func TestDropoutThatIsNotComputed(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreNoConfig(t *testing.T) {
-	for _, c := range []struct{ why, content, text string }{
-		{"empty", "", "not a model config"},
-		{"cut", `{"model_type": "opt", "hidd`, "not a model config"},
-		{"a list", `[]`, "not a model config"},
-		{"nothing", `null`, "model_type"},
-		{"no fields", `{}`, "model_type"},
-		{"an adapter's config", `{"peft_type": "LORA", "r": 8}`, "model_type"},
-		{"two values", `{"model_type": "opt"} {}`, "not a model config"},
-	} {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "config.json")
-		require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
-		for _, given := range []string{dir, path} {
-			got, err := ReadConfig(given)
-			require.ErrorContains(t, err, c.text, c.why)
-			require.ErrorContains(t, err, path, "names the file")
-			require.Zero(t, got)
-		}
-	}
-	dir := t.TempDir()
-	_, err := ReadConfig(dir)
-	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorContains(t, err, filepath.Join(dir, "config.json"))
-}
-
 // published are the config.json of facebook/opt-*, as far as they differ from each other. heads is
 // the paper's table 1 (arXiv:2205.01068), parameters what transformers counts.
 var published = []struct {
@@ -196,7 +169,9 @@ func TestPublishedModels(t *testing.T) {
 }
 
 func TestOurOPT350m(t *testing.T) {
-	c, err := ReadConfig("../testdata/opt-350m")
+	raw, err := os.ReadFile("../testdata/opt-350m/config.json")
+	require.NoError(t, err)
+	c, err := ParseConfig(raw)
 	require.NoError(t, err)
 	all, without := decoder.NumParameters(c)
 	require.EqualValues(t, 331_196_416, all)

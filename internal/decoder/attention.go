@@ -19,7 +19,7 @@ type Attention struct {
 type attentionSaved struct {
 	qkv    *torch.Tensor // [T, (N + 2 KV) D]
 	y, lse *torch.Tensor // [T, N D]
-	wanted *torch.Tensor // rows of y that Out reads; saved where these are not all, and Out is trained
+	wanted *torch.Tensor // rows of y that Out reads; saved where Out is trained
 }
 
 func (a *Attention) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {

@@ -20,7 +20,7 @@ const (
 type Bytes struct {
 	Activations int64 // saved by the forward pass
 	Head        int64 // needed by the head and the loss besides
-	Workspace   int64 // needed by the backward pass, if that is more than the head's; nobody says it beforehand
+	Workspace   int64 // needed by the backward pass, if that is more than the head's; Watch's rows do not have it
 }
 
 // Peak is the whole.

@@ -29,7 +29,7 @@ var (
 	New          = decoder.New
 	NewTrainable = decoder.NewTrainable
 	ParseConfig  = opt.ParseConfig
-	ReadConfig   = opt.ReadConfig
+	ReadConfig   = models.ReadConfig
 	Hash         = decoder.Hash
 	Init         = opt.Init
 	Load         = models.Load

@@ -39,8 +39,8 @@ type sublayerSaved struct {
 	mask  *torch.Tensor // of the dropout
 }
 
-// forward is the sublayer. With norms after, below is the norm that x came from and whose input is saved, if it is: x is then not saved
-// besides.
+// forward is the sublayer's result. below reports whether x is the result of a norm whose input is saved: with norms after, x is then
+// not saved besides.
 func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, below bool) *torch.Tensor {
 	r := Record[sublayerSaved](k, l)
 	in := x // [T, H]
@@ -77,7 +77,7 @@ func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, be
 }
 
 // backward returns the gradient of the sublayer's input [T, H], in dy's place where it can be, from that of its result; nil where it is
-// not wanted. below is the sublayer that the input came from, and where that is saved; nil where it is not.
+// not wanted. below computes the input again where it is not saved.
 func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, below func(*torch.Scope) *torch.Tensor, wanted bool) *torch.Tensor {
 	r := Record[sublayerSaved](k, l)
 	if l.NormAfter {

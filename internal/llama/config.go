@@ -55,8 +55,8 @@ var Families = []string{"llama", "mistral", "qwen2", "qwen3"}
 // ParseConfig reads a config.json and checks that this package computes what it describes.
 func ParseConfig(data []byte) (Config, error) {
 	var given struct {
-		ModelType        string `json:"model_type"`
-		NumKeyValueHeads *int64 `json:"num_key_value_heads"`
+		ModelType        string          `json:"model_type"`
+		NumKeyValueHeads json.RawMessage `json:"num_key_value_heads"`
 	}
 	_, err := checkpoint.Decode(data, &given)
 	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1, MaxWindowLayers: 28,
@@ -71,7 +71,7 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("not a model config: %w", err)
 	}
 	// Of Llama as many as heads where it is missing, and of each family where it is null.
-	if given.NumKeyValueHeads == nil && (c.ModelType == "llama" || bytes.Contains(data, []byte(`"num_key_value_heads"`))) {
+	if kv := string(given.NumKeyValueHeads); kv == "null" || kv == "" && c.ModelType == "llama" {
 		c.NumKeyValueHeads = c.NumAttentionHeads
 	}
 	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {

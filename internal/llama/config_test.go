@@ -120,6 +120,15 @@ func TestParameterCounts(t *testing.T) {
 	}
 }
 
+// TestHeadsOfKeys: null is as many as heads in each family, and missing in Llama alone.
+func TestHeadsOfKeys(t *testing.T) {
+	for family, value := range map[string]any{"llama2": nil, "mistral": json.RawMessage("null"), "qwen3": json.RawMessage("null")} {
+		c, err := ParseConfig(changed(t, family, map[string]any{"num_key_value_heads": value}))
+		require.NoError(t, err, family)
+		require.Equal(t, c.NumAttentionHeads, c.NumKeyValueHeads, family)
+	}
+}
+
 // TestConfigIsSavedAsItWas: with fields that training does not read, and no number that the file did not have.
 func TestConfigIsSavedAsItWas(t *testing.T) {
 	raw := changed(t, "llama3", nil)

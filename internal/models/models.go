@@ -35,11 +35,11 @@ func ParseConfig(data []byte) (decoder.Config, error) {
 	var kind struct {
 		ModelType string `json:"model_type"`
 	}
-	_ = json.Unmarshal(data, &kind) // what is no JSON is named by the family's reader
+	err := json.Unmarshal(data, &kind) // what is no JSON object is named by the family's reader
 	if slices.Contains(llama.Families, kind.ModelType) {
 		return llama.ParseConfig(data)
 	}
-	if kind.ModelType != "opt" && json.Valid(data) {
+	if err == nil && kind.ModelType != "opt" {
 		return nil, fmt.Errorf("model_type is %q, want \"opt\" or one of %q: other models are not supported", kind.ModelType, llama.Families)
 	}
 	return opt.ParseConfig(data)

@@ -37,3 +37,29 @@ func TestModelsThatAreRefused(t *testing.T) {
 	_, err := ReadConfig(t.TempDir())
 	require.ErrorContains(t, err, "model config")
 }
+
+func TestFilesThatAreNoConfig(t *testing.T) {
+	for _, c := range []struct{ why, content, text string }{
+		{"empty", "", "not a model config"},
+		{"cut", `{"model_type": "opt", "hidd`, "not a model config"},
+		{"a list", `[]`, "not a model config"},
+		{"nothing", `null`, "model_type"},
+		{"no fields", `{}`, "model_type"},
+		{"an adapter's config", `{"peft_type": "LORA", "r": 8}`, "model_type"},
+		{"two values", `{"model_type": "opt"} {}`, "not a model config"},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "config.json")
+		require.NoError(t, os.WriteFile(path, []byte(c.content), 0o644))
+		for _, given := range []string{dir, path} {
+			got, err := ReadConfig(given)
+			require.ErrorContains(t, err, c.text, c.why)
+			require.ErrorContains(t, err, path, "names the file")
+			require.Zero(t, got)
+		}
+	}
+	dir := t.TempDir()
+	_, err := ReadConfig(dir)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, filepath.Join(dir, "config.json"))
+}

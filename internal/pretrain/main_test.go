@@ -10,7 +10,6 @@ import (
 
 	"lorabench/internal/models"
 	"lorabench/internal/torch"
-	"lorabench/opt"
 )
 
 const small = "../../testdata/small"
@@ -28,9 +27,9 @@ func TestPretrainWritesAModelThatLoads(t *testing.T) {
 	require.Regexp(t, `^step 2 of 2: held-out loss 6\.\d{4}, \d+ s\n$`, stdout.String(), "two steps from nothing: about ln 1024")
 	require.Empty(t, stderr.String())
 	require.Equal(t, live, torch.Live())
-	made, err := opt.ReadConfig(dir)
+	made, err := models.ReadConfig(dir)
 	require.NoError(t, err)
-	committed, err := opt.ReadConfig(small)
+	committed, err := models.ReadConfig(small)
 	require.NoError(t, err)
 	require.Equal(t, committed, made, "the committed model is of the shape this command makes")
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {

@@ -222,7 +222,7 @@ func (t *Trainer) preparing(err error) error {
 	return nil
 }
 
-// Parts are the pieces of a step over the given micro-batches, for timing them: opt's, the gradient of
+// Parts are the pieces of a step over the given micro-batches, for timing them: the model's, the gradient of
 // the first row, and the optimizer at rate 0. s owns what they need.
 func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]decoder.Part, error) {
 	all, err := rows(micros, t.RowTokens)
