@@ -117,10 +117,10 @@ func TestWritingACheckpointTakesNoTime(t *testing.T) {
 	require.NoError(t, r.Save())
 	require.NoFileExists(t, r.fileName(checkpointed))
 	require.NoError(t, r.Step())
-	r.began = r.began.Add(-time.Second)
+	r.began = r.began.Add(-time.Hour)
 	require.NoError(t, inOrder(r.End, r.Save, r.End))
 	require.FileExists(t, r.fileName(checkpointed))
-	require.Less(t, r.Elapsed, 1900*time.Millisecond, "the second before the end counts once")
+	require.Less(t, r.Elapsed, 90*time.Minute, "the hour before the end counts once")
 	laps := 0.0
 	for _, l := range r.Laps {
 		laps += l.Seconds
