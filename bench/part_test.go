@@ -64,7 +64,7 @@ func benchmarkParts(b *testing.B, arm Arm) {
 	scope := torch.NewScope()
 	defer func() { _ = torch.Run(func(*torch.Scope) error { scope.Free(); return nil }) }()
 	var parts []decoder.Part
-	err = torch.Run(func(*torch.Scope) (err error) { parts, err = r.trainer.Parts(scope, r.ahead.Next()); return err })
+	err = torch.Run(func(*torch.Scope) (err error) { parts, err = r.trainer.Parts(scope, r.steps.Next()); return err })
 	if err != nil {
 		b.Fatal(err)
 	}

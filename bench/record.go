@@ -5,11 +5,13 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"lorabench/bench/record"
+	"lorabench/internal/root"
 	"lorabench/internal/train"
 	"lorabench/lora"
 )
@@ -48,7 +50,7 @@ func (r *Run) record(log []train.Step) *record.Record {
 		Schema: record.Schema, Name: r.Name, Rank: r.Rank, Seed: r.Seed, Resumed: r.Resumed,
 		Started:  r.started.UTC().Truncate(time.Second),
 		Settings: r.Arm.settings(w.recorded()), Model: w.ModelInfo, Data: w.DataInfo, Machine: ThisMachine(w.device),
-		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.ahead.Epoch(), Runtime: r.Elapsed.Seconds(),
+		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.steps.Epoch(), Runtime: r.Elapsed.Seconds(),
 		PaddedTokens: r.Padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.Padded), InitialMemory: r.initial, PeakMemory: r.peak,
 		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,
 		// The Trainer logs the rate after its scheduler's step: that of the step to come.
@@ -153,4 +155,39 @@ func (r *Run) diskBytes() (int64, error) {
 		base = ""
 	}
 	return r.adapter.Save(dir, base)
+}
+
+// recorded returns the settings as records have them, with no path of this machine.
+func (w *Workload) recorded() record.Settings {
+	s := w.Settings.Settings
+	for _, path := range []*string{&s.Model, &s.Tokenizer, &s.Data, &s.Adapter, &s.Forget} {
+		*path = shown(*path)
+	}
+	return s
+}
+
+// shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
+// are of the same model. Of a folder with a user's name it is the last part alone.
+func shown(path string) string {
+	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
+		return "hash:" + shown(config)
+	}
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	if dir, err := root.Dir(); err == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
+			return filepath.ToSlash(rel)
+		}
+	}
+	folder, base := filepath.Dir(path), filepath.Base(path)
+	home, err := os.UserHomeDir()
+	if err == nil && path == home {
+		return "~"
+	}
+	inHome := filepath.Dir(folder) == filepath.Dir(home) && filepath.Dir(home) != string(filepath.Separator)
+	if err == nil && (inHome || filepath.Base(folder) == filepath.Base(home)) {
+		return base
+	}
+	return filepath.ToSlash(filepath.Join(filepath.Base(folder), base))
 }

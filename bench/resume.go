@@ -69,7 +69,7 @@ func (r *Run) resume() error {
 	}
 	r.soFar = s
 	for range r.trainer.Taken() {
-		r.ahead.Next()
+		r.steps.Next()
 	}
 	r.Resumed = r.trainer.Taken()
 	fmt.Fprintf(os.Stderr, "%s, seed %d goes on from its checkpoint after step %d.\n", r.Name, r.Seed, r.Resumed)

@@ -27,7 +27,7 @@ type Run struct {
 	adapter *lora.Adapter // nil where Rank is Full
 	params  *train.Params
 	trainer *train.Trainer
-	ahead   *data.Ahead
+	steps   *data.Prefetcher
 
 	started, began time.Time // of the first lap and of this one
 	saved          time.Time // the last checkpoint
@@ -119,10 +119,10 @@ func (r *Run) warmUp() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.probe.end()) }()
-	var largest []data.Micro
+	var largest []data.MicroBatch
 	most := 0
 	for range w.Steps {
-		micros := r.ahead.Next()
+		micros := r.steps.Next()
 		n, err := r.trainer.Largest(micros)
 		if err == nil {
 			err = r.trainer.Prepare(micros)
@@ -156,7 +156,7 @@ func (r *Run) rewind() error {
 	order := data.NewOrder(len(w.Train), r.Seed, w.Order == "sequential")
 	loader, err := data.NewLoader(w.Train, order, w.Batch)
 	if err == nil {
-		r.ahead, err = data.NewAhead(loader, w.Accum, stepsAhead)
+		r.steps, err = data.NewPrefetcher(loader, w.Accum, stepsAhead)
 	}
 	if err != nil {
 		return err
@@ -165,10 +165,10 @@ func (r *Run) rewind() error {
 }
 
 func (r *Run) stopAhead() {
-	if r.ahead != nil {
-		r.ahead.Close()
+	if r.steps != nil {
+		r.steps.Close()
 	}
-	r.ahead = nil
+	r.steps = nil
 }
 
 // lookAround notes who else holds memory of the GPU, where the driver tells.
@@ -184,7 +184,7 @@ func (r *Run) lookAround() {
 
 // Step takes one optimizer step and does not wait for the device.
 func (r *Run) Step() error {
-	micros := r.ahead.Next()
+	micros := r.steps.Next()
 	n := 0
 	for i := range micros {
 		n += micros[i].Tokens()

@@ -17,7 +17,6 @@ import (
 	"lorabench/data/hub"
 	"lorabench/internal/decoder"
 	"lorabench/internal/models"
-	"lorabench/internal/root"
 	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
 	"lorabench/internal/train"
@@ -256,41 +255,6 @@ func (w *Workload) inputs() (string, error) {
 		err = errors.Join(err, unread)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)), err
-}
-
-// recorded returns the settings as records have them, with no path of this machine.
-func (w *Workload) recorded() record.Settings {
-	s := w.Settings.Settings
-	for _, path := range []*string{&s.Model, &s.Tokenizer, &s.Data, &s.Adapter, &s.Forget} {
-		*path = shown(*path)
-	}
-	return s
-}
-
-// shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
-// are of the same model. Of a folder with a user's name it is the last part alone.
-func shown(path string) string {
-	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
-		return "hash:" + shown(config)
-	}
-	if !filepath.IsAbs(path) {
-		return path
-	}
-	if dir, err := root.Dir(); err == nil {
-		if rel, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(rel, "..") {
-			return filepath.ToSlash(rel)
-		}
-	}
-	folder, base := filepath.Dir(path), filepath.Base(path)
-	home, err := os.UserHomeDir()
-	if err == nil && path == home {
-		return "~"
-	}
-	inHome := filepath.Dir(folder) == filepath.Dir(home) && filepath.Dir(home) != string(filepath.Separator)
-	if err == nil && (inHome || filepath.Base(folder) == filepath.Base(home)) {
-		return base
-	}
-	return filepath.ToSlash(filepath.Join(filepath.Base(folder), base))
 }
 
 // StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.

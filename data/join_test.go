@@ -23,7 +23,7 @@ func TestJoinIsPackOfAll(t *testing.T) {
 		samples = append(samples, s)
 	}
 	for range 50 {
-		var micros []Micro
+		var micros []MicroBatch
 		var all []int
 		for range 1 + rng.IntN(5) {
 			var index []int
@@ -34,13 +34,13 @@ func TestJoinIsPackOfAll(t *testing.T) {
 			all = append(all, index...)
 		}
 		before := micros[0]
-		before.Cum = append([]int64(nil), before.Cum...)
+		before.CuSeqlens = append([]int64(nil), before.CuSeqlens...)
 		got, want := Join(micros), Pack(samples, all)
-		require.Len(t, got.At, want.Labels)
+		require.Len(t, got.LabelIndex, want.Labels)
 		if want.Labels == 0 {
-			got.At, want.At = nil, nil
+			got.LabelIndex, want.LabelIndex = nil, nil
 		}
 		require.Equal(t, want, got)
-		require.Equal(t, before.Cum, micros[0].Cum, "what is joined stays as it is")
+		require.Equal(t, before.CuSeqlens, micros[0].CuSeqlens, "what is joined stays as it is")
 	}
 }

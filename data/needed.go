@@ -3,18 +3,18 @@ package data
 // Needed is the micro-batch without the tokens that no loss depends on: what comes after a sequence's last
 // token with a label, since attention looks back only, and so always its last token; and a sequence without any
 // label as a whole. Losses and gradients are the same. Without any label at all it is the micro-batch itself.
-func (m Micro) Needed() Micro {
+func (m MicroBatch) Needed() MicroBatch {
 	if m.Labels == 0 {
 		return m
 	}
-	n := Micro{Cum: []int64{0}, Labels: m.Labels, At: make([]int64, 0, m.Labels)}
+	n := MicroBatch{CuSeqlens: []int64{0}, Labels: m.Labels, LabelIndex: make([]int64, 0, m.Labels)}
 	at := 0
 	for i, record := range m.Records {
-		from, to := m.Cum[i], m.Cum[i]
+		from, to := m.CuSeqlens[i], m.CuSeqlens[i]
 		shift := int64(len(n.IDs)) - from
-		for ; at < len(m.At) && m.At[at] < m.Cum[i+1]; at++ {
-			to = m.At[at] + 1
-			n.At = append(n.At, m.At[at]+shift)
+		for ; at < len(m.LabelIndex) && m.LabelIndex[at] < m.CuSeqlens[i+1]; at++ {
+			to = m.LabelIndex[at] + 1
+			n.LabelIndex = append(n.LabelIndex, m.LabelIndex[at]+shift)
 		}
 		if from == to {
 			continue
@@ -23,8 +23,8 @@ func (m Micro) Needed() Micro {
 		n.Positions = append(n.Positions, m.Positions[from:to]...)
 		n.Targets = append(n.Targets, m.Targets[from:to]...)
 		n.Records = append(n.Records, record)
-		n.Cum = append(n.Cum, int64(len(n.IDs)))
-		n.Longest = max(n.Longest, int(to-from))
+		n.CuSeqlens = append(n.CuSeqlens, int64(len(n.IDs)))
+		n.MaxSeqlen = max(n.MaxSeqlen, int(to-from))
 	}
 	return n
 }

@@ -18,14 +18,14 @@ func TestNeeded(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		index []int
-		want  Micro
+		want  MicroBatch
 	}{
-		{"the last token predicts nothing", []int{0}, Micro{IDs: []int64{1, 2}, Positions: []int64{0, 1}, Targets: []int64{2, 3}, At: []int64{0, 1},
-			Cum: []int64{0, 2}, Longest: 2, Labels: 2, Records: []int{0}}},
-		{"nor does anything after the last label", []int{1}, Micro{IDs: []int64{4, 5}, Positions: []int64{0, 1}, Targets: []int64{no, 6}, At: []int64{1},
-			Cum: []int64{0, 2}, Longest: 2, Labels: 1, Records: []int{1}}},
-		{"a sequence without a label goes, whether its labels are masked or it is a single token", []int{2, 4, 3, 1, 2}, Micro{IDs: []int64{11, 4, 5},
-			Positions: []int64{0, 0, 1}, Targets: []int64{12, no, 6}, At: []int64{0, 2}, Cum: []int64{0, 1, 3}, Longest: 2, Labels: 2, Records: []int{4, 1}}},
+		{"the last token predicts nothing", []int{0}, MicroBatch{IDs: []int64{1, 2}, Positions: []int64{0, 1}, Targets: []int64{2, 3}, LabelIndex: []int64{0, 1},
+			CuSeqlens: []int64{0, 2}, MaxSeqlen: 2, Labels: 2, Records: []int{0}}},
+		{"nor does anything after the last label", []int{1}, MicroBatch{IDs: []int64{4, 5}, Positions: []int64{0, 1}, Targets: []int64{no, 6}, LabelIndex: []int64{1},
+			CuSeqlens: []int64{0, 2}, MaxSeqlen: 2, Labels: 1, Records: []int{1}}},
+		{"a sequence without a label goes, whether its labels are masked or it is a single token", []int{2, 4, 3, 1, 2}, MicroBatch{IDs: []int64{11, 4, 5},
+			Positions: []int64{0, 0, 1}, Targets: []int64{12, no, 6}, LabelIndex: []int64{0, 2}, CuSeqlens: []int64{0, 1, 3}, MaxSeqlen: 2, Labels: 2, Records: []int{4, 1}}},
 		{"no label at all: the same, to be refused where it is trained on", []int{2, 3}, Pack(samples, []int{2, 3})},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -25,7 +25,7 @@ const post = "../testdata/parity/post"
 var qv = lora.Config{R: 4, LoraAlpha: 8, TargetModules: []string{"q_proj", "v_proj"}}
 
 // batch is one micro-batch of the fixture's sequences.
-func batch(t *testing.T, n int) data.Micro {
+func batch(t *testing.T, n int) data.MicroBatch {
 	samples := asSamples(readFixture(t, post).IDs[:n])
 	index := make([]int, n)
 	for i := range index {
@@ -42,7 +42,7 @@ func lossesOf(t *testing.T, m *decoder.Model, p *train.Params, seed int64, steps
 	b := batch(t, 8)
 	torch.Seed(seed)
 	for range steps {
-		require.NoError(t, tr.Step([]data.Micro{b}))
+		require.NoError(t, tr.Step([]data.MicroBatch{b}))
 	}
 	log, err := tr.Log()
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func testStepsLeaveNoTensors(t *testing.T, on torch.Device) {
 	b := batch(t, 4)
 	live := torch.Live()
 	for range 12 {
-		require.NoError(t, tr.Step([]data.Micro{b, b}))
+		require.NoError(t, tr.Step([]data.MicroBatch{b, b}))
 		require.Equal(t, live, torch.Live())
 	}
 	log, err := tr.Log()
@@ -147,7 +147,7 @@ func testStepsLeaveNoTensors(t *testing.T, on torch.Device) {
 	require.Len(t, log, 10, "steps past the schedule train at rate 0 and are not logged")
 	bad := b
 	bad.IDs = append([]int64{9999}, b.IDs[1:]...)
-	require.ErrorContains(t, tr.Step([]data.Micro{bad}), "token id 9999 at 0 is outside the model's vocabulary of 96")
+	require.ErrorContains(t, tr.Step([]data.MicroBatch{bad}), "token id 9999 at 0 is outside the model's vocabulary of 96")
 	require.Equal(t, live, torch.Live(), "also where a step fails")
 }
 

@@ -136,7 +136,7 @@ func trainFrom(t *testing.T, m *decoder.Model, a *lora.Adapter, samples []data.S
 	require.NoError(t, err)
 	defer tr.Close()
 	for range rule.Steps {
-		var micros []data.Micro
+		var micros []data.MicroBatch
 		for range rule.Accum {
 			micros = append(micros, data.Pack(samples, indexes(from, rule.Batch, len(samples))))
 			from += rule.Batch

@@ -21,7 +21,7 @@ type Check struct {
 // Checks tells whether the rank is wired: whether an adapter of this configuration on this model has the
 // parameters its rank asks for, does nothing before it is trained, and changes what it should, and
 // only that, once B is not 0. The micro-batch is what logits are compared on.
-func Checks(m *decoder.Model, c Config, b *data.Micro) ([]Check, error) {
+func Checks(m *decoder.Model, c Config, b *data.MicroBatch) ([]Check, error) {
 	var out []Check
 	base, err := logitsOf(m, b)
 	if err != nil {
@@ -68,7 +68,7 @@ func dtypeOf(m *decoder.Model) (d torch.DType, err error) {
 	return d, err
 }
 
-func logitsOf(m *decoder.Model, b *data.Micro) (v []float32, err error) {
+func logitsOf(m *decoder.Model, b *data.MicroBatch) (v []float32, err error) {
 	err = torch.Run(func(s *torch.Scope) error {
 		v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false))
 		return nil

@@ -123,7 +123,7 @@ func read(t *testing.T, x *torch.Tensor) (v []float32) {
 }
 
 // mean is the loss over a micro-batch's labels, with its gradient left in the parameters.
-func mean(t *testing.T, m *decoder.Model, b *data.Micro) (loss float64) {
+func mean(t *testing.T, m *decoder.Model, b *data.MicroBatch) (loss float64) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
 		l := s.Zeros(torch.Float32, m.Device())
 		m.Gradient(s, b, slices.Repeat([]float32{1 / float32(b.Labels)}, b.Labels), l)
@@ -133,7 +133,7 @@ func mean(t *testing.T, m *decoder.Model, b *data.Micro) (loss float64) {
 	return loss
 }
 
-func logits(t *testing.T, m *decoder.Model, b *data.Micro) (v []float32) {
+func logits(t *testing.T, m *decoder.Model, b *data.MicroBatch) (v []float32) {
 	require.NoError(t, torch.Run(func(s *torch.Scope) error {
 		v = s.Floats(m.Logits(s, m.Hidden(s, b, false), false))
 		return nil
@@ -195,7 +195,7 @@ func stepsWithin(t *testing.T, m *decoder.Model, p *train.Params, ids [][]int32,
 	loader, err := data.NewLoader(samples, data.NewOrder(len(samples), 0, true), want.Batch)
 	require.NoError(t, err)
 	for range want.Steps {
-		var micros []data.Micro
+		var micros []data.MicroBatch
 		for range want.Accum {
 			micros = append(micros, loader.Next())
 		}

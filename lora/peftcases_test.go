@@ -32,7 +32,7 @@ type peftCases struct {
 	} `json:"cases"`
 }
 
-func readPEFTCases(t *testing.T) (c peftCases, b data.Micro) {
+func readPEFTCases(t *testing.T) (c peftCases, b data.MicroBatch) {
 	readJSON(t, adapters+"cases.json", &c)
 	return c, data.Pack(asSamples([][]int32{c.IDs}), []int{0})
 }

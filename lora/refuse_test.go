@@ -161,11 +161,11 @@ func TestTrainingsThatAreRefused(t *testing.T) {
 	for i := range b.Targets {
 		b.Targets[i] = -100
 	}
-	b.Labels, b.At = 0, nil
-	err = tr.Step([]data.Micro{b})
+	b.Labels, b.LabelIndex = 0, nil
+	err = tr.Step([]data.MicroBatch{b})
 	require.ErrorContains(t, err, "step 1: records [0 1]: a micro-batch without any label")
 	tr.RowTokens = 1000
-	err = tr.Step([]data.Micro{batch(t, 2), b})
+	err = tr.Step([]data.MicroBatch{batch(t, 2), b})
 	require.ErrorContains(t, err, "step 1: records [0 1]: a micro-batch without any label", "joined with one that has labels")
 	require.Equal(t, 0, tr.Taken())
 }

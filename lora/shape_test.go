@@ -110,12 +110,12 @@ func TestTrueShapeAgreesWithPeer(t *testing.T) {
 	require.NoError(t, a.Restore())
 	got, v := logits(t, m, &b), int(c.VocabSize)
 	for i, row := range fx.Logits {
-		last := got[(b.Cum[i+1]-1)*int64(v):]
+		last := got[(b.CuSeqlens[i+1]-1)*int64(v):]
 		for j, want := range row {
 			require.InDelta(t, want, last[j], 1e-4, "logits of row %d", i)
 		}
 		for j, want := range fx.Argmax[i] {
-			require.Equal(t, want, argmax(got[(int(b.Cum[i])+j)*v:][:v]), "row %d, token %d", i, j)
+			require.Equal(t, want, argmax(got[(int(b.CuSeqlens[i])+j)*v:][:v]), "row %d, token %d", i, j)
 		}
 	}
 	// With the default kernel, as training runs. Hash-made weights leave ReLU units of step 1 at their edge, and Adam

@@ -56,7 +56,7 @@ func testSmolLM2(t *testing.T, on torch.Device, dir string) {
 	for i := 4; i < 8; i++ { // their answers alone are labels
 		samples[i].Labels = slices.Concat(slices.Repeat([]int32{-100}, fx.Prompt[i]), fx.IDs[i][fx.Prompt[i]:])
 	}
-	micros := []data.Micro{data.Pack(samples, indexes(0, 4, 8)), data.Pack(samples, indexes(4, 4, 8))}
+	micros := []data.MicroBatch{data.Pack(samples, indexes(0, 4, 8)), data.Pack(samples, indexes(4, 4, 8))}
 	for k, want := range fx.Passes {
 		base, err := train.Evaluate(m, samples[4*k:4*k+4], 4)
 		require.NoError(t, err)
@@ -94,7 +94,7 @@ func testSmolLM2(t *testing.T, on torch.Device, dir string) {
 		ids, values := 0.0, 0.0
 		all, v := logits(t, m, b), int(m.VocabSize)
 		for _, l := range want.Logits {
-			row := all[(int(b.Cum[l.At[0]])+l.At[1])*v:][:v]
+			row := all[(int(b.CuSeqlens[l.At[0]])+l.At[1])*v:][:v]
 			sorted := slices.Sorted(slices.Values(row))
 			for i, e := range l.Largest {
 				ids = max(ids, math.Abs(float64(row[int(e[0])])/e[1]-1))

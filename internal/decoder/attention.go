@@ -5,15 +5,15 @@ import "lorabench/internal/torch"
 // Attention is causal self-attention between two linear layers: q, k and v side by side, and out.
 //
 //	q, k, v = QKV x         [T, N D], [T, KV D], [T, KV D]
-//	q, k turned by position where the model has rotary positions
-//	y = softmax(q k^T scale) v, each head by itself      [T, N D]
+//	q, k rotated by position where the model has rotary positions
+//	y = softmax(q k^T scale) v, per head      [T, N D]
 //	Out y                   [T, H]
 type Attention struct {
 	QKV, Out *Group
 	Heads    torch.Heads
 	Rotary   bool
 
-	QNorm, KNorm *Norm // of each head of q and k, before they are turned; nil is none
+	QNorm, KNorm *Norm // of each head of q and k, before the rotation; nil is none
 }
 
 type attentionSaved struct {
@@ -27,17 +27,17 @@ func (a *Attention) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *
 	p.read()
 	a.norm(s, qkv, func(n *Norm, part *torch.Tensor) *torch.Tensor {
 		if k != nil {
-			part = s.Clone(part) // what is saved, since qkv changes
+			part = s.Clone(part) // saved for backward, since qkv is overwritten
 		}
 		return n.forward(s, part, k)
 	})
-	a.turn(s, qkv, p, false)
+	a.rotate(s, qkv, p, false)
 	y, lse := s.Attention(qkv, p.Sequences, a.Heads)
 	k.Save(qkv, y, lse)
 	s.Drop(qkv, lse)
 	wanted := y
 	if p.at != nil {
-		wanted = s.IndexSelect(y, 0, p.at) // [N, N D]
+		wanted = s.IndexSelect(y, 0, p.at) // [L, N D]
 	}
 	result := a.Out.forward(s, wanted, p.train, k)
 	if a.Out.trains() {
@@ -56,13 +56,13 @@ func (a *Attention) backward(s *torch.Scope, x, dy, dx *torch.Tensor, p pass, wa
 		return nil
 	}
 	d = s.AttentionBackward(p.spread(s, d), r.qkv, r.y, r.lse, p.Sequences, a.Heads)
-	a.turn(s, d, p, true)
+	a.rotate(s, d, p, true)
 	a.norm(s, d, func(n *Norm, part *torch.Tensor) *torch.Tensor { return n.backward(s, part, k) })
 	return a.QKV.backward(s, x, d, dx, wanted, k)
 }
 
-// turn applies rotary positions to q and k in place, or undoes it.
-func (a *Attention) turn(s *torch.Scope, qkv *torch.Tensor, p pass, back bool) {
+// rotate applies rotary positions to q and k in place; back undoes it.
+func (a *Attention) rotate(s *torch.Scope, qkv *torch.Tensor, p pass, back bool) {
 	if a.Rotary {
 		n := a.Heads.N + a.Heads.KV
 		d := qkv.Dim(1) / (n + a.Heads.KV)
@@ -70,7 +70,7 @@ func (a *Attention) turn(s *torch.Scope, qkv *torch.Tensor, p pass, back bool) {
 	}
 }
 
-// norm puts f of q and k in their place.
+// norm replaces q and k by f of them.
 func (a *Attention) norm(s *torch.Scope, qkv *torch.Tensor, f func(n *Norm, part *torch.Tensor) *torch.Tensor) {
 	if a.QNorm == nil {
 		return

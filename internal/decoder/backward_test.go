@@ -31,10 +31,10 @@ func trainable(t *testing.T, s *torch.Scope, m *Model, d torch.DType, wanted fun
 }
 
 // equal weighs all labels the same.
-func equal(b *data.Micro, w float32) []float32 { return slices.Repeat([]float32{w}, b.Labels) }
+func equal(b *data.MicroBatch, w float32) []float32 { return slices.Repeat([]float32{w}, b.Labels) }
 
 // meanLoss is the mean over labels, and leaves its gradients where they belong.
-func meanLoss(s *torch.Scope, m *Model, b *data.Micro) (v float64) {
+func meanLoss(s *torch.Scope, m *Model, b *data.MicroBatch) (v float64) {
 	s.Do(func(s *torch.Scope) {
 		loss := s.Zeros(decoder.LossType(m.DType()), m.Device())
 		m.Gradient(s, b, equal(b, 1/float32(b.Labels)), loss)

@@ -31,8 +31,8 @@ func TestFixedRoomIsFilledUp(t *testing.T) {
 				}
 				return s.Item(loss), v
 			}
-			f := m.NewFixed(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
-			for _, b := range []data.Micro{pack(samples()...), pack(sequence(1, 7)), pack(sequence(2, 12), sequence(3, 20))} {
+			f := m.NewBucket(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
+			for _, b := range []data.MicroBatch{pack(samples()...), pack(sequence(1, 7)), pack(sequence(2, 12), sequence(3, 20))} {
 				want, wantGrads := gradient(func(loss *torch.Tensor) { m.Gradient(s, &b, equal(&b, 0.1), loss) })
 				got, gotGrads := gradient(func(loss *torch.Tensor) {
 					f.Fill(s, &b, equal(&b, 0.1))
@@ -52,7 +52,7 @@ func TestFillWithoutWeights(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
 	run(t, func(s *torch.Scope) {
 		b := pack(samples()...)
-		f := m.NewFixed(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
+		f := m.NewBucket(s, Size{Tokens: 64, Labels: 50, Sequences: 8})
 		f.Fill(s, &b, equal(&b, 0.25))
 		f.Fill(s, &b, nil)
 		v := s.Floats(f.Weight)
@@ -79,8 +79,8 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 	} {
 		b := pack(samples()...) // 43 tokens, 38 labels, 5 sequences, the longest of 16
 		err := torch.Run(func(s *torch.Scope) error {
-			f := m.NewFixed(s, c.room)
-			if f.Longest = c.longest; c.longest < 64 {
+			f := m.NewBucket(s, c.room)
+			if f.MaxSeqlen = c.longest; c.longest < 64 {
 				f.Seal()
 			}
 			f.Fill(s, &b, nil)

@@ -5,13 +5,13 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Hidden is the decoder's output before the head's projection for one micro-batch: [T, H]. train switches
+// Hidden returns the decoder's output before the head's projection for one micro-batch: [T, H]. train switches
 // dropout on. A token id or a position outside the model's tables is an error.
-func (m *Model) Hidden(s *torch.Scope, b *data.Micro, train bool) *torch.Tensor {
+func (m *Model) Hidden(s *torch.Scope, b *data.MicroBatch, train bool) *torch.Tensor {
 	return s.Layer(func(s *torch.Scope) *torch.Tensor { return m.hidden(s, m.Upload(s, b, nil), nil, train, nil) })
 }
 
-// pass is one over b. What it makes belongs to s.
+// pass prepares a pass over b. s owns its tensors.
 func (m *Model) pass(s *torch.Scope, b *Batch, train bool) pass {
 	p := pass{Batch: b, train: train}
 	if train {
@@ -21,8 +21,8 @@ func (m *Model) pass(s *torch.Scope, b *Batch, train bool) pass {
 	return p
 }
 
-// in is the pass through layer i: of the last one's result only the tokens at are wanted, nil being all. Attention has to see all
-// results of those below.
+// in returns the pass through layer i. Only the last layer may leave out the tokens that are not in at (nil is all): attention reads
+// every token of the layers below.
 func (p pass) in(i int, m *Model, at *torch.Tensor) pass {
 	if i == len(m.Layers)-1 {
 		p.at = at
@@ -30,8 +30,8 @@ func (p pass) in(i int, m *Model, at *torch.Tensor) pass {
 	return p
 }
 
-// hidden is that of all tokens, or of those that at [N] names: [N, H]. It calls see, if given, with each
-// layer's output: for tests against the fixtures.
+// hidden returns the output of all tokens [T, H], or of those in at [L]: [L, H]. It calls see, if given, with each
+// layer's output, which tests compare with fixtures.
 func (m *Model) hidden(s *torch.Scope, b *Batch, at *torch.Tensor, train bool, see func(layer int, x *torch.Tensor)) *torch.Tensor {
 	p := m.pass(s, b, train)
 	x := m.Embedding.forward(s, b, train, nil)
@@ -51,24 +51,24 @@ func (m *Model) hidden(s *torch.Scope, b *Batch, at *torch.Tensor, train bool, s
 	return x
 }
 
-// Logits is the scores of the next token for rows of hidden states [N, H]: [N, V].
+// Logits returns the scores of the next token for rows of hidden states [L, H]: [L, V].
 func (m *Model) Logits(s *torch.Scope, hidden *torch.Tensor, train bool) *torch.Tensor {
 	return s.Layer(func(s *torch.Scope) *torch.Tensor {
 		return s.Linear(m.Head.project(s, hidden, train, nil), m.Head.Weight, nil)
 	})
 }
 
-// LossSum is the sum over the micro-batch's labels of the next token's cross-entropy, dropout off, a
+// LossSum returns the sum over the micro-batch's labels of the next token's cross-entropy, dropout off, a
 // float32 scalar; the head, and the last layer after attention, are computed at labelled tokens only. A
 // micro-batch without a label is an error.
-func (m *Model) LossSum(s *torch.Scope, b *data.Micro) *torch.Tensor {
+func (m *Model) LossSum(s *torch.Scope, b *data.MicroBatch) *torch.Tensor {
 	if err := b.CheckLabels(); err != nil {
 		torch.Fail("cross_entropy", "%v", err)
 	}
 	loss := s.Zeros(lossType(m.DType()), m.Device())
 	s.Do(func(s *torch.Scope) {
 		u := m.Upload(s, b, nil)
-		h := m.Head.project(s, m.hidden(s, u, u.At, false, nil), false, nil)
+		h := m.Head.project(s, m.hidden(s, u, u.LabelIndex, false, nil), false, nil)
 		s.CrossEntropySum(h, m.Head.Weight, u.Target, nil, loss, nil, false, m.Head.rows())
 	})
 	return loss

@@ -42,9 +42,9 @@ func eachKind(t *testing.T, f func(t *testing.T, m *Model)) {
 }
 
 // row is sequence i's part of a micro-batch's logits.
-func row(b data.Micro, v []float32, i int) []float32 {
+func row(b data.MicroBatch, v []float32, i int) []float32 {
 	width := len(v) / b.Tokens()
-	return v[int(b.Cum[i])*width : int(b.Cum[i+1])*width]
+	return v[int(b.CuSeqlens[i])*width : int(b.CuSeqlens[i+1])*width]
 }
 
 func TestPackingChangesNothing(t *testing.T) {
@@ -85,14 +85,14 @@ func TestNoTokenSeesALaterOne(t *testing.T) {
 		b := pack(samples()...)
 		before := logits(t, m, b, false)
 		width := len(before) / b.Tokens()
-		for _, at := range []int{0, 5, int(b.Cum[2]) + 7, b.Tokens() - 1} {
+		for _, at := range []int{0, 5, int(b.CuSeqlens[2]) + 7, b.Tokens() - 1} {
 			changed := b
 			changed.IDs = slices.Clone(b.IDs)
 			changed.IDs[at] = 4 + (b.IDs[at]+11)%92
 			after := logits(t, m, changed, false)
 			require.Equal(t, before[:at*width], after[:at*width], "bit for bit, before token %d", at)
 			require.NotEqual(t, before[at*width:(at+1)*width], after[at*width:(at+1)*width], "and the token itself matters")
-			end := int(b.Cum[slices.IndexFunc(b.Cum, func(c int64) bool { return c > int64(at) })])
+			end := int(b.CuSeqlens[slices.IndexFunc(b.CuSeqlens, func(c int64) bool { return c > int64(at) })])
 			require.Equal(t, before[end*width:], after[end*width:], "nor does the next sequence, from token %d on", end)
 		}
 	})
@@ -201,16 +201,16 @@ func TestInputsThatAreRefused(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
 	for _, c := range []struct {
 		why    string
-		change func(b *data.Micro)
+		change func(b *data.MicroBatch)
 		text   string
 	}{
-		{"a token after the vocabulary", func(b *data.Micro) { b.IDs[3] = 96 }, "token id 96 at 3 is outside the model's vocabulary of 96: does the tokenizer belong"},
-		{"a negative token", func(b *data.Micro) { b.IDs[0] = -1 }, "token id -1 at 0 is outside"},
-		{"a sequence longer than the model's table", func(b *data.Micro) { *b = pack(sequence(1, 65)) },
+		{"a token after the vocabulary", func(b *data.MicroBatch) { b.IDs[3] = 96 }, "token id 96 at 3 is outside the model's vocabulary of 96: does the tokenizer belong"},
+		{"a negative token", func(b *data.MicroBatch) { b.IDs[0] = -1 }, "token id -1 at 0 is outside"},
+		{"a sequence longer than the model's table", func(b *data.MicroBatch) { *b = pack(sequence(1, 65)) },
 			"position 64 is outside the model's max_position_embeddings of 64: use a smaller -max-length"},
-		{"a negative position", func(b *data.Micro) { b.Positions[2] = -1 }, "position -1 is outside"},
-		{"no sequence at all", func(b *data.Micro) { *b = pack() }, "cumulative lengths [0]"},
-		{"lengths that do not span the row", func(b *data.Micro) { b.Cum[len(b.Cum)-1]-- }, "do not span the row"},
+		{"a negative position", func(b *data.MicroBatch) { b.Positions[2] = -1 }, "position -1 is outside"},
+		{"no sequence at all", func(b *data.MicroBatch) { *b = pack() }, "cumulative lengths [0]"},
+		{"lengths that do not span the row", func(b *data.MicroBatch) { b.CuSeqlens[len(b.CuSeqlens)-1]-- }, "do not span the row"},
 	} {
 		b := pack(samples()...)
 		c.change(&b)
@@ -229,10 +229,10 @@ func TestLossNeedsALabel(t *testing.T) {
 	m := loadModel(t, post, torch.Float32)
 	for _, c := range []struct {
 		why string
-		b   data.Micro
+		b   data.MicroBatch
 	}{
 		{"one token has no next one", pack(sequence(1, 1))},
-		{"every answer cut away", func() data.Micro {
+		{"every answer cut away", func() data.MicroBatch {
 			s := sequence(1, 8)
 			s.Labels = slices.Repeat([]int32{data.Ignore}, 8)
 			return pack(s, s)

@@ -5,10 +5,10 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Stage is how far Gradient has come with a row of tokens.
+// Stage is a point in Gradient's work on a row of tokens.
 type Stage int
 
-// The stages in their order, each at its end but the first: the forward pass, the head with the loss, the backward pass.
+// The stages in order: before the forward pass, and after the forward pass, the head with the loss, and the backward pass.
 const (
 	Started Stage = iota
 	Forward
@@ -16,28 +16,28 @@ const (
 	Backward
 )
 
-// Bytes is memory that a row takes.
+// Bytes is the memory that a row uses.
 type Bytes struct {
 	Activations int64 // saved by the forward pass
-	Head        int64 // needed by the head and the loss besides
-	Workspace   int64 // needed by the backward pass, if that is more than the head's; Watch's rows do not have it
+	Head        int64 // used by the head and the loss, besides Activations
+	Workspace   int64 // used by the backward pass where that is more than Head; Watch's rows do not have it
 }
 
-// Peak is the whole.
+// Peak returns the sum.
 func (b Bytes) Peak() int64 { return b.Activations + b.Head + b.Workspace }
 
 // Gradient trains on one micro-batch: it adds the sum over labels of the next token's cross-entropy,
-// each weighted by weights [N], to loss, a float32 scalar, and that sum's gradients to those of
+// each weighted by weights [L], to loss, a float32 scalar, and that sum's gradients to those of
 // everything that is trained: adapters, and weights that NewTrainable was given gradients for. Dropout
 // is on.
-func (m *Model) Gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+func (m *Model) Gradient(s *torch.Scope, b *data.MicroBatch, weights []float32, loss *torch.Tensor) {
 	if err := b.CheckLabels(); err != nil {
 		torch.Fail("cross_entropy", "%v", err)
 	}
 	s.Do(func(s *torch.Scope) { m.GradientOf(s, m.Upload(s, b, weights), loss) })
 }
 
-// GradientOf is Gradient of what is on the device already. It waits for nothing and reads nothing from
+// GradientOf is Gradient for a batch that is on the device already. It waits for nothing and reads nothing from
 // the host, so that a CUDA graph can record it.
 func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 	lowest := m.lowestTrained()
@@ -60,7 +60,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			}
 			in := x
 			x = s.Layer(func(s *torch.Scope) *torch.Tensor {
-				return l.forward(s, in, p.in(i, m, b.At), saved[i], m.again(i, saved))
+				return l.forward(s, in, p.in(i, m, b.LabelIndex), saved[i], m.again(i, saved))
 			})
 			if m.Checkpoint && saved[i] != nil {
 				saved[i].keepInput(in)
@@ -68,7 +68,7 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 			s.Drop(in)
 		}
 		if m.Watch != nil {
-			row = Bytes{Activations: x.Held() + below.bytes(), Head: m.Head.bytes(b.At.Numel(), m.HiddenSize)}
+			row = Bytes{Activations: x.Held() + below.bytes(), Head: m.Head.bytes(b.LabelIndex.Numel(), m.HiddenSize)}
 			for _, k := range saved {
 				row.Activations += k.bytes()
 			}
@@ -79,7 +79,9 @@ func (m *Model) GradientOf(s *torch.Scope, b *Batch, loss *torch.Tensor) {
 		m.reached(Scored, row)
 		for i := len(m.Layers) - 1; i >= max(lowest, 0); i-- {
 			dy := d
-			d = s.Layer(func(s *torch.Scope) *torch.Tensor { return m.back(s, p.in(i, m, b.At), i, saved, dy, i > lowest) })
+			d = s.Layer(func(s *torch.Scope) *torch.Tensor {
+				return m.back(s, p.in(i, m, b.LabelIndex), i, saved, dy, i > lowest)
+			})
 			saved[i].Free()
 			if d != dy {
 				s.Drop(dy)
@@ -98,8 +100,8 @@ func (m *Model) reached(st Stage, row Bytes) {
 	}
 }
 
-// lowestTrained is the index of the lowest layer in which anything is trained: -1 where something
-// below the layers is, the number of layers where only something above them is.
+// lowestTrained returns the index of the lowest layer that trains: -1 where the embedding does, the number of
+// layers where none does.
 func (m *Model) lowestTrained() int {
 	if m.Embedding.trains() {
 		return -1
@@ -112,12 +114,12 @@ func (m *Model) lowestTrained() int {
 	return len(m.Layers)
 }
 
-// again reports whether layer i's input can be computed again from what the layer below saves.
+// again reports whether the backward pass can compute layer i's input from what the layer below saved.
 func (m *Model) again(i int, saved []*Saved) bool {
 	return !m.Checkpoint && i > 0 && saved[i-1] != nil && m.Layers[i-1].normAfter()
 }
 
-// back is layer i's backward pass.
+// back runs layer i's backward pass.
 func (m *Model) back(s *torch.Scope, p pass, i int, saved []*Saved, dy *torch.Tensor, wanted bool) *torch.Tensor {
 	l, k := m.Layers[i], saved[i]
 	if m.Checkpoint {

@@ -2,8 +2,8 @@ package decoder
 
 import "lorabench/internal/torch"
 
-// Embedding is rows of Tokens, projected to the hidden size where they have another, plus rows of Positions where the model learns
-// those.
+// Embedding looks up rows of Tokens, projects them to the hidden size where their width differs, and adds rows of Positions where the
+// model learns those.
 type Embedding struct {
 	Tokens    *torch.Tensor // [V, E]
 	In        *Group        // [H, E]; nil where E is H
@@ -15,7 +15,7 @@ type Embedding struct {
 
 type embeddingSaved struct{ x *torch.Tensor } // what In read [T, E]
 
-// forward is [T, H].
+// forward returns [T, H].
 func (e *Embedding) forward(s *torch.Scope, b *Batch, train bool, k *Saved) *torch.Tensor {
 	return s.Layer(func(s *torch.Scope) *torch.Tensor {
 		x := s.IndexSelect(e.Tokens, 0, b.IDs) // [T, E]
@@ -64,7 +64,7 @@ func (e *Embedding) trains() bool {
 // Head is a norm, where the model ends in one, a projection to the embedding's size, where that differs from the hidden size, and the
 // scores of all tokens:
 //
-//	logits = Weight Out norm(x)    [N, H] to [N, E] to [N, V]
+//	logits = Weight Out norm(x)    [L, H] to [L, E] to [L, V]
 type Head struct {
 	Norm   *Norm         // nil is none
 	Out    *Group        // [E, H]; nil where E is H
@@ -73,7 +73,7 @@ type Head struct {
 	weightGrad *torch.Tensor
 }
 
-// project is what Weight is multiplied with [N, E].
+// project returns what Weight is multiplied with: [L, E] of x [L, H].
 func (h *Head) project(s *torch.Scope, x *torch.Tensor, train bool, k *Saved) *torch.Tensor {
 	if h.Out == nil {
 		return x
@@ -81,14 +81,15 @@ func (h *Head) project(s *torch.Scope, x *torch.Tensor, train bool, k *Saved) *t
 	return h.Out.forward(s, x, train, k)
 }
 
-// loss adds the loss of the decoder's output at labels x [N, H] to sum and returns the gradient of x; nil where nobody below wants it.
+// loss adds the loss of x [L, H], the decoder's output at labelled tokens, to sum and returns the gradient of x; nil where nothing
+// below trains.
 func (h *Head) loss(s *torch.Scope, b *Batch, x, sum *torch.Tensor, wanted bool) *torch.Tensor {
 	k := NewSaved()
 	defer k.Free()
 	y := x
 	if h.Norm != nil {
 		y = h.Norm.forward(s, x, k)
-		s.Take(x) // it ends with s: nobody reads it after the loss
+		s.Take(x) // freed with s: nothing reads it after the loss
 	}
 	through := wanted || h.Norm.trains()
 	e := h.project(s, y, true, k)
@@ -105,8 +106,8 @@ func (h *Head) loss(s *torch.Scope, b *Batch, x, sum *torch.Tensor, wanted bool)
 	return d
 }
 
-// chunk is what one chunk of logits may take. On a CPU that is what fits its caches together with half of the embeddings; on CUDA chunks
-// are larger, so that the GPU has enough to do.
+// chunk returns the bytes that one chunk of logits may use. On a CPU a chunk fits its caches together with half of the embeddings; on
+// CUDA chunks are larger, so that the GPU has enough to do.
 func chunk(on torch.Device) int64 {
 	if on.CUDA() {
 		return 256 << 20
@@ -114,12 +115,12 @@ func chunk(on torch.Device) int64 {
 	return 32 << 20
 }
 
-// rows is the number of labels that the loss is computed of at a time.
+// rows returns the number of labels in a chunk.
 func (h *Head) rows() int64 {
 	return max(16, chunk(h.Weight.Device())/(h.Weight.Dim(0)*lossType(h.Weight.DType()).Size()))
 }
 
-// bytes is what loss needs for n labels besides x: the logits and the gradient of a chunk, and the gradients of what it computes.
+// bytes returns the memory that loss uses for n labels besides x: a chunk's logits and their gradient, and the gradients of its results.
 func (h *Head) bytes(n, hidden int64) int64 {
 	each, e, w := lossType(h.Weight.DType()).Size(), h.Weight.DType().Size(), h.Weight.Dim(1)
 	if e < each {
@@ -136,7 +137,7 @@ func (h *Head) bytes(n, hidden int64) int64 {
 	return all
 }
 
-// lossType is float32, and float64 for a float64 model.
+// lossType returns the type that losses are summed in: float32, and float64 for a float64 model.
 func lossType(d torch.DType) torch.DType {
 	if d == torch.Float64 {
 		return torch.Float64

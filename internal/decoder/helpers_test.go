@@ -86,7 +86,7 @@ func values(t *testing.T, x *torch.Tensor) (v []float32) {
 }
 
 // logits is [T, V].
-func logits(t *testing.T, m *Model, b data.Micro, train bool) (v []float32) {
+func logits(t *testing.T, m *Model, b data.MicroBatch, train bool) (v []float32) {
 	run(t, func(s *torch.Scope) {
 		v = s.Floats(m.Logits(s, m.Hidden(s, &b, train), train))
 	})
@@ -94,7 +94,7 @@ func logits(t *testing.T, m *Model, b data.Micro, train bool) (v []float32) {
 }
 
 // loss is the mean over a micro-batch's labels in eval mode, and its element type.
-func loss(t *testing.T, m *Model, b data.Micro) (v float64, d torch.DType) {
+func loss(t *testing.T, m *Model, b data.MicroBatch) (v float64, d torch.DType) {
 	run(t, func(s *torch.Scope) {
 		x := m.LossSum(s, &b)
 		v, d = s.Item(x)/float64(b.Labels), x.DType()
@@ -112,7 +112,7 @@ func sequence(seed, n int) data.Sample {
 	return s
 }
 
-func pack(samples ...data.Sample) data.Micro {
+func pack(samples ...data.Sample) data.MicroBatch {
 	index := make([]int, len(samples))
 	for i := range index {
 		index[i] = i

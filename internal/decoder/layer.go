@@ -5,8 +5,8 @@ import "lorabench/internal/torch"
 // Layer is the sublayers of a decoder layer, attention first.
 type Layer []*Sublayer
 
-// forward is [T, H] of x [T, H], which its caller owns; [N, H] where p.at names tokens. below: the norm that x came from has its input
-// saved.
+// forward returns [T, H] of x [T, H], which its caller owns, or [L, H] of the tokens in p.at. below reports that x is the result of a
+// norm whose input is saved.
 func (l Layer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, below bool) *torch.Tensor {
 	for i, sub := range l {
 		y := sub.forward(s, x, p, k, below)
@@ -18,7 +18,7 @@ func (l Layer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, below 
 	return x
 }
 
-// backward is the gradient of the layer's input, which below computes, from that of its result; nil where it is not wanted.
+// backward returns the gradient of the layer's input [T, H]; nil where it is not wanted. below computes that input again.
 func (l Layer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, below func(*torch.Scope) *torch.Tensor, wanted bool) *torch.Tensor {
 	at, first := p.at, dy
 	for i := len(l) - 1; i >= 0; i-- {
@@ -49,5 +49,5 @@ func (l Layer) trains() bool {
 	return false
 }
 
-// normAfter reports whether the layer's result is that of a norm.
+// normAfter reports whether the layer ends in a norm.
 func (l Layer) normAfter() bool { return l[len(l)-1].NormAfter }

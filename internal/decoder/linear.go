@@ -22,15 +22,15 @@ type Group struct {
 
 // Adapter changes what a Group computes and learns from the gradient.
 type Adapter interface {
-	// Forward adds to y [T, out], in place, what the adapter makes of x [T, in]. train switches its
-	// dropout on. Masks that k has already, from a first forward pass over the same input, are applied again.
+	// Forward adds the adapter's result for x [T, in] to y [T, out], in place. train switches its
+	// dropout on. Masks that an earlier forward pass over the same input saved in k are applied again.
 	Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *Saved)
-	// Backward adds to the adapter's gradients what follows from y's gradient dy [T, out], and to dx
-	// [T, in], unless it is nil, the adapter's part of x's gradient.
+	// Backward adds to the adapter's gradients, given y's gradient dy [T, out], and adds the adapter's part
+	// of x's gradient to dx [T, in], unless that is nil.
 	Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *Saved)
 }
 
-// forward is y = x W^T + b and the adapter's part.
+// forward returns y = x W^T + b with the adapter's part added: [T, out] of x [T, in].
 func (g *Group) forward(s *torch.Scope, x *torch.Tensor, train bool, k *Saved) *torch.Tensor {
 	y := g.base(s, x)
 	if g.Adapter != nil {
@@ -56,8 +56,8 @@ func (g *Group) base(s *torch.Scope, x *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// weight is the stacked weights and biases; nil where they do not lie next to each other: one of them
-// has been merged with an adapter, say.
+// weight returns the stacked weights and biases; nil where they do not lie next to each other, as after one of them
+// was merged with an adapter.
 func (g *Group) weight(s *torch.Scope) (w, b *torch.Tensor) {
 	var ws, bs []*torch.Tensor
 	for _, l := range g.Linears {
@@ -98,7 +98,7 @@ func (g *Group) backward(s *torch.Scope, x, dy, dx *torch.Tensor, wanted bool, k
 	return dx
 }
 
-// input is dy W, added to dx where it is given.
+// input returns dy W, added to dx where that is given.
 func (g *Group) input(s *torch.Scope, dy, dx *torch.Tensor) *torch.Tensor {
 	return s.Layer(func(s *torch.Scope) *torch.Tensor {
 		if w, _ := g.weight(s); w != nil {
@@ -111,7 +111,7 @@ func (g *Group) input(s *torch.Scope, dy, dx *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// Part is layer i's columns of y [T, out] or of its gradient, without a copy.
+// Part returns layer i's columns of y [T, out] or of its gradient, without a copy.
 func (g *Group) Part(s *torch.Scope, y *torch.Tensor, i int) *torch.Tensor {
 	at := int64(0)
 	for _, l := range g.Linears[:i] {
@@ -120,7 +120,7 @@ func (g *Group) Part(s *torch.Scope, y *torch.Tensor, i int) *torch.Tensor {
 	return s.Narrow(y, 1, at, g.Linears[i].Out)
 }
 
-// size is the number of elements of the group's weights.
+// size returns the number of elements of the group's weights.
 func (g *Group) size() int64 {
 	n := int64(0)
 	for _, l := range g.Linears {
@@ -129,7 +129,7 @@ func (g *Group) size() int64 {
 	return n
 }
 
-// out is the width of the group's result.
+// out returns the width of the group's result.
 func (g *Group) out() (n int64) {
 	for _, l := range g.Linears {
 		n += l.Out
@@ -137,7 +137,7 @@ func (g *Group) out() (n int64) {
 	return n
 }
 
-// trains reports whether a gradient is wanted here.
+// trains reports whether the adapter or any weight or bias is trained.
 func (g *Group) trains() bool {
 	if g.Adapter != nil {
 		return true

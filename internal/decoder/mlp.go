@@ -9,9 +9,9 @@ type MLP struct {
 }
 
 type mlpSaved struct {
-	act    *torch.Tensor // what Down read [T, F]; only where it is trained
-	before *torch.Tensor // what GELU read [T, F]
-	zero   *torch.Tensor // where ReLU gave 0, of [T, F]
+	act    *torch.Tensor // Down's input [T, F]; only where Down trains
+	before *torch.Tensor // GELU's input [T, F]
+	zero   *torch.Tensor // [T, F] where ReLU gave 0
 }
 
 func (m *MLP) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor {
@@ -54,7 +54,8 @@ func (m *MLP) readsInput() bool { return m.Up.trains() }
 func (m *MLP) trains() bool     { return m.Up.trains() || m.Down.trains() }
 func (m *MLP) groups() []*Group { return []*Group{m.Up, m.Down} }
 
-// GatedMLP is Down(silu(gate x) up(x)), gate and up being Up's two layers (SwiGLU): [T, H] to [T, 2F], [T, F] and [T, H].
+// GatedMLP is SwiGLU (Shazeer 2020, arXiv:2002.05202): Down(silu(gate x) up x), gate and up being the two layers of Up.
+// [T, H] to [T, 2F] to [T, F] to [T, H].
 type GatedMLP struct{ Up, Down *Group }
 
 type gatedSaved struct{ gateUp *torch.Tensor } // [T, 2F]
@@ -75,7 +76,7 @@ func (m *GatedMLP) backward(s *torch.Scope, x, dy, dx *torch.Tensor, _ pass, wan
 	gateUp := Record[gatedSaved](k, m).gateUp
 	through := wanted || m.Up.trains()
 	d := s.Layer(func(s *torch.Scope) *torch.Tensor {
-		var h *torch.Tensor // what Down read: one product of elements is less than its memory
+		var h *torch.Tensor // Down's input, computed again: an elementwise product costs less than keeping it
 		if m.Down.trains() {
 			h = s.SwiGLU(gateUp)
 		}

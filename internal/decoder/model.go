@@ -8,7 +8,7 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Model is a decoder over weights that somebody else owns: several Models may share them, each with adapters of its own.
+// Model is a decoder over weights that it does not own: several Models may share them, each with its own adapters.
 type Model struct {
 	Config
 	Shape
@@ -23,23 +23,22 @@ type Model struct {
 	// computes the layer again in the backward pass (Chen et al. 2016, arXiv:1604.06174): the lowest
 	// peak for about a third more time. The gradients are the same.
 	Checkpoint bool
-	// Watch, if not nil, is called by Gradient at the end of each stage of its work on a row of tokens: for telling memory apart. It
-	// must not touch tensors.
+	// Watch, if not nil, is called by Gradient at each stage of a row, to attribute memory. It must not touch tensors.
 	Watch func(stage Stage, row Bytes)
 
 	weights map[string]*torch.Tensor
 	groups  []*Group
 }
 
-// Shape is what the parts of a model do not say themselves.
+// Shape is what the parts of a model do not hold themselves.
 type Shape struct {
 	VocabSize, HiddenSize, MaxPositionEmbeddings int64
-	PositionOffset                               int64   // the row of the positions' table of the first token
+	PositionOffset                               int64   // the row of the positions' table that the first token reads
 	Window                                       int64   // a sequence longer than that would need a sliding window; 0 is none
 	Rotary                                       *Rotary // nil is none
 }
 
-// Config is a family's config.json.
+// Config is config.json of a family.
 type Config interface {
 	// Check refuses what the family's package does not compute.
 	Check() error
@@ -47,17 +46,17 @@ type Config interface {
 	Params() []Param
 	// Stacks lists names of weights that are to lie next to each other, so that they are one matrix product.
 	Stacks() [][]string
-	// Key returns the name that Params has for a weight of a checkpoint; "" for one that is not read.
+	// Key returns the name in Params of a checkpoint's weight; "" for one that is not read.
 	Key(name string) string
-	// Build puts the model together.
+	// Build assembles the model.
 	Build(*Builder) *Model
-	// CheckTraining refuses a dropout that training would have to draw and does not.
+	// CheckTraining refuses a dropout that training does not compute.
 	CheckTraining() error
-	// Tied is the name of the weight that the head is too; "" where it has its own.
+	// Tied returns the name of the weight that the head shares; "" where it has its own.
 	Tied() string
-	// Std is the standard deviation of made weights.
+	// Std returns the standard deviation of generated weights.
 	Std() float64
-	// JSON is the file's content, for saving.
+	// JSON returns the file's content, for saving.
 	JSON() any
 }
 
@@ -67,7 +66,7 @@ type Param struct {
 	Shape []int64
 }
 
-// Size is the number of elements.
+// Size returns the number of elements.
 func (p Param) Size() int64 {
 	n := int64(1)
 	for _, d := range p.Shape {
@@ -76,13 +75,12 @@ func (p Param) Size() int64 {
 	return n
 }
 
-// New makes a model of frozen weights by their names in [Config.Params]; it does not take ownership.
+// New makes a model of frozen weights, by their names in [Config.Params]. It does not take ownership.
 func New(c Config, weights map[string]*torch.Tensor) (*Model, error) {
 	return NewTrainable(c, weights, nil)
 }
 
-// NewTrainable makes a model of which every weight that has a gradient is trained: [Model.Gradient]
-// adds to it.
+// NewTrainable is New with gradients, to which [Model.Gradient] adds: the weights that have one are trained.
 func NewTrainable(c Config, weights, gradients map[string]*torch.Tensor) (*Model, error) {
 	params := c.Params()
 	for _, p := range params {
@@ -103,7 +101,7 @@ func NewTrainable(c Config, weights, gradients map[string]*torch.Tensor) (*Model
 	return build(c, weights, gradients), nil
 }
 
-// build is NewTrainable for weights that are known to fit. It touches no tensor.
+// build is NewTrainable for weights that are known to fit. It calls no tensor operation.
 func build(c Config, weights, gradients map[string]*torch.Tensor) *Model {
 	m := c.Build(&Builder{weights, gradients})
 	m.Config, m.weights = c, weights
@@ -123,7 +121,7 @@ func build(c Config, weights, gradients map[string]*torch.Tensor) *Model {
 // Builder hands out a model's parts by the names of their weights.
 type Builder struct{ weights, gradients map[string]*torch.Tensor }
 
-// Group is linear layers of names, [out, in] each.
+// Group returns the linear layers called names, [out, in] each.
 func (b *Builder) Group(out, in int64, names ...string) *Group {
 	g := &Group{}
 	for _, name := range names {
@@ -132,33 +130,33 @@ func (b *Builder) Group(out, in int64, names ...string) *Group {
 	return g
 }
 
-// Linear is the layer called name.
+// Linear returns the layer called name.
 func (b *Builder) Linear(name string, out, in int64) *Linear {
 	w, bias := name+".weight", name+".bias"
 	return &Linear{Name: name, Weight: b.weights[w], Bias: b.weights[bias], In: in, Out: out,
 		weightGrad: b.gradients[w], biasGrad: b.gradients[bias]}
 }
 
-// LayerNorm is the layer norm called name.
+// LayerNorm returns the layer norm called name.
 func (b *Builder) LayerNorm(name string, eps float64) *Norm {
 	w, bias := name+".weight", name+".bias"
 	return &Norm{Weight: b.weights[w], Bias: b.weights[bias], Eps: eps, weightGrad: b.gradients[w], biasGrad: b.gradients[bias]}
 }
 
-// RMSNorm is the root mean square norm called name.
+// RMSNorm returns the root mean square norm called name.
 func (b *Builder) RMSNorm(name string, eps float64) *Norm {
 	n := b.LayerNorm(name, eps)
 	n.RMS = true
 	return n
 }
 
-// Embedding is the tokens' table and, where positions is not "", that of positions.
+// Embedding returns the tokens' table and, unless positions is "", the positions' table.
 func (b *Builder) Embedding(tokens, positions string, in *Group, pad int64) Embedding {
 	return Embedding{Tokens: b.weights[tokens], In: in, Positions: b.weights[positions], Pad: pad,
 		tokensGrad: b.gradients[tokens], positionsGrad: b.gradients[positions]}
 }
 
-// Head is the head over the weight called name.
+// Head returns the head over the weight called name.
 func (b *Builder) Head(norm *Norm, out *Group, name string) Head {
 	return Head{Norm: norm, Out: out, Weight: b.weights[name], weightGrad: b.gradients[name]}
 }
@@ -170,7 +168,7 @@ func (m *Model) Share() *Model {
 	return c
 }
 
-// Inherit trains as another model does.
+// Inherit copies the training settings of another model.
 func (m *Model) Inherit(of *Model) {
 	m.ModelDropout, m.dropoutOff, m.Checkpoint = of.ModelDropout, of.dropoutOff, of.Checkpoint
 }
@@ -200,16 +198,16 @@ func (m *Model) Linears() []*Linear {
 	return ls
 }
 
-// Weights is the model's weights by name.
+// Weights returns the model's weights by name.
 func (m *Model) Weights() map[string]*torch.Tensor { return m.weights }
 
-// Device is where the weights are.
+// Device returns the weights' device.
 func (m *Model) Device() torch.Device { return m.Embedding.Tokens.Device() }
 
-// DType is the weights' element type.
+// DType returns the weights' element type.
 func (m *Model) DType() torch.DType { return m.Embedding.Tokens.DType() }
 
-// NumParameters is the number of weights, and that number without embeddings, which the Trainer's total_flos counts
+// NumParameters counts the weights, and the weights without embeddings, of which the Trainer computes total_flos
 // (num_parameters(exclude_embeddings=True)).
 func NumParameters(c Config) (all, withoutEmbeddings int64) {
 	for _, p := range c.Params() {
@@ -226,7 +224,7 @@ func embedding(name string) bool {
 	return strings.HasSuffix(name, "embed_tokens.weight") || strings.HasSuffix(name, "embed_positions.weight")
 }
 
-// WeightBytes is the model's weights' size.
+// WeightBytes returns the size of the model's weights.
 func (m *Model) WeightBytes() int64 {
 	all, _ := NumParameters(m.Config)
 	return all * m.DType().Size()

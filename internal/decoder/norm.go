@@ -26,7 +26,7 @@ func (n *Norm) forward(s *torch.Scope, x *torch.Tensor, k *Saved) *torch.Tensor 
 	return y
 }
 
-// again is the norm of what forward saved, for whoever reads its result in the backward pass: it takes less than saving that too.
+// again computes forward's result from the input it saved: cheaper than keeping both.
 func (n *Norm) again(s *torch.Scope, k *Saved) *torch.Tensor {
 	return n.forward(s, Record[normSaved](k, n).x, nil)
 }
@@ -39,5 +39,5 @@ func (n *Norm) backward(s *torch.Scope, dy *torch.Tensor, k *Saved) *torch.Tenso
 	return s.LayerNormBackward(dy, r.x, r.mean, r.rstd, n.Weight, n.Bias, n.weightGrad, n.biasGrad)
 }
 
-// trains is false for no norm.
+// trains reports whether the norm trains; a nil norm does not.
 func (n *Norm) trains() bool { return n != nil && (n.weightGrad != nil || n.biasGrad != nil) }

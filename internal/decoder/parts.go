@@ -18,13 +18,13 @@ type Part struct {
 // Parts are the pieces of the work on one micro-batch, of this model's own weights and size; s owns what
 // they need. matmul is the frozen layers' matrix products alone, forward and for the gradient: what a
 // step cannot be faster than on this machine.
-func (m *Model) Parts(s *torch.Scope, b *data.Micro) []Part {
+func (m *Model) Parts(s *torch.Scope, b *data.MicroBatch) []Part {
 	u := m.Upload(s, b, nil)
 	w := &work{m: m, s: s, batch: u, random: map[int64]*torch.Tensor{}}
 	for i, l := range m.Layers {
 		w.layer(l, i == len(m.Layers)-1)
 	}
-	n := u.At.Numel()
+	n := u.LabelIndex.Numel()
 	x, dx, e := w.of(m.HiddenSize), s.Clone(w.of(m.HiddenSize)), s.Clone(s.Narrow(w.of(m.Head.Weight.Dim(1)), 0, 0, n))
 	loss := s.Zeros(lossType(m.DType()), m.Device())
 	head := 4 * float64(n) * float64(m.Head.Weight.Numel())
@@ -86,7 +86,7 @@ func (w *work) layer(l Layer, last bool) {
 		a, isAttention := sub.Branch.(*Attention)
 		for _, g := range sub.Branch.groups() {
 			if last && !(isAttention && g == a.QKV) {
-				rows = w.batch.At.Numel()
+				rows = w.batch.LabelIndex.Numel()
 			}
 			in, dy := w.s.Narrow(w.of(g.Linears[0].In), 0, 0, rows), w.s.Narrow(w.of(g.out()), 0, 0, rows)
 			w.products = append(w.products, func(s *torch.Scope) { g.base(s, in); g.input(s, dy, nil) })
@@ -107,8 +107,8 @@ func (w *work) attend(a *Attention) {
 		y, lse := s.Attention(qkv, u.Sequences, a.Heads)
 		s.AttentionBackward(dy, qkv, y, lse, u.Sequences, a.Heads)
 	})
-	for i, end := range u.Cum[1:] {
-		w.scores += 7 * float64(width) * math.Pow(float64(end-u.Cum[i]), 2)
+	for i, end := range u.CuSeqlens[1:] {
+		w.scores += 7 * float64(width) * math.Pow(float64(end-u.CuSeqlens[i]), 2)
 	}
 	w.moved += float64(u.IDs.Numel() * w.m.DType().Size() * 3 * (a.QKV.out() + width))
 }

@@ -6,11 +6,11 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Rotary is the frequencies by which positions turn the heads of q and k (Su et al. 2021, arXiv:2104.09864): of width D, D/2 of them, in
-// float32 as transformers computes them.
+// Rotary holds the frequencies at which positions rotate the heads of q and k (Su et al. 2021, arXiv:2104.09864): D/2 for heads of width
+// D, in float32 as transformers computes them.
 type Rotary struct{ Frequencies []float32 }
 
-// NewRotary is theta^(-2i/D) for i = 0 .. D/2-1.
+// NewRotary computes theta^(-2i/D) for i = 0 .. D/2-1.
 func NewRotary(theta float64, width int64) *Rotary {
 	r := &Rotary{}
 	for i := int64(0); i < width; i += 2 {

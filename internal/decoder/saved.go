@@ -2,21 +2,21 @@ package decoder
 
 import "lorabench/internal/torch"
 
-// Saved is what the parts of a layer keep of its forward pass for its backward pass, as autograd's ctx does, and of frozen
-// parts only what the gradient of their input needs. It owns what it is given. A nil Saved keeps nothing: there will be no backward pass.
+// Saved holds what the parts of a layer keep for their backward passes, as autograd's ctx does; frozen parts keep only what the
+// gradient of their input needs. It owns the tensors it is given. A nil Saved keeps nothing, for a forward pass without a backward one.
 type Saved struct {
-	values *torch.Scope // can be computed again: checkpointing frees it
-	random *torch.Scope // masks, which drawn again would be others; and with checkpointing the layer's input
+	values *torch.Scope // can be computed again: checkpointing frees these
+	random *torch.Scope // masks, which cannot be drawn twice; with checkpointing the layer's input too
 	parts  map[any]any
 	input  *torch.Tensor // the layer's input [T, H]; only with checkpointing
 }
 
-// NewSaved keeps until Free.
+// NewSaved returns an empty Saved. Free it after the backward pass.
 func NewSaved() *Saved {
 	return &Saved{values: torch.NewScope(), random: torch.NewScope(), parts: map[any]any{}}
 }
 
-// Record returns a part's own record in k, made at the first call: which of its tensors are saved, by name.
+// Record returns the record of type T that part has in k, made at the first call: it names the part's saved tensors.
 func Record[T any](k *Saved, part any) *T {
 	if k == nil {
 		return new(T)
@@ -29,7 +29,7 @@ func Record[T any](k *Saved, part any) *T {
 	return r
 }
 
-// Save takes tensors that backward reads, whoever owned them.
+// Save takes over tensors that backward reads from the scope that owns them.
 func (k *Saved) Save(ts ...*torch.Tensor) {
 	if k == nil {
 		return
@@ -39,7 +39,7 @@ func (k *Saved) Save(ts ...*torch.Tensor) {
 	}
 }
 
-// SaveRandom is Save for what cannot be computed again.
+// SaveRandom is Save for tensors that cannot be computed again.
 func (k *Saved) SaveRandom(t *torch.Tensor) {
 	if k != nil {
 		k.random.Take(t)
@@ -49,14 +49,14 @@ func (k *Saved) SaveRandom(t *torch.Tensor) {
 // has reports whether backward can still read t.
 func (k *Saved) has(t *torch.Tensor) bool { return t != nil && k.values.Owns(t) }
 
-// keepInput keeps a layer's input in place of all that can be computed from it.
+// keepInput keeps a layer's input and frees what can be computed from it.
 func (k *Saved) keepInput(x *torch.Tensor) {
 	k.input = x
 	k.random.Take(x)
 	k.values.Free()
 }
 
-// bytes is what is saved; 0 of nil.
+// bytes returns the size of the saved tensors.
 func (k *Saved) bytes() int64 {
 	if k == nil {
 		return 0
@@ -64,7 +64,7 @@ func (k *Saved) bytes() int64 {
 	return k.values.Held() + k.random.Held()
 }
 
-// Free frees everything; nil has nothing.
+// Free frees the saved tensors.
 func (k *Saved) Free() {
 	if k != nil {
 		k.values.Free()

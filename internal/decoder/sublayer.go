@@ -14,33 +14,33 @@ type Sublayer struct {
 
 // Branch is an [Attention] or an MLP.
 type Branch interface {
-	// forward is [T, H] of x [T, H], or [N, H] of the tokens that p.at names.
+	// forward returns [T, H] of x [T, H], or [L, H] of the tokens in p.at.
 	forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved) *torch.Tensor
-	// backward adds to the gradients of what is trained and returns x's where it is wanted: added to dx where that is given, else
-	// new. dy [T, H] or [N, H] is the result's gradient. x is read only where readsInput says so.
+	// backward adds to the trained gradients, given the result's dy ([T, H] or [L, H]). Where wanted it returns x's gradient, added
+	// to dx if that is given. x is read only if readsInput.
 	backward(s *torch.Scope, x, dy, dx *torch.Tensor, p pass, wanted bool, k *Saved) *torch.Tensor
 	readsInput() bool
 	trains() bool
 	groups() []*Group
 }
 
-// pass is one forward pass, or the backward pass of it.
+// pass is the input that all layers share in a forward pass and its backward pass.
 type pass struct {
 	*Batch
-	at       *torch.Tensor // [N] the tokens wanted of this sublayer's result; nil is all
+	at       *torch.Tensor // [L] the tokens whose results are wanted of this sublayer; nil is all
 	cos, sin *torch.Tensor // [T, D/2] of the rotary positions; nil without
 	train    bool
-	dropout  float64 // the model's own, of the branches' results
-	read     func()  // what a branch calls once it has read its input
+	dropout  float64 // of the branches' results
+	read     func()  // the branch calls it once it has read its input
 }
 
 type sublayerSaved struct {
-	input *torch.Tensor // what the branch read [T, H]; only where its backward pass reads it
-	mask  *torch.Tensor // of the dropout
+	input *torch.Tensor // the branch's input [T, H]; only where its backward pass reads it
+	mask  *torch.Tensor // dropout's
 }
 
-// forward is the sublayer's result. below reports whether x is the result of a norm whose input is saved: with norms after, x is then
-// not saved besides.
+// forward returns the sublayer's result. below reports that x is the result of a norm whose input is saved: with norms after, x need not
+// be saved as well.
 func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, below bool) *torch.Tensor {
 	r := Record[sublayerSaved](k, l)
 	in := x // [T, H]
@@ -58,7 +58,7 @@ func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, be
 	}
 	y := l.Branch.forward(s, in, p, k)
 	if p.at != nil {
-		x = s.IndexSelect(x, 0, p.at) // [N, H]
+		x = s.IndexSelect(x, 0, p.at) // [L, H]
 	}
 	if mask := s.ResidualIn(x, y, r.mask, p.dropout); mask != nil {
 		r.mask = mask
@@ -76,8 +76,8 @@ func (l *Sublayer) forward(s *torch.Scope, x *torch.Tensor, p pass, k *Saved, be
 	return z
 }
 
-// backward returns the gradient of the sublayer's input [T, H], in dy's place where it can be, from that of its result; nil where it is
-// not wanted. below computes the input again where it is not saved.
+// backward returns the gradient of the sublayer's input [T, H], reusing dy's memory where possible; nil where it is not wanted. below
+// computes the input again where it is not saved.
 func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, below func(*torch.Scope) *torch.Tensor, wanted bool) *torch.Tensor {
 	r := Record[sublayerSaved](k, l)
 	if l.NormAfter {
@@ -85,7 +85,7 @@ func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, 
 			return nil
 		}
 	}
-	d := dy // of the input, beside the branch
+	d := dy // the gradient that bypasses the branch
 	through := wanted || !l.NormAfter && l.Norm.trains()
 	if through {
 		d = p.spread(s, dy)
@@ -103,9 +103,9 @@ func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, 
 		case !through && !l.Branch.trains():
 		case !through:
 			l.Branch.backward(s, in, branch, nil, p, false, k)
-		case l.NormAfter: // the sum took the branch's own input
+		case l.NormAfter: // x is the branch's input
 			l.Branch.backward(s, in, branch, d, p, true, k)
-		default: // through the norm, and beside it
+		default: // x is the norm's input
 			torch.AddIn(d, l.Norm.backward(s, l.Branch.backward(s, in, branch, nil, p, true, k), k))
 		}
 	})
@@ -115,7 +115,7 @@ func (l *Sublayer) backward(s *torch.Scope, dy *torch.Tensor, p pass, k *Saved, 
 	return d
 }
 
-// spread gives the tokens that were not wanted their gradient, 0: [N, H] to [T, H].
+// spread scatters d [L, H] to [T, H]: tokens outside p.at have gradient 0.
 func (p pass) spread(s *torch.Scope, d *torch.Tensor) *torch.Tensor {
 	if p.at == nil {
 		return d

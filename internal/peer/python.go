@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,8 +21,8 @@ import (
 //go:embed requirements.txt
 var requirements string
 
-//go:embed peer.py
-var program string
+//go:embed peer.py peer_models.py
+var programs embed.FS
 
 const pythonVariable = "LORABENCH_PEER_PYTHON"
 

@@ -100,7 +100,7 @@ func pretrain(c settings, stdout io.Writer) error {
 	}
 	began := time.Now()
 	for i := 1; i <= c.steps; i++ {
-		micros := make([]data.Micro, c.accum)
+		micros := make([]data.MicroBatch, c.accum)
 		for j := range micros {
 			micros[j] = loader.Next()
 		}

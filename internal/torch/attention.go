@@ -11,26 +11,26 @@ import (
 
 // Sequences says where the sequences of a row without padding are.
 type Sequences struct {
-	Cum      []int64 // [B+1] cumulative lengths: Cum[0] = 0, Cum[B] = T
-	OnDevice *Tensor // Cum as int32 on the device, for CUDA; nil on a CPU
-	Longest  int64   // no sequence is longer
+	CuSeqlens []int64 // [B+1] cumulative lengths: CuSeqlens[0] = 0, CuSeqlens[B] = T
+	OnDevice  *Tensor // CuSeqlens as int32 on the device, for CUDA; nil on a CPU
+	MaxSeqlen int64   // no sequence is longer
 }
 
-// check refuses what ATen's CUDA kernels refuse, on the CPU too: its own kernel never looks at Longest.
+// check refuses what ATen's CUDA kernels refuse, on the CPU too: its own kernel never looks at MaxSeqlen.
 func (q Sequences) check(op string, t *Tensor, h Heads) {
 	if h.KV < 1 || h.N%h.KV != 0 || t.Dim(1)%(h.N+2*h.KV) != 0 {
 		fail(op, fmt.Sprintf("%d heads of queries and %d of keys do not fit", h.N, h.KV), t)
 	}
-	if len(q.Cum) < 2 || q.Cum[0] != 0 || q.Cum[len(q.Cum)-1] != t.Dim(0) {
-		fail(op, fmt.Sprintf("cumulative lengths %v do not span the row", q.Cum), t)
+	if len(q.CuSeqlens) < 2 || q.CuSeqlens[0] != 0 || q.CuSeqlens[len(q.CuSeqlens)-1] != t.Dim(0) {
+		fail(op, fmt.Sprintf("cumulative lengths %v do not span the row", q.CuSeqlens), t)
 	}
-	for i, end := range q.Cum[1:] {
-		if n := end - q.Cum[i]; n < 0 || n > q.Longest {
-			fail(op, fmt.Sprintf("sequence %d has %d tokens, want 0 to Longest, which is %d", i, n, q.Longest), t)
+	for i, end := range q.CuSeqlens[1:] {
+		if n := end - q.CuSeqlens[i]; n < 0 || n > q.MaxSeqlen {
+			fail(op, fmt.Sprintf("sequence %d has %d tokens, want 0 to MaxSeqlen, which is %d", i, n, q.MaxSeqlen), t)
 		}
 	}
-	if q.Longest > t.Dim(0) {
-		fail(op, fmt.Sprintf("Longest is %d, more than the row's %d tokens", q.Longest, t.Dim(0)), t)
+	if q.MaxSeqlen > t.Dim(0) {
+		fail(op, fmt.Sprintf("MaxSeqlen is %d, more than the row's %d tokens", q.MaxSeqlen, t.Dim(0)), t)
 	}
 	if exact.Load() {
 		outsideGraph(op, t) // one call a sequence, of the lengths that the host has now: a replay would use them again
@@ -50,7 +50,7 @@ func (s *Scope) Attention(qkv *Tensor, q Sequences, h Heads) (y, lse *Tensor) {
 	const op = "attention"
 	q.check(op, qkv, h)
 	r := s.several(op, 2, func(out *unsafe.Pointer, err **C.char) {
-		C.lb_attention(qkv.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.Cum[0])), C.int(len(q.Cum)-1), C.int64_t(q.Longest),
+		C.lb_attention(qkv.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.CuSeqlens[0])), C.int(len(q.CuSeqlens)-1), C.int64_t(q.MaxSeqlen),
 			C.int64_t(h.N), C.int64_t(h.KV), C.double(h.Scale), out, err)
 	}, qkv)
 	return r[0], r[1]
@@ -61,8 +61,8 @@ func (s *Scope) AttentionBackward(dy, qkv, y, lse *Tensor, q Sequences, h Heads)
 	const op = "attention_backward"
 	q.check(op, qkv, h)
 	return s.one(op, func(err **C.char) unsafe.Pointer {
-		return C.lb_attention_backward(dy.raw(op), qkv.raw(op), y.raw(op), lse.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.Cum[0])),
-			C.int(len(q.Cum)-1), C.int64_t(q.Longest), C.int64_t(h.N), C.int64_t(h.KV), C.double(h.Scale), err)
+		return C.lb_attention_backward(dy.raw(op), qkv.raw(op), y.raw(op), lse.raw(op), q.OnDevice.raw(op), (*C.int64_t)(unsafe.Pointer(&q.CuSeqlens[0])),
+			C.int(len(q.CuSeqlens)-1), C.int64_t(q.MaxSeqlen), C.int64_t(h.N), C.int64_t(h.KV), C.double(h.Scale), err)
 	}, dy, qkv)
 }
 

@@ -13,9 +13,9 @@ func TestSequencesThatAreRefused(t *testing.T) {
 		q    Sequences
 		text string
 	}{
-		{"a CUDA kernel refuses a longest sequence that the row cannot hold", Sequences{Cum: []int64{0, 4}, Longest: 5}, "Longest is 5, more than the row's 4 tokens"},
-		{"a CUDA kernel would leave its last tokens out", Sequences{Cum: []int64{0, 1, 4}, Longest: 2}, "sequence 1 has 3 tokens, want 0 to Longest, which is 2"},
-		{"lengths that fall", Sequences{Cum: []int64{0, 3, 1, 4}, Longest: 4}, "sequence 1 has -2 tokens"},
+		{"a CUDA kernel refuses a longest sequence that the row cannot hold", Sequences{CuSeqlens: []int64{0, 4}, MaxSeqlen: 5}, "MaxSeqlen is 5, more than the row's 4 tokens"},
+		{"a CUDA kernel would leave its last tokens out", Sequences{CuSeqlens: []int64{0, 1, 4}, MaxSeqlen: 2}, "sequence 1 has 3 tokens, want 0 to MaxSeqlen, which is 2"},
+		{"lengths that fall", Sequences{CuSeqlens: []int64{0, 3, 1, 4}, MaxSeqlen: 4}, "sequence 1 has -2 tokens"},
 	} {
 		err := Run(func(s *Scope) error {
 			s.Attention(s.Zeros(Float32, CPU, 4, 12), c.q, Heads{2, 2, 1})
@@ -36,7 +36,7 @@ func TestExactAttentionInGraph(t *testing.T) {
 	var qkv *Tensor
 	run1 := func(f func(s *Scope)) error { return Run(func(s *Scope) error { f(s); return nil }) }
 	require.NoError(t, run1(func(*Scope) { qkv = scope.Zeros(Float32, CPU, 4, 12) }))
-	g, err := pool.Capture(func(s *Scope) { s.Attention(qkv, Sequences{Cum: []int64{0, 4}, Longest: 4}, Heads{2, 2, 1}) })
+	g, err := pool.Capture(func(s *Scope) { s.Attention(qkv, Sequences{CuSeqlens: []int64{0, 4}, MaxSeqlen: 4}, Heads{2, 2, 1}) })
 	require.NoError(t, err)
 	require.NoError(t, run1(func(*Scope) { g.Replay() }))
 	defer FlashAttention(FlashAttention(false))

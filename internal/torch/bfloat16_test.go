@@ -99,10 +99,10 @@ func TestBFloat16Attention(t *testing.T) { devices.Each(t, testBFloat16Attention
 func testBFloat16Attention(t *testing.T, on Device) {
 	run(t, func(s *Scope) {
 		require.NoError(t, Seed(1))
-		row := Sequences{Cum: []int64{0, 5, 5, 70}, Longest: 65}
+		row := Sequences{CuSeqlens: []int64{0, 5, 5, 70}, MaxSeqlen: 65}
 		onDevice := row
 		if on.CUDA() {
-			onDevice.OnDevice = s.Cast(s.FromInts(row.Cum, on), Int32)
+			onDevice.OnDevice = s.Cast(s.FromInts(row.CuSeqlens, on), Int32)
 		}
 		there := func(x *Tensor) *Tensor { return s.To(x, x.DType(), on) }
 		draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }

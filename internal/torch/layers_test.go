@@ -12,9 +12,9 @@ import (
 
 // row is a micro-batch of three sequences for tests, one of a single token.
 func row(s *Scope, on Device) Sequences {
-	q := Sequences{Cum: []int64{0, 4, 5, 7}, Longest: 4}
+	q := Sequences{CuSeqlens: []int64{0, 4, 5, 7}, MaxSeqlen: 4}
 	if on.CUDA() {
-		q.OnDevice = s.Cast(s.FromInts(q.Cum, on), Int32)
+		q.OnDevice = s.Cast(s.FromInts(q.CuSeqlens, on), Int32)
 	}
 	return q
 }
@@ -30,9 +30,9 @@ func testAttentionRepeatsItself(t *testing.T, on Device) {
 		qkv, dy := s.Empty(Float32, on, tokens, 3*heads*width), s.Empty(Float32, on, tokens, heads*width)
 		NormalIn(qkv, 0, 1)
 		NormalIn(dy, 0, 1)
-		q := Sequences{Cum: []int64{0, 700, 950, tokens}, Longest: 700}
+		q := Sequences{CuSeqlens: []int64{0, 700, 950, tokens}, MaxSeqlen: 700}
 		if on.CUDA() {
-			q.OnDevice = s.Cast(s.FromInts(q.Cum, on), Int32)
+			q.OnDevice = s.Cast(s.FromInts(q.CuSeqlens, on), Int32)
 		}
 		var first []float32
 		for range 5 {
@@ -341,7 +341,7 @@ func BenchmarkLayerNorm(b *testing.B) {
 }
 
 func BenchmarkAttention(b *testing.B) {
-	q := Sequences{Cum: []int64{0, 128, 256, 384, 512}, Longest: 128}
+	q := Sequences{CuSeqlens: []int64{0, 128, 256, 384, 512}, MaxSeqlen: 128}
 	for _, c := range []string{"kernel=flash/pass=forward", "kernel=flash/pass=backward", "kernel=exact/pass=forward", "kernel=exact/pass=backward"} {
 		b.Run(c, func(b *testing.B) {
 			defer FlashAttention(FlashAttention(strings.Contains(c, "flash")))

@@ -164,13 +164,13 @@ func (s *Scope) Stacked(ts ...*Tensor) *Tensor {
 	return s.made(op, ts...)
 }
 
-// CrossEntropySum is the sum over the labels of the next token's -log softmax(h W^T)[target], with
-// the gradient, a chunk of rows at a time: h [N, E], w [V, E], target [N] int64, negative where a row
+// CrossEntropySum sums the next token's -log softmax(h W^T)[target] over the labels and computes the
+// gradient, a chunk of rows at a time: h [L, E], w [V, E], target [L] int64, negative where a row
 // has no label.
 //
-// It adds the sum, each row weighted by scale [N] (nil is 1), to loss, a float32 scalar. Where dh is
+// It adds the sum, each row weighted by scale [L] (nil is 1), to loss, a float32 scalar. Where dh is
 // asked for it returns that sum's gradient by h; where dw is given it adds the gradient by w to it.
-// chunk is the number of rows computed at a time: what it takes is chunk x V float32, whatever N is.
+// chunk is the number of rows computed at a time: memory is chunk x V float32, whatever L is.
 func (s *Scope) CrossEntropySum(h, w, target, scale, loss, dw *Tensor, dh bool, chunk int64) *Tensor {
 	const op = "cross_entropy"
 	if chunk < 1 {

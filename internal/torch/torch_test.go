@@ -31,10 +31,10 @@ func TestFailedOperationNamesItselfAndShapes(t *testing.T) {
 	}{
 		{"shapes that do not fit", func(s *Scope) { s.MatMul(s.Zeros(Float32, CPU, 2, 3), s.Zeros(Float32, CPU, 2, 3)) }, "matmul", "[[2 3] [2 3]]"},
 		{"our own C++", func(s *Scope) {
-			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 4}, Longest: 4}, Heads{4, 4, 1})
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{CuSeqlens: []int64{0, 4}, MaxSeqlen: 4}, Heads{4, 4, 1})
 		}, "attention", "[4 18]"},
 		{"lengths that do not span the row", func(s *Scope) {
-			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{Cum: []int64{0, 3}, Longest: 4}, Heads{2, 2, 1})
+			s.Attention(s.Zeros(Float32, CPU, 4, 18), Sequences{CuSeqlens: []int64{0, 3}, MaxSeqlen: 4}, Heads{2, 2, 1})
 		}, "attention", "[0 3]"},
 		{"a view of another size", func(s *Scope) { s.View(s.Zeros(Float32, CPU, 4), 3) }, "view", "[4]"},
 		{"an index out of range", func(s *Scope) { s.IndexSelect(s.Zeros(Float32, CPU, 2), 0, s.FromInts([]int64{5}, CPU)) }, "index_select", "out of range"},

@@ -25,7 +25,7 @@ type graphs struct {
 
 // bucket holds the fixed tensors of one row size and, once recorded, the graph that reads them.
 type bucket struct {
-	*decoder.Fixed
+	*decoder.Bucket
 	graph *torch.Graph
 }
 
@@ -63,7 +63,7 @@ func (g *graphs) fail(why error) {
 
 // gradient is Model.Gradient. The first row of a size runs without a graph, since a capture wants
 // everything loaded; the second is recorded and replayed. It returns the number of tokens computed.
-func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) (int, error) {
+func (g *graphs) gradient(s *torch.Scope, b *data.MicroBatch, weights []float32, loss *torch.Tensor) (int, error) {
 	p, first := g.bucketOf(b)
 	if p == nil || !p.Fits(b) {
 		g.model.Gradient(s, b, weights, loss)
@@ -80,16 +80,16 @@ func (g *graphs) gradient(s *torch.Scope, b *data.Micro, weights []float32, loss
 	} else {
 		p.graph.Replay()
 	}
-	return p.Room.Tokens, nil
+	return p.Size.Tokens, nil
 }
 
 // bucketOf returns the bucket of b's size, and whether it was made now; nil where there are too many.
-func (g *graphs) bucketOf(b *data.Micro) (p *bucket, first bool) {
-	z := roomFor(b)
+func (g *graphs) bucketOf(b *data.MicroBatch) (p *bucket, first bool) {
+	z := bucketSize(b)
 	if p := g.buckets[z]; p != nil || g.failed != nil || len(g.buckets) == maxGraphs {
 		return p, false
 	}
-	p = &bucket{Fixed: g.model.NewFixed(g.scope, z)}
+	p = &bucket{Bucket: g.model.NewBucket(g.scope, z)}
 	g.buckets[z] = p
 	return p, true
 }
@@ -107,7 +107,7 @@ func (g *graphs) capture(p *bucket, loss *torch.Tensor) error {
 
 // warm runs a row of b's size without a graph if it is the first of its size; of later ones it notes the
 // longest sequence.
-func (g *graphs) warm(s *torch.Scope, b *data.Micro, weights []float32, loss *torch.Tensor) {
+func (g *graphs) warm(s *torch.Scope, b *data.MicroBatch, weights []float32, loss *torch.Tensor) {
 	p, first := g.bucketOf(b)
 	if p == nil || !p.Fits(b) {
 		return
@@ -161,9 +161,9 @@ func taken(on torch.Device) (int64, error) {
 	return total - free - m.Reserved, err
 }
 
-// roomFor is the size that a row is rounded up to: a few steps between two powers of two, so that a
+// bucketSize is the size that a row is rounded up to: a few steps between two powers of two, so that a
 // training has a dozen graphs and fills up one token in thirty.
-func roomFor(b *data.Micro) decoder.Size {
+func bucketSize(b *data.MicroBatch) decoder.Size {
 	z := decoder.SizeOf(b)
 	tokens := roundUp(z.Tokens)
 	labels := min(roundUp(z.Labels), tokens)

@@ -34,7 +34,7 @@ func (t *Trainer) Save(path string, more any) error {
 	}
 	return torch.Run(func(s *torch.Scope) error {
 		var ts []checkpoint.Tensor
-		for _, n := range t.kept(s) {
+		for _, n := range t.stateTensors(s) {
 			ts = append(ts, checkpoint.Tensor{Name: n.name, DType: n.dtype, Shape: n.Shape(), Data: s.Bytes(n.Tensor)})
 		}
 		st := state{Version: stateVersion, Taken: t.Taken(), Processed: t.processed, More: extra}
@@ -56,8 +56,8 @@ type named struct {
 	*torch.Tensor
 }
 
-// kept are the tensors of a state, by name.
-func (t *Trainer) kept(s *torch.Scope) []named {
+// stateTensors lists the tensors of a state, sorted by name.
+func (t *Trainer) stateTensors(s *torch.Scope) []named {
 	p := t.params
 	return []named{{"exp_avg", "F32", p.m}, {"exp_avg_sq", "F32", p.v}, {"log", "F32", t.log}, {"loss", "F32", p.loss},
 		{"param", "F32", p.value}, {"random", "U8", s.RandomState(p.value.Device())}, {"step", "F32", p.step}}
@@ -90,7 +90,7 @@ func (t *Trainer) Load(path string, more any) error {
 	}
 	return torch.Run(func(s *torch.Scope) error {
 		var ts []checkpoint.Tensor
-		all := t.kept(s)
+		all := t.stateTensors(s)
 		for _, n := range all {
 			from, _, err := f.Tensor(n.name)
 			if err != nil {

@@ -80,9 +80,9 @@ func (t *Trainer) Reset() { t.rates, t.processed = t.rates[:0], 0 }
 func (t *Trainer) Processed() int64 { return t.processed }
 
 // Largest is the number of tokens in the largest row of a step over these micro-batches.
-func (t *Trainer) Largest(micros []data.Micro) (int, error) {
+func (t *Trainer) Largest(micros []data.MicroBatch) (int, error) {
 	n := 0
-	all, err := rows(micros, t.RowTokens)
+	all, err := pack(micros, t.RowTokens)
 	for _, r := range all {
 		n = max(n, r.Tokens())
 	}
@@ -94,11 +94,11 @@ func (t *Trainer) Taken() int { return len(t.rates) }
 
 // Step is one optimizer step over its micro-batches: the gradient of the mean of their losses,
 // its norm, clipping, AdamW. It does not wait for the device. On an error nothing is updated.
-func (t *Trainer) Step(micros []data.Micro) error {
+func (t *Trainer) Step(micros []data.MicroBatch) error {
 	if len(micros) == 0 {
 		return fmt.Errorf("step %d has no micro-batch", len(t.rates)+1)
 	}
-	all, err := rows(micros, t.RowTokens)
+	all, err := pack(micros, t.RowTokens)
 	if err == nil {
 		err = t.checkInput(all)
 	}
@@ -123,10 +123,10 @@ func (t *Trainer) Step(micros []data.Micro) error {
 
 // checkInput refuses rows that the model cannot take, before anything is computed: what fails later is not
 // the input's fault.
-func (t *Trainer) checkInput(rows []row) error {
+func (t *Trainer) checkInput(rows []packed) error {
 	return torch.Run(func(*torch.Scope) error {
 		for i := range rows {
-			t.model.CheckInput(&rows[i].Micro)
+			t.model.CheckInput(&rows[i].MicroBatch)
 		}
 		return nil
 	})
@@ -138,17 +138,17 @@ func (t *Trainer) mayGoOn(err error) bool {
 }
 
 // gradient sets the gradient and the loss to those of the rows and returns the number of tokens computed.
-func (t *Trainer) gradient(rows []row) (processed int64, err error) {
+func (t *Trainer) gradient(rows []packed) (processed int64, err error) {
 	err = torch.Run(func(s *torch.Scope) error {
 		torch.ZeroIn(t.params.sums)
 		for _, r := range rows {
 			n := r.Tokens()
 			if t.graph != nil {
-				if n, err = t.graph.gradient(s, &r.Micro, r.weights, t.params.loss); err != nil {
+				if n, err = t.graph.gradient(s, &r.MicroBatch, r.weights, t.params.loss); err != nil {
 					return err
 				}
 			} else {
-				t.model.Gradient(s, &r.Micro, r.weights, t.params.loss)
+				t.model.Gradient(s, &r.MicroBatch, r.weights, t.params.loss)
 			}
 			processed += int64(n)
 			t.rate.Device().Trim()
@@ -182,11 +182,11 @@ func (t *Trainer) update(s *torch.Scope, i int) {
 
 // Prepare runs each size of row that a step over these micro-batches has and that did not run before, so that
 // Record can record it. It leaves gradients behind: Params.Restore before training.
-func (t *Trainer) Prepare(micros []data.Micro) error {
+func (t *Trainer) Prepare(micros []data.MicroBatch) error {
 	if t.graph == nil || t.graph.failed != nil {
 		return nil
 	}
-	all, err := rows(micros, t.RowTokens)
+	all, err := pack(micros, t.RowTokens)
 	if err == nil {
 		err = t.checkInput(all)
 	}
@@ -195,7 +195,7 @@ func (t *Trainer) Prepare(micros []data.Micro) error {
 	}
 	return t.preparing(torch.Run(func(s *torch.Scope) error {
 		for _, r := range all {
-			t.graph.warm(s, &r.Micro, r.weights, t.params.loss)
+			t.graph.warm(s, &r.MicroBatch, r.weights, t.params.loss)
 		}
 		return nil
 	}))
@@ -224,14 +224,14 @@ func (t *Trainer) preparing(err error) error {
 
 // Parts are the pieces of a step over the given micro-batches, for timing them: the model's, the gradient of
 // the first row, and the optimizer at rate 0. s owns what they need.
-func (t *Trainer) Parts(s *torch.Scope, micros []data.Micro) ([]decoder.Part, error) {
-	all, err := rows(micros, t.RowTokens)
+func (t *Trainer) Parts(s *torch.Scope, micros []data.MicroBatch) ([]decoder.Part, error) {
+	all, err := pack(micros, t.RowTokens)
 	if err != nil {
 		return nil, err
 	}
 	r := all[0]
-	return append(t.model.Parts(s, &r.Micro),
-		decoder.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.Micro, r.weights, t.params.loss) }},
+	return append(t.model.Parts(s, &r.MicroBatch),
+		decoder.Part{Name: "gradient", Run: func(s *torch.Scope) { t.model.Gradient(s, &r.MicroBatch, r.weights, t.params.loss) }},
 		// The norm reads the gradient; AdamW reads weight, gradient and moments and writes weight and moments.
 		decoder.Part{Name: "optimizer", Bytes: 8 * 4 * float64(t.params.N()), Run: func(s *torch.Scope) { t.update(s, t.Steps) }}), nil
 }

@@ -16,15 +16,15 @@ func TestPack(t *testing.T) {
 		{IDs: []int32{2}, Labels: []int32{2}},
 	}
 	got := Pack(samples, []int{2, 0, 1, 3, 0})
-	assert.Equal(t, Micro{
-		IDs:       []int64{2, 30, 31, 32, 2, 10, 11, 2, 20, 2, 2, 10, 11},
-		Positions: []int64{0, 1, 2, 3, 0, 1, 2, 0, 1, 0, 0, 1, 2},
-		Targets:   []int64{Ignore, 31, 32, Ignore, 10, 11, Ignore, Ignore, Ignore, Ignore, 10, 11, Ignore},
-		At:        []int64{1, 2, 4, 5, 10, 11},
-		Cum:       []int64{0, 4, 7, 9, 10, 13},
-		Longest:   4,
-		Labels:    6,
-		Records:   []int{2, 0, 1, 3, 0},
+	assert.Equal(t, MicroBatch{
+		IDs:        []int64{2, 30, 31, 32, 2, 10, 11, 2, 20, 2, 2, 10, 11},
+		Positions:  []int64{0, 1, 2, 3, 0, 1, 2, 0, 1, 0, 0, 1, 2},
+		Targets:    []int64{Ignore, 31, 32, Ignore, 10, 11, Ignore, Ignore, Ignore, Ignore, 10, 11, Ignore},
+		LabelIndex: []int64{1, 2, 4, 5, 10, 11},
+		CuSeqlens:  []int64{0, 4, 7, 9, 10, 13},
+		MaxSeqlen:  4,
+		Labels:     6,
+		Records:    []int{2, 0, 1, 3, 0},
 	}, got)
 	assert.Equal(t, 13, got.Tokens())
 	assert.Equal(t, 20, got.Padded())
@@ -50,7 +50,7 @@ func TestPackWhereLabelsAre(t *testing.T) {
 			indexes[i] = i
 		}
 		m := Pack(c.samples, indexes)
-		assert.Equal(t, c.at, m.At, c.why)
+		assert.Equal(t, c.at, m.LabelIndex, c.why)
 		assert.Equal(t, len(c.at), m.Labels, c.why)
 	}
 }
@@ -73,9 +73,9 @@ func TestPackProperties(t *testing.T) {
 		indexes := rng.Perm(len(samples))
 		m := Pack(samples, indexes)
 		labels := []int64{}
-		require.Len(t, m.Cum, len(indexes)+1)
+		require.Len(t, m.CuSeqlens, len(indexes)+1)
 		for k, i := range indexes {
-			start, end := m.Cum[k], m.Cum[k+1]
+			start, end := m.CuSeqlens[k], m.CuSeqlens[k+1]
 			require.Len(t, samples[i].IDs, int(end-start))
 			for j, id := range samples[i].IDs {
 				require.EqualValues(t, id, m.IDs[int(start)+j])
@@ -91,12 +91,12 @@ func TestPackProperties(t *testing.T) {
 			}
 		}
 		require.Equal(t, len(labels), m.Labels)
-		require.Len(t, m.At, len(labels))
-		for i, at := range m.At {
+		require.Len(t, m.LabelIndex, len(labels))
+		for i, at := range m.LabelIndex {
 			require.Equal(t, labels[i], m.Targets[at])
-			require.True(t, i == 0 || m.At[i-1] < at, "ascending, so each once")
+			require.True(t, i == 0 || m.LabelIndex[i-1] < at, "ascending, so each once")
 		}
-		require.EqualValues(t, m.Tokens(), m.Cum[len(indexes)])
+		require.EqualValues(t, m.Tokens(), m.CuSeqlens[len(indexes)])
 		require.GreaterOrEqual(t, m.Padded(), m.Tokens())
 	}
 }

@@ -14,14 +14,14 @@ import (
 )
 
 // steps4 are micro-batches of several sizes; of the last the labels are few.
-func steps4(t *testing.T) []data.Micro {
+func steps4(t *testing.T) []data.MicroBatch {
 	samples := asSamples(readFixture(t, post).IDs)
 	last := append([]int32(nil), samples[6].Labels...)
 	for i := range len(last) / 2 {
 		last[i] = data.Ignore
 	}
 	samples[6].Labels = last
-	var micros []data.Micro
+	var micros []data.MicroBatch
 	for _, index := range [][]int{{0, 1, 2}, {3}, {4, 5}, {6}} {
 		micros = append(micros, data.Pack(samples, index))
 	}
@@ -136,12 +136,12 @@ func testLongerSequenceThanRecorded(t *testing.T, on torch.Device) {
 		short, long := samples[0], samples[0]
 		short.IDs, short.Labels = short.IDs[:4], short.Labels[:4]
 		long.IDs, long.Labels = samples[0].IDs[:12], samples[0].Labels[:12]
-		micro := func(s ...data.Sample) []data.Micro {
+		micro := func(s ...data.Sample) []data.MicroBatch {
 			index := make([]int, len(s))
 			for i := range s {
 				index[i] = i
 			}
-			return []data.Micro{data.Pack(s, index)}
+			return []data.MicroBatch{data.Pack(s, index)}
 		}
 		require.NoError(t, tr.Prepare(micro(short, short, short, short)))
 		require.NoError(t, tr.Record())
@@ -179,7 +179,7 @@ func testGraphsDrawNewMasks(t *testing.T, on torch.Device) {
 	defer tr.Close()
 	live := torch.Live()
 	for i := range 8 {
-		require.NoError(t, tr.Step([]data.Micro{batch(t, 4)}))
+		require.NoError(t, tr.Step([]data.MicroBatch{batch(t, 4)}))
 		if i == 0 {
 			live = torch.Live() // with the room that the first step made
 		}
@@ -210,11 +210,11 @@ func testFailedStepWithGraphs(t *testing.T, on torch.Device) {
 	defer tr.Close()
 	good := batch(t, 4)
 	for range 3 {
-		require.NoError(t, tr.Step([]data.Micro{good}))
+		require.NoError(t, tr.Step([]data.MicroBatch{good}))
 	}
 	bad := good
 	bad.IDs = append([]int64{9999}, good.IDs[1:]...)
-	require.ErrorContains(t, tr.Step([]data.Micro{bad}), "token id 9999 at 0 is outside the model's vocabulary of 96")
-	require.NoError(t, tr.Step([]data.Micro{good}))
+	require.ErrorContains(t, tr.Step([]data.MicroBatch{bad}), "token id 9999 at 0 is outside the model's vocabulary of 96")
+	require.NoError(t, tr.Step([]data.MicroBatch{good}))
 	require.Equal(t, 4, tr.Taken())
 }

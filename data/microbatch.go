@@ -5,32 +5,32 @@ import (
 	"fmt"
 )
 
-// Micro is one micro-batch: the real tokens of B sequences one after the other in a row of T tokens. There is no
+// MicroBatch is one micro-batch: the real tokens of B sequences one after the other in a row of T tokens. There is no
 // padding, so nothing is computed for tokens that do not exist.
-type Micro struct {
-	IDs       []int64 // [T] token ids
-	Positions []int64 // [T] position in its own sequence, from 0
-	Targets   []int64 // [T] the label of the next token of the same sequence; Ignore at a sequence's last token
-	At        []int64 // [Labels] the tokens with a label, ascending: Targets[At[i]] is the i-th label
-	Cum       []int64 // [B+1] where each sequence begins: Cum[0] = 0, Cum[B] = T
-	Longest   int     // tokens of the longest sequence
-	Labels    int     // how many Targets are not Ignore
-	Records   []int   // [B] the index of each sequence's sample
+type MicroBatch struct {
+	IDs        []int64 // [T] token ids
+	Positions  []int64 // [T] position in its own sequence, from 0
+	Targets    []int64 // [T] the label of the next token of the same sequence; Ignore at a sequence's last token
+	LabelIndex []int64 // [Labels] the tokens with a label, ascending: Targets[LabelIndex[i]] is the i-th label
+	CuSeqlens  []int64 // [B+1] where each sequence begins: CuSeqlens[0] = 0, CuSeqlens[B] = T
+	MaxSeqlen  int     // tokens of the longest sequence
+	Labels     int     // how many Targets are not Ignore
+	Records    []int   // [B] the index of each sequence's sample
 }
 
 // Pack puts the samples at indexes, in that order, into one micro-batch.
-func Pack(samples []Sample, indexes []int) Micro {
+func Pack(samples []Sample, indexes []int) MicroBatch {
 	total := 0
 	for _, i := range indexes {
 		total += len(samples[i].IDs)
 	}
-	m := Micro{
-		IDs:       make([]int64, 0, total),
-		Positions: make([]int64, 0, total),
-		Targets:   make([]int64, 0, total),
-		At:        make([]int64, 0, total),
-		Cum:       make([]int64, 1, len(indexes)+1),
-		Records:   append([]int(nil), indexes...),
+	m := MicroBatch{
+		IDs:        make([]int64, 0, total),
+		Positions:  make([]int64, 0, total),
+		Targets:    make([]int64, 0, total),
+		LabelIndex: make([]int64, 0, total),
+		CuSeqlens:  make([]int64, 1, len(indexes)+1),
+		Records:    append([]int(nil), indexes...),
 	}
 	for _, i := range indexes {
 		m.add(samples[i])
@@ -38,7 +38,7 @@ func Pack(samples []Sample, indexes []int) Micro {
 	return m
 }
 
-func (m *Micro) add(s Sample) {
+func (m *MicroBatch) add(s Sample) {
 	for pos, id := range s.IDs {
 		target := int64(Ignore)
 		if pos+1 < len(s.Labels) {
@@ -46,50 +46,50 @@ func (m *Micro) add(s Sample) {
 		}
 		if target != Ignore {
 			m.Labels++
-			m.At = append(m.At, int64(len(m.IDs)))
+			m.LabelIndex = append(m.LabelIndex, int64(len(m.IDs)))
 		}
 		m.IDs = append(m.IDs, int64(id))
 		m.Positions = append(m.Positions, int64(pos))
 		m.Targets = append(m.Targets, target)
 	}
-	m.Cum = append(m.Cum, int64(len(m.IDs)))
-	m.Longest = max(m.Longest, len(s.IDs))
+	m.CuSeqlens = append(m.CuSeqlens, int64(len(m.IDs)))
+	m.MaxSeqlen = max(m.MaxSeqlen, len(s.IDs))
 }
 
 // Join puts micro-batches into one row, as one micro-batch of all their sequences.
-func Join(micros []Micro) Micro {
+func Join(micros []MicroBatch) MicroBatch {
 	if len(micros) == 1 {
 		return micros[0]
 	}
-	j := Micro{Cum: []int64{0}}
+	j := MicroBatch{CuSeqlens: []int64{0}}
 	for _, m := range micros {
 		from := int64(len(j.IDs))
 		j.IDs = append(j.IDs, m.IDs...)
 		j.Positions = append(j.Positions, m.Positions...)
 		j.Targets = append(j.Targets, m.Targets...)
 		j.Records = append(j.Records, m.Records...)
-		for _, c := range m.Cum[1:] {
-			j.Cum = append(j.Cum, from+c)
+		for _, c := range m.CuSeqlens[1:] {
+			j.CuSeqlens = append(j.CuSeqlens, from+c)
 		}
-		for _, at := range m.At {
-			j.At = append(j.At, from+at)
+		for _, at := range m.LabelIndex {
+			j.LabelIndex = append(j.LabelIndex, from+at)
 		}
-		j.Longest = max(j.Longest, m.Longest)
+		j.MaxSeqlen = max(j.MaxSeqlen, m.MaxSeqlen)
 		j.Labels += m.Labels
 	}
 	return j
 }
 
 // Tokens is T, the number of real tokens.
-func (m *Micro) Tokens() int { return len(m.IDs) }
+func (m *MicroBatch) Tokens() int { return len(m.IDs) }
 
-// Padded is B x Longest, the tokens that a trainer computes which pads each sequence to the longest.
-func (m *Micro) Padded() int { return len(m.Records) * m.Longest }
+// Padded is B x MaxSeqlen, the tokens that a trainer computes which pads each sequence to the longest.
+func (m *MicroBatch) Padded() int { return len(m.Records) * m.MaxSeqlen }
 
 // CheckLabels refuses a micro-batch without a label: the mean over its labels, which the Trainer takes, would be
 // NaN and poison the run.
-func (m *Micro) CheckLabels() error {
-	if len(m.At) > 0 {
+func (m *MicroBatch) CheckLabels() error {
+	if len(m.LabelIndex) > 0 {
 		return nil
 	}
 	return fmt.Errorf("records %v: a micro-batch without any label: with loss on the answer only, "+
@@ -125,7 +125,7 @@ func NewLoader(samples []Sample, order *Order, batch int) (*Loader, error) {
 
 // Next returns the next micro-batch. It always has batch sequences: epochs run into each other, where Hugging Face's
 // Trainer ends each with a short batch. A batch larger than the set holds samples more than once.
-func (l *Loader) Next() Micro {
+func (l *Loader) Next() MicroBatch {
 	for i := range l.indexes {
 		l.indexes[i] = l.order.Next()
 	}

@@ -41,7 +41,7 @@ func goroutinesEnd(t testing.TB, before int) {
 	require.LessOrEqual(t, runtime.NumGoroutine(), before, "a goroutine is left")
 }
 
-func TestAheadDealsWhatTheLoaderDeals(t *testing.T) {
+func TestPrefetcherDealsWhatTheLoaderDeals(t *testing.T) {
 	before := runtime.NumGoroutine()
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 150 {
@@ -53,13 +53,13 @@ func TestAheadDealsWhatTheLoaderDeals(t *testing.T) {
 			plain.Next()
 			own.Next()
 		}
-		a, err := NewAhead(own, accum, depth)
+		a, err := NewPrefetcher(own, accum, depth)
 		require.NoError(t, err)
 		require.Equal(t, plain.Epoch(), a.Epoch())
 
-		var want, got [][]Micro
+		var want, got [][]MicroBatch
 		for range 1 + rng.IntN(12) {
-			step := make([]Micro, accum)
+			step := make([]MicroBatch, accum)
 			for i := range step {
 				step[i] = plain.Next()
 			}
@@ -69,8 +69,8 @@ func TestAheadDealsWhatTheLoaderDeals(t *testing.T) {
 				require.Equal(t, step, next)
 				for i := range next {
 					clear(next[i].IDs)
-					clear(next[i].At)
-					clear(next[i].Cum)
+					clear(next[i].LabelIndex)
+					clear(next[i].CuSeqlens)
 					clear(next[i].Records)
 				}
 				continue
@@ -84,7 +84,7 @@ func TestAheadDealsWhatTheLoaderDeals(t *testing.T) {
 	goroutinesEnd(t, before)
 }
 
-func TestAheadPreparesDepthSteps(t *testing.T) {
+func TestPrefetcherPreparesDepthSteps(t *testing.T) {
 	for _, c := range []struct {
 		why                 string
 		accum, depth, dealt int
@@ -98,7 +98,7 @@ func TestAheadPreparesDepthSteps(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const batch, n = 3, 7
 			l := loader(t, numbered(n), 42, false, batch)
-			a, err := NewAhead(l, c.accum, c.depth)
+			a, err := NewPrefetcher(l, c.accum, c.depth)
 			require.NoError(t, err)
 			defer a.Close()
 			for range c.dealt {
@@ -112,25 +112,25 @@ func TestAheadPreparesDepthSteps(t *testing.T) {
 }
 
 // Each row runs in a bubble, which fails if it is left while a goroutine in it waits for ever.
-func TestAheadCloses(t *testing.T) {
+func TestPrefetcherCloses(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, c := range []struct {
 		why  string
-		use  func(a *Ahead)
+		use  func(a *Prefetcher)
 		most int // steps dealt
 	}{
-		{"closed before it has prepared anything", func(*Ahead) {}, 0},
-		{"closed while the goroutine waits for room", func(*Ahead) { synctest.Wait() }, 0},
-		{"closed with some dealt and others ready", func(a *Ahead) { a.Next(); a.Next(); synctest.Wait() }, 2},
-		{"closed twice", func(a *Ahead) { a.Close() }, 0},
-		{"closed by many at once", func(a *Ahead) {
+		{"closed before it has prepared anything", func(*Prefetcher) {}, 0},
+		{"closed while the goroutine waits for room", func(*Prefetcher) { synctest.Wait() }, 0},
+		{"closed with some dealt and others ready", func(a *Prefetcher) { a.Next(); a.Next(); synctest.Wait() }, 2},
+		{"closed twice", func(a *Prefetcher) { a.Close() }, 0},
+		{"closed by many at once", func(a *Prefetcher) {
 			var all sync.WaitGroup
 			for range 8 {
 				all.Go(a.Close)
 			}
 			all.Wait()
 		}, 0},
-		{"closed by another goroutine while this one asks", func(a *Ahead) {
+		{"closed by another goroutine while this one asks", func(a *Prefetcher) {
 			var closer sync.WaitGroup
 			closer.Go(a.Close)
 			for a.Next() != nil {
@@ -141,7 +141,7 @@ func TestAheadCloses(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := loader(t, numbered(7), 42, false, 2)
-			a, err := NewAhead(l, 3, 2)
+			a, err := NewPrefetcher(l, 3, 2)
 			require.NoError(t, err)
 			c.use(a)
 			a.Close()
@@ -162,7 +162,7 @@ func TestAheadCloses(t *testing.T) {
 	goroutinesEnd(t, before)
 }
 
-func TestAheadRefuses(t *testing.T) {
+func TestPrefetcherRefuses(t *testing.T) {
 	before := runtime.NumGoroutine()
 	l := loader(t, numbered(3), 42, false, 2)
 	for _, c := range []struct {
@@ -179,7 +179,7 @@ func TestAheadRefuses(t *testing.T) {
 		{"a negative depth", l, 1, -1, "depth is -1"},
 		{"a depth that make would panic at", l, 1, 1 << 62, "it must be 1 to 1024"},
 	} {
-		a, err := NewAhead(c.l, c.accum, c.depth)
+		a, err := NewPrefetcher(c.l, c.accum, c.depth)
 		require.ErrorContains(t, err, c.want, c.why)
 		require.Nil(t, a, c.why)
 	}
@@ -187,10 +187,10 @@ func TestAheadRefuses(t *testing.T) {
 	assert.Zero(t, l.drawn, "a refusal draws nothing")
 }
 
-// BenchmarkAhead asks for steps of 4 x 4 samples back to back, so it is at most as fast as packing; what a trainer
+// BenchmarkPrefetcher asks for steps of 4 x 4 samples back to back, so it is at most as fast as packing; what a trainer
 // waits is less, as it computes between one step and the next.
-func BenchmarkAhead(b *testing.B) {
-	a, err := NewAhead(loader(b, lengths(1000), 42, false, 4), 4, 2)
+func BenchmarkPrefetcher(b *testing.B) {
+	a, err := NewPrefetcher(loader(b, lengths(1000), 42, false, 4), 4, 2)
 	require.NoError(b, err)
 	defer a.Close()
 	for b.Loop() {
