@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"lorabench/bench/record"
+	"lorabench/internal/kernels"
 	"lorabench/internal/root"
 	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
@@ -60,6 +61,7 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.StringVar(&s.DType, "dtype", "float32", "type of the frozen base weights: float32 or bf16; what is trained and the loss are float32")
 	fs.StringVar(&s.AdapterDType, "adapter-dtype", "auto", "with -dtype=bf16, of the adapter's matrix products: bf16, float32 or auto")
 	fs.BoolVar(&s.TF32, "tf32", false, "let CUDA round the factors of float32 matrix products to TF32 (10 bits of mantissa)")
+	fs.StringVar(&s.Kernels, "kernels", kernels.Auto, "what computes on a CPU, as results name it; auto measures once which is the fastest")
 	fs.StringVar(&s.Graphs, "graphs", "auto", "CUDA graphs: on, off, or auto, which goes on without them if recording fails")
 	fs.BoolVar(&s.Checkpoint, "checkpoint", false, "gradient checkpointing: the lowest peak, about a third slower")
 	fs.IntVar(&s.RowTokens, "row-tokens", Unset, "join micro-batches into rows of up to `N` tokens; 0 joins none (default 1024, CUDA 2048)")

@@ -93,7 +93,7 @@ func load() error {
 	if err != nil {
 		return err
 	}
-	if work, err = LoadWorkload(ctx, s, downloads()); err != nil {
+	if work, err = LoadWorkload(ctx, s, progress.Downloads()); err != nil {
 		return err
 	}
 	config = work.ConfigLines()

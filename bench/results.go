@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -16,12 +14,13 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/kernels"
 	"lorabench/internal/root"
 	"lorabench/internal/torch"
 )
 
 func ThisMachine(d torch.Device) record.Machine {
-	m := record.Machine{Device: d.String(), CPU: cpuName(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+	m := record.Machine{Device: d.String(), CPU: kernels.CPU(), Threads: torch.Threads(), OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Go: runtime.Version(), Torch: torch.Version(), Commit: root.Commit()}
 	if d.CUDA() {
 		name, err := d.Name()
@@ -46,18 +45,9 @@ func (w *Workload) ConfigLines() [][2]string {
 		{"data", w.DataInfo.Name}, {"data-sha256", digest(w.DataInfo.SHA256)},
 		{"recipe", w.Recipe}, {"settings", w.line()}, {"device", m.Device}, {"forget-sha256", digest(w.DataInfo.ForgetSHA256)},
 		{"gpu", m.GPU}, {"driver", m.Driver}, {"cpu", m.CPU}, {"threads", strconv.Itoa(m.Threads)}, {"torch", m.Torch}, {"dtype", dtype},
+		{"kernels", w.Kernels},
 		{"seed", strconv.FormatInt(w.Seed, 10)}, {"commit", m.Commit}}
 	return slices.DeleteFunc(lines, func(l [2]string) bool { return l[1] == "" })
-}
-
-var modelName = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
-
-func cpuName() string {
-	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
-	if m := modelName.FindSubmatch(b); m != nil {
-		return strings.TrimSpace(string(m[1]))
-	}
-	return runtime.GOARCH
 }
 
 // Preamble writes what stands before the result lines: their configuration, and which direction of each unit is better.

@@ -269,6 +269,7 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 		{"real weights that are not prepared", []string{"-model=smollm2", "-data=testdata/small/train.jsonl.gz"}, "-model smollm2: smollm2 is not prepared"},
 		{"no such data", []string{"-model=testdata/small", "-data=/nowhere.json"}, "/nowhere.json"},
 		{"another model's tokenizer", []string{"-model=testdata/parity/post", "-tokenizer=testdata/small", "-data=testdata/small/train.jsonl.gz"}, "they do not belong together"},
+		{"a kernel that there is not", []string{"-model=testdata/small", "-data=testdata/small/train.jsonl.gz", "-kernels=head=abacus"}, `-kernels: head is "abacus": this processor has `},
 		{"nothing left to train on", []string{"-model=testdata/small", "-data=testdata/small/train.jsonl.gz", "-limit=20", "-eval=20"}, "-eval 20"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -33,7 +33,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	qv := []string{"q_proj", "v_proj"}
 	require.Equal(t, Settings{Ranks: []string{"8", "128", "256"}, Alphas: []string{"16"}, LRs: []float64{2e-4}, Modules: [][]string{qv}, Settings: record.Settings{
 		Model: filepath.Join(root, "testdata/small"), Data: filepath.Join(root, "testdata/small/train.jsonl.gz"), Recipe: "reported", Alpha: 16, Dropout: 0.1, ModelDropout: Unset, LR: 2e-4, Targets: []string{"q_proj", "v_proj"},
-		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 7,
+		Batch: 4, Accum: 4, MaxLength: 1024, Order: "random", Device: "cpu", DType: "float32", Kernels: "auto", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 7,
 	}}, s)
 	s, note, err = parse(t, 0, "-device=cpu", "-recipe=assigned", "-model=a/b", "-data=c/d", "-lr=0.5", "-ranks=full,2", "-out=x")
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestRecipesGiveDefaults(t *testing.T) {
 	require.Equal(t, Settings{Ranks: []string{"full", "2"}, Alphas: []string{"32"}, LRs: []float64{0.5}, Modules: [][]string{qv}, Settings: record.Settings{
 		Model: "a/b", Data: "c/d", Recipe: "assigned", Alpha: 32, Dropout: 0.1, ModelDropout: Unset,
 		LR: 0.5, Targets: []string{"q_proj", "v_proj"}, Batch: 8, Accum: 1, MaxLength: 128, Order: "random", Device: "cpu",
-		DType: "float32", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
+		DType: "float32", Kernels: "auto", Graphs: "off", RowTokens: 1024, Seed: 42, Eval: Unset, Steps: 1000, Out: filepath.Join(root, "x"),
 	}}, s)
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/file"
+	"lorabench/internal/kernels"
+	"lorabench/internal/torch"
 )
 
 // unfinished is the file that describes the study in a folder until its last run has ended well.
@@ -93,6 +95,18 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 		note = was + ": it is in " + aside + " now."
 	}
 	return nil, note, file.Write(path, now)
+}
+
+// kernelsBefore returns the kernels of an unfinished study in dir, which are to compute the rest of it too; else auto.
+func kernelsBefore(dir string) string {
+	var s Study
+	b, err := os.ReadFile(filepath.Join(dir, unfinished))
+	if err == nil && json.Unmarshal(b, &s) == nil {
+		if _, err := torch.ParseKernels(s.Settings.Kernels, torch.CurrentKernels()); err == nil {
+			return s.Settings.Kernels
+		}
+	}
+	return kernels.Auto
 }
 
 // lock refuses a folder that another process writes to, whose study would be moved aside.

@@ -16,6 +16,7 @@ import (
 	"lorabench/data"
 	"lorabench/data/hub"
 	"lorabench/internal/decoder"
+	"lorabench/internal/kernels"
 	"lorabench/internal/models"
 	"lorabench/internal/smollm2"
 	"lorabench/internal/torch"
@@ -46,6 +47,9 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 	}
 	client.Progress = progress
 	w := &Workload{Settings: s, scope: torch.NewScope()}
+	if w.Kernels == kernels.Auto {
+		w.Kernels = kernelsBefore(s.Out)
+	}
 	if w.device, err = torch.OpenDevice(s.Device); err != nil {
 		return nil, err
 	}
@@ -109,6 +113,9 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 	})
 	if err != nil {
 		return err
+	}
+	if w.Kernels, err = kernels.Set(w.Base, w.Kernels); err != nil {
+		return fmt.Errorf("-kernels: %w", err)
 	}
 	if w.ModelDropout != Unset {
 		w.Base.SetDropout(w.ModelDropout)
@@ -259,21 +266,3 @@ func (w *Workload) inputs() (string, error) {
 
 // StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.
 func (w *Workload) StandIn() bool { return w.device.StandIn() }
-
-// downloads shows how far a download from the Hub is, on the terminal, if there is one: stdout and stderr are the results'.
-func downloads() func(file string, done, total int64) {
-	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
-	if err != nil {
-		return nil
-	}
-	return func(file string, done, total int64) {
-		switch {
-		case total <= 0:
-			fmt.Fprintf(tty, "\r%s: %d MB\033[K", file, done/1e6)
-		case done < total:
-			fmt.Fprintf(tty, "\r%s: %d of %d MB\033[K", file, done/1e6, total/1e6)
-		default:
-			fmt.Fprint(tty, "\r\033[K")
-		}
-	}
-}

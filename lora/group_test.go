@@ -108,8 +108,10 @@ func testGroupIsTheDerivative(t *testing.T, on torch.Device) {
 func TestGroupInBFloat16(t *testing.T) {
 	const T, in, out, r, n = 5, 16, 8, 4, 2
 	for _, dropout := range []float64{0, 0.4} {
-		for _, instructions := range []bool{true, false} {
-			defer torch.BFloat16Instructions(torch.BFloat16Instructions(instructions))
+		for _, half := range []string{"bfloat16", "float32"} {
+			kernels := torch.CurrentKernels()
+			kernels.BFloat16 = half
+			defer torch.SetKernels(torch.SetKernels(kernels))
 			require.NoError(t, torch.Run(func(s *torch.Scope) error {
 				require.NoError(t, torch.Seed(1))
 				rounded := func(shape ...int64) *torch.Tensor {
@@ -158,7 +160,7 @@ func TestGroupInBFloat16(t *testing.T) {
 					want, got *torch.Tensor
 				}{{"y", y32, y16}, {"dx", dx32, dx16}, {"gradients", grads32, grads16}} {
 					far := fixture.Largest(t, s.Floats(c.got), s.Floats(c.want))
-					require.Less(t, far, 4.0/256*s.AbsMax(c.want), "%s, dropout %v, instructions %t", c.name, dropout, instructions)
+					require.Less(t, far, 4.0/256*s.AbsMax(c.want), "%s, dropout %v, products in %s", c.name, dropout, half)
 					require.Positive(t, far, "%s was computed in bfloat16", c.name)
 				}
 				require.True(t, torch.Equal(s.Cast(s.Narrow(y, 1, out, out), torch.BFloat16), s.Narrow(y16, 1, out, out)), "k_proj has no adapter")

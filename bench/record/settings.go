@@ -27,6 +27,7 @@ type Settings struct {
 	DType        string   `json:"dtype"`
 	AdapterDType string   `json:"adapter_dtype,omitempty"` // of the adapter's products where dtype is bfloat16
 	TF32         bool     `json:"tf32"`
+	Kernels      string   `json:"kernels,omitempty"` // what computed, where a CPU has several
 	Graphs       string   `json:"graphs"`
 	Checkpoint   bool     `json:"gradient_checkpointing"`
 	RowTokens    int      `json:"row_tokens"` // micro-batches joined up to so many tokens

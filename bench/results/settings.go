@@ -130,6 +130,7 @@ func ofRecord(r *record.Record) *Settings {
 	s.addFields(r.Settings, func(key string) bool {
 		part, inName := named[key]
 		return slices.Contains(s.Keys, key) || // the name it was given by, above is what it turned out to be
+			key == "kernels" && r.Settings.Kernels == "" || // from before there was a choice, or with CUDA
 			inName && strings.Contains(r.Name, part) || r.Rank == record.Full && slices.Contains(adapted, key)
 	})
 	return s

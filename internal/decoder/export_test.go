@@ -19,3 +19,6 @@ func (g *Group) WeightOf(s *torch.Scope) (w, b *torch.Tensor) { return g.weight(
 func (g *Group) ForwardOf(s *torch.Scope, x *torch.Tensor) *torch.Tensor {
 	return g.forward(s, x, false, nil)
 }
+
+// Fastest is the choice among kernels.
+var Fastest = fastest

@@ -5,8 +5,7 @@
 // numbers. Three kernels: on CUDA the memory-efficient one with cumulative lengths, one call for all
 // sequences; on a CPU PyTorch's flash kernel, one call a sequence; and one that writes the attention
 // matrix out, exact, to compare the others with.
-#include "native.h"
-#include "native_internal.h"
+#include "gemm.h"
 
 #include <ATen/Context.h>
 
@@ -72,7 +71,7 @@ extern "C" {
 void lb_attention(void *qkv_, void *cum_, const int64_t *cum, int sequences, int64_t longest, int64_t heads, int64_t kv_heads,
                   double scale, void **out, char **err) {
   guard(err, [&] {
-    auto qkv = widened(T(qkv_));
+    auto qkv = widened(T(qkv_), chosen().bfloat16_attention);
     Row r{cum, sequences, heads, kv_heads, scale};
     int64_t t = qkv.size(0), h = heads * r.width(qkv);
     if (flash() && qkv.is_cuda()) {
@@ -107,7 +106,8 @@ void *lb_attention_backward(void *dy_, void *qkv_, void *out_, void *lse_, void 
                             int64_t longest, int64_t heads, int64_t kv_heads, double scale, char **err) {
   void *result = nullptr;
   guard(err, [&] {
-    auto dy = widened(T(dy_)), qkv = widened(T(qkv_)), o = widened(T(out_)), lse = T(lse_);
+    bool native = chosen().bfloat16_attention;
+    auto dy = widened(T(dy_), native), qkv = widened(T(qkv_), native), o = widened(T(out_), native), lse = T(lse_);
     Row r{cum, sequences, heads, kv_heads, scale};
     int64_t t = qkv.size(0), h = heads * r.width(qkv);
     if (flash() && qkv.is_cuda()) {

@@ -21,9 +21,9 @@ func TestBFloat16Products(t *testing.T) {
 		{"rank 8, which libtorch multiplies", 64, 64, 8},
 		{"one row", 1, 64, 64},
 	} {
-		for _, own := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, own=%t", c.why, own), func(t *testing.T) {
-				defer OwnGEMM(OwnGEMM(own))
+		for _, by := range [][2]string{{Own, "float32"}, {OneDNN, "float32"}, {LibTorch, "float32"}, {LibTorch, "bfloat16"}} {
+			t.Run(fmt.Sprint(c.why, ", ", by), func(t *testing.T) {
+				setKernels(t, by[0], by[1])
 				run(t, func(s *Scope) {
 					require.NoError(t, Seed(1))
 					draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
@@ -43,8 +43,8 @@ func TestBFloat16Products(t *testing.T) {
 // TestAddMMInBFloat16: sums of products are float32's of the same numbers, rounded once to bfloat16, or added to float32 with
 // the product rounded at most once, with the CPU's instructions for bfloat16 and without.
 func TestAddMMInBFloat16(t *testing.T) {
-	for _, instructions := range []bool{true, false} {
-		defer BFloat16Instructions(BFloat16Instructions(instructions))
+	for _, half := range types {
+		setKernels(t, CurrentKernels().Layers, half)
 		for _, batch := range []int64{0, 3} {
 			for _, beta := range []float64{0, 1, 0.5} {
 				run(t, func(s *Scope) {

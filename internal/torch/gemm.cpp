@@ -1,9 +1,8 @@
-// Matrix products in float32 on AMD's CPUs with AVX2 and without AVX-512; factors in bfloat16, for which these have no
-// instructions, become float32 as they are packed. With weights that come from memory, six
+// Matrix products in float32 on CPUs with AVX2; factors in bfloat16 become float32 as they are packed. With weights that come from memory, six
 // of each shape in turn, these 200 lines ran 154 GFLOP/s at a step's shapes where oneDNN had 133 and MKL 110
 // (EPYC, Zen 3, 2 threads, shared machine; 190 is what its FMAs do in registers). With one weight that stays in the caches,
-// on a quiet machine, they gain up to 14 % in the layers (2 % less in one) and a third in the head: go test -bench=GEMM. Other
-// processors keep libtorch's: nothing was measured there.
+// on a quiet machine, they gain up to 14 % in the layers (2 % less in one) and a third in the head: go test -bench=GEMM. Which
+// library is fastest on other processors is measured: decoder.MeasureKernels.
 //
 // The algorithm is Goto and van de Geijn's (2008, doi:10.1145/1356052.1356053), with BLIS's 6 x 16 kernel
 // (Van Zee and van de Geijn 2015, doi:10.1145/2764454). Refused, each slower in that measurement: rows of A read where
@@ -29,8 +28,6 @@ constexpr int64_t wide = 8;               // panels of B a thread packs at a tim
 
 constexpr int64_t ahead = 8;              // rows
 constexpr int64_t least = 32;             // below that on any side, packing costs more than it gains
-
-bool enabled = true;
 
 // What is added to a product: C itself, a row for all (step 0), or nothing (nullptr).
 struct Plus {
@@ -181,11 +178,6 @@ template <class F> void each_of(int64_t n, F f) {
   });
 }
 
-bool available() {
-  static bool is = __builtin_cpu_is("amd") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f");
-  return is && enabled;
-}
-
 template <class S> Factor<S> factor(const at::Tensor &x, int outer, int inner) {
   return {x.const_data_ptr<S>(), x.stride(outer), x.stride(inner)};
 }
@@ -234,9 +226,14 @@ template <class S> void multiply(const at::Tensor &c, const at::Tensor &a, const
 
 } // namespace
 
+bool gemm_available() {
+  static bool is = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return is;
+}
+
 bool gemm(const at::Tensor &c, const at::Tensor &a, const at::Tensor &b, const float *bias, bool add, double alpha) {
   auto type = a.scalar_type();
-  if (!available() || !fits(a) || !fits(b) || !fits(c) || c.stride(1) != 1 || c.scalar_type() != at::kFloat || b.scalar_type() != type ||
+  if (!gemm_available() || !fits(a) || !fits(b) || !fits(c) || c.stride(1) != 1 || c.scalar_type() != at::kFloat || b.scalar_type() != type ||
       type != at::kFloat && type != at::kBFloat16)
     return false;
   int64_t m = a.size(0), k = a.size(1), n = b.size(1);
@@ -248,17 +245,9 @@ bool gemm(const at::Tensor &c, const at::Tensor &a, const at::Tensor &b, const f
   return true;
 }
 
-extern "C" int lb_gemm_available(void) { return available(); }
-extern "C" int lb_gemm(int on) {
-  bool was = enabled;
-  enabled = on;
-  return was;
-}
-
 #else
 
 bool gemm(const at::Tensor &, const at::Tensor &, const at::Tensor &, const float *, bool, double) { return false; }
-extern "C" int lb_gemm_available(void) { return 0; }
-extern "C" int lb_gemm(int) { return 0; }
+bool gemm_available() { return false; }
 
 #endif

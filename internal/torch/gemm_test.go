@@ -16,9 +16,7 @@ import (
 // TestOwnGEMM compares products with libtorch's in float64, at the edges of what is packed: 6 rows, 16
 // columns, slabs of 1,024.
 func TestOwnGEMM(t *testing.T) {
-	if !HasOwnGEMM() {
-		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
-	}
+	setKernels(t, Own, "float32")
 	for _, c := range []struct {
 		why     string
 		m, k, n int64
@@ -68,7 +66,7 @@ func TestOwnGEMM(t *testing.T) {
 				x, w, bias := draw(c.m, c.k), draw(c.n, c.k), s.Empty(Float32, CPU, c.n)
 				NormalIn(bias, 0, 1)
 				y := s.Floats(s.Linear(x, w, bias))
-				defer OwnGEMM(OwnGEMM(false))
+				setKernels(t, LibTorch, "float32")
 				require.InDeltaSlice(t, s.Floats(s.Linear(x, w, bias)), y, 1e-6*float64(c.k), "with a bias")
 			})
 		})
@@ -77,9 +75,7 @@ func TestOwnGEMM(t *testing.T) {
 
 // TestOwnGEMMOfBatches: batched products, as LoRA's with dropout are, are those of each matrix by itself.
 func TestOwnGEMMOfBatches(t *testing.T) {
-	if !HasOwnGEMM() {
-		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
-	}
+	setKernels(t, Own, "float32")
 	run(t, func(s *Scope) {
 		require.NoError(t, Seed(1))
 		draw := func(shape ...int64) *Tensor { x := s.Empty(Float32, CPU, shape...); NormalIn(x, 0, 1); return x }
@@ -99,9 +95,7 @@ func TestOwnGEMMOfBatches(t *testing.T) {
 // TestOwnGEMMIsUsed: a step's shapes go to our own kernel where there is one. It adds in another order
 // than the libraries, which shows in the last digits.
 func TestOwnGEMMIsUsed(t *testing.T) {
-	if !HasOwnGEMM() {
-		t.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
-	}
+	setKernels(t, Own, "float32")
 	run(t, func(s *Scope) {
 		x, w := s.Empty(Float32, CPU, 100, 1024), s.Empty(Float32, CPU, 256, 1024)
 		NormalIn(x, 0, 1)
@@ -109,28 +103,35 @@ func TestOwnGEMMIsUsed(t *testing.T) {
 		ours := s.Floats(s.Linear(x, w, nil))
 		again := s.Floats(s.Linear(x, w, nil))
 		require.Equal(t, ours, again, "the same on whatever thread a group is computed")
-		defer OwnGEMM(OwnGEMM(false))
-		require.False(t, HasOwnGEMM())
+		setKernels(t, LibTorch, "float32")
 		require.False(t, slices.Equal(ours, s.Floats(s.Linear(x, w, nil))))
 	})
 }
 
+// setKernels has a library compute products until t ends, those of bfloat16 in a type, whatever is fast here. It skips t where the
+// processor does not have the library.
+func setKernels(t testing.TB, library, half string) {
+	k, err := ParseKernels("layers="+library+",head="+library, CurrentKernels())
+	if err != nil {
+		t.Skip(err)
+	}
+	k.BFloat16 = half
+	before := SetKernels(k)
+	t.Cleanup(func() { SetKernels(before) })
+}
+
 // BenchmarkGEMM is the products of OPT-350m's layers with 650 tokens, forward (x W^T) and for the gradient
-// (dy W), by lorabench's own kernel and by libtorch's libraries (which multiply in float32 where the processor has no
-// instructions for bfloat16), one layer after the other; GFLOP/s is what counts.
+// (dy W), by each library, in float32 and bfloat16, one layer after the other; GFLOP/s is what counts.
 func BenchmarkGEMM(b *testing.B) {
 	for _, c := range []struct {
 		name       string
 		in, out, m int64
 	}{{"qkv", 1024, 3072, 650}, {"out", 1024, 1024, 650}, {"fc1", 1024, 4096, 650}, {"fc2", 4096, 1024, 650}, {"head", 512, 50272, 160}, {"r=128", 1024, 128, 650}, {"r=256", 1024, 256, 650}} {
 		for _, pass := range []string{"forward", "backward"} {
-			for _, by := range []string{"own", "libtorch"} {
+			for _, by := range []string{Own, OneDNN, LibTorch} {
 				for _, d := range []DType{Float32, BFloat16} {
 					b.Run(fmt.Sprintf("layer=%s/pass=%s/dtype=%s/by=%s", c.name, pass, d, by), func(b *testing.B) {
-						defer OwnGEMM(OwnGEMM(by == "own"))
-						if by == "own" && !HasOwnGEMM() {
-							b.Skip("lorabench's own matrix products are for AMD's processors with AVX2 and without AVX-512")
-						}
+						setKernels(b, by, d.String())
 						bench(b, func(s *Scope, _ *Tensor) func(s *Scope) {
 							x, dy, w := s.Empty(d, CPU, c.m, c.in), s.Empty(d, CPU, c.m, c.out), s.Empty(d, CPU, c.out, c.in)
 							for _, t := range []*Tensor{x, dy, w} {

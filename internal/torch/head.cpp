@@ -1,6 +1,5 @@
 // The head and the loss, together and in chunks: no [N, V] matrix ever exists.
-#include "native.h"
-#include "native_internal.h"
+#include "gemm.h"
 
 extern "C" {
 
@@ -20,7 +19,7 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       auto label = y.ge(0);
       auto index = y.clamp_min(0);
       if (x.is_cuda()) {
-        auto z = product(x, w, {});
+        auto z = product(x, w, {}, chosen().head);
         auto log = z.to(wide);
         at::_log_softmax_out(log, log, 1, /*half_to_float=*/false); // in place: each number is read for the last time where it is written
         auto right = log.gather(1, index), factor = label.to(wide);
@@ -33,12 +32,12 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
         z.scatter_(1, index, right.expm1_().to(z.scalar_type())); // p - 1 has more digits than p rounded and 1 taken off
         note_usage();
         if (want_dh)
-          dh.narrow(0, at, n).copy_(product(z, w.t(), {}).mul(factor));
+          dh.narrow(0, at, n).copy_(product(z, w.t(), {}, chosen().head).mul(factor));
         if (dw_)
           T(dw_).addmm_(z.t(), x.mul(factor).to(x.scalar_type()));
         continue;
       }
-      auto z = product(x, w, {}).to(wide);
+      auto z = product(x, w, {}, chosen().head).to(wide);
       z.sub_(z.amax(1, true));
       auto right = z.gather(1, index);
       auto sum = z.exp_().sum(1, true);
@@ -53,7 +52,7 @@ void lb_head(void *h_, void *w_, void *target_, void *scale_, void *loss_, void 
       auto d = z.to(w.scalar_type());
       note_usage();
       if (want_dh) {
-        dh.narrow(0, at, n).copy_(product(d, w.t(), {}));
+        dh.narrow(0, at, n).copy_(product(d, w.t(), {}, chosen().head));
       }
       if (dw_)
         T(dw_).addmm_(d.t(), x);

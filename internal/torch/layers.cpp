@@ -24,7 +24,7 @@ void dropout(const at::Tensor &x, const at::Tensor &y, const at::Tensor &mask, d
 
 // y = beta y + alpha a b by gemm, if it takes them: all of a batch, or none.
 bool ours(const at::Tensor &y, const at::Tensor &a, const at::Tensor &b, double beta, double alpha) {
-  if (beta != 0 && beta != 1)
+  if (beta != 0 && beta != 1 || !by_own(a))
     return false;
   if (y.dim() == 2)
     return gemm(y, a, b, nullptr, beta == 1, alpha);
@@ -45,7 +45,7 @@ void addmm(const at::Tensor &y, const at::Tensor &a, const at::Tensor &b, double
     return;
   bool batch = y.dim() == 3;
   if (sum == type) {
-    if (auto wide = widened(y); !wide.is_same(y)) {
+    if (auto wide = widened(y, chosen().bfloat16_products); !wide.is_same(y)) {
       addmm(wide, a, b, beta, alpha);
       y.copy_(wide);
     } else if (batch)
@@ -58,8 +58,8 @@ void addmm(const at::Tensor &y, const at::Tensor &a, const at::Tensor &b, double
       at::baddbmm_out(out, out, a, b, sum, beta, alpha);
     else
       at::addmm_out(out, out, a, b, sum, beta, alpha);
-  } else if (auto wide = widened(a); !wide.is_same(a)) {
-    addmm(y, wide, widened(b), beta, alpha);
+  } else if (auto wide = widened(a, chosen().bfloat16_products); !wide.is_same(a)) {
+    addmm(y, wide, widened(b, false), beta, alpha);
   } else { // libtorch has no such product on a CPU: it is rounded before it is added, as autocast's is
     auto rounded = at::matmul(a, b);
     if (beta == 0)

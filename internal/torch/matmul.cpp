@@ -1,8 +1,7 @@
-// Matrix products with weights. On a CPU they are gemm.cpp's where it has them; of the others in float32
-// large ones go to oneDNN, the rest to MKL, which is at::linear's choice for all: on an AMD EPYC with AVX2
-// oneDNN runs OPT-350m's products at 139 GFLOP/s where MKL runs 122 (2 threads). Small ones stay, since
-// oneDNN compiles a kernel for each shape. Those in bfloat16 are libtorch's where the processor has
-// instructions for them, else float32's, rounded once.
+// Matrix products with weights. On a CPU three libraries have them: gemm.cpp, oneDNN, and the BLAS that at::linear
+// calls. Which is fastest depends on the processor (on an AMD EPYC with AVX2 oneDNN runs OPT-350m's products at 139
+// GFLOP/s where MKL runs 122, and gemm.cpp more), so lb_kernels_set chooses. Shapes that gemm.cpp does not take go to oneDNN
+// where they are large, and small ones to at::linear, since oneDNN compiles a kernel for each shape.
 #include "gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -23,19 +22,29 @@ const std::optional<c10::OperatorHandle> &onednn() {
   return op;
 }
 
-bool find_bfloat16() {
-  auto all = at::cpu::get_cpu_capabilities();
-  auto has = [&](const char *name) {
-    auto i = all.find(name);
-    return i != all.end() && i->second.isBool() && i->second.toBool();
-  };
-  auto which = all.find("architecture"); // others, ARM's say, are not known here: libtorch's choice stands
-  return which == all.end() || which->second.toStringRef() != "x86_64" || has("avx512_bf16") || has("amx_bf16");
+bool has_bfloat16() {
+  static bool is = [] {
+    auto all = at::cpu::get_cpu_capabilities();
+    auto has = [&](const char *name) {
+      auto i = all.find(name);
+      return i != all.end() && i->second.isBool() && i->second.toBool();
+    };
+    auto which = all.find("architecture"); // others, ARM's say, are not known here: libtorch's choice stands
+    return which == all.end() || which->second.toStringRef() != "x86_64" || has("avx512_bf16") || has("amx_bf16");
+  }();
+  return is;
 }
 
-bool &has_bfloat16() {
-  static bool has = find_bfloat16();
-  return has;
+// What is used until something was measured. Attention in bfloat16 is left to float32: libtorch's kernel took 27 times longer in
+// bfloat16, on a processor with instructions for it.
+Kernels unmeasured() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  bool narrow = !__builtin_cpu_supports("avx512f");
+#else
+  bool narrow = true;
+#endif
+  auto product = gemm_available() && narrow ? Own : onednn().has_value() ? OneDNN : LibTorch;
+  return {product, product, has_bfloat16(), false};
 }
 
 // y = x W^T + b by gemm, if it takes them; else not defined.
@@ -47,24 +56,31 @@ at::Tensor own(const at::Tensor &x, const at::Tensor &w, const std::optional<at:
   return gemm(y, x, w.t(), b ? bias.const_data_ptr<float>() : nullptr, false, 1) ? y.to(x.scalar_type()) : at::Tensor();
 }
 
+bool native(const at::Tensor &x) { return x.scalar_type() == at::kBFloat16 && chosen().bfloat16_products; }
+
 } // namespace
 
-at::Tensor widened(const at::Tensor &x) {
-  return x.is_cpu() && !has_bfloat16() && x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
+Kernels &chosen() {
+  static Kernels k = unmeasured();
+  return k;
 }
 
+bool by_own(const at::Tensor &x) { return chosen().layers == Own && !native(x); }
+
 // x W^T + b: x [.., in], w [out, in].
-at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b) {
+at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional<at::Tensor> &b, Product by) {
   // Everywhere what at::linear refuses, or it would depend on the processor.
   TORCH_CHECK(x.scalar_type() == w.scalar_type() && (!b || b->scalar_type() == w.scalar_type()), "types differ: ", x.scalar_type(), " and ",
               w.scalar_type());
-  if (auto y = own(x, w, b); y.defined())
-    return y;
-  if (auto wide = widened(x); !wide.is_same(x))
-    return product(wide, widened(w), b ? std::optional<at::Tensor>(widened(*b)) : std::nullopt).to(x.scalar_type());
-  bool ours = x.is_cpu() && x.scalar_type() == at::kFloat && w.scalar_type() == at::kFloat && x.dim() == 2 && x.is_contiguous() &&
-              2.0 * x.numel() * w.size(0) >= large && onednn().has_value();
-  if (!ours)
+  if (by == Own && !native(x))
+    if (auto y = own(x, w, b); y.defined())
+      return y;
+  bool whole = chosen().bfloat16_products;
+  if (auto wide = widened(x, whole); !wide.is_same(x))
+    return product(wide, widened(w, whole), b ? std::optional<at::Tensor>(widened(*b, whole)) : std::nullopt, by).to(x.scalar_type());
+  bool to_onednn = by != LibTorch && x.is_cpu() && x.scalar_type() == at::kFloat && w.scalar_type() == at::kFloat && x.dim() == 2 &&
+                   x.is_contiguous() && 2.0 * x.numel() * w.size(0) >= large && onednn().has_value();
+  if (!to_onednn)
     return at::linear(x, w, b);
   using type = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, c10::string_view,
                           c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
@@ -74,17 +90,17 @@ at::Tensor product(const at::Tensor &x, const at::Tensor &w, const std::optional
 
 extern "C" {
 
-int lb_bfloat16_available(void) { return has_bfloat16(); }
-
-int lb_bfloat16(int on) {
-  bool was = has_bfloat16();
-  has_bfloat16() = on && find_bfloat16();
-  return was;
+struct lb_kernels lb_kernels_set(struct lb_kernels k) {
+  auto was = chosen();
+  chosen() = {static_cast<Product>(k.layers), static_cast<Product>(k.head), k.bfloat16_products != 0, k.bfloat16_attention != 0};
+  return {was.layers, was.head, was.bfloat16_products, was.bfloat16_attention};
 }
+
+struct lb_kernels lb_kernels_available(void) { return {gemm_available(), onednn().has_value(), has_bfloat16(), has_bfloat16()}; }
 
 void *lb_linear(void *x, void *w, void *b, char **err) {
   void *out = nullptr;
-  guard(err, [&] { out = made(product(T(x), T(w), b ? std::optional<at::Tensor>(T(b)) : std::nullopt)); });
+  guard(err, [&] { out = made(product(T(x), T(w), b ? std::optional<at::Tensor>(T(b)) : std::nullopt, chosen().layers)); });
   return out;
 }
 
@@ -94,11 +110,11 @@ void *lb_linear_backward(void *dy_, void *w_, void *dx, char **err) {
   guard(err, [&] {
     auto &dy = T(dy_), &w = T(w_);
     if (!dx)
-      out = made(product(dy, w.t(), {}));
-    else if (gemm(T(dx), dy, w, nullptr, true, 1))
+      out = made(product(dy, w.t(), {}, chosen().layers));
+    else if (by_own(dy) && gemm(T(dx), dy, w, nullptr, true, 1))
       return;
     else if (dy.is_cpu())
-      T(dx).add_(product(dy, w.t(), {}));
+      T(dx).add_(product(dy, w.t(), {}, chosen().layers));
     else
       T(dx).addmm_(dy, w);
   });

@@ -17,10 +17,13 @@ int lb_flash(int on); // returns what was
 // See matmul.cpp.
 void *lb_linear(void *x, void *w, void *b, char **err);
 void *lb_linear_backward(void *dy, void *w, void *dx, char **err);
-int lb_gemm(int on); // switches gemm.cpp on or off and returns what was
-int lb_gemm_available(void);
-int lb_bfloat16_available(void);
-int lb_bfloat16(int on); // switches the CPU's instructions for bfloat16 on or off and returns what was
+// What computes on a CPU: of layers' and the head's products 0 gemm.cpp, 1 oneDNN or 2 libtorch's own choice; of products and attention
+// in bfloat16 1 its instructions or 0 float32's.
+struct lb_kernels {
+  int layers, head, bfloat16_products, bfloat16_attention;
+};
+struct lb_kernels lb_kernels_set(struct lb_kernels k); // returns what was
+struct lb_kernels lb_kernels_available(void);          // 1 where there is: gemm.cpp, oneDNN, bfloat16's instructions twice
 
 // See head.cpp. scale [N] and dw may be NULL; out[0] is dh or NULL.
 void lb_head(void *h, void *w, void *target, void *scale, void *loss, void *dw, int want_dh, int64_t chunk, void **out, char **err);

@@ -1,0 +1,135 @@
+// Package kernels chooses what computes on a CPU, and keeps the choice in the user's cache: all processes of a machine then train to
+// the same digits.
+package kernels
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"lorabench/internal/cache"
+	"lorabench/internal/decoder"
+	"lorabench/internal/file"
+	"lorabench/internal/torch"
+)
+
+// Auto is the text for kernels that are measured, as is "".
+const Auto = "auto"
+
+// generation changes when our own kernels become faster or slower, so that the choice is made anew.
+const generation = 1
+
+// Choice is what a file in the cache says: the kernels that were the fastest on a machine for the shapes of a model.
+type Choice struct {
+	CPU        string `json:"cpu"`
+	Threads    int    `json:"threads"`
+	Torch      string `json:"torch"`
+	Generation int    `json:"generation"`
+	DType      string `json:"dtype"`
+	Shapes     string `json:"shapes"` // digest of the model's weights' names and shapes
+	Kernels    string `json:"kernels,omitempty"`
+}
+
+// Set has the kernels that text names, or with [Auto] the fastest ones, compute m. Those are measured where the user's cache does not
+// have them. It returns their names, "" on CUDA, where none are chosen. A text that names what this processor does not have is an error.
+func Set(m *decoder.Model, text string) (string, error) {
+	var on torch.Device
+	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
+		return "", err
+	}
+	switch text = cmp.Or(text, Auto); {
+	case on.CUDA() && text != Auto:
+		return "", fmt.Errorf("%q: kernels are chosen on a CPU, the device is %s: leave it out", text, on)
+	case on.CUDA():
+		return "", nil
+	case text != Auto:
+		k, err := torch.ParseKernels(text, torch.CurrentKernels())
+		if err != nil {
+			return "", err
+		}
+		torch.SetKernels(k)
+		return k.String(), nil
+	}
+	k, err := fastest(m)
+	if err != nil {
+		return "", fmt.Errorf("measuring kernels: %w", err)
+	}
+	torch.SetKernels(k)
+	return k.String(), nil
+}
+
+// fastest returns the cache's choice, or measures one and keeps it. Without a cache that can be written nothing is kept.
+func fastest(m *decoder.Model) (torch.Kernels, error) {
+	c := Choice{CPU: CPU(), Threads: torch.Threads(), Torch: torch.Version(), Generation: generation, Shapes: shapes(m)}
+	if err := torch.Run(func(*torch.Scope) error { c.DType = m.DType().String(); return nil }); err != nil {
+		return torch.Kernels{}, err
+	}
+	path := c.path()
+	if path != "" {
+		if unlock, err := cache.Lock(filepath.Dir(path), func(string) {}); err == nil {
+			defer unlock() // another process may be measuring
+		}
+		if k, err := c.read(path); err == nil {
+			return k, nil
+		}
+	}
+	k, err := m.MeasureKernels()
+	if err != nil || path == "" {
+		return k, err
+	}
+	c.Kernels = k.String()
+	if b, err := json.MarshalIndent(c, "", " "); err == nil {
+		_ = file.Write(path, append(b, '\n')) // a cache that cannot be written only costs the measurement again
+	}
+	return k, nil
+}
+
+// path returns the file of a choice, "" where there is no cache.
+func (c Choice) path() string {
+	dir, err := cache.Dir()
+	if err != nil {
+		return ""
+	}
+	dir = filepath.Join(dir, "kernels")
+	if os.MkdirAll(dir, 0o777) != nil {
+		return ""
+	}
+	return filepath.Join(dir, fmt.Sprintf("%.8x.json", sha256.Sum256(fmt.Append(nil, c))))
+}
+
+// read returns the kernels in a file that says the same of everything else, and names kernels that this processor has.
+func (c Choice) read(path string) (torch.Kernels, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return torch.Kernels{}, err
+	}
+	var was Choice
+	if err := json.Unmarshal(b, &was); err != nil {
+		return torch.Kernels{}, err
+	}
+	if c.Kernels = was.Kernels; was != c {
+		return torch.Kernels{}, fmt.Errorf("%s is another machine's or model's", path)
+	}
+	return torch.ParseKernels(was.Kernels, torch.CurrentKernels())
+}
+
+func shapes(m *decoder.Model) string {
+	return fmt.Sprintf("%.8x", sha256.Sum256(fmt.Append(nil, m.Params())))
+}
+
+var modelName = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
+
+// CPU returns the processor's name, or its architecture where the system does not tell.
+func CPU() string {
+	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
+	if m := modelName.FindSubmatch(b); m != nil {
+		return strings.TrimSpace(string(m[1]))
+	}
+	return runtime.GOARCH
+}
