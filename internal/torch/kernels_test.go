@@ -55,3 +55,27 @@ func TestAttentionInBFloat16(t *testing.T) {
 		}
 	})
 }
+
+// TestLlamaPassesInBFloat16: the norm, rotation and gate of bfloat16, and their gradients, are those of the same numbers within
+// bfloat16's rounding.
+func TestLlamaPassesInBFloat16(t *testing.T) {
+	run(t, func(s *Scope) {
+		require.NoError(t, Seed(1))
+		draw := func(shape ...int64) *Tensor { x := s.Empty(BFloat16, CPU, shape...); NormalIn(x, 0, 1); return x }
+		wide := func(x *Tensor) *Tensor { return s.Cast(x, Float64) }
+		x, dy, w := draw(7, 70), draw(7, 70), draw(35)
+		y, rstd := s.RMSNorm(x, w, 1e-5)
+		y64, rstd64 := s.RMSNorm(wide(x), wide(w), 1e-5)
+		rounded(t, s, y64, y, 1.0/64)
+		rounded(t, s, s.RMSNormBackward(wide(dy), wide(x), rstd64, wide(w), nil), s.RMSNormBackward(dy, x, rstd, w, nil), 1.0/64)
+		angles := draw(7, 5)
+		cos, sin := s.Cos(angles), s.Sin(angles)
+		turned, turned64 := s.Clone(x), wide(x)
+		RotateIn(s.Narrow(turned, 1, 0, 60), cos, sin, 6, true)
+		RotateIn(s.Narrow(turned64, 1, 0, 60), wide(cos), wide(sin), 6, true)
+		rounded(t, s, turned64, turned, 1.0/64)
+		half := draw(7, 35)
+		rounded(t, s, s.SwiGLU(wide(x)), s.SwiGLU(x), 1.0/64)
+		rounded(t, s, s.SwiGLUBackward(wide(half), wide(x)), s.SwiGLUBackward(half, x), 1.0/64)
+	})
+}

@@ -119,6 +119,13 @@ func parts(on Device) []part {
 				return []*Tensor{s.RMSNormBackward(dy, x[0], rstd, x[1], dw), dw}
 			}
 		}},
+		{"rms norm of a row of whole vectors and a rest", [][]int64{{3, 35}, {35}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
+			y, rstd := s.RMSNorm(x[0], x[1], 1e-5)
+			return y, func(dy *Tensor) []*Tensor {
+				dw := s.Zeros(y.DType(), on, 35)
+				return []*Tensor{s.RMSNormBackward(dy, x[0], rstd, x[1], dw), dw}
+			}
+		}},
 		{"rotary positions of the first two heads of three", [][]int64{{5, 12}}, func(s *Scope, x []*Tensor) (*Tensor, func(*Tensor) []*Tensor) {
 			angles := s.To(s.FromFloats([]float32{0, 0, .5, .1, 1, .2, 1.5, .3, 2, .4}, 5, 2), x[0].DType(), on)
 			cos, sin := s.Cos(angles), s.Sin(angles)
@@ -338,6 +345,42 @@ func BenchmarkLayerNorm(b *testing.B) {
 		_, mean, rstd := s.LayerNorm(x, w, bias, 1e-5)
 		return func(s *Scope) { s.LayerNormBackward(x, x, mean, rstd, w, bias, nil, nil) }
 	})
+}
+
+func BenchmarkRMSNorm(b *testing.B) {
+	for _, pass := range []string{"forward", "backward"} {
+		b.Run("pass="+pass, func(b *testing.B) {
+			bench(b, func(s *Scope, x *Tensor) func(s *Scope) {
+				w := s.Zeros(Float32, CPU, 1024)
+				_, rstd := s.RMSNorm(x, w, 1e-5)
+				if pass == "forward" {
+					return func(s *Scope) { s.RMSNorm(x, w, 1e-5) }
+				}
+				return func(s *Scope) { s.RMSNormBackward(x, x, rstd, w, nil) }
+			})
+		})
+	}
+}
+
+func BenchmarkRotate(b *testing.B) {
+	bench(b, func(s *Scope, x *Tensor) func(s *Scope) {
+		cos, sin := s.Zeros(Float32, CPU, 512, 32), s.Zeros(Float32, CPU, 512, 32)
+		return func(*Scope) { RotateIn(x, cos, sin, 16, false) }
+	})
+}
+
+func BenchmarkSwiGLU(b *testing.B) {
+	for _, pass := range []string{"forward", "backward"} {
+		b.Run("pass="+pass, func(b *testing.B) {
+			bench(b, func(s *Scope, x *Tensor) func(s *Scope) {
+				gateUp := s.Cat([]*Tensor{x, x}, 1)
+				if pass == "forward" {
+					return func(s *Scope) { s.SwiGLU(gateUp) }
+				}
+				return func(s *Scope) { s.SwiGLUBackward(x, gateUp) }
+			})
+		})
+	}
 }
 
 func BenchmarkAttention(b *testing.B) {
