@@ -65,7 +65,11 @@ func Markdown(v *judge.Verdict) string {
 		fmt.Fprintf(w, "### ✗ Gate: %s\n\n%s\n", v.Status, first)
 	}
 	_, rest, _ := strings.Cut(Text(v, false), "\n")
-	fmt.Fprintf(w, "\n```text\n%s\n```\n", strings.ReplaceAll(strings.TrimSpace(rest), "```", "` ` `"))
+	fence := "```"
+	for strings.Contains(rest, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(w, "\n%stext\n%s\n%s\n", fence, strings.TrimSpace(rest), fence)
 	if v.Status == judge.Pass {
 		fmt.Fprint(w, "\n</details>\n")
 	}
