@@ -17,7 +17,8 @@ import (
 var (
 	seeds  int   // -count
 	block  int   // which seed trains, from 0
-	chosen []Arm // those that -bench and -skip match, as block 0 shows
+	opened bool  // the study's folder, by the first block
+	chosen []Arm // those that -bench and -skip match, as the first block shows
 
 	// The folder of -out, where one is given.
 	study *Study
@@ -66,6 +67,9 @@ func onePerRun() (err error) {
 func runBlocks(run func() int) (code int) {
 	last := 0
 	for block = 0; block < seeds && ctx.Err() == nil; block++ {
+		if !ours(work.Arms()...) {
+			continue
+		}
 		last = run()
 		code = max(code, last)
 		_ = flag.Set("test.shuffle", "off") // shuffled once
@@ -104,7 +108,7 @@ func openStudy() (err error) {
 		return nil
 	}
 	study, err = work.Study(map[string]string{"bench": testFlag("bench"), "skip": testFlag("skip"), "benchtime": testFlag("benchtime"),
-		"count": strconv.Itoa(seeds), "relay": *batonAt, "slow": *slowArm})
+		"count": strconv.Itoa(seeds), "relay": *batonAt, "slow": *slowArm, "shard": part.String()})
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func load() error {
 	if err != nil {
 		return err
 	}
-	if work, err = LoadWorkload(ctx, s, progress.Downloads()); err != nil {
+	if err = loadPart(s); err != nil {
 		return err
 	}
 	config = work.ConfigLines()
@@ -121,17 +121,23 @@ var records []*record.Record
 
 // BenchmarkRank trains every arm with the seed of the block; see the package's comment.
 func BenchmarkRank(b *testing.B) {
-	arms := chosen
-	if block == 0 {
+	arms, first := chosen, !opened
+	if first || part.N > 0 { // of a part, no block need have all arms
 		arms = work.Arms()
+	}
+	if first {
+		opened = true
 		if err := openStudy(); err != nil {
 			b.Fatal(err)
 		}
 	}
 	position := 0
 	for _, arm := range rotate(arms, block) {
+		if !ours(arm) {
+			continue
+		}
 		b.Run(arm.Name, func(b *testing.B) {
-			if block == 0 {
+			if first {
 				chosen = append(chosen, arm)
 			}
 			position++
@@ -154,7 +160,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec.Block, rec.Position = block, position
+	rec.Block, rec.Position, rec.Shard = block, position, part.String()
 	if rec.GraphsFailed != "" {
 		b.Logf("ran without CUDA graphs: %s", rec.GraphsFailed)
 	}

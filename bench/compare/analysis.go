@@ -30,6 +30,8 @@ import (
 type Options struct {
 	Alpha  float64 // how often a family in which nothing differs may be called different, below 0.5; 0 means 0.05
 	Margin Margin
+	Notes  []string // of whoever read the results
+	Differ []string // settings that may differ between the results, besides those that always may
 }
 
 // Analysis is everything that is said about a study. A figure that does not exist is NaN.
@@ -104,7 +106,7 @@ type Verdict struct {
 // results.FromRecords returned; the smallest rank comes first.
 func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	o.Alpha, o.Margin = cmp.Or(o.Alpha, 0.05), cmp.Or(o.Margin, Margin{Part: 0.05})
-	s, err := newStudy(in)
+	s, err := newStudy(in, o.Differ...)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
@@ -117,7 +119,7 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 		s.notes = slices.Insert(s.notes, 0, fmt.Sprintf("p and intervals are corrected for the comparisons of each metric, not for the "+
 			"number of metrics: were nothing different, each would show a difference in at most %s of such studies.", format.Level(o.Alpha)))
 	}
-	a.Notes = s.notes
+	a.Notes = slices.Concat(o.Notes, s.notes)
 	return a, nil
 }
 

@@ -25,7 +25,7 @@ type study struct {
 
 // newStudy takes the arms. It refuses results that are not of one study, and two of one arm and seed. Results of other benchmarks
 // and arms with a run that diverged are left aside with a note.
-func newStudy(in *results.Set) (*study, error) {
+func newStudy(in *results.Set, differ ...string) (*study, error) {
 	if in == nil || len(in.Benchmarks)+len(in.Problems) == 0 {
 		return nil, errors.New("no runs to compare")
 	}
@@ -50,7 +50,7 @@ func newStudy(in *results.Set) (*study, error) {
 		return nil, fmt.Errorf("%s: no result of Benchmark%s/rank=...: give the output of go test -bench=%[2]s or the bench.txt of -out",
 			strings.Join(in.Files, ", "), results.Rank)
 	}
-	if err := s.place(); err != nil {
+	if err := s.place(differ); err != nil {
 		return nil, err
 	}
 	if left != "" {
@@ -63,7 +63,7 @@ func newStudy(in *results.Set) (*study, error) {
 }
 
 // place puts each run into its arm's and seed's place. It refuses names and seeds that are none, and runs that are not of one study.
-func (s *study) place() (err error) {
+func (s *study) place(differ []string) (err error) {
 	used := map[*results.Settings]bool{}
 	for _, b := range s.arms {
 		for _, r := range b.Runs {
@@ -97,7 +97,7 @@ func (s *study) place() (err error) {
 		s.runs = append(s.runs, placed)
 	}
 	of := slices.DeleteFunc(slices.Clone(s.set.Settings), func(set *results.Settings) bool { return !used[set] })
-	if s.notes, err = results.Agree(of); err == nil && len(s.set.Files) > 0 {
+	if s.notes, err = results.Agree(of, differ...); err == nil && len(s.set.Files) > 0 {
 		s.notes = append(s.notes, results.Unsaid(of)...)
 	}
 	return err

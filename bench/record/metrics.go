@@ -37,7 +37,7 @@ func (r *Record) Metrics() (ms []Metric) {
 	}
 	// In the order of Units:
 	values := []*float64{&r.Loss, &r.TrainLoss, r.EvalLoss, r.ForgetLoss, nil, nil, &r.GradNorm, gpu, rss, c.SecondsToTarget}
-	if r.Resumed == 0 {
+	if r.Resumed == 0 && !r.Scattered {
 		ms, values[4], values[5] = []Metric{{"ns/op", r.Runtime * 1e9 / float64(r.GlobalStep)}}, &r.SamplesPerSecond, &r.TokensPerSecond
 	}
 	for i, v := range values {

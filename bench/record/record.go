@@ -22,19 +22,21 @@ const Schema = 1
 type Record struct {
 	Checksum string `json:"checksum,omitempty"` // of the file, while it is read and written
 
-	Schema   int       `json:"schema"` // 0 in records from before there was a version
-	Name     string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
-	Rank     string    `json:"rank"`
-	Seed     int64     `json:"seed"`
-	Block    int       `json:"block"`                        // counts seeds from 0: all arms train with one before any with the next
-	Position int       `json:"position"`                     // within the block, from 0; arms take turns at it
-	Started  time.Time `json:"started"`                      // when its clock was started
-	Resumed  int       `json:"resumed_after_step,omitempty"` // from a checkpoint: time and memory are then not one process's
-	Settings Settings  `json:"settings"`
-	Scaling  float64   `json:"scaling,omitempty"` // of B A
-	Model    ModelInfo `json:"model"`
-	Data     DataInfo  `json:"data"`
-	Machine  Machine   `json:"machine"`
+	Schema    int       `json:"schema"` // 0 in records from before there was a version
+	Name      string    `json:"name"`   // the sub-benchmark's: rank=8, or rank=8/lr=1e-4 where rates vary
+	Rank      string    `json:"rank"`
+	Seed      int64     `json:"seed"`
+	Block     int       `json:"block"`                        // counts seeds from 0: all arms train with one before any with the next
+	Position  int       `json:"position"`                     // within the block, from 0; arms take turns at it
+	Shard     string    `json:"shard,omitempty"`              // the part of the study that was dealt to the process: 2/8
+	Scattered bool      `json:"-"`                            // other arms with its seed ran in other processes: time is not compared
+	Started   time.Time `json:"started"`                      // when its clock was started
+	Resumed   int       `json:"resumed_after_step,omitempty"` // from a checkpoint: time and memory are then not one process's
+	Settings  Settings  `json:"settings"`
+	Scaling   float64   `json:"scaling,omitempty"` // of B A
+	Model     ModelInfo `json:"model"`
+	Data      DataInfo  `json:"data"`
+	Machine   Machine   `json:"machine"`
 
 	Trainable          int64     `json:"trainable_parameters"`
 	AdapterBytes       int64     `json:"adapter_bytes"` // on disk, as PEFT's file; for rank full the whole model's
@@ -159,11 +161,13 @@ func checksum(b []byte, written string) string {
 
 // Comparable returns the record, that of a resumed run without its time and memory: they are of several processes.
 func (r *Record) Comparable() *Record {
-	if r.Resumed == 0 {
+	if r.Resumed == 0 && !r.Scattered {
 		return r
 	}
 	c, none := *r, math.NaN()
 	c.Runtime, c.SamplesPerSecond, c.StepsPerSecond, c.TokensPerSecond, c.ProcessedPerSecond = none, none, none, none, none
-	c.SecondsToTarget, c.InitialMemory, c.PeakMemory, c.Memory, c.Laps, c.Evals = nil, Peak{}, Peak{}, nil, nil, nil
+	if c.SecondsToTarget, c.Laps, c.Evals = nil, nil, nil; r.Resumed > 0 {
+		c.InitialMemory, c.PeakMemory, c.Memory = Peak{}, Peak{}, nil
+	}
 	return &c
 }

@@ -41,7 +41,7 @@ func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
 	if s.arms, _, err = table.Arms(rs); err != nil {
 		return nil, err
 	}
-	if s.settings, err = results.OneStudy(rs); err != nil {
+	if s.settings, err = results.OneStudy(rs, o.Differ...); err != nil {
 		return nil, err
 	}
 	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {

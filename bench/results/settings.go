@@ -55,20 +55,20 @@ var (
 // MayDiffer reports whether results that differ in a setting can be compared all the same.
 func MayDiffer(key string) bool { return slices.Contains(free, key) }
 
-// Agree refuses settings that are not of one study, with both values and places. The notes name what may differ and does.
-func Agree(sets []*Settings) (notes []string, err error) {
-	return agree(sets, free, "they are not of one study: compare them apart, each study in files or a folder of its own")
+// Agree refuses settings that are not of one study, with both values and places. Those in differ may differ too. The notes name what does.
+func Agree(sets []*Settings, differ ...string) (notes []string, err error) {
+	return agree(sets, slices.Concat(free, differ), "they are not of one study: compare them apart, each study in files or a folder of its own")
 }
 
 // OneStudy returns the settings of records. It refuses those that are not of one program, run on one machine with one configuration, as a
 // study's are; runs that diverged are left aside.
-func OneStudy(rs []*record.Record) (sets []*Settings, err error) {
+func OneStudy(rs []*record.Record, differ ...string) (sets []*Settings, err error) {
 	for _, r := range rs {
 		if r.Diverged == 0 {
 			sets = append(sets, ofRecord(r))
 		}
 	}
-	_, err = agree(sets, varied,
+	_, err = agree(sets, slices.Concat(varied, differ),
 		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
 	return sets, err
 }
@@ -88,8 +88,8 @@ func agree(sets []*Settings, free []string, why string) (notes []string, err err
 			}
 		}
 	}
-	for _, key := range noted {
-		if vs := values[key]; len(vs) > 1 {
+	for _, key := range free {
+		if vs := values[key]; len(vs) > 1 && !slices.Contains(varied, key) {
 			notes = append(notes, fmt.Sprintf("The runs are not all of one %s: %s.", key, strings.Join(vs, ", ")))
 		}
 	}

@@ -59,6 +59,45 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 0, run([]string{"-out=" + dir}, &stdout, &stderr), "a report beside the records is no record to the next one")
 }
 
+// TestMergedFolders: the report of a study's parts is that of the whole.
+func TestMergedFolders(t *testing.T) {
+	whole, out := records(t), t.TempDir()
+	var dirs []string
+	for _, seed := range []string{"42", "43", "44"} {
+		dirs = append(dirs, t.TempDir())
+		for _, rank := range []string{"8", "16"} {
+			name := "rank=" + rank + ",seed=" + seed + ".json"
+			require.NoError(t, os.Rename(filepath.Join(whole, name), filepath.Join(dirs[len(dirs)-1], name)))
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run(append([]string{"-out=" + out, "-width=90"}, dirs...), &stdout, &stderr), stderr.String())
+	want, err := os.ReadFile("testdata/run.txt")
+	require.NoError(t, err)
+	require.Equal(t, string(want), strings.ReplaceAll(stdout.String(), out, "DIR"))
+	require.FileExists(t, filepath.Join(out, "report.html"))
+
+	stdout.Reset()
+	require.Equal(t, 0, run(append([]string{"-out=" + out}, dirs[1:]...), &stdout, &stderr), stderr.String())
+	require.NoError(t, os.Remove(filepath.Join(dirs[0], "rank=16,seed=42.json")))
+	require.Equal(t, 0, run(append([]string{"-out=" + out}, dirs...), &stdout, &stderr), stderr.String())
+	require.Contains(t, stdout.String(), "1 of 6 cells are missing: rank=16 with seed 42.")
+}
+
+// TestSettingsThatMayDiffer: what -differ names is compared all the same, and said.
+func TestSettingsThatMayDiffer(t *testing.T) {
+	dir := records(t)
+	r, err := record.Read(filepath.Join(dir, "rank=16,seed=44.json"))
+	require.NoError(t, err)
+	r.Machine.CPU = "Another processor"
+	require.NoError(t, r.Save(dir))
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 1, run([]string{"-out=" + dir}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), `cpu is "A processor"`)
+	require.Equal(t, 0, run([]string{"-out=" + dir, "-width=200", "-differ=cpu,gpu"}, &stdout, &stderr), stderr.String())
+	require.Contains(t, stdout.String(), "The runs are not all of one cpu: A processor, Another processor.")
+}
+
 func TestResultFiles(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, 0, run([]string{"../../../testdata/study/bench.txt"}, &stdout, &stderr), stderr.String())
@@ -89,7 +128,7 @@ func TestRefused(t *testing.T) {
 		{"a coin", []string{"-level=0.5"}, 2, "-level is 0.5"},
 		{"not a number passes no bound", []string{"-margin=NaN%loss"}, 2, "above 0 and below 100 %"},
 		{"too narrow for a table", []string{"-width=3"}, 2, "-width is 3"},
-		{"a folder without its flag", []string{empty}, 1, "is a directory"},
+		{"a folder without records", []string{empty}, 1, "no run record"},
 		{"no such file of results", []string{filepath.Join(empty, "bench.txt")}, 1, "bench.txt"},
 		{"help is no error", []string{"-help"}, 0, "-margin"},
 	} {
