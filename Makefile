@@ -40,7 +40,7 @@ bench: setup ## train each rank COUNT times for STEPS steps at each learning rat
 report: ## write OUT/report.html, its figures and OUT/summary.md from the records in OUT
 	@$(GO) run ./bench/report/lorareport -out=$(OUT)
 
-selftest: setup ## is the rank wired? checks the adapters of RANKS on the benchmark's model
+selftest: setup ## does the rank reach the weights? checks the adapters of RANKS on the benchmark's model
 	@$(GO) run ./bench/selftest $(ranks) $(BENCHFLAGS)
 
 gate: ## BASE=REV: train revision REV and this tree in turns; fail where speed, memory or loss got worse

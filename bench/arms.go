@@ -10,7 +10,7 @@ import (
 	"lorabench/lora"
 )
 
-// Arm is one combination of what is compared: a sub-benchmark.
+// Arm is one combination of the compared settings; each is a sub-benchmark.
 type Arm struct {
 	Name    string // rank=8, and the keys that vary: rank=8/alpha=2r/lr=1e-4/targets=q,v
 	Rank    string
@@ -25,7 +25,7 @@ func (a Arm) settings(s record.Settings) record.Settings {
 	return s
 }
 
-// Config is the adapter that the arm trains; rank full has none.
+// Config returns the config of the arm's adapter. Rank full has none, which is an error.
 func (a Arm) Config(s Settings) (lora.Config, error) {
 	r, err := strconv.Atoi(a.Rank)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a Arm) Config(s Settings) (lora.Config, error) {
 		BFloat16: s.AdapterDType == "bfloat16"}, nil
 }
 
-// Arms is every combination of ranks, alphas, rates and targets, ranks outermost. Rank full has no adapter: only rates vary it.
+// Arms returns every combination of ranks, alphas, rates and targets, ranks outermost. Rank full has no adapter: only rates vary it.
 func (s Settings) Arms() []Arm {
 	var arms []Arm
 	for _, rank := range s.Ranks {
@@ -57,7 +57,7 @@ func (s Settings) Arms() []Arm {
 	return arms
 }
 
-// varied is the part of an arm's name for a key with n values.
+// varied returns a key's part of an arm's name, "" unless the key has several values.
 func varied(key, value string, n int) string {
 	if n < 2 {
 		return ""
@@ -65,8 +65,8 @@ func varied(key, value string, n int) string {
 	return "/" + key + "=" + value
 }
 
-// alpha is lora_alpha of one rank: a number, a multiple of the rank (2r), or sqrt, the recipe's alpha with rank-stabilised scaling
-// (Kalajdzievski 2023, arXiv:2312.03732).
+// alpha returns lora_alpha for a rank. spec is a number, a multiple of the rank (2r), or sqrt: the recipe's alpha with rank-stabilised
+// scaling (Kalajdzievski 2023, arXiv:2312.03732).
 func (s Settings) alpha(spec, rank string) (alpha float64, rslora bool, err error) {
 	if rslora = spec == "sqrt"; rslora {
 		spec = s.recipe().Alpha
@@ -94,7 +94,7 @@ func each[T, U any](in []T, f func(T) U) []U {
 	return out
 }
 
-// short is a number as people write it: 2e-4, 16, 0.5.
+// short formats a number as people write it: 2e-4, 16, 0.5.
 func short(v float64) string {
 	if v == 0 || v >= 1e-3 && v < 1e6 {
 		return strconv.FormatFloat(v, 'g', -1, 64)
@@ -102,7 +102,7 @@ func short(v float64) string {
 	return strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(strconv.FormatFloat(v, 'e', -1, 64))
 }
 
-// shortTargets is q,v for q_proj and v_proj. A slash would end the key in a benchmark's name.
+// shortTargets returns q,v for q_proj and v_proj. It replaces slashes, which would end the key in a benchmark's name.
 func shortTargets(targets []string) string {
 	return strings.ReplaceAll(strings.Join(each(targets, func(t string) string { return strings.TrimSuffix(t, "_proj") }), ","), "/", "_")
 }

@@ -81,8 +81,8 @@ func Register(fs *flag.FlagSet) *Flags {
 	return f
 }
 
-// Parsed completes the flags once they are parsed: which device, model and data, and paths. note names the default model where it was
-// taken. steps is what -benchtime says, 0 where it says a duration.
+// Parsed completes the flags after parsing: the device, the model, the data and paths. note says if the small model stands in for the
+// default one. steps is the number that -benchtime gives, 0 for a duration.
 func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	s = f.Settings
 	for _, d := range []*string{&s.DType, &s.AdapterDType} {
@@ -107,7 +107,7 @@ func (f *Flags) Parsed(steps int) (s Settings, note string, err error) {
 	return s, note, s.complete(steps)
 }
 
-// fromAdapter takes from the adapter's config what no flag says. A flag that says something else is an error.
+// fromAdapter sets what no flag sets from the adapter's config. A flag that contradicts it is an error.
 func (f *Flags) fromAdapter(s *Settings) error {
 	if s.Adapter == "" {
 		return nil
@@ -135,7 +135,7 @@ func (f *Flags) fromAdapter(s *Settings) error {
 	return nil
 }
 
-// lists gives s the flags, or the recipe's settings, of which arms are made.
+// lists sets the values that arms are made of, from the flags or the recipe.
 func (f *Flags) lists(s *Settings) error {
 	r := s.recipe()
 	if r.Name == "" {
@@ -160,7 +160,7 @@ func list(v string) []string {
 	return strings.FieldsFunc(v, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
 }
 
-// chooseModel gives model, data, recipe and forget their defaults, which without CUDA are the repository's, as note says.
+// chooseModel sets the defaults of model, data, recipe and forget. Without CUDA they are the repository's own, and note says so.
 func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	recipe, other := Recipes[0].Name, ""
 	switch {
@@ -188,8 +188,8 @@ func (s *Settings) chooseModel(cuda bool) (note string, err error) {
 	return note, nil
 }
 
-// findPaths makes paths of what is there absolute, where root.Abs has a relative one begin, and in a bundle also in the bundle's folder.
-// What is not there may be a Hub id.
+// findPaths makes paths of existing files absolute. It looks where root.Abs starts, and in a bundle also in the bundle's folder. A name
+// that does not exist may be a Hub id.
 func (s *Settings) findPaths() error {
 	dir, err := root.Dir()
 	if err != nil {
@@ -213,7 +213,7 @@ func (s *Settings) findPaths() error {
 	return err
 }
 
-// StepsOf is N where -benchtime is Nx, and 0 where it is a duration.
+// StepsOf returns N for a -benchtime of Nx, and 0 for a duration.
 func StepsOf(benchtime string) (int, error) {
 	n, ok := strings.CutSuffix(benchtime, "x")
 	if !ok {

@@ -15,9 +15,9 @@ import (
 
 const statusFile, clearFile = "/proc/self/status", "/proc/self/clear_refs"
 
-// resetPeak makes the present use the peak, of the device and of the process, and returns it.
+// resetPeak resets the peak of the device and of the process to what they use now, and returns it.
 func resetPeak(d torch.Device) (p record.Peak, err error) {
-	debug.FreeOSMemory() // what Go's heap holds from loading is not this run's
+	debug.FreeOSMemory() // what loading left on Go's heap is not this run's
 	if d.CUDA() {
 		if err := d.ResetPeak(); err != nil {
 			return p, err
@@ -29,8 +29,8 @@ func resetPeak(d torch.Device) (p record.Peak, err error) {
 	return p, err
 }
 
-// resetRSS makes the resident set size its own peak: 5 does that (proc(5)). Where the kernel refuses, or accepts it and does nothing,
-// VmHWM would still be another rank's: then there is no figure, nil.
+// resetRSS resets the peak resident set size to the current one, by writing 5 (proc(5)), and returns it. Where the kernel refuses, or
+// accepts it and does nothing, VmHWM would still be another rank's: resetRSS returns nil.
 func resetRSS() (*int64, error) {
 	if err := os.WriteFile(clearFile, []byte("5"), 0); err != nil {
 		return nil, nil
@@ -47,7 +47,7 @@ func resetRSS() (*int64, error) {
 	return now, nil
 }
 
-// readPeak is the peak since resetPeak, which returned initial.
+// readPeak returns the peak since resetPeak, which returned initial.
 func readPeak(d torch.Device, initial record.Peak) (p record.Peak, err error) {
 	if p, err = devicePeak(d); err == nil && initial.RSS != nil {
 		p.RSS, err = procStatus("VmHWM")
@@ -79,8 +79,8 @@ func procStatus(field string) (*int64, error) {
 	return &n, nil
 }
 
-// probe attributes the memory of a row of tokens to categories: it watches the steps before the clock, of which one has the run's
-// largest row, and keeps the figures of the row that used the most.
+// probe attributes a step's memory to categories: it watches the steps before the clock starts, one of which has the run's largest row,
+// and keeps the figures of the row that used the most.
 type probe struct {
 	meter  *torch.Meter
 	model  *decoder.Model
@@ -88,12 +88,12 @@ type probe struct {
 
 	now, forward, head int64 // of the row being watched
 	peak               int64
-	holds              decoder.Bytes // by what the row saves and the head computes
+	holds              decoder.Bytes // sizes of what the row saves and the head computes
 	took               decoder.Bytes
 	seen               bool // false where the allocator does not count
 }
 
-// watchMemory begins; end must follow.
+// watchMemory makes the model report to a new probe until the probe's end is called.
 func watchMemory(on torch.Device, m *decoder.Model) (*probe, error) {
 	p := &probe{model: m}
 	var err error
@@ -137,8 +137,7 @@ func (p *probe) see(stage decoder.Stage, row decoder.Bytes) {
 	}
 }
 
-// warmProducts makes the library of matrix products allocate the workspace that it keeps, and counts its bytes: once in a process,
-// before anything is watched.
+// warmProducts makes cuBLAS allocate the workspace that it keeps until the process ends, before anything is watched, and counts its bytes.
 func (w *Workload) warmProducts() error {
 	if !w.device.CUDA() {
 		return nil
@@ -155,8 +154,8 @@ func (w *Workload) warmProducts() error {
 	return err
 }
 
-// categories are the parts of the memory at the run's peak, predicted and measured; they add up to the process's resident peak on a
-// CPU, to what is reserved of a GPU on CUDA.
+// categories returns the parts of the memory at the run's peak, predicted and measured. They add up to the process's peak resident set
+// size on a CPU, and to the memory reserved on the GPU on CUDA.
 func (r *Run) categories() (out []record.Category) {
 	w, row := r.work, r.probe.holds
 	row.Workspace += w.productBytes
@@ -193,7 +192,7 @@ func parts(weights int64, b train.Bytes, row decoder.Bytes) map[string]int64 {
 		record.Activations: row.Activations, record.Head: row.Head, record.Workspace: row.Workspace}
 }
 
-// attributeRest adds what the peak has besides the fixed bytes of weights and buffers and the row's.
+// attributeRest attributes the rest of the peak, beyond the row's memory and the fixed bytes of weights and buffers.
 func (r *Run) attributeRest(m map[string]int64, fixed int64) {
 	row, initial, peak := r.probe.took, r.initial, r.peak
 	switch {

@@ -16,8 +16,8 @@ import (
 	"lorabench/lora"
 )
 
-// Record reads the losses and computes those on text that was not trained on, after End. Where a loss is no number the training
-// diverged: an error, or among several rates a record without a result.
+// Record returns the run's record, after End: it reads the training losses and computes those on text that was not trained on. If a loss
+// is not finite the training diverged: an error, or with several rates a record without a result.
 func (r *Run) Record() (*record.Record, error) {
 	log, err := r.trainer.Log()
 	if err != nil {
@@ -43,7 +43,7 @@ func (r *Run) Record() (*record.Record, error) {
 	return rec, err
 }
 
-// record is all but what follows from losses on other text; log ends before a step that diverged.
+// record returns the record without the losses on other text; log ends before a step that diverged.
 func (r *Run) record(log []train.Step) *record.Record {
 	w, g := r.work, r.trainer.Graphs()
 	rec := &record.Record{
@@ -53,7 +53,7 @@ func (r *Run) record(log []train.Step) *record.Record {
 		Trainable: r.params.N(), GlobalStep: r.trainer.Taken(), Epoch: r.steps.Epoch(), Runtime: r.Elapsed.Seconds(),
 		PaddedTokens: r.Padded, TotalFLOPs: lora.FLOPs(r.model, r.adapter, r.Padded), InitialMemory: r.initial, PeakMemory: r.peak,
 		ProcessedTokens: r.trainer.Processed(), Memory: r.categories(), Graphs: g.N, GraphsBytes: g.Outside,
-		// The Trainer logs the rate after its scheduler's step: that of the step to come.
+		// The Trainer logs the rate after its scheduler's step: that of the next step.
 		LearningRate: r.trainer.At(r.trainer.Taken()),
 	}
 	if r.adapter != nil {
@@ -63,7 +63,7 @@ func (r *Run) record(log []train.Step) *record.Record {
 		rec.Others = append(rec.Others, r.others[pid])
 	}
 	if g.Failed != nil {
-		rec.GraphsFailed = strings.Join(strings.Fields(g.Failed.Error()), " ") // it stands in a line of results
+		rec.GraphsFailed = strings.Join(strings.Fields(g.Failed.Error()), " ") // it must fit a result line
 	}
 	for i, s := range log {
 		rec.Steps = append(rec.Steps, record.Step{Step: i + 1, Loss: s.Loss, GradNorm: s.GradNorm, LearningRate: s.LearningRate,
@@ -88,7 +88,7 @@ func (r *Run) record(log []train.Step) *record.Record {
 	return rec
 }
 
-// evaluate adds the losses on text that was not trained on. Weights that make none diverged in the last step.
+// evaluate adds the losses on text that was not trained on. A loss that is not finite marks the record as diverged at its step.
 func (r *Run) evaluate(rec *record.Record) error {
 	held, halves, other, err := r.work.evaluate(r.model)
 	if err != nil {
@@ -115,8 +115,7 @@ func (r *Run) evaluate(rec *record.Record) error {
 	return nil
 }
 
-// secondsTo is when the held-out loss, which starts at base, first was at most target: linear between two evaluations; nil where it
-// never was.
+// secondsTo returns when the held-out loss, base at the start, reached target, linear between two evaluations; nil if it never did.
 func secondsTo(target, base float64, evals []record.Eval) *float64 {
 	last := record.Eval{Loss: base}
 	if base <= target {
@@ -132,12 +131,12 @@ func secondsTo(target, base float64, evals []record.Eval) *float64 {
 	return nil
 }
 
-// finite reports whether all values are numbers. A stand-in device computes none.
+// finite reports whether all values are finite. A stand-in device computes none, so there it is true.
 func (r *Run) finite(vs ...float64) bool {
 	return r.work.StandIn() || !slices.ContainsFunc(vs, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
-// diskBytes is the result's size on disk: PEFT's files, or for full training every weight in float32.
+// diskBytes returns the result's size on disk: PEFT's files, or for full training every weight in float32.
 func (r *Run) diskBytes() (int64, error) {
 	if r.adapter == nil {
 		return 4 * r.params.N(), nil
@@ -166,8 +165,8 @@ func (w *Workload) recorded() record.Settings {
 	return s
 }
 
-// shown is a path as results have it: within the checkout relative to it, elsewhere its last two parts, so that results of two machines
-// are of the same model. Of a folder with a user's name it is the last part alone.
+// shown returns a path as results have it: relative to the checkout if it is inside, else its last two parts, so that results of two
+// machines name the same model. The name of a user's folder is left out.
 func shown(path string) string {
 	if config, hashed := strings.CutPrefix(path, "hash:"); hashed {
 		return "hash:" + shown(config)

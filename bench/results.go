@@ -32,8 +32,8 @@ func ThisMachine(d torch.Device) record.Machine {
 	return m
 }
 
-// ConfigLines are the configuration of the result lines, key and value: everything that results may depend on, so that comparing those
-// of different runs can be refused.
+// ConfigLines returns the configuration of the result lines as keys and values: everything that results may depend on, so that a
+// comparison of runs that differ in it can be refused.
 func (w *Workload) ConfigLines() [][2]string {
 	m, dtype := ThisMachine(w.device), w.DType
 	if w.TF32 {
@@ -50,7 +50,7 @@ func (w *Workload) ConfigLines() [][2]string {
 	return slices.DeleteFunc(lines, func(l [2]string) bool { return l[1] == "" })
 }
 
-// Preamble writes what stands before the result lines: their configuration, and which direction of each unit is better.
+// Preamble writes the lines before the results: their configuration, and which direction of each unit is better.
 func Preamble(w io.Writer, lines [][2]string) error {
 	var b strings.Builder
 	for _, l := range lines {
@@ -67,8 +67,8 @@ func Preamble(w io.Writer, lines [][2]string) error {
 	return err
 }
 
-// WriteResults writes dir/bench.txt anew, whole: the exact results of runs, of which go test's own lines keep four digits. An arm with a
-// run that diverged is left out: the k-th result of an arm is read as the k-th seed's.
+// WriteResults replaces dir/bench.txt with the exact results of runs; go test's own lines keep four digits. An arm with a run that
+// diverged is left out, because the k-th result of an arm is read as the k-th seed's.
 func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int) error {
 	return file.Replace(filepath.Join(dir, "bench.txt"), func(w io.Writer) error {
 		err := Preamble(w, nil)
@@ -84,7 +84,7 @@ func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int)
 	})
 }
 
-// result is a run's, under the name that go test prints, with GOMAXPROCS' suffix. Its note has why there were no CUDA graphs.
+// result returns a run's result, named as go test prints it, with GOMAXPROCS' suffix. Its note says why there were no CUDA graphs.
 func result(lines [][2]string, r *record.Record, procs int) *benchfmt.Result {
 	name := "Rank/" + r.Name
 	if procs > 1 {

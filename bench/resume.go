@@ -12,10 +12,10 @@ import (
 	"lorabench/bench/record"
 )
 
-// savePeriod is the time between two checkpoints where -save-steps gives no steps.
+// savePeriod is the time between two checkpoints if -save-steps is unset.
 const savePeriod = time.Minute
 
-// soFar counts what the steps taken have done. A checkpoint holds it beside the trainer's state.
+// soFar is a run's progress, which a checkpoint holds beside the trainer's state.
 type soFar struct {
 	Tokens  []int         `json:"tokens"` // real tokens of each step taken
 	Padded  int64         `json:"padded"` // tokens a padding trainer would have computed
@@ -53,7 +53,7 @@ func (w *Workload) DropCheckpoint(r *record.Record) error {
 	return os.RemoveAll(filepath.Join(w.Out, r.FileName()+checkpointed))
 }
 
-// resume goes on from the run's checkpoint, where -out has one. One that cannot be used is named, and the run begins again.
+// resume continues from the run's checkpoint if -out has one. If it cannot be used, resume says why and the run starts again.
 func (r *Run) resume() error {
 	if r.work.SaveSteps == 0 {
 		return nil

@@ -20,7 +20,7 @@ import (
 type Run struct {
 	Arm
 	Seed    int64
-	Resumed int // the step after which it goes on from a checkpoint; 0 is none
+	Resumed int // the step of the checkpoint that it continues from; 0 is none
 
 	work    *Workload
 	model   *decoder.Model
@@ -39,7 +39,7 @@ type Run struct {
 	probe         *probe
 }
 
-// Start prepares a run up to the moment before the clock starts. The state it ends in does not depend on which rank ran before.
+// Start prepares a run up to the moment before the clock starts. The resulting state does not depend on which rank ran before.
 func (w *Workload) Start(arm Arm, seed int64) (*Run, error) {
 	r := &Run{Arm: arm, Seed: seed, work: w, loss: math.NaN(), others: map[int]record.Holder{}}
 	if err := r.prepare(); err != nil {
@@ -68,7 +68,7 @@ func (r *Run) prepare() error {
 	return errors.Join(err, on.Synchronize())
 }
 
-// inOrder stops at the first error.
+// inOrder runs the steps up to the first error.
 func inOrder(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -108,8 +108,8 @@ func (r *Run) newTrainer() (err error) {
 	return err
 }
 
-// warmUp takes the order of the run to record the graphs of all its rows, and the step with the largest row, which starts the thread
-// pool and is watched for its memory. On CUDA two steps more load kernels and grow the allocator's cache.
+// warmUp goes through the run's order once: it records the graphs of all rows and takes the step with the largest row, which starts the
+// thread pool and whose memory is watched. On CUDA two more steps load kernels and grow the allocator's cache.
 func (r *Run) warmUp() (err error) {
 	w := r.work
 	if err := w.warmProducts(); err != nil {
@@ -141,10 +141,10 @@ func (r *Run) warmUp() (err error) {
 	return inOrder(r.Step, r.Step)
 }
 
-// stepsAhead is how many steps' batches another goroutine prepares before they are asked for.
+// stepsAhead is the number of steps whose batches another goroutine prepares in advance.
 const stepsAhead = 4
 
-// rewind goes back to before the first step: parameters, moments, data order, random numbers.
+// rewind returns to the state before the first step: parameters, moments, data order, random numbers.
 func (r *Run) rewind() error {
 	w := r.work
 	if err := r.params.Restore(); err != nil {
@@ -171,7 +171,7 @@ func (r *Run) stopAhead() {
 	r.steps = nil
 }
 
-// lookAround notes who else holds memory of the GPU, where the driver tells.
+// lookAround records the other processes that hold GPU memory, if the driver reports them.
 func (r *Run) lookAround() {
 	if !r.work.device.CUDA() {
 		return
@@ -194,7 +194,7 @@ func (r *Run) Step() error {
 	if err := r.trainer.Step(micros); err != nil || r.work.device.CUDA() {
 		return err
 	}
-	// A CPU has done the step: its time costs nothing to know, and shows a machine that drifts within a run.
+	// A CPU has finished the step by now: timing it costs nothing, and shows a machine whose speed drifts within a run.
 	err := r.pause()
 	r.Begin()
 	return err
@@ -232,7 +232,7 @@ func (r *Run) End() (err error) {
 	return err
 }
 
-// paused does something between two steps while the clock stands still.
+// paused calls do between two steps, with the clock stopped.
 func (r *Run) paused(do func() error) error {
 	return inOrder(r.pause, do, func() error { r.Begin(); return nil })
 }
@@ -241,7 +241,7 @@ func (r *Run) Wait(b *relay.Baton) error {
 	return r.paused(func() error { return errors.Join(b.Pass(), b.Take()) })
 }
 
-// Evaluate takes the held-out loss between two steps.
+// Evaluate computes the held-out loss between two steps.
 func (r *Run) Evaluate() error {
 	return r.paused(func() error {
 		loss, _, err := r.work.heldOut(r.model)
@@ -254,7 +254,7 @@ func (r *Run) Evaluate() error {
 	})
 }
 
-// EvalDue reports whether -eval-every asks for the held-out loss now. The last step's is taken after the run.
+// EvalDue reports whether -eval-every asks for the held-out loss now. The last step's is computed after the run.
 func (r *Run) EvalDue() bool {
 	n := r.trainer.Taken()
 	return r.work.EvalEvery > 0 && len(r.work.Held) > 0 && n%r.work.EvalEvery == 0 && !r.Done()
@@ -263,7 +263,7 @@ func (r *Run) EvalDue() bool {
 // Done reports whether the last step of the schedule has been taken.
 func (r *Run) Done() bool { return r.trainer.Taken() >= r.work.Steps }
 
-// Loss is the last step's as far as it is known without making a GPU wait: there that before the clock last stood still. NaN is none.
+// Loss returns the last step's loss, on a GPU that of the last step before an evaluation, so as not to wait for it. NaN is none.
 func (r *Run) Loss() float64 {
 	if !r.work.device.CUDA() {
 		return r.trainer.LastLoss()

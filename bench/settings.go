@@ -13,7 +13,7 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Recipe is a way of training that gives the settings that were not set their values.
+// Recipe is a way of training: the values of settings that are not set.
 type Recipe struct {
 	Name                    string
 	Prompt                  data.Prompt
@@ -22,8 +22,8 @@ type Recipe struct {
 	Steps                   int    // the schedule's length where -benchtime gives none
 }
 
-// Recipes are the reference run as its own figures show it, as it was asked for, and what the repository's small model learns from:
-// at the reference's rates it has learned next to nothing after some hundred steps. testdata/small/choose.sh shows how that was chosen.
+// Recipes holds the reference run as its own figures show it, the run as it was asked for, and one from which the repository's small model
+// learns: at the reference's rates it learns next to nothing in some hundred steps. testdata/small/choose.sh shows how it was chosen.
 var Recipes = []Recipe{
 	{Name: "reported", Prompt: data.Reported, MaxLength: 1024, Batch: 4, Accum: 4,
 		Ranks: "8,128,256", LRs: "2e-4", Alpha: "16", Steps: 1000},
@@ -35,8 +35,8 @@ var Recipes = []Recipe{
 
 const smallRecipe = "small"
 
-// Settings is what the flags say: what all runs have in common, and lists of what is compared. The embedded settings' alpha, rate and
-// targets are the first arm's.
+// Settings holds the flags' values: what all runs share, and lists of what is compared. The embedded alpha, rate and targets are the first
+// arm's.
 type Settings struct {
 	record.Settings
 	Ranks          []string
@@ -49,12 +49,12 @@ type Settings struct {
 	SaveSteps      int        `json:"-"` // steps between checkpoints; Unset is by time, 0 none
 }
 
-// rowTokens is the default of -row-tokens on a CPU, half of CUDA's: micro-batches of the reference run have some 450 tokens, too few to
-// keep matrix products at their best speed. On 2 cores at OPT-350m's shape 1024 is 8 % faster than 0 and uses 9 % more memory, 2048
-// another 3 % for 43 %.
+// rowTokens is the default of -row-tokens on a CPU, half of CUDA's: the reference run's micro-batches have some 450 tokens, too few for
+// matrix products at full speed. On 2 cores at OPT-350m's shape 1024 is 8 % faster than 0 and uses 9 % more memory, 2048 another 3 % for
+// 43 %.
 const rowTokens = 1024
 
-// Unset is the value of a number that is the recipe's or the model's own.
+// Unset marks a number that the recipe or the model sets.
 const Unset = -1
 
 func fill[T int | float64](v *T, recipe T) {
@@ -73,7 +73,7 @@ func (s Settings) recipe() Recipe {
 	return Recipes[i]
 }
 
-// complete gives what is unset the recipe's value, checks the whole and resolves what is auto. steps is as for Parsed.
+// complete fills in unset values from the recipe, checks the result and resolves auto. steps is as for Parsed.
 func (s *Settings) complete(steps int) error {
 	r, cuda := s.recipe(), strings.HasPrefix(s.Device, "cuda")
 	fill(&s.Batch, r.Batch)
@@ -112,7 +112,7 @@ func (s *Settings) complete(steps int) error {
 	return nil
 }
 
-// line is the settings under the names of their flags: those that have no line of their own and that no arm's name has.
+// line returns the settings under their flags' names, without those that have a line of their own or are part of an arm's name.
 func (s Settings) line() string {
 	var pairs []string
 	for _, p := range []struct {
@@ -195,7 +195,7 @@ func (s Settings) check(cuda bool, steps int) error {
 	return nil
 }
 
-// noFull returns the setting that full training cannot have, "" where there is none.
+// noFull returns the setting that rules out full training, "" if there is none.
 func (s Settings) noFull() string {
 	switch {
 	case s.DType != "float32":
@@ -208,7 +208,7 @@ func (s Settings) noFull() string {
 	return ""
 }
 
-// checkLists refuses values of arms that do not exist, and two arms of one name.
+// checkLists refuses invalid values of arms, and two arms of one name.
 func (s Settings) checkLists() error {
 	for _, r := range s.Ranks {
 		if n, err := strconv.Atoi(r); r != record.Full && (err != nil || n < 1 || r != strconv.Itoa(n)) {

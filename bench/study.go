@@ -21,20 +21,20 @@ import (
 	"lorabench/internal/torch"
 )
 
-// unfinished is the file that describes the study in a folder until its last run has ended well.
+// unfinished is the file that describes a folder's study until its last run has succeeded.
 const unfinished = "unfinished.json"
 
-// written are the names, besides those with a seed in them, that runs and reports of a study have in -out.
+// written lists the names, besides those with a seed in them, that a study's runs and reports have in -out.
 var written = []string{unfinished, "bench.txt", "tensorboard", "report.html", "summary.md", "figures"}
 
-// Study is what an unfinished study and its continuation must agree in.
+// Study holds what an unfinished study and its continuation must agree in.
 type Study struct {
 	Settings Settings          `json:"settings"`
 	Model    record.ModelInfo  `json:"model"`
 	Data     record.DataInfo   `json:"data"`
 	Machine  record.Machine    `json:"machine"`
 	Code     string            `json:"code"`   // digest of the program where no commit holds its source
-	Inputs   string            `json:"inputs"` // digest of what model's and data's do not cover
+	Inputs   string            `json:"inputs"` // digest of inputs that the model's and the data's digests do not cover
 	Procs    int               `json:"gomaxprocs"`
 	Testing  map[string]string `json:"testing"` // flags of go test that choose the runs, their order and length
 
@@ -64,8 +64,8 @@ func (w *Workload) Study(testing map[string]string) (*Study, error) {
 	return s, err
 }
 
-// Open makes dir the study's. The whole runs of an unfinished study that is equal are returned by their file names, to be kept. Anything
-// else that a study wrote there moves to a folder old-N. note says which was done, "" where dir was empty.
+// Open claims dir for the study. If dir holds an equal unfinished study, its complete runs are returned by file name, to be kept. Anything
+// else that a study wrote there moves to a folder old-N. note says which was done, "" if dir was empty.
 func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, err error) {
 	now, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 	return nil, note, file.Write(path, now)
 }
 
-// kernelsBefore returns the kernels of an unfinished study in dir, which are to compute the rest of it too; else auto.
+// kernelsBefore returns the kernels of an unfinished study in dir, so that they compute the rest of it too; else auto.
 func kernelsBefore(dir string) string {
 	var s Study
 	b, err := os.ReadFile(filepath.Join(dir, unfinished))
@@ -109,7 +109,7 @@ func kernelsBefore(dir string) string {
 	return kernels.Auto
 }
 
-// lock refuses a folder that another process writes to, whose study would be moved aside.
+// lock refuses a folder that another process writes to: its study would be moved aside.
 func (s *Study) lock(dir string) (err error) {
 	if err = os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -148,7 +148,7 @@ func whole(dir string) (map[string]*record.Record, error) {
 	return kept, err
 }
 
-// moveAside moves what a study wrote in dir to a new folder there, and returns that, "" where there was nothing. Other files stay.
+// moveAside moves what a study wrote in dir to a new folder there, and returns its path, "" if there was nothing. Other files stay.
 func moveAside(dir string) (aside string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -183,7 +183,7 @@ func difference(before, now []byte) string {
 	return trim(b[i]) + ", now " + trim(n[i])
 }
 
-// Finish ends the study: nothing of it is left to run.
+// Finish marks the study as finished and unlocks its folder.
 func (s *Study) Finish() error {
 	defer s.release()
 	return errors.Join(os.Remove(filepath.Join(s.dir, unfinished)), os.RemoveAll(filepath.Join(s.dir, ".lock")))

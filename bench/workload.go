@@ -23,11 +23,11 @@ import (
 	"lorabench/internal/train"
 )
 
-// Workload is what every run of a process shares: base weights on the device, token ids, and where they came from.
+// Workload holds what all runs of a process share: base weights on the device, token ids, and where they came from.
 type Workload struct {
 	Settings
 	Base               *decoder.Model
-	Train, Held, Other []data.Sample // Other is not of the task: what may be forgotten
+	Train, Held, Other []data.Sample // Other is not of the task: it measures forgetting
 	ModelInfo          record.ModelInfo
 	DataInfo           record.DataInfo
 	Left               data.Left // what training does not use of the data
@@ -197,7 +197,7 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 	return err
 }
 
-// evaluate returns m's loss on the held-out records, on each half of them, and on the other text; nil is what was not asked for.
+// evaluate returns m's loss on the held-out records, on each half of them, and on the other text; nil if not asked for.
 func (w *Workload) evaluate(m *decoder.Model) (held *float64, halves []float64, other *float64, err error) {
 	held, halves, err = w.heldOut(m)
 	if err == nil && len(w.Other) > 0 {
@@ -208,8 +208,8 @@ func (w *Workload) evaluate(m *decoder.Model) (held *float64, halves []float64, 
 	return held, halves, other, err
 }
 
-// heldOut returns m's loss on the held-out records, nil where there are none, and on every second of them, from the first and from the
-// second, so that a record's half follows from the records alone. One record has no halves.
+// heldOut returns m's loss on the held-out records, nil if there are none, and on each half of them: every second record from the first,
+// and from the second, so that a record's half follows from the records alone. One record has no halves.
 func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, err error) {
 	var samples [2][]data.Sample
 	var labels [2]float64
@@ -235,7 +235,7 @@ func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, e
 	return &total, halves, nil
 }
 
-// fields are v's as JSON has them.
+// fields returns v as the map that its JSON holds.
 func fields(v any) (m map[string]any, err error) {
 	b, err := json.Marshal(v)
 	if err == nil {
@@ -244,7 +244,7 @@ func fields(v any) (m map[string]any, err error) {
 	return m, err
 }
 
-// inputs is a digest of what the model's and the data's own do not cover: the ids that the tokenizer made, and the adapter's files.
+// inputs returns a digest of what the model's and the data's digests do not cover: the tokenizer's ids, and the adapter's files.
 func (w *Workload) inputs() (string, error) {
 	h := sha256.New()
 	for _, samples := range [][]data.Sample{w.Train, w.Held, w.Other} {
@@ -264,5 +264,5 @@ func (w *Workload) inputs() (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), err
 }
 
-// StandIn reports whether the device is internal/fakecuda's, on which nothing becomes a result.
+// StandIn reports whether the device is internal/fakecuda's, on which nothing is a result.
 func (w *Workload) StandIn() bool { return w.device.StandIn() }

@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// addedToken is a token that is looked for in the text itself and never split: tokenizers' AddedToken.
+// addedToken is tokenizers' AddedToken: a token that is matched in the text before BPE and never split.
 type addedToken struct {
 	content        string
 	id             int64
@@ -56,8 +56,8 @@ type vocabulary struct {
 	added map[string]addedToken
 }
 
-// add adds a with its id. The tokenizers library ignores the ids of added tokens: one of the vocabulary keeps its id,
-// any other gets the next free one. A file whose ids differ from these is refused.
+// add adds a with its id. The tokenizers library ignores the ids of added tokens: one that is in the vocabulary keeps
+// its id, any other gets the next free one. A file whose ids differ from these is refused.
 func (v *vocabulary) add(a addedToken) error {
 	if known, twice := v.added[a.content]; twice {
 		if known != a {
@@ -118,7 +118,7 @@ func (v *vocabulary) addAll(listed []addedToken, named []namedToken) error {
 // specials holds the added tokens of one pass.
 type specials struct {
 	tokens []addedToken // longest first
-	heads  [256]bool    // the first bytes of all
+	heads  [256]bool    // the first bytes of the tokens
 }
 
 func (s *specials) add(a addedToken) {
@@ -148,7 +148,7 @@ func (s *specials) first(text string) (at int, a *addedToken) {
 	return 0, nil
 }
 
-// split appends the ids of the tokens in text, and encodes each piece between them by rest; from is the piece's offset.
+// split appends the ids of the tokens in text, and encodes the pieces between them with rest; from is a piece's offset.
 func (s *specials) split(ids []int32, text string, rest func(ids []int32, piece string, from int) []int32) []int32 {
 	done, from := 0, 0 // text[:done] is encoded, the next token begins at from or later
 	for {

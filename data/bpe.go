@@ -16,20 +16,20 @@ type merge struct {
 
 // bpe is byte-pair encoding (Sennrich and others 2016, "Neural Machine Translation of Rare Words with Subword Units").
 //
-// Merges are kept by the pair of ids, as Hugging Face's tokenizers has them. tiktoken-go, tried before, takes any two
-// tokens whose join is a token, which is another encoding wherever a token can be reached by other pairs than its
-// merge's (TestMergesArePairs). Its time also grows with the square of a word's length, 5 s for 40,000 letters, and on
+// Merges are kept by the pair of ids, as Hugging Face's tokenizers has them. tiktoken-go, tried before, merges any
+// two tokens whose concatenation is a token, which gives other ids wherever a token can be reached by other pairs than
+// its merge's (TestMergesArePairs). Its time also grows with the square of a word's length, 5 s for 40,000 letters, and on
 // CodeAlpaca it had a fifth of the speed.
 type bpe struct {
 	bytes  [256]int32       // the token of each single byte, -1 where there is none
 	chars  map[string]int32 // the token of each character, for pieces; nil for byte-level
 	merges map[[2]int32]merge
-	whole  map[string]int32 // tokens that a word takes without merging (ignore_merges), nil for most
+	whole  map[string]int32 // words that are tokens and are not merged (ignore_merges); nil for most
 	cache  *wordCache
 }
 
-// wordCache remembers the ids of words, since a few thousand words are most of any text. Each word has one place, which
-// the next word of the same hash takes over; no lock is needed, whichever goroutine writes last.
+// wordCache caches the ids of words, since a few thousand words make up most of any text. Each word has one slot, which
+// the next word of the same hash overwrites; no lock is needed, because it does not matter which goroutine writes last.
 type wordCache struct {
 	seed  maphash.Seed
 	words [1 << 15]atomic.Pointer[cachedWord]
@@ -80,7 +80,7 @@ func (b *bpe) merge(ids []int32, word string) []int32 {
 	return ids[:start+b.mergeScan(ids[start:])]
 }
 
-// singles appends the ids that merging begins with: of bytes, or of characters and of the bytes of those without a token.
+// singles appends the ids that merging begins with: those of bytes, or of characters, with bytes for a character that has no token.
 func (b *bpe) singles(ids []int32, word string) []int32 {
 	for len(word) > 0 {
 		n := 1
@@ -101,8 +101,8 @@ func (b *bpe) singles(ids []int32, word string) []int32 {
 	return ids
 }
 
-// mergeScan merges ids in place and returns how many are left. Each round takes the pair of the lowest rank, of
-// equals the leftmost.
+// mergeScan merges ids in place and returns how many are left. Each round merges the pair of the lowest rank,
+// the leftmost among equals.
 func (b *bpe) mergeScan(ids []int32) int {
 	const none = 1<<31 - 1
 	var ranks, joins [scanLimit]int32 // of the pair that begins at each id

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// class is transformers' class of a tokenizer. backend uses all of tokenizer.json; the others take its vocabulary, merges,
-// added tokens and post-processor and bring the rest themselves.
+// class names a tokenizer class of transformers. backend uses all of tokenizer.json; the others read its vocabulary,
+// merges, added tokens and post-processor and define the rest themselves.
 type class string
 
 const (
@@ -19,12 +19,12 @@ const (
 	qwen2   class = "Qwen2Tokenizer"
 )
 
-// registered are the classes that transformers has for a model_type, "" where it has none. For some other types it does not
-// take the class that the files name. Mistral's is mistral-common's where that is installed and the folder has a tekken.json.
+// registered maps a model_type to the class that transformers has for it, "" where it has none. For some other types it ignores the
+// class that the files name. Mistral's is mistral-common's where that is installed and the folder has a tekken.json.
 var registered = map[string]class{"": "", "opt": gpt2, "gpt2": gpt2, "llama": "", "mistral": backend, "qwen2": qwen2, "qwen3": qwen2}
 
 // readClass chooses the class as transformers' AutoTokenizer does: by tokenizer_class of tokenizer_config.json, else of
-// config.json, and by model_type. byteLevel says that tokenizer.json mentions ByteLevel.
+// config.json, and by model_type. byteLevel reports that tokenizer.json mentions ByteLevel.
 func (c *tokenizerConfig) readClass(dir string, config, model jsonFields, byteLevel bool) error {
 	file, raw := "tokenizer_config.json", config["tokenizer_class"]
 	if empty(raw) {
@@ -62,25 +62,25 @@ func (c *tokenizerConfig) readClass(dir string, config, model jsonFields, byteLe
 	case c.class == "":
 		return fmt.Errorf("%s: tokenizer_class is %s: only GPT2Tokenizer, LlamaTokenizer, Qwen2Tokenizer, PreTrainedTokenizerFast and "+
 			"TokenizersBackend are supported", filepath.Join(dir, file), raw)
-	case own == backend || modelType == "qwen2": // transformers takes what their repositories say for a mistake
+	case own == backend || modelType == "qwen2": // transformers treats what their repositories say as a mistake
 		c.class = own
-	case c.class == llama && byteLevel: // Llama 3's say so too
+	case c.class == llama && byteLevel: // Llama 3's repositories name it too
 		c.class = backend
 	}
 	return nil
 }
 
-// defaultNames are the special tokens of a class where the files name no others.
+// defaultNames lists the special tokens of a class where the files name no others.
 var defaultNames = map[class]map[string]string{
 	gpt2:  {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"},
 	llama: {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
 	qwen2: {"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"},
 }
 
-// mentionsByteLevel looks for the word anywhere, as transformers does.
+// mentionsByteLevel looks for "ByteLevel" anywhere in the file, as transformers does.
 func mentionsByteLevel(raw []byte) bool { return bytes.Contains(raw, []byte(`"ByteLevel"`)) }
 
-// override puts in f what the class brings itself, whatever the file says.
+// override replaces the parts of f that the class defines itself, whatever the file says.
 func (f *tokenizerFile) override(c tokenizerConfig) {
 	if c.class == backend {
 		return
@@ -101,7 +101,7 @@ func (f *tokenizerFile) override(c tokenizerConfig) {
 	}
 }
 
-// readScheme sets the texts that LlamaTokenizer puts a space in front of.
+// readScheme sets which texts LlamaTokenizer puts a space in front of.
 func (c *tokenizerConfig) readScheme(config jsonFields) {
 	c.scheme = "first"
 	switch prefix := string(config["add_prefix_space"]); {

@@ -10,10 +10,10 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// splitter cuts a text into pieces that are encoded apart: a step of the pre-tokenizer.
+// splitter is a step of the pre-tokenizer: it cuts a text into pieces that are encoded separately.
 type splitter struct {
 	word func(text string) int // the length of the first piece
-	expr *regexp2.Regexp       // where no word is written by hand: its matches and what lies between them
+	expr *regexp2.Regexp       // where there is no word function: pieces are its matches and what lies between them
 }
 
 const (
@@ -24,12 +24,12 @@ const (
 	anyCaseInBrackets = `(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])`
 )
 
-// knownExpressions are matched by hand, many times faster than by an engine.
+// knownExpressions maps expressions to hand-written matchers, which are many times faster than an engine.
 var knownExpressions = map[string]func(string) int{gpt2Expression: word, llama3Expression: threeDigits, qwen2Expression: oneDigit}
 
 // portable matches expressions that mean the same to Oniguruma, which tokenizers uses, and to regexp2, which has .NET's
 // syntax: no anchors, \w, \b or back references, no classes within classes, no possessive quantifiers, and (?i: only in
-// the contractions, where Oniguruma takes ſ for an s.
+// the contractions, where Oniguruma matches ſ as an s.
 var portable = func() *regexp.Regexp {
 	const (
 		escape   = `\\(?:[rntsS]|[pP]\{(?:L[ulmot]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?)\}|[!-/:-@\[-^{-~` + "`" + `])`
@@ -41,7 +41,7 @@ var portable = func() *regexp.Regexp {
 		`|\((?:\?[:=!])?|` + regexp.QuoteMeta(anyCase) + quantity + `|\|)*$`)
 }()
 
-// newSplitter makes a splitter of an expression.
+// newSplitter makes a splitter for an expression.
 func newSplitter(expression string) (splitter, error) {
 	if word, known := knownExpressions[expression]; known {
 		return splitter{word: word}, nil
@@ -53,7 +53,7 @@ func newSplitter(expression string) (splitter, error) {
 	return engine(expression)
 }
 
-// engine makes a splitter of an expression that is portable, known or not.
+// engine makes a splitter that matches a portable expression, known or not, with regexp2.
 func engine(expression string) (splitter, error) {
 	expr, err := regexp2.Compile(strings.ReplaceAll(expression, anyCase, anyCaseInBrackets), regexp2.None)
 	if err != nil {
@@ -62,7 +62,7 @@ func engine(expression string) (splitter, error) {
 	return splitter{expr: expr}, nil
 }
 
-// standIn returns a character of r's category that the engine knows, which has Go's tables.
+// standIn returns r or, if regexp2 does not know it because it has Go's tables, a character of the same category.
 func standIn(r rune) rune {
 	if r < utf8.RuneSelf {
 		return r
@@ -75,7 +75,7 @@ func standIn(r rune) rune {
 	return r
 }
 
-// split calls emit with the pieces of text, one after the other. It is for expressions.
+// split calls emit with each piece of text, in order. It is for splitters with an expr.
 func (s splitter) split(text string, emit func(piece string)) {
 	runes := make([]rune, 0, len(text))
 	starts := make([]int, 0, len(text)+1) // the offset in text of each rune: a byte that is not UTF-8 is one
@@ -92,7 +92,7 @@ func (s splitter) split(text string, emit func(piece string)) {
 			done = end
 		}
 	}
-	// Matching fails after a time limit only, and there is none.
+	// Matching fails only after a time limit, and there is none.
 	for m, _ := s.expr.FindRunesMatch(runes); m != nil; m, _ = s.expr.FindNextMatch(m) {
 		until(starts[m.Index])
 		until(starts[m.Index+m.Length])

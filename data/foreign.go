@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// foreign are the first bytes of files that hold no records that are read, and what to do with such a file.
+// foreign lists the first bytes of file formats that are not read, and what to do with such a file.
 var foreign = []struct{ magic, is, do string }{
 	{"version https://git-lfs", "a Git LFS pointer, not the file that it stands for", "run git lfs pull in its folder, or download the file"},
 	{"ARROW1", "an Arrow IPC file (Feather)", arrow},
@@ -31,8 +31,8 @@ const (
 	notJSON    = "this is a dict as Python prints it, not JSON: write it with json.dumps"
 )
 
-// Records in text shrink to a tenth or so. What unpacks to more than expansion times its size and expandable bytes is
-// taken for a bomb.
+// Records in text compress to a tenth or so. A file that unpacks to more than expansion times its size, and to more than
+// expandable bytes, is refused as a decompression bomb.
 const (
 	expansion  = 100
 	expandable = 64 << 20
@@ -60,7 +60,7 @@ func gunzip(raw []byte) ([]byte, error) {
 	return text, nil
 }
 
-// pythonic is what Python writes that is no JSON, by how it begins, and what to do.
+// pythonic lists what Python writes and JSON does not have, by how it begins, and what to do.
 var pythonic = []struct{ begins, why string }{
 	{"NaN", notNumbers}, {"Infinity", notNumbers}, {"'", notJSON}, {"None", notJSON}, {"True", notJSON}, {"False", notJSON},
 }

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// add reads the records of one file, told by its content.
+// add appends the records of one file, whose format is recognised by its content.
 func (s *Set) add(raw []byte) (err error) {
 	if bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
 		if raw, err = gunzip(raw); err != nil {
@@ -96,12 +96,12 @@ func (s *Set) parseJSON(raw []byte) error {
 	return nil
 }
 
-// lineAt is the number of the line that an offset is in.
+// lineAt returns the number of the line that an offset is in.
 func lineAt(raw []byte, offset int) int {
 	return 1 + bytes.Count(raw[:min(offset, len(raw))], []byte("\n"))
 }
 
-// readValues returns the values of an array, or those that stand one after the other.
+// readValues returns the values of an array, or values that follow each other (JSON lines).
 func readValues(raw []byte, array bool) (values []json.RawMessage, err error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if array {
@@ -134,7 +134,7 @@ func badValue(raw []byte, record int, dec *json.Decoder, err error) error {
 	}
 	at := int(dec.InputOffset())
 	rest := bytes.TrimLeft(raw[at:], ", \t\r\n")
-	// The decoder's own offset leaves out what it took for tokens. A value read by itself fails at the same place.
+	// The decoder's own offset leaves out what it has read as tokens. A value parsed alone fails at the same place.
 	var syntax *json.SyntaxError
 	if errors.As(json.Unmarshal(rest, new(json.RawMessage)), &syntax) && syntax.Error() == err.Error() {
 		at = len(raw) - len(rest) + int(syntax.Offset) - 1
@@ -154,8 +154,8 @@ func object(value json.RawMessage) (fields map[string]json.RawMessage, err error
 	return fields, json.Unmarshal(value, &fields)
 }
 
-// parseRecord reads one object, and adds to unused the names of its other fields that hold text. Names are exact:
-// encoding/json's own matching takes Output for output, and of both whichever comes last.
+// parseRecord reads one object, and adds to unused the names of its other fields that hold text. Names are
+// matched exactly: encoding/json would accept Output for output, and use whichever of the two comes last.
 func parseRecord(value json.RawMessage, l layout, unused *sync.Map) (r Record, err error) {
 	fields, err := object(value)
 	if err != nil {
@@ -184,7 +184,7 @@ func parseRecord(value json.RawMessage, l layout, unused *sync.Map) (r Record, e
 	return r, nil
 }
 
-// setTurns reads one question and its answer from a list of turns, which errors call by name.
+// setTurns reads one question and its answer from a list of turns, and adds to unused their other fields with text as name.field.
 func (r *Record) setTurns(raw json.RawMessage, name string, unused *sync.Map) error {
 	if raw[0] != '[' {
 		return fmt.Errorf("is %s, not a list of turns", kindOf(raw))
@@ -228,7 +228,7 @@ func parseText(raw json.RawMessage) (text string, err error) {
 	return text, json.Unmarshal(raw, &text)
 }
 
-// hasText looks for a string that is not empty, at any depth.
+// hasText reports whether a value holds a string that is not empty, at any depth.
 func hasText(raw json.RawMessage) bool {
 	return bytes.Count(raw, []byte{'"'}) > 2*bytes.Count(raw, []byte(`""`))
 }
@@ -255,7 +255,7 @@ func kindOf(value json.RawMessage) string {
 // escapes matches the escapes of a string; its group is half of a surrogate pair without the other half.
 var escapes = regexp.MustCompile(`\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u([dD][89a-fA-F])..|.)`)
 
-// loneSurrogate looks for an escape such as \ud83d without its other half. encoding/json would quietly put U+FFFD.
+// loneSurrogate looks for an escape such as \ud83d without its other half. encoding/json would silently replace it by U+FFFD.
 func loneSurrogate(raw []byte) bool {
 	return bytes.Contains(raw, []byte(`\u`)) &&
 		slices.ContainsFunc(escapes.FindAllSubmatchIndex(raw, -1), func(m []int) bool { return m[2] >= 0 })

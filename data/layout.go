@@ -13,7 +13,7 @@ type field struct {
 	of       func(*Record) *string // where its text belongs; nil for a list of turns
 }
 
-// layout is the fields that a file's records are read from.
+// layout lists the fields that a file's records are read from.
 type layout []field
 
 func instruction(r *Record) *string { return &r.Instruction }
@@ -21,8 +21,8 @@ func input(r *Record) *string       { return &r.Input }
 func output(r *Record) *string      { return &r.Output }
 func text(r *Record) *string        { return &r.Text }
 
-// layouts are read by the names of Alpaca, Dolly and TRL. A file with the fields of several is read as the first of
-// them, since the later ones say the same again: Alpaca's text is its other fields within a template.
+// layouts lists the layouts that are read, by the names of Alpaca, Dolly and TRL. A file with the fields of several is read as the first
+// of them, since the later ones repeat it: Alpaca's text is its other fields within a template.
 var layouts = []layout{
 	{{"instruction", false, instruction}, {"input", true, input}, {"output", false, output}},
 	{{"instruction", false, instruction}, {"context", true, input}, {"response", false, output}},
@@ -57,7 +57,7 @@ func choose(kind string, names []string) (layout, error) {
 		kind, quoted(names), strings.Join(read, "; or "))
 }
 
-// quoted lists names for a message, at most some hundred characters of them.
+// quoted lists names for a message, cut to a hundred characters.
 func quoted(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -65,8 +65,8 @@ func quoted(names []string) string {
 	return fmt.Sprintf("%.100q", strings.Join(names, ", "))
 }
 
-// checkRoles refuses all but one question and its answer: which turns of a longer conversation are trained on, and what
-// stands between them, is for a chat template to say, and none is applied.
+// checkRoles refuses anything but one question and its answer: which turns of a longer conversation are trained on, and
+// what separates them, is defined by a chat template, and none is applied.
 func checkRoles(roles []string) error {
 	if slices.Equal(roles, []string{"user", "assistant"}) {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Left says what of its data a run leaves out, for its record and for the notes beside its result.
+// Left describes the data that a run leaves out, for its record and for the notes beside its result.
 type Left struct {
 	Layout    string   `json:"layout"`                     // Set.Layout
 	Fields    []string `json:"fields_not_used,omitempty"`  // Set.Unused
@@ -15,7 +15,7 @@ type Left struct {
 	BothSides int      `json:"eval_instructions_in_train"` // see BothSides
 }
 
-// Counts is how many of some records are not used, or not as a whole.
+// Counts counts records that are not used, or only in part.
 type Counts struct {
 	Records    int `json:"records"`
 	Unlabelled int `json:"without_label"`  // no loss depends on them
@@ -55,7 +55,7 @@ func BothSides(train, held []Record) (n int) {
 	return n
 }
 
-// Notes says it in sentences without a full stop or line break, those first that change what the results are of.
+// Notes describes it in sentences without a full stop or line break, first those that change what the results measure.
 func (l Left) Notes() (notes []string) {
 	say := func(n int, format string, args ...any) {
 		if n > 0 {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// MicroBatch is one micro-batch: the real tokens of B sequences one after the other in a row of T tokens. There is no
-// padding, so nothing is computed for tokens that do not exist.
+// MicroBatch holds the real tokens of B sequences, one after the other in a row of T tokens. There is no padding, so
+// nothing is computed for tokens that do not exist.
 type MicroBatch struct {
 	IDs        []int64 // [T] token ids
 	Positions  []int64 // [T] position in its own sequence, from 0
@@ -56,7 +56,7 @@ func (m *MicroBatch) add(s Sample) {
 	m.MaxSeqlen = max(m.MaxSeqlen, len(s.IDs))
 }
 
-// Join puts micro-batches into one row, as one micro-batch of all their sequences.
+// Join concatenates micro-batches into one row: a micro-batch of all their sequences.
 func Join(micros []MicroBatch) MicroBatch {
 	if len(micros) == 1 {
 		return micros[0]
@@ -80,14 +80,14 @@ func Join(micros []MicroBatch) MicroBatch {
 	return j
 }
 
-// Tokens is T, the number of real tokens.
+// Tokens returns T, the number of real tokens.
 func (m *MicroBatch) Tokens() int { return len(m.IDs) }
 
-// Padded is B x MaxSeqlen, the tokens that a trainer computes which pads each sequence to the longest.
+// Padded returns B x MaxSeqlen, the tokens computed by a trainer that pads each sequence to the longest.
 func (m *MicroBatch) Padded() int { return len(m.Records) * m.MaxSeqlen }
 
-// CheckLabels refuses a micro-batch without a label: the mean over its labels, which the Trainer takes, would be
-// NaN and poison the run.
+// CheckLabels refuses a micro-batch without a label: the Trainer's mean over its labels would be NaN and spoil
+// the run.
 func (m *MicroBatch) CheckLabels() error {
 	if len(m.LabelIndex) > 0 {
 		return nil
@@ -104,7 +104,7 @@ type Loader struct {
 	drawn   int
 }
 
-// NewLoader deals samples out in the given order, batch at a time. The order must be one of len(samples).
+// NewLoader deals samples out in the given order, batch at a time. The order must be made for len(samples).
 func NewLoader(samples []Sample, order *Order, batch int) (*Loader, error) {
 	switch {
 	case len(samples) == 0:
@@ -133,5 +133,5 @@ func (l *Loader) Next() MicroBatch {
 	return Pack(l.samples, l.indexes)
 }
 
-// Epoch is how often the whole set has been dealt out: samples drawn / samples.
+// Epoch returns how often the whole set has been dealt out: samples drawn / samples.
 func (l *Loader) Epoch() float64 { return float64(l.drawn) / float64(len(l.samples)) }

@@ -41,7 +41,7 @@ func (m *mt19937) uint32() uint32 {
 	return y ^ y>>18
 }
 
-// uint64 is CPUGeneratorImpl::random64: the first draw is the high half.
+// uint64 draws 64 bits as CPUGeneratorImpl::random64 does: the first draw is the high half.
 func (m *mt19937) uint64() uint64 {
 	high := m.uint32()
 	return uint64(high)<<32 | uint64(m.uint32())

@@ -1,8 +1,8 @@
 package data
 
-// Needed is the micro-batch without the tokens that no loss depends on: what comes after a sequence's last
-// token with a label, since attention looks back only, and so always its last token; and a sequence without any
-// label as a whole. Losses and gradients are the same. Without any label at all it is the micro-batch itself.
+// Needed returns the micro-batch without the tokens that no loss depends on: those after a sequence's last
+// token with a label, since attention looks back only, and so always its last token; and whole sequences
+// without a label. Losses and gradients are the same. A micro-batch without any label is returned as it is.
 func (m MicroBatch) Needed() MicroBatch {
 	if m.Labels == 0 {
 		return m

@@ -6,7 +6,7 @@ package data
 // randperm(n) again of the same generator for each further epoch. The first epoch is exactly that of Hugging Face's
 // Trainer with that seed. Its later epochs are not: it seeds anew with seed+epoch, so that the second epoch of seed
 // would be the first of seed+1. Runs that are repeated with seed, seed+1, ... would then share orders and not be the
-// independent samples that their statistics take them for.
+// independent samples that their statistics assume.
 type Order struct {
 	n    int
 	perm []int
@@ -42,7 +42,7 @@ func (o *Order) Next() int {
 // From this n on randperm draws 64 bits for each element (randperm_cpu in ATen/native/TensorFactories.cpp).
 const randperm64 = (1<<32 - 1) / 20
 
-// randperm is torch.randperm on a CPU: same values, same use of the generator.
+// randperm returns what torch.randperm does on a CPU: same values, same use of the generator.
 func randperm(rng *mt19937, n int) []int {
 	if n < randperm64 {
 		return shuffle32(rng, n)

@@ -14,15 +14,15 @@ import (
 
 var errPages = errors.New("is damaged: a page claims more than the file holds")
 
-// checkFooter refuses a list longer than the footer that it is in: parquet-go makes a list of the claimed length before it reads
-// the items. To skip them all takes no memory.
+// checkFooter refuses a list longer than the footer that it is in: parquet-go allocates a list of the claimed length before it
+// reads the items. Skipping them all needs no memory.
 func checkFooter(raw []byte) error {
 	var none struct{}
 	return thrift.NewDecoder(new(thrift.CompactProtocol).NewReaderFromBytes(raw)).Decode(&none)
 }
 
 // checkPages refuses a chunk of a column whose pages claim more than most bytes. parquet-go allocates what they claim
-// before it looks for it: one wrong bit in the length of a run is 8 GiB.
+// before it reads it: one wrong bit in the length of a run costs 8 GiB.
 func checkPages(f *parquet.File, column *parquet.Column, chunk *format.ColumnMetaData, most int) error {
 	at := cmp.Or(chunk.DictionaryPageOffset, chunk.DataPageOffset)
 	if at < 0 || at > f.Size() || chunk.TotalCompressedSize < 0 || chunk.TotalCompressedSize > f.Size()-at {
@@ -87,7 +87,7 @@ func checkRuns(h *format.PageHeader, page []byte, column *parquet.Column, codec 
 	return nil
 }
 
-// runsFit adds up the values that runs claim, each of so many bits.
+// runsFit reports whether the values that runs claim, each of width bits, fit into most bytes at 4 bytes each.
 func runsFit(runs []byte, width, most int) bool {
 	total := 0
 	for len(runs) > 0 {

@@ -74,7 +74,7 @@ func (s *Set) parseParquet(raw []byte) (err error) {
 	return nil
 }
 
-// readField reads one column into recs, which the first column makes.
+// readField reads one column into recs, which the first column allocates.
 func readField(recs []Record, f *parquet.File, column *parquet.Column, most int, field field) ([]Record, error) {
 	cells, err := readColumn(f, column, 0, most)
 	if err != nil {
@@ -95,7 +95,7 @@ func readField(recs []Record, f *parquet.File, column *parquet.Column, most int,
 	return recs, nil
 }
 
-// turn returns the group of role and content within a list of turns, whatever the writer called what lies between.
+// turn returns the group of role and content within a list of turns, however the writer named the levels between.
 func turn(list *parquet.Column) *parquet.Column {
 	for list.Column("role") == nil && len(list.Columns()) == 1 {
 		list = list.Columns()[0]
@@ -152,8 +152,8 @@ func readColumn(f *parquet.File, column *parquet.Column, lists, most int) (cells
 	row := -1
 	var values [256]parquet.Value
 	for i, group := range f.RowGroups() {
-		// parquet-go reads no LZ4 of Hadoop's, and unpacks a damaged block of LZ4_RAW into ever more memory, until there is
-		// none and the process ends.
+		// parquet-go does not read Hadoop's LZ4, and unpacks a damaged block of LZ4_RAW into ever more memory, until none is
+		// left and the process dies.
 		chunk := &f.Metadata().RowGroups[i].Columns[column.Index()].MetaData
 		switch chunk.Codec {
 		case format.Lz4, format.Lz4Raw:
@@ -180,7 +180,7 @@ func readColumn(f *parquet.File, column *parquet.Column, lists, most int) (cells
 					if v.RepetitionLevel() == 0 {
 						row++
 					}
-					c := cell{row, string(v.ByteArray()), v.IsNull()} // a copy: the page's memory is used again
+					c := cell{row, string(v.ByteArray()), v.IsNull()} // a copy: the page's memory is reused
 					if !utf8.ValidString(c.text) {
 						return nil, fmt.Errorf("is not UTF-8 in record %d", row+1)
 					}
@@ -199,10 +199,10 @@ func readColumn(f *parquet.File, column *parquet.Column, lists, most int) (cells
 	return cells, nil
 }
 
-// nulls is the typeName of a column that pandas and pyarrow write where every value is None. It is read as no column.
+// nulls is the typeName of a column that pandas and pyarrow write where every value is None. It is treated as absent.
 const nulls = "a column of nulls"
 
-// typeName says in words what a column holds.
+// typeName describes what a column holds.
 func typeName(c *parquet.Column) string {
 	name, _, _ := strings.Cut(c.Type().String(), "(")
 	if c.Repeated() {
@@ -215,7 +215,7 @@ func typeName(c *parquet.Column) string {
 	return cmp.Or(words[name], "of type "+name)
 }
 
-// holdsText looks for strings at any depth.
+// holdsText reports whether a column holds strings at any depth.
 func holdsText(c *parquet.Column) bool {
 	if c.Leaf() {
 		return c.Type().Kind() == parquet.ByteArray && typeName(c) != nulls

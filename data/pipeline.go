@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// space is what pieces of SentencePiece have for a space.
+// space is the character that stands for a space in SentencePiece's pieces.
 const space = "\u2581"
 
-// normalizer is tokenizer.json's.
+// normalizer is the field of this name in tokenizer.json.
 type normalizer struct {
 	Type        string        `json:"type"`
 	Normalizers []*normalizer `json:"normalizers"`
@@ -24,7 +24,7 @@ type pattern struct {
 	Regex  *string `json:"Regex"`
 }
 
-// preTokenizer is tokenizer.json's.
+// preTokenizer is the field pre_tokenizer of tokenizer.json.
 type preTokenizer struct {
 	Type             string          `json:"type"`
 	PreTokenizers    []*preTokenizer `json:"pretokenizers"`
@@ -39,7 +39,7 @@ type preTokenizer struct {
 	Split            *bool           `json:"split"`
 }
 
-// pipeline is what happens to a text before it is encoded: to all of it, save the added tokens that are not normalized.
+// pipeline prepares a text for encoding: all of it, except the added tokens that are not normalized.
 type pipeline struct {
 	normalize func(string) string // nil if text stays as it is
 	scheme    string              // Metaspace's: which texts get a space in front; "" without Metaspace
@@ -50,7 +50,7 @@ type pipeline struct {
 var gpt2Pipeline = pipeline{splits: []splitter{{word: word}}}
 
 // newPipeline reads the two parts of tokenizer.json for a model that is byte-level or, if pieces is set, of
-// SentencePiece's kind. What it does not know is an error.
+// SentencePiece's kind. Anything it does not know is an error.
 func newPipeline(n *normalizer, pre *preTokenizer, pieces bool) (p pipeline, err error) {
 	if p.normalize, err = n.function(pieces); err != nil {
 		return p, fmt.Errorf("normalizer%w", err)
@@ -103,7 +103,7 @@ func (p *pipeline) metaspace(pre *preTokenizer) error {
 		return errors.New(" and normalizer are both set: with byte_fallback only one is supported")
 	case pre.Type != "Metaspace" || pre.Replacement != space:
 		return fmt.Errorf(" is %s of %q: with byte_fallback only Metaspace of U+2581 is supported", pre.Type, pre.Replacement)
-	case pre.Split == nil || *pre.Split: // tokenizers takes an absent field for true
+	case pre.Split == nil || *pre.Split: // tokenizers reads an absent field as true
 		return errors.New(".split is not false: only false is supported")
 	}
 	switch pre.PrependScheme {
@@ -139,7 +139,7 @@ func (p *pipeline) addStep(step *preTokenizer, last bool) error {
 	case last != (step.Type == "ByteLevel"):
 		return fmt.Errorf(".type is %q: ByteLevel is supported, and a Sequence of Split and Digits that ends with it", step.Type)
 	case step.Type == "ByteLevel":
-		if step.AddPrefixSpace == nil || *step.AddPrefixSpace { // tokenizers takes an absent field for true
+		if step.AddPrefixSpace == nil || *step.AddPrefixSpace { // tokenizers reads an absent field as true
 			return errors.New(".add_prefix_space is not false: only false is supported")
 		}
 		if step.UseRegex == nil || *step.UseRegex {
@@ -166,8 +166,8 @@ func (p *pipeline) addStep(step *preTokenizer, last bool) error {
 	return nil
 }
 
-// metaspaced writes the spaces of text as pieces have them, and puts one in front where the scheme says so. at is the offset
-// of text in the whole.
+// metaspaced replaces the spaces of text by U+2581, and puts one in front where the scheme requires it. at is the offset of
+// text in the whole.
 func (p *pipeline) metaspaced(text string, at int) string {
 	text = strings.ReplaceAll(text, " ", space)
 	if strings.HasPrefix(text, space) || p.scheme == "never" || p.scheme == "first" && at > 0 {

@@ -9,7 +9,7 @@ import (
 // ends holds the ids that go before and after a text.
 type ends struct{ prefix, suffix []int32 }
 
-// postProcessor is tokenizer.json's.
+// postProcessor is the field post_processor of tokenizer.json.
 type postProcessor struct {
 	Type       string           `json:"type"`
 	Processors []*postProcessor `json:"processors"`
@@ -68,7 +68,7 @@ func (p *postProcessor) template() (e ends, err error) {
 	return e, nil
 }
 
-// sequence allows one processor that adds tokens: the library hands a second one each token as a text of its own.
+// sequence allows one processor that adds tokens: the library passes a second one each token as a text of its own.
 func (p *postProcessor) sequence(size int) (e ends, err error) {
 	for i, q := range p.Processors {
 		if q == nil {

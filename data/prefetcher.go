@@ -9,7 +9,7 @@ import (
 // Prefetcher deals out steps of accum micro-batches each, prepared on another goroutine, at most depth steps ahead. It
 // takes packing, and the shuffle at the beginning of an epoch, off the goroutine that trains.
 //
-// Next and Epoch are for one goroutine; Close is for any. An Prefetcher that is not closed keeps its goroutine for ever.
+// Next and Epoch may be called from one goroutine, Close from any. A Prefetcher that is not closed leaks its goroutine.
 type Prefetcher struct {
 	loader *Loader
 	steps  chan []MicroBatch
@@ -22,11 +22,11 @@ type Prefetcher struct {
 }
 
 // Each step ahead costs memory, and a second one already covers a step that takes longer to prepare than others. The
-// limit catches a number that was meant for another parameter, before make panics at it.
+// limit catches a number that was meant for another parameter, before make panics.
 const maxDepth = 1024
 
-// NewPrefetcher begins at once to prepare steps. The loader is the Prefetcher's own until Close has returned, and has then
-// dealt out also what was prepared and never asked for. accum must be at least 1, depth 1 to 1024.
+// NewPrefetcher starts preparing steps at once. The Prefetcher owns the loader until Close has returned; the loader has
+// then also dealt out what was prepared but never asked for. accum must be at least 1, depth 1 to 1024.
 func NewPrefetcher(l *Loader, accum, depth int) (*Prefetcher, error) {
 	switch {
 	case l == nil || len(l.indexes) == 0:
@@ -49,8 +49,8 @@ func NewPrefetcher(l *Loader, accum, depth int) (*Prefetcher, error) {
 	return a, nil
 }
 
-// prepare makes each step anew. Taking back the slices of steps that are done with was refused: the consumer would
-// have to say when, and a copy to a device may still be reading them after the step has returned.
+// prepare allocates each step anew. Reusing the slices of finished steps was refused: the consumer would have to
+// say when, and a copy to a device may still be reading them after the step has returned.
 func (a *Prefetcher) prepare(accum int) {
 	defer close(a.ended)
 	for {
@@ -67,10 +67,10 @@ func (a *Prefetcher) prepare(accum int) {
 }
 
 // Next returns the next step's micro-batches: those, and in that order, that accum calls of the loader's Next would
-// have given. They are the caller's to keep. After Close it returns nil, even where steps were ready; a Next that
+// have given. The caller may keep them. After Close it returns nil, even if steps were ready; a Next that
 // waits while another goroutine closes returns either the step or nil.
 func (a *Prefetcher) Next() []MicroBatch {
-	// On its own first, as a select would choose at random between a step that is ready and quit.
+	// Checked first, because select would choose at random between a step that is ready and quit.
 	select {
 	case <-a.quit:
 		return nil
@@ -85,11 +85,11 @@ func (a *Prefetcher) Next() []MicroBatch {
 	}
 }
 
-// Epoch is how often the whole set has been dealt out by Next. The loader's own Epoch runs ahead, by what is prepared.
+// Epoch returns how often the whole set has been dealt out by Next. The loader's own Epoch is ahead by what is prepared.
 func (a *Prefetcher) Epoch() float64 { return float64(a.drawn) / float64(len(a.loader.samples)) }
 
-// Close stops the goroutine and waits until it has let go of the loader, at most the time one step takes to prepare.
-// Closing again does nothing.
+// Close stops the goroutine and waits until it has released the loader, at most the time that preparing one step
+// takes. Closing again does nothing.
 func (a *Prefetcher) Close() {
 	a.once.Do(func() { close(a.quit) })
 	<-a.ended

@@ -9,8 +9,8 @@ import (
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
-// (openai/gpt-2, src/encoder.py). It is by hand because Go's regexp has no look-ahead; an engine that has one is
-// many times slower. Some alternative matches at every position, so words joined are the text.
+// (openai/gpt-2, src/encoder.py). It is written by hand because Go's regexp has no look-ahead; an engine that has one is
+// many times slower. Some alternative matches at every position, so the words make up the whole text.
 func word(s string) int {
 	if n := contraction(s); n > 0 {
 		return n
@@ -44,7 +44,7 @@ func contraction(s string) int {
 	return 0
 }
 
-// spaces is \s+(?!\S)|\s+ : a run of white space leaves its last character to the word that follows, if it can.
+// spaces returns the length of \s+(?!\S)|\s+ : a run of white space leaves its last character to the word that follows, if it can.
 func spaces(s string) int {
 	end, last := 0, 0
 	for end < len(s) {

@@ -20,7 +20,7 @@ type Sample struct {
 	NoInput bool // the record has an input that its text leaves out
 }
 
-// Prompt makes the text of a record and says where the loss is taken.
+// Prompt makes the text of a record and defines which tokens have a loss.
 type Prompt struct {
 	Name       string
 	Text       func(Record) string

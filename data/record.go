@@ -24,22 +24,22 @@ type Record struct {
 	Instruction string `json:"instruction"`
 	Input       string `json:"input"`
 	Output      string `json:"output"`
-	Text        string `json:"text,omitempty"` // in place of the other three: a whole text, around which nothing is put
+	Text        string `json:"text,omitempty"` // in place of the other three: a whole text, used as it is
 }
 
-// Set is what Load read.
+// Set holds the records that Load read.
 type Set struct {
 	Name    string
 	Records []Record
-	// Layout is the names of the fields that Records were read from, such as "instruction, input, output".
+	// Layout names the fields that Records were read from, such as "instruction, input, output".
 	Layout string
-	// Unused are the names of further fields that hold text, sorted.
+	// Unused lists the names of further fields that hold text, sorted.
 	Unused []string
 	// SHA256 is the hex digest of the bytes of Files as they are on disk, one after the other.
 	SHA256 string
-	// Files are the files read, in order: absolute paths of local files, or names within the data set's repository.
+	// Files lists the files read, in order: absolute paths of local files, or names within the data set's repository.
 	Files []string
-	// Skipped are data files that lie beside Files and were left out: another split, or the same in another format.
+	// Skipped lists data files beside Files that were left out: another split, or the same data in another format.
 	Skipped []string
 	// Revision is the commit of a data set from the Hub, empty for local files.
 	Revision string
@@ -51,7 +51,7 @@ var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+
 // Load reads source: a file, a folder of files, or, where no such path exists, a data set id of the Hub as
 // owner/name or owner/name@revision (see hub.FromEnv for its environment variables). Files are a JSON array,
 // JSON lines or parquet, plain or gzipped; content decides, not the name. Of a folder or repository the files of the
-// train split are taken, in one format (hub.DataFiles).
+// train split are read, in one format (hub.DataFiles).
 //
 // Which fields are read is decided by the first record of a file (layouts). Whatever cannot be read is an error that
 // names the file, the record and the field; there are no partial sets.

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Split sets n records apart for evaluation. Which ones depends on nothing but the texts: those with the smallest
+// Split holds out n records for evaluation. The choice depends only on the texts: those with the smallest
 // hashes, so neither the order of the file nor a seed matters, and equal records stay on the same side. Both parts
 // keep the order of recs. n must be at least 0 and less than len(recs); it is an error if copies of the same record make
 // exactly n impossible.
@@ -52,8 +52,8 @@ func Split(recs []Record, n int) (train, held []Record, err error) {
 	return train, held, nil
 }
 
-// hash is of the fields with their lengths, so that text moved from one field to the next changes it. Without Text it is
-// what it was before there was one, so that the same records are held back as then.
+// hash hashes the fields with their lengths, so that moving text from one field to the next changes it. Without Text it
+// is the same as before that field existed, so that the same records are held out as then.
 func (r Record) hash() [sha256.Size]byte {
 	var b []byte
 	fields := []string{r.Instruction, r.Input, r.Output}

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// BOS is OPT's, used if no file names special tokens.
+// BOS is OPT's beginning-of-sequence token, used if no file names special tokens.
 const BOS = 2
 
-// Tokenizer is BPE over a vocabulary of its own: byte-level, as OPT's, Llama 3's and Qwen's, or over pieces with bytes for
-// what has none, as Llama 2's and Mistral's. It is safe for concurrent use.
+// Tokenizer encodes by BPE: byte-level, as OPT's, Llama 3's and Qwen's, or over SentencePiece's pieces with bytes for what
+// has no piece, as Llama 2's and Mistral's. It is safe for concurrent use.
 type Tokenizer struct {
 	bpe     bpe
 	text    []string // the bytes of each id; "" where there is none
@@ -21,7 +21,7 @@ type Tokenizer struct {
 
 // Encode returns the ids of text alone. Added tokens written out in text become their ids, as in Hugging Face's
 // tokenizers; for OPT these are <pad> and </s>, and <s> or <mask> are ordinary characters. Bytes that are not UTF-8 are
-// encoded as they are. Those that have no token, as the control characters of SmolLM2's vocabulary, are left out.
+// encoded as they are. Bytes that have no token, such as some control characters in SmolLM2's vocabulary, are left out.
 func (t *Tokenizer) Encode(text string) []int32 {
 	// About four characters make a token of English or code.
 	return t.encodeFrom(0, make([]int32, 0, len(text)/3+8), text, 0)
@@ -41,8 +41,8 @@ func (t *Tokenizer) Truncate(ids []int32, n int) []int32 {
 }
 
 // encodeFrom splits text, which begins at offset at of the whole, at the added tokens of one pass, then the text between
-// them by the next pass, and encodes the rest by BPE. There are two passes because the tokenizers library looks for the
-// tokens that are normalized in the text that is.
+// them by the next pass, and encodes the rest by BPE. There are two passes because the tokenizers library matches
+// normalized tokens in the normalized text.
 func (t *Tokenizer) encodeFrom(round int, ids []int32, text string, at int) []int32 {
 	if round == 1 && t.normalize != nil {
 		text = t.normalize(text)
@@ -87,5 +87,5 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return b.String()
 }
 
-// Size is 1 + the largest id. The model's embedding must have at least as many rows.
+// Size returns 1 + the largest id. The model's embedding must have at least as many rows.
 func (t *Tokenizer) Size() int { return t.size }

@@ -68,7 +68,7 @@ func readFields(dir, name string) (f jsonFields, err error) {
 	return f, nil
 }
 
-// empty reports values that Python takes for false, which transformers skips.
+// empty reports whether Python treats a value as false, which transformers skips.
 func empty(raw json.RawMessage) bool {
 	return raw == nil || slices.Contains([]string{"null", "false", `""`, "[]", "{}"}, string(raw))
 }
@@ -151,11 +151,11 @@ func (c *tokenizerConfig) readDecoder(raw json.RawMessage) error {
 	return nil
 }
 
-// readNamed collects bos_token and its kind, and the lists of further special tokens.
+// readNamed collects bos_token and the other named tokens, and the lists of further special tokens.
 func (c *tokenizerConfig) readNamed(config, special jsonFields) error {
 	names := jsonFields{}
 	for key, token := range defaultNames[c.class] {
-		names[key], _ = json.Marshal(token) // a string can be written
+		names[key], _ = json.Marshal(token) // a string always marshals
 	}
 	maps.Copy(names, config)
 	maps.Copy(names, special)

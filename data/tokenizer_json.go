@@ -31,8 +31,8 @@ type tokenizerFile struct {
 	} `json:"model"`
 }
 
-// refuse names the first setting that this package's BPE does not do. Of unk_token and fuse_unk nothing comes where each
-// byte has a token.
+// refuse returns an error for the first setting that this package's BPE does not support. unk_token and fuse_unk have no
+// effect if each byte has a token.
 func (f *tokenizerFile) refuse(c class) error {
 	empty := func(s *string) bool { return s == nil || *s == "" }
 	m := f.Model

@@ -14,8 +14,8 @@ import (
 )
 
 // LoadTokenizer reads the tokenizer of a model's folder: tokenizer.json, else vocab.json and merges.txt, else
-// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). Added tokens, BOS and EOS come from where transformers 5 takes
-// them (tokenizerConfig). A vocabulary without such files is taken for OPT's: <pad> and </s> are special, and
+// gpt2-vocab.json and gpt2-merges.txt (metaseq's names). Added tokens, BOS and EOS come from where transformers 5 reads
+// them (tokenizerConfig). A vocabulary without such files is treated as OPT's: <pad> and </s> are special, and
 // config.json's bos_token_id, else BOS, goes first.
 //
 // It must be byte-level BPE without a prefix space, as OPT's, Llama 3's and Qwen's, or BPE with byte fallback, as Llama 2's and
@@ -71,7 +71,7 @@ func loadTokenizer(dir string) (*Tokenizer, error) {
 	return nil, fmt.Errorf("%s has no tokenizer.json and no vocab.json with merges.txt: put the model's tokenizer files there", dir)
 }
 
-// parseVocabMerges makes a tokenizer of the two files of GPT-2's format.
+// parseVocabMerges makes a tokenizer from the two files of GPT-2's format.
 func parseVocabMerges(vocabJSON, mergesText []byte, c tokenizerConfig) (*Tokenizer, error) {
 	var vocab map[string]int64
 	if err := unmarshal(vocabJSON, &vocab); err != nil {
@@ -155,7 +155,7 @@ func splitMerge(line string) (m [2]string, err error) {
 	return [2]string{left, right}, nil
 }
 
-// unmarshal is json.Unmarshal of a file that must be UTF-8; a byte order mark is dropped.
+// unmarshal parses a JSON file that must be UTF-8; a byte order mark is dropped.
 func unmarshal(raw []byte, v any) error {
 	if !utf8.Valid(raw) {
 		return errors.New("not UTF-8")

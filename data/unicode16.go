@@ -7,7 +7,7 @@ import (
 )
 
 // Go 1.26 knows Unicode 15.0; the expressions of Hugging Face's tokenizers have Unicode 16.0. These are the characters that
-// got a category between (found, like the other tables, by comparing every code point with tokenizers 0.23.3:
+// got a category in between (found, like the other tables, by comparing every code point with tokenizers 0.23.3:
 // testdata/families_texts.py), each beside a rare character of its category that Go knows.
 var (
 	newCharacters = []struct {
@@ -100,7 +100,7 @@ var (
 	newLetters = rangetable.Merge(newCharacters[0].table, newCharacters[1].table, newCharacters[2].table, newCharacters[3].table)
 	newNumbers = newCharacters[6].table
 
-	// What tokenizers' Digits takes for digits besides: the numbers of Unicode 17, as Rust has them.
+	// newDigits holds further characters that tokenizers' Digits treats as digits: the numbers of Unicode 17, as Rust has them.
 	newDigits = &unicode.RangeTable{
 		R32: []unicode.Range32{{0x11de0, 0x11de9, 1}, {0x16ff4, 0x16ff6, 1}},
 	}

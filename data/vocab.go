@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxID bounds what a broken file can make the tables of a tokenizer grow to. Vocabularies have fewer than 2^19 tokens.
+// maxID bounds the tables that a broken file can make a tokenizer allocate. Vocabularies have fewer than 2^19 tokens.
 const maxID = 1<<22 - 1
 
 // newTokenizer builds the tables of byte-level BPE or, if pieces is set, of SentencePiece's kind; there are no added
@@ -46,7 +46,7 @@ func checkVocab(vocab map[string]int64) error {
 }
 
 // useBytes makes t byte-level. Some vocabularies lack bytes that were not in the text they were trained on, SmolLM2's 0x04
-// and 0xf1; one that lacks a printable character is written in another way.
+// and 0xf1; one that lacks a printable character is not byte-level.
 func (t *Tokenizer) useBytes(vocab map[string]int64) error {
 	for token, id := range vocab {
 		t.setText(int32(id), byteText(token))
@@ -65,7 +65,7 @@ func (t *Tokenizer) useBytes(vocab map[string]int64) error {
 	return nil
 }
 
-// usePieces makes t a tokenizer of pieces as SentencePiece has them, with a token such as <0x0A> for each byte.
+// usePieces makes t a tokenizer of SentencePiece's pieces, with a token such as <0x0A> for each byte.
 func (t *Tokenizer) usePieces(vocab map[string]int64) error {
 	t.bpe.chars = make(map[string]int32)
 	for token, id := range vocab {
@@ -86,11 +86,11 @@ func (t *Tokenizer) usePieces(vocab map[string]int64) error {
 	return nil
 }
 
-// byteToken is the piece of a byte.
+// byteToken returns the piece that stands for a byte.
 func byteToken(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
-// useMerges sets the merges, and for pieces how a text is split: where no merge reaches over the beginning of a run of
-// spaces, words can be encoded apart, and remembered.
+// useMerges sets the merges, and for pieces how a text is split: if no merge crosses the beginning of a run of spaces,
+// words can be encoded separately, and cached.
 func (t *Tokenizer) useMerges(vocab map[string]int64, merges [][2]string) error {
 	t.bpe.cache = newWordCache()
 	t.bpe.merges = make(map[[2]int32]merge, len(merges))
@@ -131,7 +131,7 @@ func (t *Tokenizer) useWholeWords(vocab map[string]int64) {
 	}
 }
 
-// byteRunes are the characters by which GPT-2's files write bytes: printable ones stand for themselves, the others for
+// byteRunes holds the characters that GPT-2's files write for bytes: printable ones as themselves, the others as
 // U+0100 and on (bytes_to_unicode in openai/gpt-2, src/encoder.py).
 var byteRunes, runeBytes = func() (runes [256]rune, bytes map[rune]byte) {
 	bytes = make(map[rune]byte, 256)
@@ -159,7 +159,7 @@ func bytesOf(token string) (string, bool) {
 	return string(text), true
 }
 
-// byteText is what a token decodes to: its bytes, or, if it is not written in byteRunes, itself.
+// byteText returns what a token decodes to: its bytes, or, if it is not written in byteRunes, itself.
 func byteText(token string) string {
 	if text, ok := bytesOf(token); ok {
 		return text

@@ -9,10 +9,10 @@ import (
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
-// Some alternative matches at every position, so words joined are the text.
+// Some alternative matches at every position, so the words make up the whole text.
 func threeDigits(s string) int { return wordOfDigits(s, 3) }
 
-// oneDigit is the same for Qwen's expression, which has \p{N} for \p{N}{1,3}.
+// oneDigit does the same for Qwen's expression, which has \p{N} for \p{N}{1,3}.
 func oneDigit(s string) int { return wordOfDigits(s, 1) }
 
 func wordOfDigits(s string, digits int) int {
@@ -47,7 +47,7 @@ func wordOfDigits(s string, digits int) int {
 	return lines(s)
 }
 
-// anyCaseContraction is contraction in either case. U+017F is another small s.
+// anyCaseContraction does what contraction does, in either case. U+017F is another small s.
 func anyCaseContraction(s string) int {
 	if len(s) < 2 || s[0] != '\'' {
 		return 0
@@ -77,7 +77,7 @@ func lineEnds(s string) int {
 	return n
 }
 
-// lines is \s*[\r\n]+|\s+(?!\S)|\s+ : white space up to its last line end, else as spaces has it.
+// lines returns the length of \s*[\r\n]+|\s+(?!\S)|\s+ : white space up to its last line end, else what spaces returns.
 func lines(s string) int {
 	space := runOf(classSpace, s)
 	for end := space; end > 0; end-- {
@@ -114,7 +114,7 @@ func isDigit(s string) (digit bool, n int) {
 	return unicode.Is(newDigits, r), n
 }
 
-// piece returns the length of the first piece of s between two spaces, written U+2581: it begins with all of a run of them.
+// piece returns the length of the first piece of s: a run of spaces, which are written U+2581, and the text up to the next one.
 func piece(s string) int {
 	end := 0
 	for end+len(space) <= len(s) && s[end:end+len(space)] == space {

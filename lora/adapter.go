@@ -20,7 +20,7 @@ type Adapter struct {
 	pairs  []*pair // of all groups
 }
 
-// pair is A and B of one linear layer, and what it takes to undo a merge.
+// pair holds A and B of one linear layer, and what is needed to undo a merge.
 type pair struct {
 	linear       *decoder.Linear
 	at           int // the layer's place in its group
@@ -134,7 +134,7 @@ func (a *Adapter) place(on torch.Device) (err error) {
 	return nil
 }
 
-// checkType refuses products in bfloat16 where the base has none.
+// checkType refuses products in bfloat16 if the base is not bfloat16.
 func (a *Adapter) checkType() error {
 	if d := a.model.DType(); a.BFloat16 && d != torch.BFloat16 {
 		return fmt.Errorf("lora: the adapter's products are to be bfloat16 and the base is %v: load the base in bfloat16, or compute them in float32", d)
@@ -142,23 +142,23 @@ func (a *Adapter) checkType() error {
 	return nil
 }
 
-// key is a parameter's name in adapter_model.safetensors.
+// key returns a parameter's name in adapter_model.safetensors.
 func key(module, matrix string) string {
 	return "base_model.model." + module + "." + matrix + ".weight"
 }
 
-// magnitudeKey is that of DoRA's magnitude, which PEFT writes without the ending.
+// magnitudeKey returns the name of DoRA's magnitude, which PEFT writes without .weight.
 func magnitudeKey(module string) string {
 	return "base_model.model." + module + ".lora_magnitude_vector"
 }
 
-// module is the module of a parameter called name.
+// module returns the module of the parameter called name.
 func module(name string) string {
 	name, _, _ = strings.Cut(strings.TrimPrefix(name, "base_model.model."), ".lora_")
 	return name
 }
 
-// Close takes the adapter off the model and frees it.
+// Close removes the adapter from the model and frees it.
 func (a *Adapter) Close() {
 	_ = a.Unmerge()
 	for _, g := range a.groups {
@@ -174,7 +174,7 @@ func (a *Adapter) Close() {
 	a.Params.Close()
 }
 
-// Merge puts W + scaling B A, with DoRA m / |V| V of it, in the place of the weights of this model alone
+// Merge replaces the weights of this model alone by W + scaling B A, with DoRA by m / |V| V of it,
 // and takes the adapter out of the forward pass: same logits, no extra cost. Other models of the same base are untouched.
 func (a *Adapter) Merge() error {
 	return torch.Run(func(s *torch.Scope) error {
@@ -216,7 +216,7 @@ func (a *Adapter) Unmerge() error {
 	})
 }
 
-// FLOPs is total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
+// FLOPs returns total_flos as Hugging Face's Trainer counts it: 6 floating-point operations for each
 // parameter, adapter included and embeddings not, and each token, padding included.
 func FLOPs(m *decoder.Model, adapter *Adapter, paddedTokens int64) float64 {
 	_, n := decoder.NumParameters(m.Config)

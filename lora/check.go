@@ -18,9 +18,9 @@ type Check struct {
 	Found string
 }
 
-// Checks tells whether the rank is wired: whether an adapter of this configuration on this model has the
-// parameters its rank asks for, does nothing before it is trained, and changes what it should, and
-// only that, once B is not 0. The micro-batch is what logits are compared on.
+// Checks reports whether the rank reaches the weights: whether an adapter of this configuration on this
+// model has the parameters its rank asks for, does nothing before it is trained, and changes what it
+// should, and only that, once B is not 0. Logits are compared on the micro-batch.
 func Checks(m *decoder.Model, c Config, b *data.MicroBatch) ([]Check, error) {
 	var out []Check
 	base, err := logitsOf(m, b)
@@ -76,7 +76,7 @@ func logitsOf(m *decoder.Model, b *data.MicroBatch) (v []float32, err error) {
 	return v, err
 }
 
-// farthest is the largest difference; NaN where one is no number.
+// farthest returns the largest difference; NaN if one is NaN.
 func farthest(a, b []float32) float64 {
 	d := 0.0
 	for i, x := range a {
@@ -106,7 +106,7 @@ func sameSize(shape []int64, rows, columns int64) bool {
 	return len(shape) == 2 && shape[0] == rows && shape[1] == columns
 }
 
-// fill draws every B, so large that the change cannot be taken for rounding.
+// fill draws every B, large enough that the change is not mistaken for rounding.
 func (a *Adapter) fill() error {
 	return torch.Run(func(s *torch.Scope) error {
 		for _, p := range a.pairs {
@@ -117,9 +117,9 @@ func (a *Adapter) fill() error {
 	})
 }
 
-// effectiveRanks is the number of singular values of what merging has added to the first and the last
-// target's weight that are not rounding: at most r, or the layer's smaller side where that is less, and
-// nearly so many.
+// effectiveRanks counts the singular values above rounding of what merging has added to the first and
+// the last target's weight: at most r, or the layer's smaller side where that is less, and nearly so
+// many.
 func (a *Adapter) effectiveRanks() ([]Check, error) {
 	if a.UseDoRA {
 		return nil, nil // it rescales the whole weight: the change has full rank
@@ -160,8 +160,8 @@ func (a *Adapter) effectiveRanks() ([]Check, error) {
 	return out, nil
 }
 
-// rounding is what singular values of a difference of two float32 matrices of this size may be where they
-// should be 0: half a unit in the last place of each entry, times the root of both sides, and some room.
+// rounding returns how large singular values of a difference of two float32 matrices of this size may be that should be 0: half a unit
+// in the last place of each entry, times the root of the sum of both sides, with a margin of 4.
 func rounding(weight []float32, values []float64) float64 {
 	largest := 0.0
 	for _, v := range weight {

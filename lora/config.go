@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Config is what makes an adapter, by PEFT's names.
+// Config configures an adapter, by PEFT's names.
 type Config struct {
 	R             int
 	LoraAlpha     float64
@@ -18,24 +18,24 @@ type Config struct {
 	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
 	UseDoRA       bool     // DoRA: a magnitude for each output (Liu et al. 2024, arXiv:2402.09353)
 
-	// Overrides has the modules, by their whole names, whose r or lora_alpha is another.
+	// Overrides maps modules, by their whole names, to an r or a lora_alpha of their own.
 	Overrides map[string]Override
-	// InitLoRAWeights is pissa or olora, which took from the base what the adapter started as; "" for any initialisation that
+	// InitLoRAWeights is pissa or olora, which subtracted the initial adapter from the base; "" for any initialisation that
 	// left the base as it was.
 	InitLoRAWeights string
 
-	// BFloat16 computes the adapter's products in bfloat16, as Trainer(bf16=True) does by autocast; what is
-	// trained stays float32, and so do gradients and moments. The base must be bfloat16. PEFT's file has no such field.
+	// BFloat16 computes the adapter's products in bfloat16, as Trainer(bf16=True) does by autocast; parameters
+	// stay float32, and so do gradients and moments. The base must be bfloat16. PEFT's file has no such field.
 	BFloat16 bool
 }
 
-// Override is what rank_pattern and alpha_pattern say of a module.
+// Override holds a module's values from rank_pattern and alpha_pattern.
 type Override struct {
 	R         int
 	LoraAlpha float64
 }
 
-// Scaling is the factor of B A.
+// Scaling returns the factor of B A.
 func (c Config) Scaling() float64 {
 	if c.UseRSLoRA {
 		return c.LoraAlpha / math.Sqrt(float64(c.R))
@@ -65,8 +65,8 @@ func (c Config) check() error {
 	return nil
 }
 
-// targets is the model's linear layers that c names. A target that names
-// no layer is an error: PEFT accepts it as long as another one does, and trains less than asked.
+// targets returns the model's linear layers that c names. A target that names no layer is an error:
+// PEFT accepts it as long as another one does, and trains less than asked.
 func (c Config) targets(m *decoder.Model) (map[*decoder.Linear]bool, error) {
 	if len(c.TargetModules) == 0 {
 		return nil, fmt.Errorf("lora: target_modules is empty, want names such as q_proj,v_proj")
@@ -90,7 +90,7 @@ func (c Config) targets(m *decoder.Model) (map[*decoder.Linear]bool, error) {
 	return ls, nil
 }
 
-// matches is PEFT's rule: the whole name, or its end after a dot.
+// matches applies PEFT's rule: the whole name, or its end after a dot.
 func matches(name, target string) bool {
 	return name == target || strings.HasSuffix(name, "."+target)
 }

@@ -7,14 +7,14 @@ import (
 	"lorabench/internal/torch"
 )
 
-// group is the pairs on linear layers that read the same input: n of them.
+// group holds the n pairs on linear layers that read the same input.
 type group struct {
 	config *Config
 	layers *decoder.Group
 	pairs  []*pair
 }
 
-// saved is what a group keeps of its forward pass.
+// saved holds what a group keeps of its forward pass.
 type saved struct {
 	h    *torch.Tensor // A dropout(x)
 	mask *torch.Tensor // of dropout; nil without
@@ -22,8 +22,8 @@ type saved struct {
 
 // Forward adds scaling B A dropout(x) to each layer's part of y. Without dropout the A's are one matrix
 // and one product; with it each layer has a mask of its own, as PEFT's do, and the products are one
-// batched call, where they are of one rank. What it keeps is A dropout(x): [T, n r] without dropout, [n, T, r] with it; of
-// different ranks [T, sum of r] in either case.
+// batched call, if they have one rank. It saves A dropout(x): [T, n r] without dropout, [n, T, r] with it; with different
+// ranks [T, sum of r] in either case.
 func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *decoder.Saved) {
 	s.Do(func(inner *torch.Scope) {
 		a, bs := g.factors(inner)
@@ -60,8 +60,8 @@ func (g *group) Forward(s *torch.Scope, x, y *torch.Tensor, train bool, k *decod
 	})
 }
 
-// dropped is dropout(x) for each layer [n, T, in]: by the masks in k where there are any, else by new ones,
-// which k saves.
+// dropped returns dropout(x) for each layer [n, T, in]: by the masks in k if there are any, else by new
+// ones, which k saves.
 func (g *group) dropped(s *torch.Scope, x *torch.Tensor, k *decoder.Saved) *torch.Tensor {
 	n, p, r := len(g.pairs), g.config.LoraDropout, decoder.Record[saved](k, g)
 	if r.mask != nil {
@@ -73,7 +73,7 @@ func (g *group) dropped(s *torch.Scope, x *torch.Tensor, k *decoder.Saved) *torc
 	return y
 }
 
-// Backward is the gradients of y = scaling B A dropout(x): with h = A dropout(x) and e = scaling dy B,
+// Backward adds the gradients of y = scaling B A dropout(x): with h = A dropout(x) and e = scaling dy B,
 // dB = scaling dy^T h, dA = e^T dropout(x), dx = dropout'(e A).
 func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *decoder.Saved) {
 	a, bs := g.factors(s)
@@ -126,7 +126,7 @@ func (g *group) Backward(s *torch.Scope, x, dy, dx *torch.Tensor, k *decoder.Sav
 
 var _ decoder.Adapter = (*group)(nil)
 
-// adapter is what the group computes: LoRA, or DoRA.
+// adapter returns what the group computes: LoRA, or DoRA.
 func (g *group) adapter() decoder.Adapter {
 	if g.config.UseDoRA {
 		return dora{g}
@@ -134,8 +134,8 @@ func (g *group) adapter() decoder.Adapter {
 	return g
 }
 
-// dtype is the type that products are computed in. A, B, their gradients and moments are float32 whatever it
-// and the base's type are, as PEFT has it.
+// dtype returns the type that products are computed in. A, B, their gradients and moments are float32
+// whatever it and the base's type are, as in PEFT.
 func (g *group) dtype() torch.DType {
 	if g.config.BFloat16 {
 		return torch.BFloat16
@@ -166,7 +166,7 @@ func (g *group) factors(s *torch.Scope) (a *torch.Tensor, bs []*torch.Tensor) {
 	return all[0], all[1:]
 }
 
-// part is pair i's [T, r] of [T, n r] or [n, T, r].
+// part returns pair i's [T, r] of [T, n r] or [n, T, r].
 func (g *group) part(s *torch.Scope, h *torch.Tensor, i int) *torch.Tensor {
 	if len(h.Shape()) == 3 {
 		return copyOf(s, h, i)
@@ -174,7 +174,7 @@ func (g *group) part(s *torch.Scope, h *torch.Tensor, i int) *torch.Tensor {
 	return s.Narrow(h, 1, g.ranks(i), g.pairs[i].r)
 }
 
-// ranks is the sum of the first n pairs' ranks.
+// ranks returns the sum of the first n pairs' ranks.
 func (g *group) ranks(n int) (r int64) {
 	for _, p := range g.pairs[:n] {
 		r += p.r
@@ -187,7 +187,7 @@ func (g *group) even() bool {
 	return !slices.ContainsFunc(g.pairs, func(p *pair) bool { return p.r != g.pairs[0].r })
 }
 
-// stacked is the A's as one matrix [n r, in], or their gradients.
+// stacked returns the A's as one matrix [n r, in], or their gradients.
 func (g *group) stacked(s *torch.Scope, grad bool) *torch.Tensor {
 	ts := make([]*torch.Tensor, len(g.pairs))
 	for i, p := range g.pairs {
@@ -198,7 +198,7 @@ func (g *group) stacked(s *torch.Scope, grad bool) *torch.Tensor {
 	return s.Stacked(ts...)
 }
 
-// matrices is a, the A's as one matrix or their gradients, as [n, r, in].
+// matrices returns a, the A's as one matrix or their gradients, as [n, r, in].
 func (g *group) matrices(s *torch.Scope, a *torch.Tensor) *torch.Tensor {
 	return s.View(a, int64(len(g.pairs)), g.pairs[0].r, g.pairs[0].linear.In)
 }

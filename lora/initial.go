@@ -15,9 +15,9 @@ import (
 	"lorabench/internal/torch"
 )
 
-// parseInit reads init_lora_weights. Of those that leave the base as it is nothing is left to do once A and B are read, so
-// they are "". The others made the base W - scaling B A of the initial A and B, and the file has only what A and B became:
-// PEFT computes the initial ones again at each load. It does so from random numbers with pissa_niter: two loads of one
+// parseInit reads init_lora_weights. Those that leave the base as it is need nothing more once A and B are read, so they
+// are "". The others changed the base to W - scaling B A of the initial A and B, and the file has only the trained A and
+// B: PEFT computes the initial ones again at each load. With pissa_niter it does so from random numbers: two loads of one
 // adapter gave logits 1.9 apart (testdata/parity/adapters).
 func parseInit(raw json.RawMessage) (string, error) {
 	var is string
@@ -36,7 +36,7 @@ func parseInit(raw json.RawMessage) (string, error) {
 		"convert the adapter in PEFT with save_pretrained(..., path_initial_model_for_weight_conversion=INITIAL_ADAPTER)", is)
 }
 
-// subtractInitial takes the initial scaling B A from each adapted weight, for this model alone.
+// subtractInitial subtracts the initial scaling B A from each adapted weight, for this model alone.
 func (a *Adapter) subtractInitial(s *torch.Scope) error {
 	values, errs := make([][]float32, len(a.pairs)), make([]error, len(a.pairs))
 	for i, p := range a.pairs {
@@ -67,7 +67,7 @@ func (a *Adapter) subtractInitial(s *torch.Scope) error {
 	return nil
 }
 
-// subtractInitial makes w [out, in] what init left of it. With Q [out, r] of orthonormal columns, B A is Q Q^T W over scaling
+// subtractInitial turns w [out, in] into what init left of it. With Q [out, r] of orthonormal columns, B A is Q Q^T W over scaling
 // for PiSSA (Meng et al. 2024, arXiv:2404.02948), whose Q are W's first left singular vectors, and Q Q^T W for OLoRA
 // (Büyükakyüz 2024, arXiv:2406.01775), whose Q is that of W = Q R.
 func (p *pair) subtractInitial(w []float32, init string) error {
@@ -98,11 +98,11 @@ func (p *pair) subtractInitial(w []float32, init string) error {
 	return nil
 }
 
-// bases holds the singular vectors found, by the weight's hash and their number. They cost 9 s for a weight of 1024 by 1024 on
-// one core, and every run of a study loads the same adapter.
+// bases caches singular vectors, by the weight's hash and their number. They take 9 s for a weight of 1024 by 1024 on one
+// core, and every run of a study loads the same adapter.
 var bases sync.Map
 
-// singular is the first r left singular vectors of w.
+// singular returns the first r left singular vectors of w.
 func singular(w *mat.Dense, r int) (*mat.Dense, error) {
 	bytes, err := w.MarshalBinary()
 	if err != nil {
@@ -124,8 +124,8 @@ func singular(w *mat.Dense, r int) (*mat.Dense, error) {
 	return q, nil
 }
 
-// orthonormal is the first r columns of Q in w = Q R, which those of w make. Householder's method, as torch.linalg.qr's, so that
-// columns of zeros do no harm.
+// orthonormal returns the first r columns of Q in w = Q R, which depend only on those of w. The method is Householder's, as
+// torch.linalg.qr's, so that columns of zeros do no harm.
 func orthonormal(w *mat.Dense, r int) *mat.Dense {
 	rows, _ := w.Dims()
 	q := mat.DenseCopyOf(w.Slice(0, rows, 0, r))

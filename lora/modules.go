@@ -144,10 +144,10 @@ func parsePatterns(field string, raw json.RawMessage) (ps []pattern, err error) 
 	return ps, nil
 }
 
-// expression compiles a regular expression of Python's between what PEFT puts around it. What Go's regexp lacks, as
-// look-ahead, or reads otherwise, as {,n} and [[:digit:]], is refused.
+// expression compiles a Python regular expression with what PEFT puts around it. What Go's regexp lacks, such as
+// look-ahead, or reads differently, such as {,n} and [[:digit:]], is refused.
 func expression(field, before, written, after string) (*regexp.Regexp, error) {
-	_, err := regexp.Compile(written) // by itself, since it might close what stands around it
+	_, err := regexp.Compile(written) // alone, since it might close what stands around it
 	if err == nil && (strings.Contains(written, "{,") || strings.Contains(written, "[:")) {
 		err = fmt.Errorf("{, and [: mean something else in Python")
 	}
@@ -157,8 +157,8 @@ func expression(field, before, written, after string) (*regexp.Regexp, error) {
 	return regexp.Compile(before + written + after)
 }
 
-// On returns the adapter that the file describes on a model with these linear layers, given by their names. Modules that the
-// file chooses by more than a list are listed by their whole names; names that the model does not have are left out, as by PEFT.
+// On returns the adapter that the file describes on a model with these linear layers, given by their names. Modules that the file
+// chooses by more than a list are listed by their whole names; names that the model does not have are left out, as PEFT does.
 func (c PEFTConfig) On(layers []string) (Config, error) {
 	own := c.Config
 	own.Overrides = map[string]Override{}
@@ -187,7 +187,7 @@ func (c PEFTConfig) On(layers []string) (Config, error) {
 	return own, nil
 }
 
-// first is the value of the first pattern that matches the module.
+// first returns the value of the first pattern that matches the module, else otherwise.
 func first(ps []pattern, module string, otherwise float64) float64 {
 	for _, p := range ps {
 		if p.expression.MatchString(module) {

@@ -20,7 +20,7 @@ const (
 )
 
 // Load puts the adapter of a PEFT folder on a model. Every A and B, and with use_dora every magnitude, must
-// be there, in shape, and nothing else.
+// be there with its shape, and nothing else.
 func Load(m *decoder.Model, dir string) (*Adapter, error) {
 	p, err := ReadConfig(dir)
 	if err != nil {
@@ -122,7 +122,7 @@ func (a *Adapter) Save(dir, base string) (int64, error) {
 		hubName = base
 	}
 	if a.InitLoRAWeights != "" {
-		initial = a.InitLoRAWeights // whoever loads the adapter must take it from the base again
+		initial = a.InitLoRAWeights // loading the adapter must subtract it from the base again
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": hubName, "inference_mode": true,

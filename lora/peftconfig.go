@@ -11,18 +11,18 @@ import (
 	"lorabench/internal/checkpoint"
 )
 
-// PEFTConfig is an adapter_config.json. Its Config is what the file says of the adapter as a whole; [PEFTConfig.On] adds
-// which modules of a model are adapted, and those that differ.
+// PEFTConfig is an adapter_config.json. Its Config holds the file's values for the adapter as a whole; [PEFTConfig.On]
+// adds which modules of a model are adapted, and those that differ.
 type PEFTConfig struct {
 	Config
 	Targets []string // target_modules as it stands: names, or a single regular expression or all-linear
 
 	adapts        func(module string) bool
-	listed        bool // Targets alone say what is adapted, by names
+	listed        bool // Targets alone define what is adapted, by names
 	ranks, alphas []pattern
 }
 
-// peftFields are the fields of LoraConfig that are used.
+// peftFields lists the fields of LoraConfig that are used.
 type peftFields struct {
 	PeftType          string          `json:"peft_type"`
 	TaskType          *string         `json:"task_type"`
@@ -43,7 +43,7 @@ type peftFields struct {
 
 // harmless lists the fields of LoraConfig up to PEFT 0.21 that change nothing here, whatever their value: who made the
 // adapter for what, and settings of an initialisation, a module or a quantization that other fields, which are checked,
-// switch on. Every other field must be empty: PEFT's defaults of those are.
+// switch on. Every other field must be empty, as PEFT's defaults are.
 var harmless = []string{"base_model_name_or_path", "revision", "auto_mapping", "inference_mode", "peft_version", "runtime_config",
 	"merge_weights", "megatron_core", "qalora_group_size", "loftq_config", "eva_config", "corda_config", "lora_ga_config"}
 
@@ -102,8 +102,8 @@ func empty(v json.RawMessage) bool {
 	return slices.Contains([]string{"", "null", "false", "{}", "[]", `""`}, strings.Join(strings.Fields(string(v)), ""))
 }
 
-// Conflict returns an error where c, made of flags, differs from the file in what a flag that was given says. given reports
-// by a flag's name without its dash: ranks, alpha, dropout, dora, targets.
+// Conflict returns an error if c, made from flags, contradicts the file in the value of a flag that was given. given reports
+// whether a flag was, by its name without the dash: ranks, alpha, dropout, dora, targets.
 func (p PEFTConfig) Conflict(c Config, given func(flag string) bool) error {
 	sorted := func(l []string) string { return strings.Join(slices.Sorted(slices.Values(l)), ",") }
 	scale := func(c Config) string { return fmt.Sprintf("lora_alpha %v, use_rslora %v", c.LoraAlpha, c.UseRSLoRA) }

@@ -10,7 +10,7 @@ import (
 
 // Config is the part of an OPT model's config.json that its forward pass needs, by Hugging Face's
 // field names. Fields the file leaves out have OPTConfig's defaults; only model_type has none, so
-// that an adapter's or a tokenizer's config is not taken for an OPT-125m.
+// that an adapter's or a tokenizer's config is not mistaken for an OPT-125m's.
 type Config struct {
 	ModelType             string  `json:"model_type"`
 	VocabSize             int64   `json:"vocab_size"`
@@ -35,8 +35,8 @@ type Config struct {
 	PadTokenID            int64   `json:"pad_token_id"`
 }
 
-// TokenID is a token that training does not use, so that whatever stands there is taken: of a list, as generation reads it,
-// the first, and else what is no number leaves the default.
+// TokenID is a token that training does not use, so any value is accepted: of a list, as generation reads it, the first;
+// anything else that is not a number leaves the default.
 type TokenID int64
 
 // UnmarshalJSON never fails.
@@ -83,7 +83,7 @@ func (c Config) Check() error {
 	if c.ModelType != "opt" { // first: the sizes of another kind's config mean nothing
 		return fmt.Errorf("model_type is %q, want \"opt\": only OPT models are supported", c.ModelType)
 	}
-	// Far above any OPT (opt-175b has 96 layers). They keep NumParameters within 64 bits, and a
+	// Far above any OPT (opt-175b has 96 layers). The limits keep NumParameters within 64 bits, and a
 	// forged file from making Params a list of gigabytes.
 	const most, mostLayers = 1 << 24, 1 << 10
 	for _, f := range []struct {
@@ -116,10 +116,10 @@ func (c Config) Check() error {
 	return nil
 }
 
-// HeadDim is the width of one attention head.
+// HeadDim returns the width of one attention head.
 func (c Config) HeadDim() int64 { return c.HiddenSize / c.NumAttentionHeads }
 
-// finalNorm tells whether the decoder ends in a layer norm.
+// finalNorm reports whether the decoder ends in a layer norm.
 func (c Config) finalNorm() bool { return c.DoLayerNormBefore && !c.RemoveFinalLayerNorm }
 
 // Params lists every weight of the model in a fixed order. lm_head.weight is not among them: it

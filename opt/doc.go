@@ -1,4 +1,4 @@
-// Package opt is OPT, Meta's family of open pre-trained transformers (Zhang et al. 2022,
+// Package opt describes OPT, Meta's family of open pre-trained transformers (Zhang et al. 2022,
 // arXiv:2205.01068): its config.json, its weights, its forward and its backward pass. It has nothing to do with
 // options or optimizers.
 //

@@ -7,9 +7,9 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Init makes the weights of a model that has learnt nothing, as transformers does: normal with
-// init_std, biases 0, layer norms 1 and 0, the padding row 0. Drawn on the CPU, so that a seed
-// means the same weights on every device. s owns the weights.
+// Init makes an untrained model as transformers does: weights normal with init_std, biases 0, layer
+// norms 1 and 0, the padding row 0. They are drawn on the CPU, so that a seed gives the same weights on
+// every device. s owns the weights.
 func Init(s *torch.Scope, c Config, seed int64, on torch.Device) (*decoder.Model, error) {
 	if err := c.Check(); err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ const (
 	positions = prefix + "embed_positions.weight"
 )
 
-// Build puts an OPT model together, as the package comment writes it.
+// Build assembles an OPT model as the package comment describes it.
 func (c Config) Build(b *decoder.Builder) *decoder.Model {
 	h, e, f := c.HiddenSize, c.WordEmbedProjDim, c.FFNDim
 	m := &decoder.Model{ModelDropout: c.Dropout, Shape: decoder.Shape{VocabSize: c.VocabSize, HiddenSize: h,
@@ -46,7 +46,7 @@ func (c Config) Build(b *decoder.Builder) *decoder.Model {
 
 func layerName(i int) string { return fmt.Sprintf("%slayers.%d.", prefix, i) }
 
-// Stacks is each layer's q, k and v, weights and biases.
+// Stacks lists each layer's q, k and v, weights and biases.
 func (c Config) Stacks() (stacks [][]string) {
 	for i := range c.NumHiddenLayers {
 		for _, kind := range []string{".weight", ".bias"} {
@@ -57,7 +57,7 @@ func (c Config) Stacks() (stacks [][]string) {
 	return stacks
 }
 
-// Key adds what the published opt-350m leaves out: its keys begin with decoder, transformers writes model.decoder.
+// Key adds what the published opt-350m leaves out: its keys begin with decoder, where transformers writes model.decoder.
 func (Config) Key(name string) string {
 	if strings.HasPrefix(name, "decoder.") {
 		return "model." + name
@@ -65,10 +65,10 @@ func (Config) Key(name string) string {
 	return name
 }
 
-// Tied is embed_tokens.weight.
+// Tied returns embed_tokens.weight.
 func (Config) Tied() string { return tokens }
 
-// Std is init_std.
+// Std returns init_std.
 func (c Config) Std() float64 { return c.InitStd }
 
 // CheckTraining refuses a config.json that asks for a dropout that is not computed here. activation_dropout is not
@@ -86,7 +86,7 @@ func (c Config) CheckTraining() error {
 	return nil
 }
 
-// JSON is config.json as transformers reads it.
+// JSON returns config.json as transformers reads it.
 func (c Config) JSON() any {
 	return struct {
 		Architectures []string `json:"architectures"`

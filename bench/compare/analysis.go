@@ -1,4 +1,4 @@
-// Package compare says what benchmark results support: which ranks differ, in what, by how much, how sure that is, and which rank to take.
+// Package compare analyses benchmark results: which ranks differ, in what, by how much, how sure that is, and which rank to take.
 //
 // Runs are paired by block: all arms (ranks, and whatever else varies) train with one seed, on the same data in the same order, before
 // any trains with the next. Each arm is compared with the first, metric by metric, by Student's paired t test on the logarithms, so that
@@ -7,8 +7,8 @@
 // for five times the code; one variance for all arms calls a difference in 8 % to 15 % of families where the reference is noisy.
 //
 // A difference is exact, and not tested, where the unit has no chance in it (adapter-bytes, trainable-parameters, a Unit line that says
-// assume=exact) and no arm's runs differ, or where at least four blocks show the very same difference: of rounded values fewer agree
-// too easily. With one run of each arm there is no p and no interval. Below four blocks what is not found is "cannot tell".
+// assume=exact) and no arm's runs differ, or where at least four blocks show the very same difference: fewer rounded values agree too
+// easily. With one run of each arm there is no p and no interval. With fewer than four blocks what is not found is "cannot tell".
 //
 // The verdict rests on the held-out loss of each rank at its best rate and alpha. An arm is worse, or as good, where its interval
 // against the best lies beyond, or within, the margin: 5 % of what training gained. docs/soundness.md has how often all this is right.
@@ -26,7 +26,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// Options are what a comparison is judged by. The zero value means the defaults.
+// Options configures a comparison. The zero value means the defaults.
 type Options struct {
 	Alpha  float64 // how often a family in which nothing differs may be called different, below 0.5; 0 means 0.05
 	Margin Margin
@@ -34,7 +34,7 @@ type Options struct {
 	Differ []string // settings that may differ between the results, besides those that always may
 }
 
-// Analysis is everything that is said about a study. A figure that does not exist is NaN.
+// Analysis is the outcome for a study. A figure that does not exist is NaN.
 type Analysis struct {
 	Options
 	Metrics  []Metric
@@ -74,7 +74,7 @@ type Pair struct {
 	Seeds      int  // about how many would decide 80 % of the time what Verdict.Standing cannot tell; 0 where that cannot be estimated
 }
 
-// Call is what may be said about a difference.
+// Call is the judgement of a difference.
 type Call string
 
 // The calls. NoDifference is said where enough blocks were compared to find something the size of Detectable.
@@ -123,7 +123,7 @@ func Analyze(in *results.Set, o Options) (*Analysis, error) {
 	return a, nil
 }
 
-// metric is everything about one unit.
+// metric analyses one unit.
 func (t *table) metric(u record.Unit, a *Analysis) Metric {
 	m := Metric{Unit: u, Unsteady: timed(u.Name) && a.Unsteady != "", Pairs: t.pairs(t.arms[0], t.arms, a.Alpha)}
 	if slices.ContainsFunc(m.Pairs, func(p Pair) bool { return p.Call == Drifts }) {
@@ -150,9 +150,9 @@ func (t *table) metric(u record.Unit, a *Analysis) Metric {
 	return m
 }
 
-// pairs judges the differences of a family: of arms to another of the table's. p values are corrected by Holm; the intervals are
-// Bonferroni's, those of what Holm finds ending at 0 at the latest (K. Strassburger and F. Bretz, Compatible simultaneous lower
-// confidence bounds for the Holm procedure, Statistics in Medicine 27, 2008).
+// pairs compares arms with another of the table's, as one family. p values are corrected by Holm; the intervals are Bonferroni's, those of
+// differences that Holm finds ending at 0 at the latest (K. Strassburger and F. Bretz, Compatible simultaneous lower confidence bounds for
+// the Holm procedure, Statistics in Medicine 27, 2008).
 func (t *table) pairs(to string, arms []string, alpha float64) (out []Pair) {
 	var es []estimate
 	var ps []float64
@@ -180,7 +180,7 @@ func (t *table) pairs(to string, arms []string, alpha float64) (out []Pair) {
 	return out
 }
 
-// call is what a corrected p allows to say.
+// call returns what a corrected p allows to conclude.
 func (e estimate) call(alpha float64) Call {
 	switch {
 	case e.Exact && e.Mean == 0:

@@ -14,13 +14,13 @@ import (
 	"lorabench/bench/stats"
 )
 
-// contest is what ranks are judged by: the losses of each rank's arm at its best rate and alpha; and what follows.
+// contest holds what ranks are judged by, the losses of each rank's arm at its best rate and alpha, and the outcome.
 type contest struct {
 	*table
 	all    []column // of all rates and alphas
 	groups [][]int  // of all, those of each rank
 	before float64  // the loss before training on the records that are judged by; NaN where it is not known
-	how    string   // arms were chosen; "" where there was no choice
+	how    string   // arms were chosen; "" if there was no choice
 
 	Verdict
 	alpha  float64
@@ -30,13 +30,13 @@ type contest struct {
 	calls  []Call       // of each arm
 }
 
-// chosen are the parts of an arm's name that are chosen for each rank before ranks are compared.
+// chosen matches the parts of an arm's name that are chosen for each rank before ranks are compared.
 var chosen = regexp.MustCompile("/(lr|alpha)=[^/]*")
 
-// group is an arm's name without them: rank=8/targets=q,v.
+// group returns an arm's name without them: rank=8/targets=q,v.
 func group(name string) string { return chosen.ReplaceAllString(name, "") }
 
-// contest takes the first loss that at least two arms have, or any has; nil where there is none.
+// contest returns a contest by the first loss that at least two arms have, else by one that any has; nil if there is none.
 func (s *study) contest() *contest {
 	c := &contest{before: math.NaN()}
 	for _, u := range results.Losses {
@@ -66,8 +66,8 @@ func (s *study) contest() *contest {
 	return c
 }
 
-// choose leaves each rank its best arm, chosen on the first half of the held-out records and judged on the second, and reports whether
-// there are halves: the lowest of several losses is partly luck, which the half that was not looked at does not share.
+// choose keeps each rank's best arm, chosen on the first half of the held-out records and judged on the second, and reports whether there
+// are halves: the lowest of several losses is partly luck, which the half that was not looked at does not share.
 func (c *contest) choose() (halves bool) {
 	on := c.table // what is chosen by
 	c.how = "Each rank is at its best rate and alpha, chosen by the losses that it is judged by, so that more rates flatter it more " +
@@ -86,7 +86,7 @@ func (c *contest) choose() (halves bool) {
 	return halves
 }
 
-// half is the table of losses on one half of the held-out records; nil where a run has none.
+// half returns the table of losses on one half of the held-out records; nil if a run has none.
 func (c *contest) half(half int) *table {
 	var losses [][]float64
 	for i, runs := range c.runs {
@@ -105,7 +105,7 @@ func (c *contest) half(half int) *table {
 	return newTable(c.study, c.unit, losses)
 }
 
-// conditions are the steps, rate and alpha that the verdict holds for.
+// conditions names the steps, rate and alpha that the verdict holds for.
 func (c *contest) conditions() string {
 	alpha := c.distinct("alpha", "alpha", "lora_alpha")
 	if number := strings.TrimPrefix(alpha, "alpha "); strings.Trim(number, "0123456789.") == "" {
@@ -115,7 +115,7 @@ func (c *contest) conditions() string {
 		c.distinct("learning rate", "lr", "learning_rate"), alpha)
 }
 
-// distinct are the values of a setting that arms have.
+// distinct names the values of a setting that arms have.
 func (c *contest) distinct(name string, keys ...string) string {
 	var values []string
 	for i, col := range c.by {
@@ -133,7 +133,7 @@ func (c *contest) distinct(name string, keys ...string) string {
 	return name + "s " + format.Few(values, 5)
 }
 
-// limits are sentences where something other than the rank holds the loss back: the largest rate that was tried, or the steps.
+// limits returns sentences if something other than the rank limits the loss: the largest rate that was tried, or the steps.
 func (c *contest) limits() (text []string) {
 	rate := func(col column) float64 {
 		v, _ := strconv.ParseFloat(c.setting(col.at, "lr", "learning_rate"), 64) // 0 where it is not known
@@ -186,7 +186,7 @@ type Margin struct {
 	OfLoss bool    // of the best loss instead of what training gained: the loss before it less the best after it
 }
 
-// String is a margin as -margin takes it: 5%gain.
+// String formats a margin as -margin reads it: 5%gain.
 func (m Margin) String() string {
 	of := "gain"
 	if m.OfLoss {
@@ -195,7 +195,7 @@ func (m Margin) String() string {
 	return strconv.FormatFloat(100*m.Part, 'g', 6, 64) + "%" + of
 }
 
-// Set reads what String writes; a Margin is a flag.Value.
+// Set parses what String formats; a Margin is a flag.Value.
 func (m *Margin) Set(s string) error {
 	number, of, ok := strings.Cut(strings.ReplaceAll(s, " ", ""), "%")
 	part, err := strconv.ParseFloat(number, 64)
@@ -206,8 +206,8 @@ func (m *Margin) Set(s string) error {
 	return nil
 }
 
-// of returns a margin as a fraction of the best loss, and in words. Where the loss before training is not known (NaN), it is 1 % of the
-// loss. It is 0 where training gained nothing.
+// of returns a margin as a fraction of the best loss, and in words. If the loss before training is unknown (NaN), it is 1 % of the loss.
+// It is 0 if training gained nothing.
 func (m Margin) of(before, best float64) (limit float64, words string) {
 	switch {
 	case m.OfLoss:

@@ -13,7 +13,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// MaxDrift is how much step times may drift, or one run stand out, and still be called steady.
+// MaxDrift is how far step times may drift, or one run stand out, on a machine that counts as steady.
 const MaxDrift = 0.03
 
 // Timing is a run's time. Arms are what runs have in common besides their block: a rank, or a rank before or after a change.
@@ -28,9 +28,8 @@ type Timing struct {
 // Lap is a part of a run.
 type Lap struct{ Seconds, Tokens float64 }
 
-// Steady returns a line that says what is unsteady and what to do, "" where nothing is: a drift of what remains of step times after
-// their regression on tokens, from block to block or within a run, or a run that stands out. It must be more than MaxDrift, and
-// more than the noise explains.
+// Steady returns a line that says what is unsteady and what to do, "" if nothing is: a drift of step times, from block to block or within
+// a run, after their regression on tokens, or a run that stands out. It must be more than MaxDrift, and more than the noise explains.
 func Steady(runs []Timing) string {
 	var found []string
 	if arms, blocks, x := grid(runs); len(blocks) > 1 {
@@ -62,11 +61,11 @@ func Steady(runs []Timing) string {
 		format.List(found))
 }
 
-// chance is how far the lowest and highest of some means of n values seldom lie apart by their noise alone: 3.2 standard errors of a
+// chance returns how far the lowest and highest of some means of n values seldom lie apart by noise alone: 3.2 standard errors of a
 // difference, Student's range of ten means.
 func chance(noise float64, n int) float64 { return 3.2 * noise * math.Sqrt(2/float64(n)) }
 
-// grid is the logarithms of step times, arm by arm in the blocks that all arms have, less each arm's mean and what tokens explain.
+// grid returns the logarithms of step times, arm by arm in the blocks that all arms have, less each arm's mean and what tokens explain.
 func grid(runs []Timing) (arms []string, blocks []int, x []float64) {
 	at := map[string]map[int]Timing{}
 	for _, r := range runs {
@@ -90,28 +89,28 @@ func grid(runs []Timing) (arms []string, blocks []int, x []float64) {
 	}
 	centre(x, len(blocks))
 	centre(tokens, len(blocks))
-	// A step takes a time that grows with its tokens, at most in proportion to them.
+	// A step's time grows with its tokens, at most in proportion to them.
 	if _, slope := stat.LinearRegression(tokens, x, nil, true); !math.IsNaN(slope) {
 		floats.AddScaled(x, -min(max(slope, 0), 1), tokens)
 	}
 	return arms, blocks, x
 }
 
-// centre takes their mean from each n values.
+// centre subtracts their mean from each n values.
 func centre(x []float64, n int) {
 	for row := range slices.Chunk(x, max(1, n)) {
 		floats.AddConst(-stat.Mean(row, nil), row)
 	}
 }
 
-// fit is a grid's means by block, what neither arm nor block explains, its degrees of freedom and its standard deviation, which
-// is 0 where one arm shows none.
+// fit holds a grid's means by block, the residuals that neither arm nor block explains, their degrees of freedom and their standard
+// deviation, which is 0 for one arm.
 type fit struct {
 	means, rest []float64
 	df, noise   float64
 }
 
-// fitted fits a grid of n blocks, and centres it by arm.
+// fitted centres a grid of n blocks by arm, and fits it.
 func fitted(x []float64, n int) fit {
 	arms := len(x) / n
 	f := fit{means: make([]float64, n), rest: make([]float64, len(x)), df: float64((arms - 1) * (n - 1))}
@@ -126,9 +125,9 @@ func fitted(x []float64, n int) fit {
 	return f
 }
 
-// outlier is the run that stands out most and by how much, 0 where it is not shown to: one in fifty steady studies would have such
-// a run by chance (the externally studentized residual, corrected for the number of runs). Of two arms, whose residuals are each
-// other's opposites, the slower one is named.
+// outlier returns the run that stands out most and by how much, 0 if it is not shown to: one in fifty steady studies would have such a run
+// by chance (the externally studentized residual, corrected for the number of runs). Of two arms, whose residuals are each other's
+// opposites, the slower one is named.
 func (f fit) outlier() (run int, size float64) {
 	if f.df < 3 {
 		return 0, 0
@@ -147,7 +146,7 @@ func (f fit) outlier() (run int, size float64) {
 	return run, size
 }
 
-// within is the drift between the quarters of a run after regression on tokens, the noise of a lap, and the laps of a quarter.
+// within returns the drift between a run's quarters after regression on tokens, the noise of a lap, and the laps of a quarter.
 func within(laps []Lap) (drift, noise float64, n int) {
 	if n = len(laps) / 4; n < 2 {
 		return 0, 0, 1
@@ -157,7 +156,7 @@ func within(laps []Lap) (drift, noise float64, n int) {
 		seconds, tokens = append(seconds, l.Seconds), append(tokens, l.Tokens)
 	}
 	mean := stat.Mean(seconds, nil)
-	if _, slope := stat.LinearRegression(tokens, seconds, nil, false); format.Finite(slope) { // it is not for equal tokens
+	if _, slope := stat.LinearRegression(tokens, seconds, nil, false); format.Finite(slope) { // it is not if all tokens are equal
 		floats.AddScaled(seconds, -slope, tokens)
 	}
 	var quarters []float64
@@ -168,8 +167,7 @@ func within(laps []Lap) (drift, noise float64, n int) {
 	return floats.Max(quarters) - floats.Min(quarters), math.Sqrt(noise), n
 }
 
-// timings are the runs' times. Records of a CPU have each step's; those of CUDA have laps where the clock stood still in between, as it
-// does for -eval-every.
+// timings returns the runs' times. CPU records have each step's; CUDA's have laps between stops of the clock, as for -eval-every.
 func (s *study) timings() (runs []Timing) {
 	for i, b := range s.arms {
 		seconds, tokens := s.values(i, "sec/op", 1), s.values(i, "tokens/sec", 1)

@@ -13,18 +13,18 @@ import (
 	"lorabench/bench/results"
 )
 
-// study is the arms among results, and their blocks: a block is one seed.
+// study holds the arms among results, and their blocks: a block is one seed.
 type study struct {
 	set   *results.Set
 	arms  []*results.Benchmark // the smallest rank first, full last
 	names []string             // of arms: rank=8
 	seeds []int64              // of all runs, in order
 	runs  [][]*results.Run     // of arms[i] with seeds[k]; nil where there is none
-	notes []string             // what was left aside, what differs and does not matter
+	notes []string             // what was left out, what differs and does not matter
 }
 
-// newStudy takes the arms. It refuses results that are not of one study, and two of one arm and seed. Results of other benchmarks
-// and arms with a run that diverged are left aside with a note.
+// newStudy collects the arms. It refuses results that are not of one study, and two of one arm and seed. It leaves out, with a note,
+// results of other benchmarks and arms with a run that diverged.
 func newStudy(in *results.Set, differ ...string) (*study, error) {
 	if in == nil || len(in.Benchmarks)+len(in.Problems) == 0 {
 		return nil, errors.New("no runs to compare")
@@ -62,7 +62,7 @@ func newStudy(in *results.Set, differ ...string) (*study, error) {
 	return s, nil
 }
 
-// place puts each run into its arm's and seed's place. It refuses names and seeds that are none, and runs that are not of one study.
+// place puts each run at its arm and seed. It refuses invalid names and seeds, and runs that are not of one study.
 func (s *study) place(differ []string) (err error) {
 	used := map[*results.Settings]bool{}
 	for _, b := range s.arms {
@@ -108,7 +108,7 @@ func (s *study) slot(seed int64) int {
 	return k
 }
 
-// values are arm i's of a metric by the seed's place, in a unit whose factor to the base unit is given; NaN where it has none.
+// values returns arm i's values of a metric by the seed's index, in a unit whose factor to the base unit is given; NaN where it has none.
 func (s *study) values(i int, base string, factor float64) []float64 {
 	out := missing(len(s.seeds))
 	if m := s.arms[i].Metric(base); m != nil {
@@ -119,7 +119,7 @@ func (s *study) values(i int, base string, factor float64) []float64 {
 	return out
 }
 
-// units are the metrics that any run has, each in the unit that it was first written in.
+// units returns the metrics that any run has, each in the unit that it was first written in.
 func (s *study) units() (units []record.Unit) {
 	seen := map[string]bool{}
 	for _, b := range s.arms {
@@ -134,7 +134,7 @@ func (s *study) units() (units []record.Unit) {
 	return units
 }
 
-// setting is an arm's, by the key of lorabench's lines or that of a record: a line of its own, in the line settings, or in the arm's name.
+// setting returns an arm's setting, by its key in lorabench's lines or a record: from the arm's name, the line settings, or its own line.
 func (s *study) setting(i int, keys ...string) string {
 	config := s.arms[i].Runs[0].Config
 	parts := append(strings.Split(s.names[i], "/"), strings.Fields(config.Get("settings"))...)
@@ -149,7 +149,7 @@ func (s *study) setting(i int, keys ...string) string {
 	return ""
 }
 
-// record is that of arm i's run with a seed; nil where there is none.
+// record returns the record of arm i's run with a seed, or nil.
 func (s *study) record(i int, seed int64) *record.Record {
 	if k := slices.IndexFunc(s.set.Records, func(r *record.Record) bool { return r.Name == s.names[i] && r.Seed == seed }); k >= 0 {
 		return s.set.Records[k]
@@ -157,7 +157,7 @@ func (s *study) record(i int, seed int64) *record.Record {
 	return nil
 }
 
-// rankOf is the part of an arm's name that is its rank.
+// rankOf returns the part of an arm's name that is its rank.
 func rankOf(arm string) string {
 	rank, _, _ := strings.Cut(arm, "/")
 	return rank

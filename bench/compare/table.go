@@ -9,7 +9,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// Units that this package knows something about.
+// Units that this package treats specially.
 const (
 	adapterBytes = results.AdapterBytes
 	parameters   = results.Parameters
@@ -20,7 +20,7 @@ const (
 	secToLoss    = "sec-to-loss"
 )
 
-// words are units in sentences.
+// words names units in sentences.
 var words = map[string]string{
 	evalLoss: "held-out loss", "forget-loss": "loss on other text", "train-loss": "training loss", "loss": "last logged loss",
 	peakGPU: "peak GPU memory", peakRSS: "peak memory",
@@ -28,11 +28,10 @@ var words = map[string]string{
 
 func plain(unit string) string { return cmp.Or(words[unit], unit) }
 
-// timed reports whether a unit is a time or speed: drift is in the difference of runs that were not in one block.
+// timed reports whether a unit is a time or speed: drift is then in the difference of runs that were not in one block.
 func timed(unit string) bool { return unit == secToLoss || slices.Contains(results.Speeds, unit) }
 
-// few is the number of blocks below which a difference that was not found is not worth a word: with 3 only one of several
-// times the noise is found.
+// few is the number of blocks below which not finding a difference means nothing: 3 find only one of several times the noise.
 const few = 4
 
 // tiny is the size up to which differences on the scale are rounding errors.
@@ -48,17 +47,17 @@ type table struct {
 	exact bool // a unit without chance, and no arm's values differ
 }
 
-// column is an arm's values; NaN where the block has none.
+// column holds an arm's values; NaN where the block has none.
 type column struct {
 	at     int // of the study's arms
 	value  []float64
 	scaled []float64 // on the scale on which differences are taken
 }
 
-// missing are n values that are not there.
+// missing returns n values that do not exist.
 func missing(n int) []float64 { return slices.Repeat([]float64{math.NaN()}, n) }
 
-// newTable takes a unit's values of the study's arms; those without any are left out.
+// newTable makes the table of a unit from the values of the study's arms; those without any are left out.
 func newTable(s *study, unit string, values [][]float64) *table {
 	t := &table{study: s, unit: unit, scale: stats.NewScale(values...)}
 	for i, name := range s.names {
@@ -69,7 +68,7 @@ func newTable(s *study, unit string, values [][]float64) *table {
 	return t
 }
 
-// table is that of a unit of all arms.
+// table returns the table of a unit over all arms.
 func (s *study) table(unit string) *table {
 	base, factor := results.Tidy(unit)
 	var values [][]float64
@@ -86,8 +85,7 @@ func (s *study) table(unit string) *table {
 
 func (t *table) index(arm string) int { return slices.Index(t.arms, arm) }
 
-// Unreached counts the runs that did not reach the target, where the unit is sec-to-loss: those that were timed and lack it. A resumed
-// run was not timed.
+// Unreached counts, for sec-to-loss, the runs that missed the target: those that were timed and lack it. A resumed run was not timed.
 func Unreached(b *results.Benchmark, unit string) int {
 	n, reached := len(b.Runs), b.Metric(unit)
 	if unit != secToLoss || reached == nil {
@@ -98,7 +96,7 @@ func Unreached(b *results.Benchmark, unit string) int {
 	return max(0, n-len(reached.Values))
 }
 
-// shared are the places of the blocks in which all of the arms have a value.
+// shared returns the indexes of the blocks in which all of the arms have a value.
 func (t *table) shared(arms ...int) (blocks []int) {
 	for k := range t.seeds {
 		if !slices.ContainsFunc(arms, func(a int) bool { return math.IsNaN(t.by[a].value[k]) }) {
@@ -108,8 +106,8 @@ func (t *table) shared(arms ...int) (blocks []int) {
 	return blocks
 }
 
-// lowest is which of the arms has the lowest mean over the blocks that all of them have, or over its own where there are none, and
-// that mean, geometric where differences are of logarithms. Of equals it is the first.
+// lowest returns the arm with the lowest mean over the blocks that all of them have, or over its own if there are none, and that mean,
+// geometric where differences are of logarithms. Of equals it is the first.
 func (t *table) lowest(arms ...int) (lowest int, mean float64) {
 	least := math.Inf(1)
 	blocks := t.shared(arms...)
@@ -131,10 +129,10 @@ func (t *table) lowest(arms ...int) (lowest int, mean float64) {
 	return lowest, least * t.scale.Over
 }
 
-// estimate is a mean difference on the table's scale. Where the same was found in every block, it is what it is, and SE is NaN.
+// estimate is a mean difference on the table's scale. If every block shows the same one, it is what it is, and SE is NaN.
 type estimate struct {
 	stats.Difference
-	Pair        // with what needs no family
+	Pair        // without the figures that depend on the family
 	drifts bool // a time, and not all pairs of runs were in one block
 	scale  stats.Scale
 	from   float64 // the reference's mean
@@ -145,7 +143,7 @@ func (t *table) diff(i, j int) estimate {
 	blocks, nan := t.shared(i, j), math.NaN()
 	e := estimate{Pair: Pair{Unit: t.unit, Arm: t.arms[i], To: t.arms[j], N: len(blocks)}, scale: t.scale,
 		Difference: stats.Difference{Mean: nan, SE: nan, DF: nan}}
-	// Comparing the runs that reached a target with each other would compare the fast ones.
+	// Runs that reached a target are not compared with each other: they would be the fast ones.
 	a, b := t.by[i], t.by[j]
 	if e.N == 0 || Unreached(t.study.arms[a.at], t.unit)+Unreached(t.study.arms[b.at], t.unit) > 0 {
 		return e
@@ -173,7 +171,7 @@ func (t *table) diff(i, j int) estimate {
 	return e
 }
 
-// in fills in the figures of one of a family of so many comparisons, whose intervals hold together with 1 - alpha (Bonferroni).
+// in fills in the figures that depend on the family's size; the family's intervals hold together with 1 - alpha (Bonferroni).
 func (e estimate) in(family int, alpha float64) estimate {
 	relative := func(d float64) float64 { return e.scale.Relative(d, e.from) } // a fraction of the reference; NaN where that is 0
 	low, high := e.Mean, e.Mean

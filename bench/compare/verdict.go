@@ -10,11 +10,10 @@ import (
 	"lorabench/bench/stats"
 )
 
-// rank compares every arm with every other. The family is the comparisons with the arm that is truly best, whichever that is:
-// multiple comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together although
-// the best is found by looking. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and
-// as good where all of its intervals lie below it (against the best that is two one-sided tests, since there the interval is around a
-// difference of at least 0).
+// rank compares every arm with every other. The family is the comparisons with the arm that is truly best, whichever that is: multiple
+// comparisons with the best (J. C. Hsu, Annals of Statistics 12, 1984), by Bonferroni. Its intervals hold together although the best is
+// found by looking. An arm is worse where its intervals against every arm that may be the best lie beyond the margin, and as good where
+// all of them lie below it (against the best that is two one-sided tests, since there the interval is around a difference of at least 0).
 func (c *contest) rank(o Options) {
 	n := len(c.arms)
 	var all []int
@@ -53,9 +52,9 @@ func (c *contest) rank(o Options) {
 	}
 }
 
-// decide fills in how arms stand against the best, and the smallest that is as good, of one rank's the one with the lowest loss. The
-// best itself is so if it is shown to be, or if all others are worse. The number of seeds that would decide what cannot be told finds a
-// difference between arm and margin 80 % of the time, if differences and noise are what they seem.
+// decide sets how arms stand against the best, and the smallest that is as good; of one rank's, the one with the lowest loss. The best
+// itself counts if it is shown to be as good, or if all others are worse. Pair.Seeds is the number that would find a difference between
+// arm and margin 80 % of the time, if differences and noise are what they seem.
 func (c *contest) decide(best int) {
 	others, at := true, -1
 	for i := range c.arms {

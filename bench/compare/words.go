@@ -13,7 +13,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// first is the verdict in a sentence.
+// first returns the verdict as a sentence.
 func (c *contest) first() string {
 	loss, lowest := plain(c.Unit), format.Value(c.Unit, c.loss)
 	switch {
@@ -47,7 +47,7 @@ func (c *contest) first() string {
 	return fmt.Sprintf("%s is enough: %s (%s).", c.Smallest, why, seeds)
 }
 
-// text is what the verdict holds for, and a sentence for each arm but the best. A sentence whose figure does not exist is not made.
+// text returns what the verdict holds for, and a sentence for each arm but the best. A sentence whose figure does not exist is left out.
 func (c *contest) text() []string {
 	text := []string{c.conditions()}
 	if c.how != "" {
@@ -87,7 +87,7 @@ func (c *contest) text() []string {
 	return text
 }
 
-// cost is a sentence of what an arm costs, where anything is known of it.
+// cost returns a sentence on what an arm costs, if anything is known of it.
 func (s *study) cost(arm string, costs []Pair) []string {
 	var parts []string
 	to := ""
@@ -105,7 +105,7 @@ func (s *study) cost(arm string, costs []Pair) []string {
 	return []string{fmt.Sprintf("%s against %s: %s.", arm, to, format.List(parts))}
 }
 
-// difference is one metric's part of a sentence.
+// difference returns one metric's part of that sentence.
 func (s *study) difference(p Pair) string {
 	word, in := "more", cmp.Or(format.Interval(p.Low, p.High), "single runs")
 	if p.Diff < 0 {
@@ -166,7 +166,7 @@ func (a *Analysis) WriteText(w io.Writer) error {
 	return err
 }
 
-// Title is the unit, with what it is in words and its direction.
+// Title returns the unit, with its meaning in words and its direction.
 func (m *Metric) Title() string {
 	more := []string{words[m.Name], m.Better + " is better"}
 	if m.Better == "" {
@@ -178,7 +178,7 @@ func (m *Metric) Title() string {
 	return fmt.Sprintf("%s (%s)", m.Name, strings.Join(more, ", "))
 }
 
-// Table is a metric's. A column without any figure is left out.
+// Table returns the metric's table. A column without any figure is left out.
 func (m *Metric) Table(alpha float64) *format.Table {
 	t := &format.Table{Words: []string{"call"}, Head: []string{"arm", "runs", "median", "range",
 		"against " + m.Arms[0].Arm, format.Level(1-alpha) + " interval", "p", "found from", "call"}}
@@ -205,7 +205,7 @@ func (m *Metric) Table(alpha float64) *format.Table {
 	return t
 }
 
-// cells are difference, interval, p, what would have been found, and the call.
+// cells returns difference, interval, p, the smallest detectable difference, and the call.
 func (m *Metric) cells(p Pair) []string {
 	shown := func(v float64, f func(float64) string) string {
 		if math.IsNaN(v) {

@@ -1,6 +1,5 @@
-// Package events writes a run's steps in the forms that other tools read: event files for TensorBoard, and the Trainer's
-// log_history as JSON lines. Both have the same values under the names that the Trainer of transformers and its
-// TensorBoardCallback use.
+// Package events writes a run's steps in forms that other tools read: event files for TensorBoard, and the Trainer's log_history as JSON
+// lines. Both have the same values under the names that the Trainer of transformers and its TensorBoardCallback use.
 package events
 
 import (
@@ -21,8 +20,8 @@ import (
 // replaces its file: TensorBoard would draw two files of a folder as one curve.
 const eventName = "events.out.tfevents.0.lorabench"
 
-// Save writes both logs of a run: dir/NAME.jsonl and dir/tensorboard/NAME/, NAME being the record's file name, such as
-// rank=8,seed=42. TensorBoard takes each folder for one run. Of a record that JSON cannot say, nothing is written.
+// Save writes both logs of a run: dir/NAME.jsonl and dir/tensorboard/NAME/, NAME being the record's file name, such as rank=8,seed=42.
+// TensorBoard takes each folder for one run. If JSON cannot encode the record, nothing is written.
 func Save(dir string, r *record.Record) error {
 	entries := history(r)
 	var lines bytes.Buffer
@@ -80,10 +79,9 @@ func history(r *record.Record) (entries []entry) {
 	return entries
 }
 
-// eventFile encodes the version, the record without its history as text, then one event for each value, as a SummaryWriter does:
-// not every reader expects more. Steps are taken to be equally long; the first after
-// the record's Started is the one that its process took first. Values have single precision, as
-// all scalars of a SummaryWriter.
+// eventFile encodes the version, the record without its history as text, then one event for each value, as a SummaryWriter does: not every
+// reader expects more. Steps are assumed to be equally long; the first after the record's Started is the first that its process took.
+// Values have single precision, like all scalars of a SummaryWriter.
 func eventFile(r *record.Record, entries []entry) ([]byte, error) {
 	args := *r
 	args.Steps, args.Laps, args.Evals = nil, nil, nil

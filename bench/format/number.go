@@ -1,5 +1,5 @@
-// Package format writes numbers, values with their units, and tables, for everything under bench that people read. A figure
-// that does not exist is a dash: no output has NaN.
+// Package format formats numbers, values with their units, and tables, for everything under bench that people read. A figure that does not
+// exist is a dash: no output has NaN.
 package format
 
 import (
@@ -15,7 +15,7 @@ const None = "–"
 // Finite reports whether v is a number that can be shown.
 func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// Number has at most so many significant digits and no zeros after them: 8.8, 1.6836, 12,580,000, 6.358e15.
+// Number formats v with at most so many significant digits and no trailing zeros: 8.8, 1.6836, 12,580,000, 6.358e15.
 func Number(v float64, digits int) string {
 	if !Finite(v) || v == 0 {
 		return Fixed(v, 0)
@@ -29,7 +29,7 @@ func Number(v float64, digits int) string {
 	return trimmed(Fixed(v, max(0, digits-1-n)))
 }
 
-// trimmed leaves out the zeros at the end of a fraction.
+// trimmed removes the zeros at the end of a fraction.
 func trimmed(s string) string {
 	if strings.Contains(s, ".") {
 		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
@@ -37,8 +37,7 @@ func trimmed(s string) string {
 	return s
 }
 
-// Fixed has a fixed number of decimals, so that a column's points stand below each other, and groups thousands from five
-// digits on. No zero has a minus.
+// Fixed formats v with a fixed number of decimals, so that points align, and groups thousands from five digits on. Zero has no minus.
 func Fixed(v float64, decimals int) string {
 	if !Finite(v) {
 		return None
@@ -59,7 +58,7 @@ func Fixed(v float64, decimals int) string {
 	return whole
 }
 
-// All has all digits of v: settings, and values that differ in the last one.
+// All formats v with all its digits: settings, and values that differ in the last one.
 func All(v float64) string {
 	if !Finite(v) {
 		return None
@@ -67,7 +66,7 @@ func All(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// hundredths has two digits, and one after the point from 10 on: an interval's ends are then read alike.
+// hundredths formats per cent with two digits, and with three from 10 on: both ends of an interval then look alike.
 func hundredths(fraction float64) string {
 	if math.Abs(fraction) >= 0.0995 {
 		return Number(100*fraction, 3)
@@ -75,10 +74,10 @@ func hundredths(fraction float64) string {
 	return Number(100*fraction, 2)
 }
 
-// Percent is the size of a fraction that was measured, whichever way it points: 0.8 %, 12.3 %.
+// Percent formats the size of a measured fraction, whatever its sign: 0.8 %, 12.3 %.
 func Percent(fraction float64) string { return hundredths(math.Abs(fraction)) + " %" }
 
-// Level is a fraction that was chosen: 5 %, 97.5 %.
+// Level formats a chosen fraction: 5 %, 97.5 %.
 func Level(fraction float64) string { return Number(100*fraction, 4) + " %" }
 
 // Plus puts a plus before the text of a value that grew.
@@ -91,7 +90,7 @@ func Plus(v float64, text string) string {
 
 func signed(fraction float64) string { return Plus(fraction, hundredths(fraction)) }
 
-// Change is a difference as a fraction: in per cent with its sign, or in times where it is more than tenfold.
+// Change formats a relative difference: in per cent with its sign, or as a factor from tenfold on.
 func Change(fraction float64) string {
 	switch {
 	case !Finite(fraction):
@@ -102,7 +101,7 @@ func Change(fraction float64) string {
 	return signed(fraction) + " %"
 }
 
-// Interval is an interval of fractions: -1.2 to +3 %. It is "" where there is none.
+// Interval formats an interval of fractions: -1.2 to +3 %. It returns "" if there is none.
 func Interval(low, high float64) string {
 	switch {
 	case !Finite(low) || !Finite(high):
@@ -113,7 +112,7 @@ func Interval(low, high float64) string {
 	return signed(low) + " to " + signed(high) + " %"
 }
 
-// Higher is a difference in words: 3.1 % higher.
+// Higher formats a difference in words: 3.1 % higher.
 func Higher(fraction float64) string {
 	switch {
 	case fraction > 0:
@@ -124,7 +123,7 @@ func Higher(fraction float64) string {
 	return "no difference"
 }
 
-// P is a probability: 0.032, or a bound where it is smaller than anyone acts on.
+// P formats a probability: 0.032, or a bound where it is smaller than anyone acts on.
 func P(p float64) string {
 	if p < 0.0001 {
 		return "<0.0001"
@@ -132,10 +131,10 @@ func P(p float64) string {
 	return Number(p, 2)
 }
 
-// Whole is a whole number.
+// Whole formats a whole number.
 func Whole[T int | int64](n T) string { return Fixed(float64(n), 0) }
 
-// Count is a number of things: 1 seed, 2 seeds.
+// Count formats a number of things: 1 seed, 2 seeds.
 func Count[T int | int64](n T, thing string) string {
 	if n != 1 {
 		thing += "s"
@@ -143,7 +142,7 @@ func Count[T int | int64](n T, thing string) string {
 	return Whole(n) + " " + thing
 }
 
-// List is an enumeration: a, b and c.
+// List joins items: a, b and c.
 func List(items []string) string {
 	if n := len(items); n > 1 {
 		return strings.Join(items[:n-1], ", ") + " and " + items[n-1]
@@ -151,7 +150,7 @@ func List(items []string) string {
 	return strings.Join(items, "")
 }
 
-// Few is an enumeration of at most most items, the last of which counts those that are left out.
+// Few joins at most most items, the last of which counts those that are left out.
 func Few(items []string, most int) string {
 	if n := len(items) - most + 1; n > 1 {
 		items = append(items[:most-1:most-1], Whole(n)+" more")
@@ -159,13 +158,13 @@ func Few(items []string, most int) string {
 	return List(items)
 }
 
-// digits is how many significant digits a value has where no more are needed to tell two apart.
+// digits is the number of a value's significant digits, unless more are needed to tell two apart.
 const digits = 4
 
-// gib are the units that say GB and count 1024^3 bytes, as the reference run does.
+// gib lists the units that say GB and count 1024^3 bytes, as the reference run does.
 var gib = []string{"initial-GPU-GB", "peak-GPU-GB", "initial-RSS-GB", "peak-RSS-GB", "final-RSS-GB"}
 
-// steps returns by what a unit's value is divided to come to the next of the names, none where it is shown bare.
+// steps returns the names that a unit's values are shown with, such as B and KiB, and the factor between them; no names if shown bare.
 func steps(unit string) (factor float64, names []string) {
 	base := unit[strings.LastIndex(unit, "-")+1:]
 	switch {
@@ -185,8 +184,7 @@ func steps(unit string) (factor float64, names []string) {
 	return 0, nil
 }
 
-// Value is a metric's value with its unit, times and bytes in the step that suits them; where the unit says no more than
-// its name, as samples/sec does, the bare number.
+// Value formats a value with its unit, times and bytes in a suitable step; bare where the unit is only a name, as samples/sec.
 func Value(unit string, v float64) string {
 	if strings.HasSuffix(unit, "loss") && !strings.HasPrefix(unit, "sec-to-") {
 		return value(unit, v, digits+1)
@@ -213,7 +211,7 @@ func value(unit string, v float64, digits int) string {
 	return Number(v, digits) + " " + names[i]
 }
 
-// Apart are two values of a unit with the digits that tell them apart: exact comparisons find differences far behind the fourth.
+// Apart formats two values of a unit with the digits that tell them apart: exact comparisons find differences far behind the fourth.
 func Apart(unit string, a, b float64) (string, string) {
 	for d := digits; ; d++ {
 		x, y := value(unit, a, d), value(unit, b, d)

@@ -15,8 +15,8 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// Table is text in rows and columns, and what stands around it. The first column and those named in Words are set left, figures
-// right. A row of one cell is a heading above those that follow.
+// Table is text in rows and columns, and what stands around it. The first column and those named in Words are left-aligned, figures
+// right-aligned. A row of one cell is a heading above those that follow.
 type Table struct {
 	ID, Caption string
 	Head        []string
@@ -26,7 +26,7 @@ type Table struct {
 	Remarks     []string // below the footnotes
 }
 
-// Note returns the mark of a footnote, which a cell ends in; the same text has one number.
+// Note adds a footnote and returns its mark, which a cell ends in; the same text has one number.
 func (t *Table) Note(text string) string {
 	i := slices.Index(t.Notes, text)
 	if i < 0 {
@@ -35,14 +35,14 @@ func (t *Table) Note(text string) string {
 	return fmt.Sprintf(" [%d]", i+1)
 }
 
-// IsWords reports whether a column is set left besides the first.
+// IsWords reports whether a column other than the first is left-aligned.
 func (t *Table) IsWords(head string) bool { return slices.Contains(t.Words, head) }
 
 // Text draws the table for a terminal.
 func (t *Table) Text(w io.Writer) error { return t.Fold(w, math.MaxInt) }
 
-// Fold draws the table for a terminal of so many columns: what does not fit follows below, with the labels again, because a line
-// that wraps is no table.
+// Fold draws the table for a terminal of width columns. What does not fit follows below, with the labels again: wrapped lines are no
+// table.
 func (t *Table) Fold(w io.Writer, width int) error {
 	wide := make([]int, len(t.Head))
 	for _, row := range append(t.Rows, t.Head) {
@@ -87,7 +87,7 @@ func (t *Table) Markdown(w io.Writer) error {
 	return t.finish(w, &b, "- [%d] %s\n")
 }
 
-// finish writes a drawn table and what stands below it.
+// finish writes a drawn table with its footnotes and remarks.
 func (t *Table) finish(w io.Writer, b *strings.Builder, note string) error {
 	for i, n := range t.Notes {
 		fmt.Fprintf(b, note, i+1, Clean(n))
@@ -99,7 +99,7 @@ func (t *Table) finish(w io.Writer, b *strings.Builder, note string) error {
 	return err
 }
 
-// draw draws the first column and from..to with tablewriter, which by itself would wrap lines, put headers into capitals and count a
+// draw draws the first column and from..to with tablewriter, which by default would wrap lines, put headers into capitals and count a
 // character as two columns where the locale is East Asian. Headings are in capitals.
 func (t *Table) draw(b *strings.Builder, from, to int, escape *strings.Replacer, style tablewriter.Option) error {
 	align := make(tw.Alignment, 1+to-from)
@@ -134,7 +134,7 @@ func (t *Table) draw(b *strings.Builder, from, to int, escape *strings.Replacer,
 	return nil
 }
 
-// Clean makes foreign text printable: a control character would be an escape sequence on a terminal and is no XML.
+// Clean makes foreign text printable: a control character would be an escape sequence on a terminal and is not valid XML.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
@@ -144,7 +144,7 @@ func Clean(s string) string {
 	}, s)
 }
 
-// Escape is text as Markdown shows it literally, one line and one cell.
+// Escape returns text that Markdown shows literally, on one line and in one cell.
 func Escape(s string) string { return markdown.Replace(Clean(s)) }
 
 var markdown = strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "\n", " ", "\r", " ",

@@ -1,10 +1,10 @@
-// Gate says whether results of benchmarks got worse, in a form that CI can act on.
+// Gate reports whether benchmark results got worse, in a form that CI can act on.
 //
 //	go tool gate [flags] BASELINE NEW             judge two sets of results
 //	go tool gate -base=REV [flags] [-- FLAGS]     measure revision REV and the working tree in turns, and judge
 //
-// BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, or a folder with a bench.txt. -help lists
-// the flags and the exit status, docs/gate.md says how the verdict is come to, judge.Verdict what the JSON holds.
+// BASELINE and NEW are results as go test -bench prints them, of any Go project: a file, or a folder with a bench.txt. -help lists the
+// flags and the exit status, docs/gate.md explains the verdict, judge.Verdict the JSON.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the command; its result is the exit status.
+// run runs the command and returns its exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	c := &command{stdout: stdout, stderr: stderr}
 	fs := c.flags()
@@ -47,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return int(status)
 }
 
-// command is the flags and what they are made into.
+// command holds the flags and what they are parsed into.
 type command struct {
 	stdout, stderr io.Writer
 
@@ -104,8 +104,7 @@ Exit status: 0 as good or better, 1 worse or numerics changed, 2 unusable input 
 
 `
 
-// run does what the flags ask for. Errors are of the arguments, the environment and what was to be written; what is wrong with
-// results is in the verdict.
+// run does what the flags ask for. Errors are about arguments, environment and output files; what is wrong with results is in the verdict.
 func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 	if err := c.complete(fs); err != nil {
 		return 0, err
@@ -123,7 +122,7 @@ func (c *command) run(fs *flag.FlagSet) (judge.Status, error) {
 	return v.Status, c.write(v)
 }
 
-// complete checks the flags and reads the rules: the file's, if it was given or is there, and those of -rule over them.
+// complete checks the flags and reads the rules: the file's, if it was given or exists, then those of -rule, which override them.
 func (c *command) complete(fs *flag.FlagSet) (err error) {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) {
@@ -134,7 +133,7 @@ func (c *command) complete(fs *flag.FlagSet) (err error) {
 				err = fmt.Errorf("-%s is empty, want a value: is a variable not set?", f.Name)
 			}
 		case "steps", "seeds", "out":
-			if c.turns.Base == "" { // it would be ignored without a word
+			if c.turns.Base == "" { // it would be silently ignored
 				err = fmt.Errorf("-%s is for -base, which is not given", f.Name)
 			}
 		}
@@ -155,7 +154,7 @@ func (c *command) complete(fs *flag.FlagSet) (err error) {
 	return c.options.Rules.Read(strings.Join(c.ruleLines, "\n"), "-rule")
 }
 
-// compare reads both sides, which have these names, and judges them.
+// compare reads and judges both sides. labels, if given, name them.
 func (c *command) compare(old, in string, labels ...string) *judge.Verdict {
 	a, b := judge.ReadBoth(old, in)
 	if labels != nil {
@@ -164,8 +163,8 @@ func (c *command) compare(old, in string, labels ...string) *judge.Verdict {
 	return judge.Judge(a, b, c.options)
 }
 
-// judgeBase judges the working tree against the base. What could not be measured is a verdict too, so that files of reports say
-// so. An interrupt ends the measuring and what it started.
+// judgeBase judges the working tree against the base. A failure to measure is a verdict too, so that report files say so. An interrupt
+// ends the measurement and the processes it started.
 func (c *command) judgeBase(flags []string) *judge.Verdict {
 	ctx, stop := process.Interruptible(context.Background())
 	defer stop()
@@ -178,8 +177,7 @@ func (c *command) judgeBase(flags []string) *judge.Verdict {
 	return v
 }
 
-// measure measures and compares both. Where speed got worse it times the parts of a step too, so that the verdict names the one
-// that slowed.
+// measure measures both sides and compares them. If speed got worse it also times the parts of a step, to name the one that slowed.
 func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 	m, err := turns.Open(ctx, c.turns)
 	if err != nil {
@@ -205,18 +203,18 @@ func (c *command) measure(ctx context.Context) (*judge.Verdict, error) {
 	return c.compare(base, head, "base", "head"), nil
 }
 
-// write writes all that was asked for, and what else there is although one of them fails.
+// write writes every report that was asked for; one that fails does not stop the others.
 func (c *command) write(v *judge.Verdict) error {
 	text, summary := show.Text(v, c.verbose), error(nil)
 	if c.github {
 		text += show.Annotations(v)
-		summary = add(os.Getenv("GITHUB_STEP_SUMMARY"), "\n"+show.Markdown(v)) // a line apart from what else the job wrote there
+		summary = add(os.Getenv("GITHUB_STEP_SUMMARY"), "\n"+show.Markdown(v)) // after an empty line: the job may have written there
 	}
 	_, err := io.WriteString(c.stdout, text)
 	return errors.Join(err, summary, put(c.markdown, show.Markdown(v)), put(c.json, show.JSON(v)))
 }
 
-// put makes text the content of a file, if it has a name. What is no file, as /dev/stdout or a pipe, is not replaced but written to.
+// put replaces the content of a file, if path names one. What is no regular file, such as /dev/stdout or a pipe, it appends to.
 func put(path, text string) error {
 	if info, err := os.Stat(path); path == "" || err == nil && !info.Mode().IsRegular() {
 		return add(path, text)
@@ -224,7 +222,7 @@ func put(path, text string) error {
 	return file.Write(path, []byte(text))
 }
 
-// add writes text, in one write, to the end of a file, if it has a name.
+// add appends text to a file, if path names one, in one write.
 func add(path, text string) error {
 	if path == "" {
 		return nil

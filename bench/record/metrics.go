@@ -1,9 +1,9 @@
 package record
 
-// Unit is a metric's unit and which direction of it is better, as benchmark Unit lines have it; "" is neither.
+// Unit is a metric's unit and its better direction, as benchmark Unit lines have them; "" is neither.
 type Unit struct{ Name, Better string }
 
-// Units are all metrics of a result line, besides ns/op.
+// Units lists all metrics of a result line but ns/op.
 var Units = []Unit{
 	{"loss", "lower"}, {"train-loss", "lower"}, {"eval-loss", "lower"}, {"forget-loss", "lower"}, {"samples/sec", "higher"},
 	{"tokens/sec", "higher"}, {"grad-norm", ""}, {"peak-GPU-GB", "lower"}, {"peak-RSS-GB", "lower"}, {"sec-to-loss", "lower"},
@@ -24,8 +24,7 @@ func gib(bytes *int64) *float64 {
 	return new(float64(*bytes) / GiB)
 }
 
-// Metrics are the values for the result line that were measured. A run that diverged has none, one that was
-// resumed no time and no memory: they would be of several processes.
+// Metrics returns the measured values for the result line: none if the run diverged, else without those that Comparable drops.
 func (r *Record) Metrics() (ms []Metric) {
 	if r.Diverged > 0 {
 		return nil

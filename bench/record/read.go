@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// Read reads one record's file. A field it does not know is an error: of another version, whose figure would be lost without a word.
-// So is a checksum that is not the file's; records from before they had one, and those made by hand, have none.
+// Read reads one record's file. An unknown field is an error: it is of another version, and its figure would be silently lost. So is a
+// wrong checksum; records from before there were checksums, and those made by hand, have none.
 func Read(path string) (*Record, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -83,9 +83,9 @@ func ReadDir(dir string) ([]*Record, error) {
 	return rs, nil
 }
 
-// Readable reads those that can be read, and says why the others cannot.
+// Readable returns the records that can be read, and the errors of the others.
 func Readable(dir string) (rs []*Record, unread []error) {
-	names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // only of a wrong pattern it says an error
+	names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // it fails only on an invalid pattern
 	for _, name := range names {
 		if r, err := Read(filepath.Join(dir, name)); err != nil {
 			unread = append(unread, err)
@@ -106,7 +106,7 @@ func Compare(a, b string) int {
 	})
 }
 
-// number is infinite for a word.
+// number parses a number; a word is infinite.
 func number(s string) float64 {
 	if v, err := strconv.ParseFloat(s, 64); err == nil {
 		return v
@@ -114,8 +114,8 @@ func number(s string) float64 {
 	return math.Inf(1)
 }
 
-// Finite leaves out every arm with a run that diverged: the others of its seeds would be a choice of the lucky ones. left names
-// those arms in a sentence, "" where there are none. It is an error if no arm is left.
+// Finite drops every arm with a run that diverged: its other seeds would be a selection of the lucky ones. left names those arms in a
+// sentence, "" if there are none. It is an error if no arm is left.
 func Finite(rs []*Record) (finite []*Record, left string, err error) {
 	runs := map[string][]string{}
 	for _, r := range rs {

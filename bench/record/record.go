@@ -1,4 +1,4 @@
-// Package record is what is written down of a run, with exact values: every setting, step and figure. It knows no tensor, so that
+// Package record defines what is written down about a run, with exact values: every setting, step and figure. It knows no tensor, so that
 // comparing, reporting and judging results needs no libtorch.
 package record
 
@@ -53,7 +53,7 @@ type Record struct {
 	SamplesPerSecond   float64   `json:"train_samples_per_second"`
 	StepsPerSecond     float64   `json:"train_steps_per_second"`
 	TokensPerSecond    float64   `json:"real_tokens_per_second"`
-	ProcessedPerSecond float64   `json:"processed_tokens_per_second"` // less what no loss needs, with what CUDA graphs fill rows with
+	ProcessedPerSecond float64   `json:"processed_tokens_per_second"` // less what no loss needs, with CUDA graphs' padding
 	RealTokens         int64     `json:"real_tokens"`
 	ProcessedTokens    int64     `json:"processed_tokens"`
 	PaddedTokens       int64     `json:"padded_tokens"`                    // what a trainer that pads would have computed
@@ -63,7 +63,7 @@ type Record struct {
 	InitialMemory Peak       `json:"memory_initial"`
 	PeakMemory    Peak       `json:"memory_peak"`
 	Memory        []Category `json:"memory,omitempty"`
-	Others        []Holder   `json:"other_processes,omitempty"` // nil also where nobody could tell
+	Others        []Holder   `json:"other_processes,omitempty"` // nil also if unknown
 
 	Graphs       int    `json:"cuda_graphs,omitempty"` // recorded
 	GraphsBytes  int64  `json:"cuda_graphs_bytes_outside_allocator,omitempty"`
@@ -111,11 +111,11 @@ const (
 	Optimizer   = "optimizer"     // AdamW's two moments
 	Activations = "activations"   // kept from the forward pass for the backward pass
 	Head        = "head and loss" // logits of a chunk, beyond what the forward pass keeps
-	Workspace   = "workspace"     // what a layer needs beyond that for a moment
-	Slack       = "slack"         // held by the allocator, or not returned to the system, and used by nobody
+	Workspace   = "workspace"     // a layer's temporary memory beyond that
+	Slack       = "slack"         // held by the allocator, or not returned to the system, but not in use
 )
 
-// Categories is the order in which they are shown.
+// Categories lists them in the order in which they are shown.
 var Categories = []string{Process, Weights, Adapter, Gradients, Optimizer, Activations, Head, Workspace, Slack}
 
 // Category is one category's bytes as the configuration predicts and as the allocator counted them; nil is unknown.
@@ -125,7 +125,7 @@ type Category struct {
 	Measured  *int64 `json:"measured_bytes,omitempty"`
 }
 
-// Holder is another process that held memory of the same GPU during the run, whose speed is then not the run's alone.
+// Holder is another process that held memory of the same GPU during the run and may have slowed it.
 type Holder struct {
 	PID   int    `json:"pid"`
 	Name  string `json:"name,omitempty"`
@@ -135,7 +135,7 @@ type Holder struct {
 // Window is the number of steps over which the reference run's Trainer logged the mean loss.
 const Window = 10
 
-// InBlock reports whether the run's place is known: before schema 1 all runs of an arm came before the next arm's.
+// InBlock reports whether Block and Position are known: before schema 1 all runs of an arm came before the next arm's.
 func (r *Record) InBlock() bool { return r.Schema >= 1 }
 
 func (r *Record) FileName() string {
@@ -154,12 +154,12 @@ func (r *Record) Save(dir string) error {
 	return file.Write(filepath.Join(dir, r.FileName()+".json"), b)
 }
 
-// checksum is that of a file's bytes, less the text that stands in it for its checksum.
+// checksum hashes a file's bytes without the text that stands in them for the checksum.
 func checksum(b []byte, written string) string {
 	return fmt.Sprintf("%x", sha256.Sum256(bytes.Replace(b, []byte(written), nil, 1)))
 }
 
-// Comparable returns the record, that of a resumed run without its time and memory: they are of several processes.
+// Comparable returns the record, if resumed or scattered without time, if resumed without memory: those are of several processes.
 func (r *Record) Comparable() *Record {
 	if r.Resumed == 0 && !r.Scattered {
 		return r

@@ -36,7 +36,7 @@ type Settings struct {
 	Eval         int      `json:"eval"`                  // records held out
 	Forget       string   `json:"forget,omitempty"`      // text that is not of the task; empty is none
 	EvalEvery    int      `json:"eval_steps,omitempty"`  // steps between held-out losses; 0 is only at the end
-	TargetLoss   float64  `json:"target_loss,omitempty"` // held-out loss whose time is taken; 0 is none
+	TargetLoss   float64  `json:"target_loss,omitempty"` // held-out loss to time; 0 is none
 	Steps        int      `json:"max_steps"`             // the schedule's length
 	Out          string   `json:"-"`
 }

@@ -18,11 +18,11 @@ import (
 type curves struct {
 	id, title, x, y string
 	of              func(*record.Record) plotter.XYs // of a run; nil where it has none
-	smooth          bool                             // a step's own value is mostly its records'
+	smooth          bool                             // average steps: a step's own value is mostly its records'
 	caption         string
 }
 
-// trainingFigures are what happened step by step.
+// trainingFigures draws what happened step by step.
 func trainingFigures(arms []*table.Arm) []*figure {
 	first := arms[0]
 	loss := bySteps(func(s record.Step) float64 { return s.Loss })
@@ -30,7 +30,7 @@ func trainingFigures(arms []*table.Arm) []*figure {
 	for _, r := range first.Runs {
 		base[r.Seed] = loss(r)
 	}
-	// All arms see the same records in the same order: what the records do to the loss cancels, and what is left is the arm's.
+	// All arms see the same records in the same order: the records' effect on the loss cancels, and the arm's is left.
 	difference := func(r *record.Record) plotter.XYs {
 		of, from := loss(r), base[r.Seed]
 		of = of[:min(len(of), len(from))]
@@ -111,7 +111,7 @@ func combine(runs []plotter.XYs, smooth bool) (c curve, window int, ok bool) {
 	return c, window, n > 1
 }
 
-// figure draws the curves: bands below lines below markers. There is none where no run has values.
+// figure draws the curves: bands below lines below markers. It returns nil if no run has values.
 func (s curves) figure(arms []*table.Arm) []*figure {
 	f := newFigure(s.id, s.title, s.x, s.y)
 	var bands, lines []plot.Plotter

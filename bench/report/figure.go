@@ -25,7 +25,7 @@ import (
 	"lorabench/internal/file"
 )
 
-// figure is a plot with its words: Desc is for those who cannot see it and has its numbers.
+// figure is a plot with its texts: Desc describes it in numbers for those who cannot see it.
 type figure struct {
 	ID, Title, Caption, Desc string
 
@@ -66,7 +66,7 @@ func (f *figure) draw(canvas vg.CanvasSizer) {
 	f.Draw(draw.Crop(c, 0, 0, f.keyHeight(), 0))
 }
 
-// fonts follow the one that the text was measured with, where it is missing.
+// fonts are the one that the text was measured with, and others for where it is missing.
 const fonts = "'Liberation Sans',Arial,Helvetica,sans-serif"
 
 // svgHead matches what gonum writes before the drawing, svgText a text in the font that this package's figures have.
@@ -75,7 +75,7 @@ var (
 	svgText = regexp.MustCompile(`<text ([^>]*)font-family:[^;"]*;[^>]*font-size:([0-9.]+)px([^>]*)>([^<]*)</text>`)
 )
 
-// sized gives a text the width that it was laid out with: a reader's font may be wider, and would run into what it names.
+// sized gives a text the width that it was laid out with: a reader's font may be wider, and would overlap what it names.
 func sized(text string) string {
 	m := svgText.FindStringSubmatch(text)
 	size, _ := strconv.ParseFloat(m[2], 64) // gonum wrote it
@@ -84,7 +84,7 @@ func sized(text string) string {
 		style.Width(html.UnescapeString(m[4])).Points(), m[1], m[2], m[3], m[4])
 }
 
-// svg draws the figure with gonum and gives the svg element its words and fonts.
+// svg draws the figure with gonum and adds texts and fonts to the svg element.
 func (f *figure) svg() string {
 	w, h := f.size()
 	c := vgsvg.New(w, h)
@@ -143,7 +143,7 @@ var (
 	thin = draw.LineStyle{Color: color.NRGBA{A: 0x90}, Width: 0.75}
 )
 
-// faint returns arm i's colour at a part of its strength.
+// faint returns arm i's colour with an opacity.
 func faint(i int, alpha uint8) color.NRGBA {
 	c := okabe[i%len(okabe)]
 	c.A = alpha
@@ -179,8 +179,7 @@ func (ticks) Ticks(lo, hi float64) (ts []plot.Tick) {
 	return ts
 }
 
-// widen gives values that are all but equal a range around them: gonum's, of 1 to either side, is nothing beside 1e30,
-// and everything would be drawn at not-a-number.
+// widen gives nearly equal values a range around them: gonum's, 1 to either side, vanishes beside 1e30, and all would be drawn at NaN.
 func widen(p *plot.Plot) {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		if most := max(math.Abs(a.Min), math.Abs(a.Max)); format.Finite(most) && a.Max-a.Min < 1e-9*most {

@@ -16,7 +16,7 @@ import (
 	"lorabench/bench/table"
 )
 
-// fronts are held-out loss against speed and against peak memory, each with its Pareto front.
+// fronts draws held-out loss against speed and against peak memory, each with its Pareto front.
 func fronts(arms []*table.Arm) []*figure {
 	name, peak := peakOf(arms)
 	speed := func(r *record.Record) float64 { return r.SamplesPerSecond }
@@ -31,7 +31,7 @@ type place struct {
 	x, y stats.Spread
 }
 
-// beaten reports whether another place is at least as good in both medians and better in one; x is better times its sign.
+// beaten reports whether another place is at least as good in both medians and better in one; sign is -1 if a lower x is better.
 func (p place) beaten(ps []place, sign float64) bool {
 	return slices.ContainsFunc(ps, func(q place) bool {
 		x, y := sign*(q.x.Median-p.x.Median), p.y.Median-q.y.Median
@@ -39,7 +39,7 @@ func (p place) beaten(ps []place, sign float64) bool {
 	})
 }
 
-// front draws a figure of losses against x. There is none where fewer than two arms have both.
+// front draws losses against x. It returns nil if fewer than two arms have both.
 func front(arms []*table.Arm, id, title, xname string, better string, x func(*record.Record) float64) []*figure {
 	f := newFigure(id, title, xname, "held-out loss")
 	var ps []place

@@ -25,7 +25,7 @@ import (
 	"lorabench/internal/file"
 )
 
-// study is the runs and what was concluded from them.
+// study holds the runs and what was concluded from them.
 type study struct {
 	Title, Subtitle string // what was run
 	Sections        []section
@@ -35,7 +35,7 @@ type study struct {
 	settings []*results.Settings
 }
 
-// analyze refuses records that are not of one study.
+// analyze makes the study of records. It refuses those that are not of one.
 func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
 	s = &study{}
 	if s.arms, _, err = table.Arms(rs); err != nil {
@@ -56,8 +56,7 @@ func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
 	return s, nil
 }
 
-// Write writes report.html, summary.md and figures/*.svg and *.png into dir and returns the analysis that they show. Each
-// file is whole or as it was before.
+// Write writes report.html, summary.md and figures/*.svg and *.png into dir, each whole or not at all, and returns their analysis.
 func Write(dir string, rs []*record.Record, o compare.Options) (*compare.Analysis, error) {
 	s, err := analyze(rs, o)
 	if err != nil {
@@ -82,7 +81,7 @@ type section struct {
 	Tables    []*format.Table
 }
 
-// sections are the report's, without empty ones. The verdict is the first.
+// sections returns the report's sections, without empty ones. The verdict is the first.
 func (s *study) sections() []section {
 	all := []section{
 		{ID: "verdict", Title: "Verdict", Text: s.a.Verdict.Text, Figures: fronts(s.arms)},
@@ -96,8 +95,7 @@ func (s *study) sections() []section {
 	return slices.DeleteFunc(all, func(p section) bool { return len(p.Text)+len(p.Figures)+len(p.Tables) == 0 })
 }
 
-// WriteVerdict writes the verdict's sentences and the notes of Write's analysis, and where the page is, for a terminal that is
-// so many columns wide.
+// WriteVerdict writes the sentences and the notes of Write's analysis, and the path of the page, for a terminal of width columns.
 func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) error {
 	var b strings.Builder
 	for _, s := range slices.Concat(a.Verdict.Text, a.Notes) {
@@ -107,7 +105,7 @@ func WriteVerdict(w io.Writer, a *compare.Analysis, page string, width int) erro
 	return err
 }
 
-// wrap breaks a sentence at spaces into lines of at most so many columns, where its words are short enough.
+// wrap breaks a sentence at spaces into lines of at most width columns, if its words are short enough.
 func wrap(s string, width int) string {
 	var lines []string
 	for _, word := range strings.Fields(s) {

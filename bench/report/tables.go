@@ -13,7 +13,7 @@ import (
 	"lorabench/bench/table"
 )
 
-// metricTables are the comparison's, one for each metric.
+// metricTables returns the comparison's tables, one for each metric.
 func (s *study) metricTables() (ts []*format.Table) {
 	for i, m := range s.a.Metrics {
 		t := m.Table(s.a.Alpha)
@@ -23,7 +23,7 @@ func (s *study) metricTables() (ts []*format.Table) {
 	return ts
 }
 
-// runTables are every run's own figures.
+// runTables returns a table of each arm's runs, or nil for one seed.
 func (s *study) runTables() (ts []*format.Table) {
 	if table.Seeds(s.arms) < 2 {
 		return nil
@@ -34,8 +34,8 @@ func (s *study) runTables() (ts []*format.Table) {
 	return ts
 }
 
-// settingsTable is what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting
-// that is added to records later is in the table without a change here.
+// settingsTable lists what must agree for runs to be compared, and what may differ: all that is needed to repeat them. A setting that is
+// added to records later appears without a change here.
 func (s *study) settingsTable() *format.Table {
 	t := &format.Table{ID: "settings", Caption: "What the runs were made of and with.",
 		Head: []string{"setting", "value"}, Words: []string{"value"}}
@@ -57,7 +57,7 @@ func (s *study) settingsTable() *format.Table {
 	return t
 }
 
-// peakOf is peak memory in bytes: the GPU's where there is one, the process's otherwise.
+// peakOf returns peak memory in bytes: the GPU's if there is one, the process's otherwise.
 func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
 	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
 		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
@@ -65,7 +65,7 @@ func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
 	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
 }
 
-// held returns what some categories hold together; NaN where one is missing: a part is no sum.
+// held returns the sum of some categories; NaN if one is missing, since a part is no sum.
 func held(names []string, of func(record.Category) *int64) func(*record.Record) float64 {
 	return func(r *record.Record) (sum float64) {
 		for _, name := range names {
@@ -79,7 +79,7 @@ func held(names []string, of func(record.Category) *int64) func(*record.Record) 
 	}
 }
 
-// categories are those that any arm has, in the records' order: those that are predicted, and the others.
+// categories returns those that any arm has, in the records' order: the predicted ones, and the others.
 func categories(arms []*table.Arm) (known, unknown []string) {
 	for _, a := range arms {
 		for _, r := range a.Runs {
@@ -93,8 +93,8 @@ func categories(arms []*table.Arm) (known, unknown []string) {
 	return known, slices.DeleteFunc(unknown, func(name string) bool { return slices.Contains(known, name) })
 }
 
-// memoryTable tells memory at the peak apart: for each arm predicted, measured, and measured more than the first arm. There
-// is no table where no record does.
+// memoryTable lists memory at the peak by category: for each arm predicted, measured, and measured more than the first arm. It returns nil
+// if no record has categories.
 func memoryTable(arms []*table.Arm) []*format.Table {
 	known, unknown := categories(arms)
 	all := slices.Concat(known, unknown)
@@ -155,7 +155,7 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 	return []*format.Table{t}
 }
 
-// disturbances says who else held memory of the GPU, and which runs went on without CUDA graphs.
+// disturbances says which other processes held memory of the GPU, and which runs went on without CUDA graphs.
 func disturbances(arms []*table.Arm) (said []string) {
 	runs := map[string]int{}
 	for _, a := range arms {

@@ -14,23 +14,22 @@ import (
 	"lorabench/bench/record"
 )
 
-// longest is the longest line that x/perf's reader takes.
+// longest is the longest line that x/perf's reader accepts.
 const longest = 60_000
 
 var (
 	benchmarkPrefix = []byte("Benchmark")
-	// inside finds a result behind something else on its line. It wants iterations, a value and a unit after the name: sentences
-	// name benchmarks too.
+	// inside matches a result behind other text on its line. It needs iterations, value and unit after the name: sentences name benchmarks
+	// too.
 	inside = regexp.MustCompile(`Benchmark[^\sa-z]\S*\s+[0-9]+\s+[-+.0-9eE]+\s+\S`)
 
 	procs    = regexp.MustCompile(`^-([2-9]|[1-9][0-9]{1,8})$`)
 	exponent = regexp.MustCompile(`=[-+]?[0-9.]+[eE]-[0-9]+$`)
-	// broken finds lines that say that the run broke off: go test then prints what it had, and FAIL.
+	// broken matches lines that say that the run failed: go test then prints what it had, and FAIL.
 	broken = regexp.MustCompile(`^(FAIL(\s*$|[\t ])|panic: |fatal error: |[ \t]*--- FAIL)`)
 )
 
-// filter prepares a file for x/perf's reader: the same lines, those that it would misread or pass over in silence emptied. It
-// tells what is wrong with them.
+// filter empties the lines that x/perf's reader would misread or silently skip, and reports what is wrong with them.
 func (r *reader) filter(data []byte) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows begin a file with it; it would hide the first line
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
@@ -69,7 +68,7 @@ func (r *reader) filter(data []byte) {
 	}
 }
 
-// isResult reports whether x/perf's reader may read a line that begins with Benchmark, and notes which GOMAXPROCS its name has.
+// isResult reports whether x/perf's reader may read a line that begins with Benchmark, and notes the GOMAXPROCS suffix of its name.
 func (r *reader) isResult(line int, text []byte) bool {
 	name := text[len(benchmarkPrefix):]
 	letter, _ := utf8.DecodeRune(name)
@@ -96,8 +95,8 @@ func (r *reader) isResult(line int, text []byte) bool {
 // quoted returns how a line begins.
 func quoted(text []byte) string { return fmt.Sprintf("%.100q", bytes.TrimSpace(text)) }
 
-// procsOf returns the end of a name that GOMAXPROCS may have written: -2 and more, without a zero before it. The format does
-// not tell it apart from the exponent of a number at the end, as in lr=1e-4; this does.
+// procsOf returns the end of a name that GOMAXPROCS may have written: -2 and more, without a leading zero. The format does not distinguish
+// it from the exponent of a number at the end, as in lr=1e-4; this does.
 func procsOf(name []byte) string {
 	if i := bytes.LastIndexByte(name, '-'); i > 0 && procs.Match(name[i:]) && !exponent.Match(name) {
 		return string(name[i:])
@@ -112,8 +111,8 @@ type event struct {
 	line int
 }
 
-// outputs returns what go test would have printed, package by package, and the line that each of its lines ends on, from 1. Lines
-// that are no event are what something else printed.
+// outputs returns what go test would have printed, package by package, and for each of its lines the line of the JSON that it ends on,
+// from 1. Lines that are no event were printed by something else.
 func outputs(lines [][]byte) (text [][]byte, at []int) {
 	events := make([]event, len(lines))
 	for i, line := range lines {

@@ -68,7 +68,7 @@ type seedOf struct {
 const unknown = "?"
 
 func newReader() *reader {
-	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // only of a wrong text it says an error
+	all, _ := new(benchproc.ProjectionParser).Parse(".config", nil) // it fails only on an invalid projection
 	return &reader{set: &Set{Units: map[string]Unit{}}, by: map[string][]*Benchmark{}, all: all, configs: map[benchproc.Key]*Settings{}}
 }
 
@@ -119,7 +119,7 @@ func (r *reader) read(data []byte) {
 	}
 }
 
-// unit takes what a Unit line says, and refuses what would turn a comparison around.
+// unit records a Unit line, and refuses one that would turn a comparison around.
 func (r *reader) unit(m *benchfmt.UnitMetadata) {
 	_, line := m.Pos()
 	u := r.set.Units[m.Unit]
@@ -171,7 +171,7 @@ func (r *reader) result(res *benchfmt.Result) {
 	}
 }
 
-// config returns the settings that hold for a result. Those that come again are kept once.
+// config returns the settings that hold for a result. Equal ones are stored once.
 func (r *reader) config(res *benchfmt.Result, line int) *Settings {
 	key := r.all.Project(res)
 	s := r.configs[key]
@@ -188,7 +188,7 @@ func (r *reader) config(res *benchfmt.Result, line int) *Settings {
 	return s
 }
 
-// benchmark returns the benchmark whose results these are.
+// benchmark returns the benchmark of this package, name and GOMAXPROCS, adding it if it is new.
 func (r *reader) benchmark(pkg, bare string, procs int) *Benchmark {
 	same := func(b *Benchmark) bool { return b.Pkg == pkg && b.Procs == procs }
 	if i := slices.IndexFunc(r.by[bare], same); i >= 0 {

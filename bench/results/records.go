@@ -12,8 +12,8 @@ import (
 // Rank is the base name of lorabench's benchmark of arms.
 const Rank = "Rank"
 
-// FromRecords returns records as a Set: a benchmark Rank/NAME for each arm. Besides the metrics of result lines it has
-// AdapterBytes and Parameters.
+// FromRecords returns records as a Set: a benchmark Rank/NAME for each arm, with AdapterBytes and Parameters besides result lines'
+// metrics.
 func FromRecords(rs []*record.Record) *Set {
 	r := newReader()
 	arms := map[string][]*Settings{}
@@ -48,7 +48,7 @@ func counts(r *record.Record) []record.Metric {
 	return slices.DeleteFunc(ms, func(m record.Metric) bool { return m.Value <= 0 })
 }
 
-// ReadRecords reads the run records beside the result files. They explain, and add counts: one that cannot be read is a note.
+// ReadRecords reads the run records beside the result files. They only explain and add counts: one that cannot be read is a note.
 func (s *Set) ReadRecords() {
 	var dirs []string
 	for _, f := range s.Files {
@@ -67,12 +67,12 @@ func (s *Set) ReadRecords() {
 	}
 }
 
-// RecordsOf returns the records of a benchmark: rank=8 is of Rank/rank=8.
+// RecordsOf returns the records of a benchmark: those named rank=8 for Rank/rank=8.
 func (s *Set) RecordsOf(b *Benchmark) []*record.Record {
 	return slices.DeleteFunc(slices.Clone(s.Records), func(r *record.Record) bool { return b.Bare != Rank+"/"+r.Name })
 }
 
-// Counted returns a benchmark's metrics that only records have: what is on disk, and what is trained.
+// Counted returns a benchmark's metrics that only records have: its size on disk, and its trainable parameters.
 func (s *Set) Counted(b *Benchmark) []Metric {
 	r, only := newReader(), &Benchmark{}
 	for _, rec := range s.RecordsOf(b) {

@@ -1,7 +1,6 @@
-// Package results reads what benchmarks wrote: files of the Go benchmark format (golang.org/design/14313-benchmark-format),
-// from go test's output, go test -json's or lorabench's exact ones, and the run records beside them. It knows which settings
-// must agree for two results to be compared, and which direction of a unit is better. docs/results.md says where results go
-// from here.
+// Package results reads what benchmarks wrote: files of the Go benchmark format (golang.org/design/14313-benchmark-format), from go test's
+// output, go test -json's or lorabench's exact ones, and the run records beside them. It knows which settings must agree for two results
+// to be compared, and which direction of a unit is better. docs/results.md says where results go from here.
 package results
 
 import (
@@ -12,7 +11,7 @@ import (
 	"lorabench/bench/record"
 )
 
-// Set is what some files say.
+// Set holds the content of some result files.
 type Set struct {
 	Files      []string         // that were read, in order
 	Benchmarks []*Benchmark     // in record.Compare's order
@@ -23,7 +22,7 @@ type Set struct {
 	Notes      []string         // what was left aside, and why
 }
 
-// Benchmark is all results of one benchmark.
+// Benchmark holds all results of one benchmark.
 type Benchmark struct {
 	// Name is without "Benchmark" and GOMAXPROCS' suffix: Rank/rank=8. The suffix stays where files differ in it, and the
 	// package stands before it where several have a benchmark of this name.
@@ -35,14 +34,13 @@ type Benchmark struct {
 	Metrics []Metric // as first written
 }
 
-// Unplaced is the block of a run that was in none, or of which that is not known.
+// Unplaced is the block of a run that was in none, or whose block is not known.
 const Unplaced = -1
 
 // Run is one result line.
 type Run struct {
-	// Seed is the configuration's seed and one more for every earlier result of this benchmark that the file has under the
-	// same seed: -count=3 under "seed: 42" is 42, 43, 44. In files without seeds the k-th run of a benchmark has k, counted
-	// over all files.
+	// Seed is the configuration's seed and one more for every earlier result of this benchmark that the file has under the same seed:
+	// -count=3 under "seed: 42" is 42, 43, 44. In files without seeds the k-th run of a benchmark has k, counted over all files.
 	Seed    int64
 	Block   int       // from 0, of lorabench's arms: all arms train with one seed before any with the next; or Unplaced
 	Iters   int       // of the line: steps, for lorabench's own
@@ -55,17 +53,17 @@ type Run struct {
 // Where returns the file and line.
 func (r *Run) Where() string { return place(r.File, r.Line) }
 
-// Metric is the values of one unit of a benchmark, in the order of the runs. Runs may lack it.
+// Metric holds the values of one unit of a benchmark, in the order of the runs. Runs may lack it.
 type Metric struct {
 	Unit   string  // as first written
-	Base   string  // the unit that all of its spellings have: ns/op and sec/op are both sec/op
+	Base   string  // the unit that all its spellings share: ns/op and sec/op are both sec/op
 	Factor float64 // a value times this is in Base
 	Values []float64
 	Seeds  []int64 // of each value
 	Runs   []int   // the index in Benchmark.Runs of each value's run
 }
 
-// Metric returns the one of a base unit; nil where there is none.
+// Metric returns the metric of a base unit, or nil.
 func (b *Benchmark) Metric(base string) *Metric {
 	if i := slices.IndexFunc(b.Metrics, func(m Metric) bool { return m.Base == base }); i >= 0 {
 		return &b.Metrics[i]
@@ -73,7 +71,7 @@ func (b *Benchmark) Metric(base string) *Metric {
 	return nil
 }
 
-// Unit is what Unit lines say of a unit.
+// Unit holds what Unit lines say about a unit.
 type Unit struct {
 	Better string // "higher", "lower" or ""
 	Exact  bool   // assume=exact
@@ -83,9 +81,9 @@ type Unit struct {
 // Problem is a reason why input cannot be used.
 type Problem struct {
 	Kind      Kind
-	File      string // "" where it is of no one file
-	Line      int    // 0 where it is of no one line
-	Benchmark string // "" where it is of none
+	File      string // "" if it concerns no single file
+	Line      int    // 0 if it concerns no single line
+	Benchmark string // "" if it concerns none
 	Unit      string
 	Text      string // a sentence that names the values and what to do; without File and Line
 }

@@ -12,7 +12,7 @@ import (
 	"lorabench/bench/record"
 )
 
-// Settings hold for results: a file's configuration lines, or what a record says.
+// Settings are what results were measured with: a file's configuration lines, or a record's settings.
 type Settings struct {
 	Keys, Values []string // in the order of the file
 	Where        string   // the place of the first result that they hold for
@@ -28,7 +28,7 @@ func (s *Settings) Get(key string) string {
 	return ""
 }
 
-// add appends keys and values, by turns.
+// add appends alternating keys and values.
 func (s *Settings) add(pairs ...any) {
 	for i := 0; i < len(pairs); i += 2 {
 		s.Keys, s.Values = append(s.Keys, fmt.Sprint(pairs[i])), append(s.Values, fmt.Sprint(pairs[i+1]))
@@ -44,24 +44,24 @@ func (s *Settings) addFields(v any, leave func(key string) bool) {
 	}
 }
 
-// The settings that may differ between compared results: they do not change what is measured, or not without another one that
-// does. A note names those of the first list; those of the second differ within every study, alpha because it may follow the rank.
+// The settings that may differ between compared results: they do not change what is measured, or only together with another that does. A
+// note names those of the first list; those of the second differ within every study, alpha because it may follow the rank.
 var (
 	noted  = []string{"commit", "note", "date", "time", "go", "driver", "os", "goos"}
 	varied = []string{"pkg", "seed", "lora_alpha", "use_rslora"}
 	free   = slices.Concat(noted, varied)
 )
 
-// MayDiffer reports whether results that differ in a setting can be compared all the same.
+// MayDiffer reports whether results that differ in a setting can still be compared.
 func MayDiffer(key string) bool { return slices.Contains(free, key) }
 
-// Agree refuses settings that are not of one study, with both values and places. Those in differ may differ too. The notes name what does.
+// Agree refuses settings of several studies, naming both values and places. Those in differ may differ too. The notes name what differs.
 func Agree(sets []*Settings, differ ...string) (notes []string, err error) {
 	return agree(sets, slices.Concat(free, differ), "they are not of one study: compare them apart, each study in files or a folder of its own")
 }
 
-// OneStudy returns the settings of records. It refuses those that are not of one program, run on one machine with one configuration, as a
-// study's are; runs that diverged are left aside.
+// OneStudy returns the settings of records. It refuses records that are not of one program, run on one machine with one configuration;
+// runs that diverged are skipped.
 func OneStudy(rs []*record.Record, differ ...string) (sets []*Settings, err error) {
 	for _, r := range rs {
 		if r.Diverged == 0 {
@@ -96,7 +96,7 @@ func agree(sets []*Settings, free []string, why string) (notes []string, err err
 	return notes, nil
 }
 
-// Unsaid names the settings that only some of several files say: whether the others have the same is not known.
+// Unsaid names the settings that only some of several files state: whether the others have the same is not known.
 func Unsaid(sets []*Settings) (notes []string) {
 	saying := map[string][]string{}
 	for _, s := range sets {
@@ -112,7 +112,7 @@ func Unsaid(sets []*Settings) (notes []string) {
 	return notes
 }
 
-// Settings of records that an arm's name says, by the part of the name, and those that mean nothing to rank full.
+// Settings of records that an arm's name states, by the part of the name, and those that mean nothing for rank full.
 var (
 	named   = map[string]string{"learning_rate": "/lr=", "target_modules": "/targets="}
 	adapted = []string{"target_modules", "use_dora", "lora_dropout", "adapter"}
@@ -129,7 +129,7 @@ func ofRecord(r *record.Record) *Settings {
 		"steps", r.GlobalStep)
 	s.addFields(r.Settings, func(key string) bool {
 		part, inName := named[key]
-		return slices.Contains(s.Keys, key) || // the name it was given by, above is what it turned out to be
+		return slices.Contains(s.Keys, key) || // what was asked for; above is what it resolved to
 			key == "kernels" && r.Settings.Kernels == "" || // from before there was a choice, or with CUDA
 			inName && strings.Contains(r.Name, part) || r.Rank == record.Full && slices.Contains(adapted, key)
 	})

@@ -16,14 +16,14 @@ const (
 	Parameters   = "trainable-parameters"
 )
 
-// Losses are what ranks are judged by, the best first.
+// Losses are the units that ranks are judged by, the preferred first.
 var Losses = []string{"eval-loss", "train-loss", "loss"}
 
-// Speeds are one measurement, the time of an operation: each is a constant over another, since an operation has the same
-// samples, tokens and bytes on both sides. The first that is there stands for all.
+// Speeds all measure the time of an operation: each is a constant over another, since an operation has the same samples, tokens and bytes
+// on both sides. The first that is present stands for all.
 var Speeds = []string{"samples/sec", "tokens/sec", "steps/sec", "ns/op", "sec/op", "runtime-sec", "MB/s", "B/s"}
 
-// known are units in the order in which people read them: what was learned, how fast, how much memory.
+// known lists units in the order in which people read them: what was learned, how fast, how much memory.
 var known = slices.Concat(Losses, Speeds,
 	[]string{"sec-to-loss", "initial-GPU-GB", "peak-GPU-GB", "peak-RSS-GB", "B/op", AdapterBytes, Parameters, "allocs/op"})
 
@@ -35,12 +35,12 @@ func Order(unit string) int {
 	return len(known)
 }
 
-// directed are the units whose direction needs no Unit line.
+// directed lists the units whose direction needs no Unit line.
 var directed = slices.Concat(record.Units, []record.Unit{{Name: "MB/s", Better: "higher"}, {Name: "B/s", Better: "higher"},
 	{Name: "ns/op", Better: "lower"}, {Name: "sec/op", Better: "lower"}, {Name: "B/op", Better: "lower"}, {Name: "allocs/op", Better: "lower"},
 	{Name: AdapterBytes, Better: "lower"}})
 
-// Better returns the direction of a unit that needs no Unit line, "" where there is none; by its name, or by that of its base.
+// Better returns the direction of a unit that needs no Unit line, else "": by its name, or by that of its base unit.
 func Better(unit string) string {
 	base, _ := Tidy(unit)
 	for _, name := range []string{unit, base} {
@@ -57,7 +57,7 @@ func Tidy(unit string) (base string, factor float64) {
 	return base, factor
 }
 
-// Printed returns a value as go test prints it (testing.prettyPrint): with about four digits.
+// Printed rounds a value as go test prints it (testing.prettyPrint): to about four digits.
 func Printed(v float64) float64 {
 	if math.Abs(v) >= 999.95 {
 		return math.RoundToEven(v)

@@ -1,6 +1,5 @@
-// Package stats tests differences between runs: Student's paired and Welch's unpaired t test, their intervals,
-// the difference that a test would have found, the number of samples that it would take, and Holm's correction. The
-// distributions are gonum's.
+// Package stats tests differences between runs: Student's paired and Welch's unpaired t test, their intervals, the smallest detectable
+// difference, the number of samples needed, and Holm's correction. The distributions are gonum's.
 package stats
 
 import (
@@ -13,8 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Difference is an estimated difference of two means. SE is its standard error: NaN where nothing is known of the noise.
-// Everything computed from it is NaN then.
+// Difference is an estimated difference of two means. SE is its standard error, NaN if unknown; all that is computed from it is NaN then.
 type Difference struct {
 	Mean, SE, DF float64
 }
@@ -59,7 +57,7 @@ func (d Difference) Below(limit float64) float64 {
 // P returns the two-sided p of "no difference".
 func (d Difference) P() float64 { return min(1, 2*min(d.Above(0), d.Below(0))) }
 
-// Interval returns the interval with 1 - level confidence. Of n intervals at level/n, all hold with 1 - level (Bonferroni).
+// Interval returns the interval with 1 - level confidence. Of n intervals at level/n, all hold together with 1 - level (Bonferroni).
 func (d Difference) Interval(level float64) (low, high float64) {
 	half := 0.0
 	if !(d.SE <= rounding) {
@@ -79,28 +77,27 @@ func (d Difference) Detectable(level, floor float64) float64 {
 	return max(errors*d.SE, floor+quantile(0.2, d.DF)*d.SE)
 }
 
-// Resampled returns what k samples would estimate of the noise where n did.
+// Resampled returns what k samples with the same noise would estimate instead of n.
 func (d Difference) Resampled(n, k int) Difference {
 	times := float64(k-1) / float64(n-1)
 	return Difference{d.Mean, d.SE * math.Sqrt(float64(n)/float64(k)), d.DF * times}
 }
 
-// TooMany is a number of samples that nobody takes.
+// TooMany is more samples than anyone takes.
 const TooMany = 1000
 
-// Needed returns the fewest samples above n with which enough is true, TooMany where not even so many are. enough must
-// stay true with more samples.
+// Needed returns the fewest samples above n with which enough is true, at most TooMany. enough must stay true with more samples.
 func Needed(n int, enough func(k int) bool) int {
 	return n + 1 + sort.Search(max(0, TooMany-n-1), func(i int) bool { return enough(n + 1 + i) })
 }
 
-// Spread is finite values in short; without any all but N is NaN.
+// Spread summarizes finite values; without any, all but N is NaN.
 type Spread struct {
 	N                int
 	Median, Min, Max float64
 }
 
-// NewSpread returns the spread of those values that are finite.
+// NewSpread returns the spread of the finite values.
 func NewSpread(xs []float64) Spread {
 	xs = slices.DeleteFunc(slices.Clone(xs), func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 	n := len(xs)
@@ -111,7 +108,7 @@ func NewSpread(xs []float64) Spread {
 	return Spread{n, (xs[(n-1)/2] + xs[n/2]) / 2, xs[0], xs[n-1]}
 }
 
-// Scale is what values are compared on: their logarithms, so that a difference is a fraction, or, where a value is not
+// Scale is the scale on which values are compared: their logarithms, so that a difference is a fraction, or, where a value is not
 // positive, the values divided by the largest, so that no sum overflows.
 type Scale struct {
 	Logs bool
@@ -157,7 +154,7 @@ func (s Scale) Relative(d, from float64) float64 {
 	return math.NaN()
 }
 
-// Shift returns the difference on the scale that a change by a fraction of from is.
+// Shift returns the difference on the scale that corresponds to a change by a fraction of from.
 func (s Scale) Shift(fraction, from float64) float64 {
 	if s.Logs {
 		return math.Log1p(max(fraction, -1)) // nothing positive can fall by more than itself
@@ -180,8 +177,8 @@ func Tail(t, df float64) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: df}.Survival(t)
 }
 
-// quantile returns the t with P(T > t) = p, for p up to 0.5 and degrees of freedom from 1 on, as a mean's or Welch's are.
-// gonum's own searches for 8 µs, which a file of 100,000 results has no time for, and has 3 digits for some levels.
+// quantile returns the t with P(T > t) = p, for p up to 0.5 and degrees of freedom from 1 on, as a mean's or Welch's are. gonum's own
+// searches for 8 µs, too slow for a file of 100,000 results, and has only 3 digits at some levels.
 func quantile(p, df float64) float64 {
 	if math.IsNaN(p) || !(df >= 1) {
 		return math.NaN()

@@ -13,7 +13,7 @@ import (
 	"lorabench/bench/results"
 )
 
-// line is a figure of the run summary.
+// line is a row of the run summary.
 type line struct {
 	label string
 	shown func(float64) string         // a dash where it is not finite
@@ -32,11 +32,10 @@ const (
 	noCount   = "not counted"
 )
 
-// gib4 keeps four digits: a small model is all behind the point.
+// gib4 formats GiB with four digits: a small model's are all behind the point.
 func gib4(v float64) string { return format.Number(v/record.GiB, 4) }
 
-// summary are the run summary's lines, a label without a figure being a heading: the reference run's, all of them, under its names,
-// and then what it did not report.
+// summary lists the run summary's rows (headings have no figure): the reference run's, all of them, under its names, then the others.
 var summary = []line{
 	{label: "Memory"},
 	{"GPU memory, initial (GiB)", gib4, func(r *record.Record) float64 { return Number(r.InitialMemory.GPUAllocated) }, noGPU},
@@ -84,7 +83,7 @@ func onlyAdapter(r *record.Record, v float64) float64 {
 	return v
 }
 
-// cell is the figure of an arm: its runs' median, and the range where they differ.
+// cell returns the figure of an arm: its runs' median, and the range if they differ.
 func (l line) cell(t *format.Table, a *Arm) string {
 	s := a.Over(l.value)
 	text := l.shown(s.Median)
@@ -103,7 +102,7 @@ func (l line) cell(t *format.Table, a *Arm) string {
 	return text
 }
 
-// ByArm is the summary with a column for each arm: over seeds where there are several.
+// ByArm returns the summary with a column for each arm: medians if there are several seeds.
 func ByArm(arms []*Arm) *format.Table {
 	caption := "Run summary: one run for each arm."
 	if n := Seeds(arms); n > 1 {
@@ -121,7 +120,7 @@ func ByArm(arms []*Arm) *format.Table {
 	return t
 }
 
-// BySeed are an arm's own runs, a column for each.
+// BySeed returns the summary of one arm with a column for each run.
 func BySeed(a *Arm, id string) *format.Table {
 	var runs []*Arm
 	for i, r := range a.Runs {
@@ -130,7 +129,7 @@ func BySeed(a *Arm, id string) *format.Table {
 	return summarize(id, a.Name+", each run", runs)
 }
 
-// summarize makes the summary, with a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
+// summarize returns the summary with a column for each arm: sec-to-loss only with a target, forget_loss only with such text.
 func summarize(id, caption string, arms []*Arm) *format.Table {
 	t := &format.Table{ID: id, Caption: caption, Head: []string{"figure"}}
 	for _, a := range arms {
@@ -152,10 +151,10 @@ func summarize(id, caption string, arms []*Arm) *format.Table {
 	return t
 }
 
-// Width is how many columns a terminal has, where nothing else is said.
+// Width is the number of a terminal's columns if none is given.
 const Width = 120
 
-// WriteSummary writes the run summary for a terminal that is so many columns wide, and whether the machine was steady.
+// WriteSummary writes the run summary for a terminal of width columns, and says if the machine was unsteady.
 func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	arms, left, err := Arms(rs)
 	if err != nil {
@@ -165,7 +164,7 @@ func WriteSummary(w io.Writer, rs []*record.Record, width int) error {
 	if left != "" {
 		t.Remarks = append(t.Remarks, left)
 	}
-	// What is wrong with the comparison is told where the verdict is asked for.
+	// Errors of the comparison are reported with the verdict, where that is asked for.
 	if a, err := compare.Analyze(results.FromRecords(rs), compare.Options{}); err == nil && a.Unsteady != "" {
 		t.Remarks = append(t.Remarks, a.Unsteady)
 	}

@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// answer is a response of the Hub with what it and the redirects before it said of the file.
+// answer is a response of the Hub, with what it and the redirects before it state about the file.
 type answer struct {
-	*http.Response        // nil where nothing need come
-	etag           string // the file's hash: sha256 of a large file, git's blob hash of a small one; "" if not said
-	size           int64  // -1 if not said
-	had, from      int64  // the bytes that were there before, and those of them that the answer goes on from
-	direct         bool   // no redirect said the hash: each response must have it
+	*http.Response        // nil where nothing need be downloaded
+	etag           string // the file's hash: sha256 of a large file, git's blob hash of a small one; "" if not stated
+	size           int64  // -1 if not stated
+	had, from      int64  // the bytes in the cache before, and how many of them the response continues from
+	direct         bool   // no redirect gave the hash: each response must have it
 }
 
-// local says what the cache has of a file: all of it, or so many first bytes.
+// local reports how much of a file the cache has: all of it, or how many of its first bytes.
 type local func(etag string, size int64) (whole bool, part int64)
 
-// get follows redirects itself: they lead to other hosts, which must not see the token (net/http would hand it on to
-// subdomains), and the redirect, not what it leads to, says the file's hash and size. have, if given, is asked once these are
-// known; then only what is missing is asked for. The answer is not nil, even with an error.
+// get follows redirects itself: they lead to other hosts, which must not see the token (net/http would forward it to
+// subdomains), and the redirect, not its target, gives the file's hash and size. have, if given, is called once these are
+// known; then only the missing bytes are requested. The answer is not nil, even with an error.
 func (c *Client) get(ctx context.Context, address string, have local) (*answer, error) {
 	a := &answer{size: -1}
 	hub, err := c.endpoint()
@@ -67,7 +67,7 @@ func (c *Client) get(ctx context.Context, address string, have local) (*answer, 
 	return a, fmt.Errorf("%s: too many redirects", hub.Host)
 }
 
-// send asks for a file from a byte on.
+// send requests a file from byte from on.
 func (c *Client) send(ctx context.Context, hub *url.URL, address string, from int64) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *Client) send(ctx context.Context, hub *url.URL, address string, from in
 	return nil, &networkError{err: err, host: req.URL.Host}
 }
 
-// read takes in what a response says. It returns the address to ask next: a redirect's, or the same where the first bytes are here.
+// read stores what resp states and returns the next address to request: a redirect's, or the same if the cache has the first bytes.
 func (a *answer) read(resp *http.Response, have local) (next *url.URL, err error) {
 	moved := resp.StatusCode >= 300 && resp.StatusCode <= 399
 	known := a.etag != ""
@@ -139,7 +139,7 @@ func (a *answer) read(resp *http.Response, have local) (next *url.URL, err error
 	return next, nil
 }
 
-// check turns a status that is not success into an error and fills in what only the last response says.
+// check turns a status that is not success into an error and fills in what only the last response states.
 func (a *answer) check(resp *http.Response) error {
 	h := resp.Header
 	if got := bareETag(h.Get("ETag")); a.direct && resp.StatusCode < 300 && got != a.etag {
@@ -176,12 +176,12 @@ func retryAfter(text string) time.Duration {
 	return 0
 }
 
-// bareETag strips quotes and the mark of weakness.
+// bareETag strips the quotes and the W/ of a weak ETag.
 func bareETag(s string) string {
 	return strings.Trim(strings.TrimPrefix(s, "W/"), `"`)
 }
 
-// body is a response's that ends when nothing comes for too long.
+// body is a response's body that fails when no data comes for too long.
 type body struct {
 	io.ReadCloser
 	ctx   context.Context

@@ -88,7 +88,7 @@ var (
 
 // DataFiles chooses from the names of a data set's files (slashes between folders) those to train on, sorted: the
 // train split where a name has that word, else all that are no other split; and of several formats one (parquet
-// before JSON lines before a JSON array), since they are the same records again. skip are the data files left out.
+// before JSON lines before a JSON array), since the others repeat the records. skip lists the data files left out.
 // Files in several folders are an error, as they are several data sets; so are shards (-00000-of-00002) of which one
 // is missing, and no data file at all.
 func DataFiles(names []string) (take, skip []string, err error) {
@@ -142,7 +142,7 @@ func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.Contains(name, "/.")
 }
 
-// oneFormat keeps the files of the preferred format, and of a file that is there both plain and gzipped the plain.
+// oneFormat keeps the files of the preferred format, and only the plain one of a file that is there both plain and gzipped.
 func oneFormat(names []string) []string {
 	best := len(dataFormats)
 	for _, name := range names {

@@ -5,11 +5,11 @@
 //	CACHE/models--owner--name/snapshots/COMMIT/FILE -> ../../blobs/ETAG
 //	CACHE/models--owner--name/refs/main             (the commit)
 //
-// (the Hub's documentation, "Hub Local Cache"). Nothing appears in it before it is whole: files are downloaded beside, into
+// (the Hub's documentation, "Hub Local Cache"). Files appear in it only when complete: they are downloaded to
 // ETAG.lorabench.incomplete, checked by size and hash, and renamed; a snapshot's links are made when all of its files are there.
-// A download that was broken off goes on where it was. What is in the cache is hashed before it is used, and fetched again where it
-// is damaged. Of two processes that download one repository the second waits; huggingface_hub is not disturbed, since it publishes
-// whole files too.
+// An interrupted download resumes where it stopped. Cached files are hashed before they are used, and fetched again if damaged. Of
+// two processes that download one repository the second waits; huggingface_hub is not disturbed, since it too publishes complete
+// files only.
 package hub
 
 import (
@@ -34,23 +34,23 @@ type Client struct {
 	Endpoint string // such as https://huggingface.co
 	Token    string // sent to Endpoint's host only; empty for public repositories
 	Cache    string // the cache folder
-	Offline  bool   // use the cache alone
+	Offline  bool   // use only the cache
 	HTTP     *http.Client
-	// Progress, if set, is told how far the download of a file is. total is -1 where the server does not say.
+	// Progress, if set, is called as the download of a file advances. total is -1 where the server does not state it.
 	Progress func(file string, done, total int64)
-	// Notice is told why the client waits or fetches again; nil writes it to stderr.
+	// Notice is called with the reason why the client waits or fetches again; nil writes it to stderr.
 	Notice func(text string)
 
 	pause time.Duration // before the second try, twice that before the third; 0 is a second
-	stall time.Duration // how long an answer may bring nothing; 0 is a minute
+	stall time.Duration // how long a response may send nothing; 0 is a minute
 	free  func(dir string) (uint64, error)
 }
 
-// FromEnv makes a client of huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH
+// FromEnv makes a client from huggingface_hub's environment variables: HF_ENDPOINT; HF_TOKEN, or the file HF_TOKEN_PATH
 // or HF_HOME/token; HF_HUB_CACHE, or HF_HOME/hub; HF_HUB_OFFLINE; HF_HUB_DOWNLOAD_TIMEOUT, the seconds without a byte that end a
-// try. HF_HOME is XDG_CACHE_HOME/huggingface or ~/.cache/huggingface. Variables and ~ in folders are expanded; relative ones start
-// where those of the flags do (root.Abs). Where neither they nor HOME is set the client has no cache, and refuses what needs one: who
-// reads files of their own needs no home.
+// try. HF_HOME is XDG_CACHE_HOME/huggingface or ~/.cache/huggingface. Variables and ~ in folders are expanded; relative ones
+// start where those of the flags do (root.Abs). If neither they nor HOME is set, the client has no cache and refuses what needs one,
+// so that local files can be read without a home folder.
 func FromEnv() (c *Client, err error) {
 	home := hfHome()
 	c = &Client{
@@ -84,7 +84,7 @@ func FromEnv() (c *Client, err error) {
 	return c, nil
 }
 
-// under joins a name to a folder, where there is one.
+// under joins a name to a folder; "" if there is none.
 func under(dir, name string) string {
 	if dir == "" {
 		return ""
@@ -118,7 +118,7 @@ func (c *Client) endpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// The default client has no limit on a whole download, only on each step of it; answer.go watches for a standstill.
+// The default client has no limit on a whole download, only on each step of it; answer.go detects a stall.
 var defaultHTTP = &http.Client{Transport: &http.Transport{
 	Proxy:               http.ProxyFromEnvironment,
 	DialContext:         (&net.Dialer{Timeout: 20 * time.Second}).DialContext,

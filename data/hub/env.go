@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// hfHome is "" where nothing names it.
+// hfHome returns huggingface_hub's home folder, "" if nothing names it.
 func hfHome() string {
 	if home := expand(os.Getenv("HF_HOME")); home != "" {
 		return home
@@ -29,7 +29,7 @@ func hfHome() string {
 var variable = regexp.MustCompile(`\$(\w+|\{[^}]*\})`)
 
 // expand replaces ~, ~user, $NAME and ${NAME} as Python's os.path.expandvars(os.path.expanduser(path)) does, which huggingface_hub
-// applies to its folders: what is not known stays as it is.
+// applies to its folders: unknown names stay as they are.
 func expand(path string) string {
 	if name, _, _ := strings.Cut(path, "/"); strings.HasPrefix(name, "~") {
 		if home, ok := homeOf(name[1:]); ok {
@@ -58,7 +58,7 @@ func homeOf(name string) (dir string, ok bool) {
 	return u.HomeDir, true
 }
 
-// seconds reads a variable that holds a number of them; 0 where it is not set.
+// seconds reads an environment variable that holds a number of seconds; 0 if it is not set.
 func seconds(name string) (time.Duration, error) {
 	text := os.Getenv(name)
 	if text == "" {

@@ -54,7 +54,7 @@ func (c *Client) fetchOnce(ctx context.Context, r repository, address, name stri
 	return a.etag, err
 }
 
-// transfer appends the body to the part, or writes it anew where it begins anew.
+// transfer appends the body to the partial file, or rewrites the file if the response starts at byte 0.
 func (c *Client) transfer(part string, a *answer, name string) error {
 	if err := c.room(a.size - a.had); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (c *Client) transfer(part string, a *answer, name string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// room fails if the cache's disk cannot take so many bytes more. Where the system does not say, the disk will.
+// room fails if the cache's disk has fewer than need bytes free. If the system does not report it, writing will fail.
 func (c *Client) room(need int64) error {
 	free := c.free
 	if free == nil {
@@ -111,7 +111,7 @@ func (c *Client) room(need int64) error {
 	return nil
 }
 
-// sound fails with a damage unless the file has this size, where it is known, and this hash, where the ETag is one.
+// sound returns a damage unless the file has this size, if it is known, and this hash, if the ETag is one.
 func sound(path, etag string, size int64) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 
 const (
 	tries    = 3
-	patience = 5 * time.Minute // the longest wait that a server is granted
+	patience = 5 * time.Minute // the longest wait that a server may ask for
 )
 
-// networkError says that no answer came.
+// networkError reports that no response came.
 type networkError struct {
 	host string
 	err  error
@@ -24,12 +24,12 @@ type networkError struct {
 func (e *networkError) Error() string { return fmt.Sprintf("cannot reach %s: %v", e.host, e.err) }
 func (e *networkError) Unwrap() error { return e.err }
 
-// statusError is an answer other than the one asked for.
+// statusError is a response whose status is not success.
 type statusError struct {
 	code int
 	said string
 	host string
-	wait time.Duration // that it asks for before another try
+	wait time.Duration // that the server asks for before another try
 }
 
 func (e *statusError) Error() string {
@@ -48,11 +48,11 @@ func (e *statusError) transient() bool {
 	return e.code == http.StatusRequestTimeout || e.code == http.StatusTooManyRequests || e.code >= 500
 }
 
-// damage is a transfer that did not bring what was announced, or a file of the cache that is not what its name says.
+// damage is a transfer that differs from what was announced, or a cached file that does not match its name.
 type damage struct {
 	err  error
-	kept int64 // bytes that it brought nevertheless, and that need not come again
-	drop bool  // what there is of the file is of no use
+	kept int64 // bytes that arrived nevertheless and need not be sent again
+	drop bool  // what exists of the file is useless
 }
 
 func (e *damage) Error() string { return e.err.Error() }
@@ -65,7 +65,7 @@ func transient(err error) bool {
 	return errors.As(err, &status) && status.transient() || errors.As(err, &network) || errors.As(err, &broken)
 }
 
-// again calls do until it succeeds, fails for good, or has failed three times on end. A try that brought a megabyte is no failure.
+// again calls do until it succeeds, fails for good, or has failed three times in a row. A try that transferred a megabyte is no failure.
 func (c *Client) again(ctx context.Context, do func() error) error {
 	first := c.pause
 	if first == 0 {
@@ -106,10 +106,10 @@ func (c *Client) notice(text string) {
 		c.Notice(text)
 		return
 	}
-	fmt.Fprintf(os.Stderr, "The Hub: %s\n", text) // benchstat would take a word in small letters for a setting
+	fmt.Fprintf(os.Stderr, "The Hub: %s\n", text) // benchstat would read a lower-case word as a setting
 }
 
-// discreet is an error without the token, the password of a mirror's address and the user's home folder.
+// discreet returns err without the token, the password of a mirror's address and the user's home folder.
 func (c *Client) discreet(err error) error {
 	var secrets []string
 	if len(c.Token) > 8 {

@@ -51,12 +51,12 @@ func (r repository) snapshot(commit string) string {
 }
 func (r repository) blob(etag string) string { return filepath.Join(r.folder, "blobs", etag) }
 
-// part is where a blob is downloaded to. huggingface_hub's parts have other names.
+// part returns the path that a blob is downloaded to. huggingface_hub's partial files have other names.
 func (r repository) part(etag string) string { return r.blob(etag) + partSuffix }
 
 const partSuffix = ".lorabench.incomplete"
 
-// path is the repository's in the Hub's addresses.
+// path returns the repository's path in the Hub's addresses.
 func (r repository) path() string {
 	if r.kind == "models" {
 		return "/" + r.name
@@ -73,7 +73,7 @@ func (r repository) has(etag string, size int64) bool {
 	return blobName.MatchString(etag) && sound(r.blob(etag), etag, size) == nil
 }
 
-// local says what the cache has of the file of this hash.
+// local reports how much of the file of this hash the cache has.
 func (r repository) local(etag string, size int64) (whole bool, part int64) {
 	if r.has(etag, size) {
 		return true, 0
@@ -84,7 +84,7 @@ func (r repository) local(etag string, size int64) (whole bool, part int64) {
 	return false, part
 }
 
-// remedy ends an error by what to do instead.
+// remedy returns the end of an error: what to do instead.
 func (r repository) remedy() string {
 	if r.kind == "models" {
 		return "download its files elsewhere and give their folder (-model=DIR)"
@@ -92,14 +92,14 @@ func (r repository) remedy() string {
 	return "download its files elsewhere and give their path (-data=PATH)"
 }
 
-// listing is what the Hub says of a revision.
+// listing holds a revision's commit and files, as the Hub or the cache lists them.
 type listing struct {
 	commit string
 	names  []string
 	files  map[string]remote
 }
 
-// remote is a file as the Hub lists it. A mirror may say neither: "" and 0.
+// remote is a file as the Hub lists it. A mirror may state neither: "" and 0.
 type remote struct {
 	etag string
 	size int64
@@ -163,7 +163,7 @@ func parseListing(body []byte) (listing, error) {
 	return l, nil
 }
 
-// fileURL is where a file of a commit is.
+// fileURL returns the address of a file of a commit.
 func (c *Client) fileURL(r repository, commit, name string) (string, error) {
 	hub, err := c.endpoint()
 	if err != nil {
@@ -176,7 +176,7 @@ func (c *Client) fileURL(r repository, commit, name string) (string, error) {
 	return hub.String() + r.path() + "/resolve/" + commit + "/" + strings.Join(parts, "/"), nil
 }
 
-// cached returns what the cache has of the revision. Which other files the repository has, it does not know.
+// cached returns what the cache has of the revision. It does not know which other files the repository has.
 func (r repository) cached() (listing, error) {
 	commit := r.revision
 	if !commitID.MatchString(commit) {

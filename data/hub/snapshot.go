@@ -24,11 +24,11 @@ type Snapshot struct {
 }
 
 // Model returns the folder with a model's config.json, weights and tokenizer, downloading what the cache lacks.
-// revision is a branch, a tag or a commit; empty is main. Of the weights it takes model.safetensors, else its shards,
+// revision is a branch, a tag or a commit; empty is main. The weights are model.safetensors, else its shards,
 // else pytorch_model.bin, else its shards.
 //
-// A commit whose files are all in the cache needs no network. Otherwise the Hub is asked where the revision stands;
-// if it cannot be reached, or with Offline, what the cache knows of it is used, if that is whole.
+// A commit whose files are all in the cache needs no network. Otherwise the Hub is asked for the revision's
+// commit; if it cannot be reached, or with Offline, the cached commit is used, if it is complete.
 func (c *Client) Model(ctx context.Context, repo, revision string) (dir, commit string, err error) {
 	s, err := c.snapshot(ctx, "models", repo, revision, modelFiles)
 	if err != nil {
@@ -37,8 +37,8 @@ func (c *Client) Model(ctx context.Context, repo, revision string) (dir, commit 
 	return s.Dir, s.Commit, nil
 }
 
-// DatasetSnapshot returns a data set's files (DataFiles says which), downloading them as Model does. Unless the network is
-// missing the Hub is asked for the list of files even for a commit: the cache cannot tell whether it has all.
+// DatasetSnapshot returns a data set's files, as chosen by DataFiles, downloading them as Model does. Unless the network
+// is missing the Hub is asked for the list of files even for a commit: the cache does not know whether it has all.
 func (c *Client) DatasetSnapshot(ctx context.Context, repo, revision string) (*Snapshot, error) {
 	return c.snapshot(ctx, "datasets", repo, revision, func(names []string, _ reader) ([]string, []string, error) {
 		return DataFiles(names)
@@ -48,7 +48,7 @@ func (c *Client) DatasetSnapshot(ctx context.Context, repo, revision string) (*S
 // A reader returns the contents of a file of the snapshot.
 type reader func(name string) ([]byte, error)
 
-// A chooser says which of a revision's files are wanted, or why they are not all there.
+// A chooser returns which of a revision's files are wanted, or why they are not all there.
 type chooser func(names []string, read reader) (take, skip []string, err error)
 
 func (c *Client) snapshot(ctx context.Context, kind, repo, revision string, choose chooser) (*Snapshot, error) {
@@ -95,7 +95,7 @@ func (c *Client) snapshot(ctx context.Context, kind, repo, revision string, choo
 	return s, nil
 }
 
-// missing shortens the path that an absent file's error names.
+// missing shortens the error of an absent file, which names its path.
 func missing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("no snapshot of this revision")
@@ -128,7 +128,7 @@ func (r repository) whole(l listing, choose chooser) (*Snapshot, error) {
 	return &Snapshot{Dir: dir, Commit: l.commit, Files: take, Skipped: skip}, nil
 }
 
-// check fails unless a file of the snapshot is what the name of its blob says, or the Hub's list where it is no link.
+// check fails unless a file of the snapshot matches the name of its blob, or the Hub's list where it is no link.
 func (r repository) check(l listing, name string) error {
 	path := filepath.Join(r.snapshot(l.commit), filepath.FromSlash(name))
 	want := l.files[name]
@@ -142,7 +142,7 @@ func (r repository) check(l listing, name string) error {
 	return err
 }
 
-// download brings the chosen files into the cache: first all blobs, then the links.
+// download fetches the chosen files into the cache: first all blobs, then the links.
 func (c *Client) download(ctx context.Context, r repository, l listing, choose chooser) (*Snapshot, error) {
 	unlock, err := c.lock(ctx, r)
 	if err != nil {
@@ -196,7 +196,7 @@ func (c *Client) download(ctx context.Context, r repository, l listing, choose c
 
 // lock makes the repository's folders and waits until no other process downloads into them.
 func (c *Client) lock(ctx context.Context, r repository) (unlock func(), err error) {
-	locks := filepath.Join(c.Cache, ".locks", filepath.Base(r.folder)) // huggingface_hub's place for them
+	locks := filepath.Join(c.Cache, ".locks", filepath.Base(r.folder)) // where huggingface_hub keeps them
 	for _, dir := range []string{locks, filepath.Dir(r.blob("x"))} {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, err
@@ -206,13 +206,13 @@ func (c *Client) lock(ctx context.Context, r repository) (unlock func(), err err
 		c.notice(fmt.Sprintf("waiting for %s, which downloads %s", holder, r.name))
 	})
 	if file.NoLocks(err) {
-		// Files are hashed on the disk before they get their names: two at a time waste time, no more.
+		// Files are hashed on the disk before they get their names: two processes at a time only waste time.
 		return func() {}, nil
 	}
 	return unlock, err
 }
 
-// lacks counts the bytes that must come, as far as the Hub's list says.
+// lacks counts the bytes to download, as far as the Hub's list states them.
 func (r repository) lacks(l listing, names []string) (sum int64) {
 	for _, name := range names {
 		f := l.files[name]
@@ -226,7 +226,7 @@ func (r repository) lacks(l listing, names []string) (sum int64) {
 	return sum
 }
 
-// clean removes what downloads that were broken off and never taken up again left behind. The caller has the lock.
+// clean removes what downloads that were interrupted and never resumed left behind. The caller holds the lock.
 func (r repository) clean() {
 	dir := filepath.Dir(r.blob("x"))
 	entries, _ := os.ReadDir(dir)
@@ -237,8 +237,8 @@ func (r repository) clean() {
 	}
 }
 
-// link makes the snapshot's file a link to its blob. Where the file system has no links, the blob moves there, or is copied if
-// another file is to have it too: large files do not fill a disk twice.
+// link makes the snapshot's file a link to its blob. If the file system has no links, the blob is moved there, or copied if
+// another file needs it too, so that large files are not stored twice.
 func (r repository) link(dir, name, etag string, shared bool) error {
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -264,7 +264,7 @@ func (r repository) link(dir, name, etag string, shared bool) error {
 	})
 }
 
-// writeRef notes which commit the revision is, for when there is no network. A cache that cannot be written does without.
+// writeRef records which commit the revision is, for use without a network. A cache that cannot be written is no error.
 func (r repository) writeRef(commit string) error {
 	if old, err := os.ReadFile(r.ref()); r.revision == commit || err == nil && string(old) == commit {
 		return nil

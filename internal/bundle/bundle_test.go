@@ -46,6 +46,7 @@ func TestBundle(t *testing.T) {
 	t.Run("check", b.check)
 	t.Run("bench", b.bench)
 	t.Run("test", b.test)
+	t.Run("sweep", b.sweep)
 	t.Run("gpucheck on a CPU", b.gpucheckOnCPU)
 	t.Run("gpucheck on the stand-in", b.gpucheckOnStandIn)
 }
@@ -146,6 +147,13 @@ func (b unpacked) test(t *testing.T) {
 
 var quick = []string{"-minutes=20", "-model=testdata/small", "-ranks=2,4", "-steps=3", "-long-steps=12", "-peer-steps=3",
 	"-max-length=48", "-bench=-batch=2 -accum=2"}
+
+// sweep prints jobs that run this bundle; a login node need have no libtorch.
+func (b unpacked) sweep(t *testing.T) {
+	out := b.run(t, "sweep-slurm", "-time=1h", "-benchtime=5x", "-count=2", "-out=/data/x")
+	require.Contains(t, out, "--array=0-1")
+	require.Contains(t, out, "/run bench -benchtime=5x -count=2 -shard=slurm/2 -out=/data/x")
+}
 
 func (b unpacked) gpucheckOnCPU(t *testing.T) {
 	dir := filepath.Join(b.out, "cpu")

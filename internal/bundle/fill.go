@@ -26,10 +26,10 @@ const cudaPart = "internal/torch/link/liblorabench_cuda.so"
 // standIn is the folder that run names in LORABENCH_FAKECUDA.
 const standIn = "internal/fakecuda/lib"
 
-// tested are the packages whose test binaries go along, with their testdata.
+// tested lists the packages whose test binaries are included, with their testdata.
 var tested = []string{"bench", "internal/torch", "internal/decoder", "lora"}
 
-// commands are the programs in bin.
+// commands maps the programs in bin to their packages.
 var commands = map[string]string{
 	"check":      "internal/bundle/check",
 	"gate":       "bench/gate",
@@ -37,9 +37,10 @@ var commands = map[string]string{
 	"lorareport": "bench/report/lorareport",
 	"peer":       "internal/peer",
 	"fit":        "internal/fit",
+	"sweep":      "internal/sweep",
 }
 
-// replace puts a new bundle at out: built beside it and renamed, so that what ends half way leaves what was there.
+// replace puts a new bundle at out: built beside it and renamed, so that a failure half way leaves what was there.
 func replace(ctx context.Context, top, out string, stderr io.Writer) (m root.Manifest, err error) {
 	if err := mayReplace(out); err != nil {
 		return m, err

@@ -14,6 +14,7 @@ usage: run COMMAND [ARGS]
   run report ARGS          tables and figures of a folder of records: -out=DIR
   run gate ARGS            compare two result files or folders
   run fit ARGS             which ranks fit a card, without one
+  run sweep-slurm ARGS     a study as an array job of Slurm: print it, or submit it with -submit (run sweep-slurm -help)
   run gpucheck ARGS        prove this on a card: -minutes=8 -stages=1-6 -out=DIR (run gpucheck -help)
 TEXT
 	exit 2
@@ -59,6 +60,10 @@ command=$1
 shift
 case $command in
 --check | check | bench | peer | test | report | gate | fit | gpucheck) ;;
+sweep-slurm) # it needs no libtorch, and a cluster's login node may have none
+	export LORABENCH_ROOT="$here"
+	exec "$here/bin/sweep" "$@"
+	;;
 *) usage ;;
 esac
 find_torch

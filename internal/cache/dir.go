@@ -10,7 +10,7 @@ import (
 	"lorabench/internal/file"
 )
 
-// Lock waits for the only lock on the cache dir, as file.Lock does.
+// Lock waits for the exclusive lock on the cache dir, as file.Lock does.
 func Lock(dir string, busy func(holder string)) (unlock func(), err error) {
 	return file.Lock(context.Background(), filepath.Join(dir, "lock"), busy)
 }

@@ -1,5 +1,5 @@
 // Package cache keeps what is large or slow to make (libtorch, gotch, compiled helpers) in one folder of the user, which all
-// checkouts share. A folder in it is whole or not there, whenever its maker is stopped.
+// checkouts share. A folder in it is complete or absent, whenever its maker is stopped.
 package cache
 
 import (
@@ -12,16 +12,16 @@ import (
 	"strconv"
 )
 
-// MarkerName is the file that says a folder of the cache is whole. It is written last and lists files with their sizes in
-// bytes.
+// MarkerName is the file that marks a folder of the cache as complete. It is written last and lists files with their
+// sizes in bytes.
 const MarkerName = "lorabench.json"
 
 type marker struct {
 	Files map[string]int64 `json:"files"`
 }
 
-// Ensure makes the folder final unless its marker says that it is whole. build fills a folder beside it and returns the sizes
-// that the marker lists; then the folder is renamed. damaged is called before a folder that is not whole is made anew. The
+// Ensure makes the folder final unless its marker says that it is complete. build fills a folder beside it and returns the
+// sizes that the marker lists; then the folder is renamed. damaged is called before an incomplete folder is made anew. The
 // caller holds the cache's lock.
 func Ensure(final string, damaged func(error), build func(partial string) (map[string]int64, error)) error {
 	err := Check(final)
@@ -38,7 +38,7 @@ func Ensure(final string, damaged func(error), build func(partial string) (map[s
 	if err := os.MkdirAll(partial, 0o755); err != nil {
 		return fmt.Errorf("cannot make %s: %w", partial, err)
 	}
-	defer os.RemoveAll(partial) // what a failure leaves; after the rename there is nothing
+	defer os.RemoveAll(partial) // what a failure leaves; nothing after the rename
 	files, err := build(partial)
 	if err != nil {
 		return err
@@ -56,8 +56,8 @@ func Ensure(final string, damaged func(error), build func(partial string) (map[s
 	return nil
 }
 
-// Check says what is wrong with a folder of the cache. A folder that is not there gives fs.ErrNotExist, one without
-// its marker does not.
+// Check returns what is wrong with a folder of the cache. A folder that is not there gives fs.ErrNotExist, one
+// without its marker does not.
 func Check(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
@@ -73,7 +73,7 @@ func Check(dir string) error {
 	return CheckSizes(dir, m.Files)
 }
 
-// CheckSizes names a file in dir that is missing or has another size in bytes.
+// CheckSizes returns an error that names a file in dir that is missing or has another size in bytes.
 func CheckSizes(dir string, files map[string]int64) error {
 	for name, size := range files {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -87,7 +87,7 @@ func CheckSizes(dir string, files map[string]int64) error {
 	return nil
 }
 
-// Sizes lists the sizes in bytes of the named files, each of which must have some.
+// Sizes returns the sizes in bytes of the named files, none of which may be empty.
 func Sizes(dir string, names []string) (map[string]int64, error) {
 	files := map[string]int64{}
 	for _, name := range names {
@@ -103,7 +103,7 @@ func Sizes(dir string, names []string) (map[string]int64, error) {
 	return files, nil
 }
 
-// AllSizes lists the sizes in bytes of all files in dir.
+// AllSizes returns the sizes in bytes of all files in dir.
 func AllSizes(dir string) (map[string]int64, error) {
 	files := map[string]int64{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

@@ -2,7 +2,7 @@
 // stores them: safetensors, PyTorch's zip format (torch.save, PyTorch 1.6 and
 // later) and both of these cut into shards with an index file.
 //
-// Nothing of a file is executed: the pickle inside a torch.save file is read
+// No code in a file is executed: the pickle inside a torch.save file is read
 // by an interpreter that knows only what a state dict needs.
 package checkpoint
 
@@ -62,7 +62,7 @@ type Tensor struct {
 	Source string
 }
 
-// byteSize returns the bytes a tensor of this type and shape takes.
+// byteSize returns the size in bytes of a tensor of this type and shape.
 func byteSize(d DType, shape []int64) (int64, error) {
 	size := int64(d.Size())
 	if size == 0 {
@@ -89,7 +89,7 @@ func byteSize(d DType, shape []int64) (int64, error) {
 	return n, nil
 }
 
-// check reports whether Data is as long as DType and Shape say.
+// check returns an error unless Data is as long as DType and Shape say.
 func (t Tensor) check() error {
 	n, err := byteSize(t.DType, t.Shape)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"lorabench/internal/file"
 )
 
-// The file names that are looked for in a folder, in order: a model's as transformers' from_pretrained does, an adapter's
+// The file names that are tried in a folder, in order: a model's as transformers' from_pretrained does, an adapter's
 // as PEFT's load_peft_weights does. A folder may hold both.
 var (
 	modelFiles   = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
@@ -35,11 +35,10 @@ type File struct {
 	closed   bool
 }
 
-// loader returns a tensor of a parsed file. Where the bytes can be viewed they
-// are not copied.
+// loader returns a tensor of a parsed file. The bytes are not copied if they can be viewed.
 type loader func() (Tensor, error)
 
-// part is what one weights file holds.
+// part holds the content of one weights file.
 type part struct {
 	tensors  map[string]loader
 	metadata map[string]string
@@ -112,7 +111,7 @@ func (f *File) load(path string) (*part, error) {
 	}
 	for k, v := range p.metadata {
 		// The shards of one checkpoint carry the same metadata; where they
-		// differ the first shard's word stands.
+		// differ the first shard's value is kept.
 		if _, ok := f.metadata[k]; !ok {
 			f.metadata[k] = v
 		}
@@ -120,8 +119,8 @@ func (f *File) load(path string) (*part, error) {
 	return p, nil
 }
 
-// parseWeights reads the bytes of one weights file. The bytes decide what it is,
-// not the name: the hub's cache keeps files under their hash.
+// parseWeights reads one weights file, whose format is told by its bytes, not its name: the hub's cache
+// keeps files under their hash.
 func parseWeights(path string, data []byte) (*part, error) {
 	if err := notWeights(data); err != nil {
 		return nil, err
@@ -138,7 +137,7 @@ func parseWeights(path string, data []byte) (*part, error) {
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string { return slices.Clone(f.names) }
 
-// Tensor returns the named tensor; the bool says whether there is one of that
+// Tensor returns the named tensor; the bool reports whether there is one of that
 // name. Its Data is a view of the mapped file except where a torch.save file
 // holds it strided, which is copied anew by each call. The first
 // call on a torch.save storage checks its CRC-32.
@@ -170,8 +169,8 @@ func (f *File) Files() []string {
 	return paths
 }
 
-// SHA256 returns the hexadecimal SHA-256 of the bytes of Files, one after the
-// other, which a process hashes once. For a checkpoint of one file it is what sha256sum prints.
+// SHA256 returns the hexadecimal SHA-256 of the bytes of Files, one after the other; a process hashes
+// them once. For a checkpoint of one file it is what sha256sum prints.
 func (f *File) SHA256() (string, error) {
 	if f.closed {
 		return "", fmt.Errorf("%s: SHA256 asked for after Close", f.path)
@@ -184,9 +183,9 @@ func (f *File) SHA256() (string, error) {
 	return file.SHA256(io.MultiReader(data...), infos...)
 }
 
-// Missing returns the error for a tensor that is not there under its name, nor any other name of its. Where it is there
-// behind a prefix, such as DistributedDataParallel's module., torch.compile's _orig_mod. or PEFT's base_model.model., or
-// without the one asked for, the error says so.
+// Missing returns the error for a tensor that f has under none of its names. If it is there behind a prefix, such as
+// DistributedDataParallel's module., torch.compile's _orig_mod. or PEFT's base_model.model., or without the one asked
+// for, the error says so.
 func (f *File) Missing(name string, others ...string) error {
 	files := strings.Join(f.Files(), ", ")
 	for _, name := range append([]string{name}, others...) {
@@ -203,7 +202,7 @@ func (f *File) Missing(name string, others ...string) error {
 	return fmt.Errorf("%s is missing from %s", name, files)
 }
 
-// Close unmaps the files. Tensor.Data got from f must not be used afterwards.
+// Close unmaps the files. Tensor.Data from f must not be used afterwards.
 // A second call does nothing.
 func (f *File) Close() error {
 	if f.closed {

@@ -42,8 +42,8 @@ func Float32(t Tensor) ([]float32, error) {
 	return out, nil
 }
 
-// NotFinite returns an error that counts NaN and infinite elements and names the first, nil where there is none. For types
-// that Float32 does not read it is Float32's error.
+// NotFinite returns an error that counts the NaN and infinite elements and names the first, nil if there are none. For
+// types that Float32 does not read it returns Float32's error.
 func NotFinite(t Tensor) error {
 	v, err := Float32(t)
 	if err != nil {
@@ -64,9 +64,9 @@ func NotFinite(t Tensor) error {
 		"a training that diverged was saved, or the file is damaged; use an earlier one", t.Name, t.Shape, n, v[first], first)
 }
 
-// float16 returns the value of IEEE 754 binary16 bits. Subnormals are made from
-// their integer, for a thread that C code has set to flush binary32 subnormals
-// would lose them in the shorter way of scaling shifted bits.
+// float16 returns the value of IEEE 754 binary16 bits. Subnormals are computed from their integer: the
+// shorter way, scaling shifted bits, would lose them on a thread that C code has set to flush binary32
+// subnormals.
 func float16(bits uint16) float32 {
 	sign := uint32(bits&0x8000) << 16
 	rest := uint32(bits&0x7fff) << 13

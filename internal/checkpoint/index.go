@@ -39,8 +39,8 @@ func parseIndex(data []byte) (map[string]string, error) {
 }
 
 // addIndex maps an index file and all its shards. A tensor that a shard holds
-// and the index does not list is kept, as transformers does: whether it belongs
-// is for the model to say.
+// and the index does not list is kept, as transformers does: the model decides
+// whether it belongs.
 func (f *File) addIndex(path string) error {
 	m, err := mapFile(path)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // Decode stores the fields of a JSON object in the struct that v points to, by the names of its tags, and returns the
-// other fields. Unlike encoding/json it tells upper from lower case, as Python does, and refuses a key that is there twice.
+// other fields. Unlike encoding/json it is case-sensitive, as Python is, and refuses a duplicate key.
 func Decode(data []byte, v any) (others map[string]json.RawMessage, err error) {
 	if err := json.Unmarshal(data, &others); err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// What unpickle makes, besides nil, bool, int64, float64 and string.
+// The values that unpickle makes, besides nil, bool, int64, float64 and string.
 type (
 	tuple []any
 	list  struct{ items []any }
@@ -97,7 +97,7 @@ func (u *unpickler) step(op byte) {
 	}
 }
 
-// scalar takes the step of an opcode that pushes a value of its own, and returns whether op is one.
+// scalar runs op if it pushes a value of its own, and reports whether it does.
 func (u *unpickler) scalar(op byte) bool {
 	switch op {
 	case 'N':
@@ -128,7 +128,7 @@ func (u *unpickler) scalar(op byte) bool {
 	return true
 }
 
-// container takes the step of an opcode that makes or fills a dict, list or tuple, and returns whether op is one.
+// container runs op if it makes or fills a dict, list or tuple, and reports whether it does.
 func (u *unpickler) container(op byte) bool {
 	switch op {
 	case '}':
@@ -157,7 +157,7 @@ func (u *unpickler) container(op byte) bool {
 	return true
 }
 
-// stackGlobal is STACK_GLOBAL of two names.
+// stackGlobal runs STACK_GLOBAL on two names.
 func (u *unpickler) stackGlobal(names []any) {
 	if u.err != nil {
 		return
@@ -232,8 +232,8 @@ func (u *unpickler) result(v any, err error) {
 	u.push(v)
 }
 
-// typeName is what an error calls a value, with its article. Values themselves are not printed:
-// a forged pickle can nest them without end.
+// typeName returns what an error calls a value, with its article. Values themselves are not printed: a
+// forged pickle can nest them without end.
 func typeName(v any) string {
 	switch v.(type) {
 	case nil:

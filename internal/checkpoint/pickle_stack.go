@@ -21,7 +21,7 @@ func (u *unpickler) get(i uint32) {
 
 func (u *unpickler) push(v any) { u.stack = append(u.stack, v) }
 
-// floor is the length of stack below which only a MARK may be popped.
+// floor returns the length of stack below which only a MARK may be popped.
 func (u *unpickler) floor() int {
 	if n := len(u.marks); n > 0 {
 		return u.marks[n-1]
@@ -114,7 +114,7 @@ func (u *unpickler) text(n uint64) string {
 	return string(b)
 }
 
-// line reads up to a newline, as GLOBAL's names end.
+// line reads up to a newline, which ends GLOBAL's names.
 func (u *unpickler) line() string {
 	for i := u.pos; i < len(u.data); i++ {
 		if u.data[i] == '\n' {

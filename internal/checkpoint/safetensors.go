@@ -23,7 +23,7 @@ const maxHeader = 100_000_000
 //
 // The library parses the header. Its own check of the offsets was refused
 // because its errors name neither tensor nor value, and its Deserialize because
-// it takes duplicate names and text that is not UTF-8.
+// it accepts duplicate names and text that is not UTF-8.
 func parseSafetensors(path string, data []byte) (*part, error) {
 	header, body, err := splitHeader(data)
 	if err != nil {

@@ -10,7 +10,7 @@ type storageRef struct {
 	count int64 // elements
 }
 
-// tensorRef is the arguments of torch._utils._rebuild_tensor_v2: a view of a
+// tensorRef holds the arguments of torch._utils._rebuild_tensor_v2: a view of a
 // storage. offset and stride count elements.
 type tensorRef struct {
 	storage storageRef
@@ -28,7 +28,7 @@ const (
 	rebuildParameter global = "torch._utils._rebuild_parameter"
 )
 
-// storageTypes are torch's storage classes with their element types.
+// storageTypes maps torch's storage classes to their element types.
 var storageTypes = map[global]DType{
 	"torch.FloatStorage":    F32,
 	"torch.HalfStorage":     F16,

@@ -5,14 +5,14 @@ import (
 	"math/bits"
 )
 
-// maxExpanded is the most bytes a tensor with repeated elements (stride 0, made
-// by expand) may take where that is more than its file's length. Without a
-// limit a file of a few bytes could ask for any amount of memory.
+// maxExpanded is the limit in bytes for a tensor with repeated elements (stride 0, made by expand), or
+// its file's length where that is more. Without a limit a file of a few bytes could ask for any amount
+// of memory.
 const maxExpanded = 1 << 20
 
 // prepare checks that the tensor lies within its storage's bytes and returns a
-// function that makes its contiguous bytes: a view where it is contiguous
-// already, a copy else. fileSize limits what an expanded tensor may take.
+// function that makes its contiguous bytes: a view if it is contiguous already,
+// otherwise a copy. fileSize limits the size of an expanded tensor.
 func (t *tensorRef) prepare(data []byte, fileSize int) (func() []byte, error) {
 	width := int64(t.storage.dtype.Size())
 	if hi, lo := bits.Mul64(uint64(t.storage.count), uint64(width)); hi != 0 || lo != uint64(len(data)) {
@@ -74,7 +74,7 @@ func (t *tensorRef) contiguous() bool {
 }
 
 // gather appends the elements of dimensions dim and later to out, the first of
-// them being element at of data. The recursion is at most maxDims deep.
+// which is element at of data. The recursion is at most maxDims deep.
 func (t *tensorRef) gather(out, data []byte, at int64, dim int) []byte {
 	width := int64(t.storage.dtype.Size())
 	if dim == len(t.shape) {

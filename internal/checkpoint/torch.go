@@ -19,13 +19,13 @@ type archive struct {
 	data    []byte
 	entries map[string]*zip.File
 	root    string
-	// inflate is how many bytes compressed entries may still take. DEFLATE
+	// inflate is how many bytes compressed entries may still expand to. DEFLATE
 	// makes at most 1032 bytes of one, so an archive that asks for more is
 	// forged; entries that overlap in the file could ask for much more.
 	inflate uint64
 }
 
-// entry is the bytes of an archive's entry.
+// entry holds the bytes of an archive's entry.
 type entry struct {
 	data  []byte
 	check func() error // of the CRC-32; runs once and is remembered

@@ -11,8 +11,8 @@ import (
 	"lorabench/internal/file"
 )
 
-// view gives the library a tensor. Its own NewTensorView refuses scalars: it
-// takes an empty shape for no elements, where the format means one.
+// view passes a tensor to the library, whose own NewTensorView refuses scalars: it reads an empty shape
+// as no elements, where the format means one.
 type view struct {
 	dtype safetensors.DType
 	shape []uint64

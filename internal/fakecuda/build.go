@@ -26,7 +26,7 @@ const DirEnv = "LORABENCH_FAKECUDA"
 // ErrNoCUDA is the error of a libtorch that the stand-in has nothing to stand in for.
 var ErrNoCUDA = errors.New("this libtorch has no CUDA half")
 
-// sources has the way they are built too, for the key.
+// sources embeds the way the libraries are built too, for the key.
 //
 //go:embed src build.go libraries.go
 var sources embed.FS
@@ -48,7 +48,7 @@ type setup struct {
 	Headers []string
 }
 
-// Dir returns the folder of the libraries, which it builds in the user's cache where they are not there yet.
+// Dir returns the folder of the libraries, building them in the user's cache if they are not there yet.
 var Dir = sync.OnceValues(func() (string, error) {
 	if dir := os.Getenv(DirEnv); dir != "" {
 		return dir, builtElsewhere(dir)
@@ -133,7 +133,7 @@ func findCompiler() (compiler, error) {
 	return compiler{name, string(version)}, nil
 }
 
-// key is a hash of all that the libraries are made of.
+// key returns a hash of all that the libraries are made of.
 func (s *setup) key(compiler string) string {
 	h := sha256.New()
 	files, _ := json.Marshal(s.Libtorch.Files) // a map of numbers, sorted
@@ -204,7 +204,7 @@ func (s *setup) build(cxx, to string) error {
 	return os.WriteFile(filepath.Join(to, driverFile), []byte(driverText), 0o644)
 }
 
-// run fails with what the command said last.
+// run runs a command; its error ends in what the command printed.
 func run(name string, args ...string) error {
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
@@ -213,7 +213,7 @@ func run(name string, args ...string) error {
 	return nil
 }
 
-// parallel does all jobs, as many at a time as there are processors.
+// parallel runs all jobs, as many at a time as there are processors.
 func parallel(jobs []func() error) error {
 	errs := make([]error, len(jobs))
 	places := make(chan struct{}, runtime.NumCPU())

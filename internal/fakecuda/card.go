@@ -14,7 +14,7 @@ type Card struct {
 	Memory     int64  // bytes; 0: 85,017,493,504, an H100's 80 GB
 	Counters   string // file that the child counts in, for ReadCounters; "": it counts for itself alone
 	Norms      bool   // the host reads 0.747 where the card's memory is all zeros: DoRA refuses rows of norm 0
-	Graph      int64  // bytes that the driver takes for each graph, outside the allocator, in whole 2 MiB; 0: none
+	Graph      int64  // bytes that the driver uses for each graph, outside the allocator, in whole 2 MiB; 0: none
 	FailMalloc int    // the cudaMalloc of more than 0 bytes that is refused as out of memory, counted from 1; 0: none
 }
 

@@ -17,7 +17,7 @@ type library struct {
 	symbols map[string]bool // that libtorch looks for in it
 }
 
-// unversioned tells which library a symbol without a version belongs to, and which libraries are CUDA's at all.
+// unversioned says which library a symbol without a version belongs to, and which libraries are CUDA's at all.
 var unversioned = []struct{ library, symbol *regexp.Regexp }{
 	{regexp.MustCompile(`^libcudnn\.so`), regexp.MustCompile(`^cudnn`)},
 	{regexp.MustCompile(`^libnccl\.so`), regexp.MustCompile(`^p?nccl`)},
@@ -92,7 +92,7 @@ func owner(symbol string, libs map[string]*library) *library {
 	return nil
 }
 
-// folder is that of the library's sources: cudart for libcudart.so.13.
+// folder returns the name of the folder of the library's sources: cudart for libcudart.so.13.
 func (l *library) folder() string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(l.soname, "lib"), ".so")
 	return name

@@ -32,8 +32,8 @@ func builtElsewhere(dir string) error {
 	return Suits(dir, torch)
 }
 
-// Suits fails where libtorch looks for what the stand-in does not have: the dynamic linker would end the process, or a real CUDA
-// library would be loaded beside it.
+// Suits fails if libtorch looks for what the stand-in does not have: the dynamic linker would end the process, or a real CUDA library
+// would be loaded beside it.
 func Suits(dir, torch string) error {
 	libs, err := wanted(filepath.Join(torch, "lib"))
 	if err != nil {
@@ -54,7 +54,7 @@ func Suits(dir, torch string) error {
 	return nil
 }
 
-// defined are the symbols that a library has, by name and version alone.
+// defined returns the symbols that a library has, by name and version alone.
 func defined(path string) (map[elf.Symbol]bool, error) {
 	f, err := elf.Open(path)
 	if err != nil {

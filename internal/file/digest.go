@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// digests holds the SHA-256 of files by what identifies their content, so that a process hashes gigabytes once.
+// digests holds the SHA-256 of files by what identifies their content, so that a process hashes gigabytes only once.
 var digests sync.Map
 
-// tick is longer than two changes of a file may be apart and have the same time.
+// tick is longer than the time within which two changes of a file can have the same timestamp.
 const tick = 20 * time.Millisecond
 
 // SHA256 returns the hexadecimal SHA-256 of the files' bytes, one file after the other. They are read from r, unless the
-// process has read the same files before and their sizes and times of change say that they are as they were.
+// process has read the same files before and their sizes and times of change are the same.
 func SHA256(r io.Reader, of ...fs.FileInfo) (string, error) {
 	id, known := identity(of)
 	if sum, ok := digests.Load(id); known && ok {
@@ -44,7 +44,7 @@ func settled(files []fs.FileInfo) bool {
 	return true
 }
 
-// Rename is os.Rename for a file that keeps its digest, although renaming is a change of the file for the system.
+// Rename is os.Rename, but the file keeps its digest, although renaming counts as a change of the file for the system.
 func Rename(from, to string) error {
 	before, err := os.Stat(from)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package file writes files so that a reader sees the old content or the new, never half of it, and hashes what is large once.
+// Package file writes files so that a reader sees the old content or the new, never half of it, and hashes large files once.
 package file
 
 import (
@@ -14,18 +14,18 @@ import (
 	"syscall"
 )
 
-// temporary is a name that Replace gives a file until it is whole.
+// temporary matches the names that Replace gives files until they are complete.
 var temporary = regexp.MustCompile(`^\..+\.[A-Z2-7]{26}$`)
 
-// Unfinished reports whether a file's name is one that Replace gave it, and that a process which was killed has left.
+// Unfinished reports whether a file's name is one that Replace gives: a process that was killed has left the file.
 func Unfinished(name string) bool { return temporary.MatchString(name) }
 
-// NoLocks reports whether an error of Lock says that the file system, or the system, has no locks.
+// NoLocks reports whether an error of Lock means that the file system, or the system, has no locks.
 func NoLocks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK)
 }
 
-// Write puts data at path: beside it first, then renamed.
+// Write writes data to path: to a file beside it first, then renamed.
 func Write(path string, data []byte) error {
 	return Replace(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -33,8 +33,8 @@ func Write(path string, data []byte) error {
 	})
 }
 
-// Replace puts at path what write writes: beside it first, flushed to the disk, then renamed. The
-// folder is made if need be. On an error path is as it was and nothing is left beside it.
+// Replace writes what write writes to path: to a file beside it first, flushed to the disk, then
+// renamed. The folder is made if needed. On an error path is unchanged and nothing is left beside it.
 func Replace(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -73,7 +73,7 @@ func Replace(path string, write func(io.Writer) error) (err error) {
 	return syncFolder(dir)
 }
 
-// syncFolder makes the rename in dir last through a power cut.
+// syncFolder makes the rename in dir survive a power cut.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

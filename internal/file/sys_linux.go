@@ -22,9 +22,9 @@ func Free(dir string) (uint64, error) {
 	return st.Bavail * uint64(st.Bsize), nil
 }
 
-// Lock waits for the only lock on the file at path, which it makes if need be, and returns the function that gives it back. The
-// kernel gives it back when the process dies. busy is called once if another has it: with "process N" where the file says so.
-// A ctx that has ended still gets a lock that is free.
+// Lock waits for the exclusive lock on the file at path, which it makes if needed, and returns the function that releases it.
+// The kernel releases it when the process dies. busy is called once if another process holds it, with "process N" if the file
+// names that. A ctx that has ended still gets a lock that is free.
 func Lock(ctx context.Context, path string, busy func(holder string)) (unlock func(), err error) {
 	told := false
 	for round := 0; ; round++ {
@@ -41,7 +41,7 @@ func Lock(ctx context.Context, path string, busy func(holder string)) (unlock fu
 		}
 		number, _ := io.ReadAll(io.LimitReader(f, 20))
 		f.Close()
-		if err == nil { // who had it removed the file
+		if err == nil { // its holder removed the file
 			continue
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
@@ -59,7 +59,7 @@ func Lock(ctx context.Context, path string, busy func(holder string)) (unlock fu
 	}
 }
 
-// identity names the files' content: by device, inode, size, and the times of writing and of change. Only the last cannot be set back.
+// identity identifies the files' content by device, inode, size, times of writing and of change. Only the last cannot be set back.
 func identity(files []fs.FileInfo) (id string, known bool) {
 	for _, f := range files {
 		st, ok := f.Sys().(*syscall.Stat_t)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Free and Lock are here so that everything compiles everywhere; callers do without them, or say that they need Linux.
+// Free and Lock are here so that everything compiles everywhere; callers do without them, or report that they need Linux.
 
 func Free(string) (uint64, error) { return 0, errors.ErrUnsupported }
 

@@ -19,7 +19,7 @@ import (
 // ample is the memory of a card on which nothing runs out.
 const ample = 1 << 40
 
-// setting is what a table has a line for.
+// setting is what a line of a table is for.
 type setting struct {
 	dtype      string
 	graphs     string // bench's -graphs

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// grid is what a search tries: 1, then multiples of fine, and above until of coarse, which is a small part of it there.
+// grid holds the values that a search tries: 1, then multiples of fine, and above until of coarse, which is a small part of them.
 type grid struct{ fine, until, coarse int }
 
 var (

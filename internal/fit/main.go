@@ -1,4 +1,4 @@
-// Fit says which LoRA ranks fit a card, on a machine without one: it trains on the stand-in card of internal/fakecuda, where
+// Fit finds the LoRA ranks that fit a card, on a machine without one: it trains on the stand-in card of internal/fakecuda, where
 // PyTorch's own caching allocator decides what fits. It is run by `make fit` and by a bundle's `run fit`.
 //
 //	go run ./internal/fit -model=hash:testdata/opt-350m/config.json -gpu=24GiB
@@ -26,7 +26,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run exits with 0 where it has an answer, that nothing fits among them, 1 where it has none, 2 for wrong flags.
+// run returns 0 if it has an answer, also that nothing fits, 1 if it has none, 2 for wrong flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	switch {

@@ -17,7 +17,7 @@ const (
 	ownTokenizer = "testdata/small"
 )
 
-// options are the command line.
+// options holds the command line.
 type options struct {
 	model, data, tokenizer string
 	gpus                   []int64 // bytes of the cards

@@ -15,7 +15,7 @@ type session struct {
 	options
 	try    func(context.Context, trial) ([]peak, error)
 	stderr io.Writer
-	ample  map[string][]peak // of what was measured on an ample card
+	ample  map[string][]peak // peaks measured on an ample card, by trial
 }
 
 // result is the answer of a call.
@@ -42,7 +42,7 @@ type answer struct {
 	missing int64 // bytes of the card, where not even 1 fits
 }
 
-// batchSteps bounds the trials of batches, whose rows are too long to be joined: each is launched apart.
+// batchSteps bounds the trials of batches, whose rows are too long to be joined: each is launched separately.
 const batchSteps = 100
 
 // ask fills the table and searches, one trial after the other: at large ranks each needs much of the host's memory.
@@ -60,7 +60,7 @@ func (s *session) ask(ctx context.Context) (result, error) {
 			}
 		}
 	}
-	// The rows launched one by one use the least memory: they are what rank and batch are bounded by.
+	// Rows launched without graphs use the least memory: they bound rank and batch.
 	for _, gpu := range s.gpus {
 		for i := 1; i < len(r.rows); i += 2 {
 			a, err := s.largestRank(ctx, gpu, r.rows[i])
@@ -81,7 +81,7 @@ func (s *session) ask(ctx context.Context) (result, error) {
 	return r, nil
 }
 
-// run tries t and says so. What was measured on an ample card is not measured again.
+// run tries t and logs the outcome. What was measured on an ample card is not measured again.
 func (s *session) run(ctx context.Context, t trial) ([]peak, error) {
 	if known, ok := s.ample[t.String()]; ok {
 		return known, nil
@@ -112,8 +112,8 @@ func (s *session) largestRank(ctx context.Context, gpu int64, eager row) (answer
 	})
 }
 
-// largestBatch first measures two batches that are long enough for rows of their own, as larger ones are, and, as the longest of
-// many rows grows less than its batch, a third where these two say that far larger ones fit.
+// largestBatch first measures two batches that are long enough for rows of their own, as larger ones are, and a third if these say that
+// far larger ones fit, since the longest of many rows grows less than its batch.
 func (s *session) largestBatch(ctx context.Context, gpu int64, eager setting) (answer, error) {
 	smallest, steps := s.ranks[:1], min(s.steps, batchSteps)
 	guess, a, atA := 0, 0, int64(0)
@@ -137,7 +137,7 @@ func (s *session) largestBatch(ctx context.Context, gpu int64, eager setting) (a
 	})
 }
 
-// interpolate returns the size whose peak fills the card, less what fragments: 128 MiB at OPT-350m's shape, a search's start.
+// interpolate returns the size whose peak fills the card, a search's start. It leaves out what fragments: 128 MiB at OPT-350m's shape.
 func interpolate(card int64, a, b int, atA, atB int64) int {
 	left := card - fakecuda.ContextBytes
 	left -= min(128<<20, left/32)
@@ -192,8 +192,8 @@ func (s *session) missing(ctx context.Context, t trial) (int64, error) {
 	return int64(n+1) * unit, err
 }
 
-// boundary returns n from 0 to most such that ok(n) and not ok(n+1); ok(0) and not ok(most+1) are taken for granted. It starts
-// at guess, goes on by 1, 2, 4, ... until it has passed the boundary, and halves what is between.
+// boundary returns n from 0 to most such that ok(n) and not ok(n+1); ok(0) and not ok(most+1) are assumed. It starts at guess, goes on by
+// 1, 2, 4, ... until it has passed the boundary, and halves what is between.
 func boundary(guess, most int, ok func(int) (bool, error)) (int, error) {
 	low, high, move := 0, most+1, 1 // ok, not ok
 	passed := [2]bool{}

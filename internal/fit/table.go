@@ -38,7 +38,7 @@ runtime: this is the allocator's share of a card.
 	return err
 }
 
-// settings are the flags that went to bench as they were given.
+// settings returns the flags that went to bench, as they were given.
 func (r result) settings() string {
 	if len(r.passed) == 0 {
 		return ""

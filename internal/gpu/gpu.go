@@ -1,5 +1,5 @@
-// Package gpu tells who else uses a GPU, by NVIDIA's management library (NVML), which the driver
-// brings: it is opened at run time, so that one program serves machines with a GPU and without.
+// Package gpu lists the other processes that use a GPU, by NVIDIA's management library (NVML). It comes
+// with the driver and is opened at run time, so that one program runs on machines with and without a GPU.
 package gpu
 
 import (
@@ -12,16 +12,16 @@ import (
 	"lorabench/bench/record"
 )
 
-// Others are the processes besides this one that hold memory of CUDA device n, as CUDA numbers it for
-// this process; none is an empty list. Of a card that is cut up (MIG) it is those of the part that
-// CUDA_VISIBLE_DEVICES names, and of the whole card where that names no part.
+// Others returns the processes besides this one that hold memory of CUDA device n, as CUDA numbers it
+// for this process; it is empty if there are none. On a card that is partitioned (MIG) they are those
+// of the part that CUDA_VISIBLE_DEVICES names, and of the whole card where that names no part.
 //
-// Ask while this process holds memory of the device. In a container the driver may list the numbers
-// that processes have on the host: this process is then one of them, but nobody can tell which, and
+// Call it while this process holds memory of the device. In a container the driver may list the PIDs
+// that processes have on the host: this process is then one of them, but there is no telling which, and
 // each other one is a Holder with PID 0.
 //
-// It is an error where the management library is missing, where there is no such device, or where
-// nobody can tell which card CUDA means by n.
+// It is an error if the management library is missing, if there is no such device, or if it cannot be
+// known which card CUDA means by n.
 func Others(n int) ([]record.Holder, error) {
 	nv, err := openNVML(libraryNames...)
 	if err != nil {
@@ -37,24 +37,24 @@ type card struct {
 	pci        [3]uint32 // domain, bus, device
 }
 
-// process is one that holds memory of a card. bytes is 0 where the driver does not tell.
+// process holds memory of a card. bytes is 0 if the driver does not report it.
 type process struct {
 	pid   int
 	bytes int64
 }
 
-// library is what is asked of NVML.
+// library is the part of NVML that is used.
 type library interface {
 	cards() ([]card, error)
 	processes(card) ([]process, error)
-	processName(pid int) string // "" where it does not tell
+	processName(pid int) string // "" if it is not known
 }
 
-// self is what is known of this process.
+// self describes this process.
 type self struct {
 	pid    int
 	env    func(string) (string, bool)
-	nested bool                 // other processes may have other numbers outside, as in a container
+	nested bool                 // processes may have other PIDs outside, as in a container
 	cuda   bool                 // it has opened CUDA
 	comm   func(pid int) string // a process's name, "" where there is no such process
 }
@@ -83,7 +83,7 @@ func holds(ps []process, pid int) bool {
 	return slices.ContainsFunc(ps, func(p process) bool { return p.pid == pid })
 }
 
-// holders are the processes of a card besides this one.
+// holders returns the processes of a card besides this one.
 func holders(ps []process, lib library, me self) []record.Holder {
 	hs := []record.Holder{}
 	if me.nested && me.cuda && !holds(ps, me.pid) {
@@ -107,7 +107,7 @@ func holders(ps []process, lib library, me self) []record.Holder {
 	return hs
 }
 
-// find is the card that CUDA numbers n for this process. used tells whether this process holds
+// find returns the card that CUDA numbers n for this process. used reports whether this process holds
 // memory of a card: where CUDA's order cannot be known, that decides.
 func find(n int, all []card, me self, used func(card) bool) (card, error) {
 	list, set := me.env("CUDA_VISIBLE_DEVICES")
@@ -118,8 +118,8 @@ func find(n int, all []card, me self, used func(card) bool) (card, error) {
 	if n < 0 || n >= len(seen) {
 		return card{}, fmt.Errorf("gpu: CUDA device %d: this process sees %d of %d GPUs%s", n, len(seen), len(all), shown(list, set))
 	}
-	// By itself CUDA puts the fastest card first and does not say how the others follow. Between cards
-	// of one name there is no faster one, and their order is that of the bus, as NVML's.
+	// By default CUDA puts the fastest card first and does not document the order of the others. Cards
+	// of one name are equally fast, and their order is that of the bus, as NVML's.
 	order, _ := me.env("CUDA_DEVICE_ORDER")
 	if !byNumber || order == "PCI_BUS_ID" || sameName(all) {
 		return seen[n], nil

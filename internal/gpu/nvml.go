@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// libraryNames are the file names of the management library: that of the driver, and that of some
+// libraryNames lists the file names of the management library: that of the driver, and that of some
 // packages and of CUDA's development files.
 var libraryNames = []string{"libnvidia-ml.so.1", "libnvidia-ml.so"}
 
@@ -55,7 +55,7 @@ func (v nv) close() {
 	C.lb_nvml_close(v.library)
 }
 
-// failure is what the library says of a result, nil of success.
+// failure returns the library's error for a result, nil for success.
 func (v nv) failure(ret C.nvmlReturn_t) error {
 	switch ret {
 	case C.NVML_SUCCESS:
@@ -97,8 +97,8 @@ func (v nv) cards() ([]card, error) {
 	return cards, nil
 }
 
-// text is what write writes into a buffer. It is larger than any that NVML asks for: 96 bytes for a
-// UUID or a GPU's name (nvml.h), while a process's name is cut off where the buffer ends.
+// text returns the string that write puts into a buffer. The buffer is larger than any that NVML asks for: 96 bytes for a UUID or a
+// GPU's name (nvml.h), while a process's name is cut off where the buffer ends.
 func text(write func(s *C.char, length C.uint) C.nvmlReturn_t) (string, C.nvmlReturn_t) {
 	var b [257]C.char // the last one stays 0
 	ret := write(&b[0], C.uint(len(b)-1))
@@ -108,8 +108,8 @@ func text(write func(s *C.char, length C.uint) C.nvmlReturn_t) (string, C.nvmlRe
 // notAvailable is NVML_VALUE_NOT_AVAILABLE as an amount of memory.
 const notAvailable = ^C.ulonglong(0)
 
-// processes are those that compute on c, that draw on it, and clients of its MPS server: each list
-// leaves out the others', and all of them hold memory.
+// processes returns those that compute on c, those that draw on it, and clients of its MPS server: each
+// list of NVML's leaves out the others', and all of them hold memory.
 func (v nv) processes(c card) ([]process, error) {
 	uuid := C.CString(c.uuid)
 	defer C.free(unsafe.Pointer(uuid))
@@ -144,11 +144,11 @@ func (v nv) processes(c card) ([]process, error) {
 	return ps, nil
 }
 
-// mostProcesses is more than a GPU can have: a library that asks for more room never has enough.
+// mostProcesses is more than a GPU can have: a library that asks for a larger buffer never has enough.
 const mostProcesses = 1 << 16
 
-// list are the processes of a kind on d. Others may start between two calls, so that the number which
-// a call asks for may be too small for the next one.
+// list returns the processes of a kind on d. More may start between two calls, so that the number which
+// one call asks for may be too small for the next.
 func (v nv) list(kind string, d C.nvmlDevice_t) ([]C.nvmlProcessInfo_t, C.nvmlReturn_t) {
 	k := C.CString(kind)
 	defer C.free(unsafe.Pointer(k))

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// visible are the cards that CUDA shows to a process whose CUDA_VISIBLE_DEVICES is list, in CUDA's
-// order if that of all is CUDA's own. byNumber says that the order of all mattered: list is not set,
+// visible returns the cards that CUDA shows to a process whose CUDA_VISIBLE_DEVICES is list, in CUDA's
+// order if all is in that order. byNumber reports that the order of all mattered: list is not set,
 // or has numbers and not UUIDs.
 //
 // The rules are those of NVIDIA's programming guide (CUDA environment variables) and, for what that
 // leaves open, what PyTorch found CUDA to do (torch.cuda._parse_visible_devices): an entry that is
 // not valid ends the list, an entry that comes twice empties it, a number ends at its last digit, and
-// the first entry says whether all are numbers, UUIDs of cards (their first characters are enough) or
+// the first entry decides whether all are numbers, UUIDs of cards (their first characters are enough) or
 // UUIDs of parts of cards.
 func visible(list string, set bool, all []card) (seen []card, byNumber bool, err error) {
 	if !set {
@@ -40,7 +40,7 @@ func visible(list string, set bool, all []card) (seen []card, byNumber bool, err
 	return seen, true, err
 }
 
-// choose are the cards of the entries up to the first that is not valid, or none where one comes
+// choose returns the cards of the entries up to the first that is not valid, or none where one comes
 // twice.
 func choose(entries []string, valid func(string) (card, bool)) []card {
 	var seen []card
@@ -59,7 +59,7 @@ func choose(entries []string, valid func(string) (card, bool)) []card {
 	return seen
 }
 
-// byUUID is the one card whose UUID begins with prefix.
+// byUUID returns the one card whose UUID begins with prefix.
 func byUUID(prefix string, all []card) (found card, ok bool) {
 	if !strings.HasPrefix(prefix, "GPU-") {
 		return card{}, false
@@ -76,7 +76,7 @@ func byUUID(prefix string, all []card) (found card, ok bool) {
 	return found, ok
 }
 
-// leadingNumber is what strtoul would read: 1 from " 1gpu".
+// leadingNumber returns what strtoul would read: 1 from " 1gpu".
 func leadingNumber(s string) (int, bool) {
 	s = strings.TrimPrefix(strings.TrimSpace(s), "+")
 	n, digits := 0, 0

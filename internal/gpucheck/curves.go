@@ -11,8 +11,8 @@ import (
 	"lorabench/internal/fakecuda"
 )
 
-// curveJobs are the long runs of all ranks, and of the first rank the peer's beside lorabench's with every dropout off, where
-// their losses should agree step by step. The curves themselves are in the records and in peer.json.
+// curveJobs returns the long runs of all ranks, and of the first rank the peer's beside lorabench's with every dropout off, where their
+// losses should agree step by step. The curves themselves are in the records and in peer.json.
 func (s *session) curveJobs() ([]job, error) {
 	var jobs []job
 	for _, p := range s.precisions() {
@@ -37,7 +37,7 @@ func (s *session) curveJobs() ([]job, error) {
 	return jobs, nil
 }
 
-// ofSteps are the losses of a run; the stand-in has none.
+// ofSteps returns the losses of a run; the stand-in has none.
 func ofSteps(r fakecuda.Run) []float64 {
 	var losses []float64
 	if !computed(r) {

@@ -13,7 +13,7 @@ import (
 	"lorabench/internal/process"
 )
 
-// look runs check and chooses the device. One that does not work leaves the stages that need none.
+// look runs check and chooses the device. If the device does not work, only the stages that need none run.
 func (s *session) look(ctx context.Context) error {
 	env, err := s.env(s.out)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Gpucheck proves lorabench on a card that is at hand for minutes: tests, speed, memory and losses, beside Hugging Face's Trainer
+// Gpucheck tests lorabench on a card that is available for minutes: tests, speed, memory and losses, beside Hugging Face's Trainer
 // and beside the stand-in card's predictions. It is a bundle's `run gpucheck`.
 //
 //	run gpucheck -minutes=8 -out=gpucheck-out
@@ -21,7 +21,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run exits with 0 where all that was asked for succeeded, 1 where something failed or is missing, 2 for wrong flags.
+// run returns 0 if all that was asked for succeeded, 1 if something failed or is missing, 2 for wrong flags.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := process.Interruptible(context.Background())
 	defer stop()

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// options are the command line.
+// options holds the command line.
 type options struct {
 	minutes                            float64
 	stages                             []int

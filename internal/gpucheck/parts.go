@@ -8,8 +8,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// partJobs time the parts of a step, and in the same process the card's own rates. A part that needs a product or memory for as
-// long as it takes cannot be faster on this card.
+// partJobs returns jobs that time the parts of a step, and in the same process the card's own rates. A part that needs a product or memory
+// for as long as it takes cannot be faster on this card.
 func (s *session) partJobs() ([]job, error) {
 	rank := s.ranks[strings.LastIndex(s.ranks, ",")+1:]
 	times := 20
@@ -27,7 +27,7 @@ func (s *session) partJobs() ([]job, error) {
 	return jobs, nil
 }
 
-// timed is a benchmark's line: how long one took and what it reached, by unit.
+// timed is a benchmark's result: its time and the rates that it reached, by unit.
 type timed struct {
 	name    string
 	rate    bool // of the card itself
@@ -114,7 +114,7 @@ func (r *row) value(column string) float64 {
 	return 0
 }
 
-// value finds a unit as the benchmark wrote it.
+// value returns a unit's value as the benchmark wrote it.
 func value(res *benchfmt.Result, unit string) (float64, bool) {
 	for _, v := range res.Values {
 		if v.OrigUnit == unit {
@@ -127,7 +127,7 @@ func value(res *benchfmt.Result, unit string) (float64, bool) {
 	return 0, false
 }
 
-// partRow has a part's time and the time that its operations or bytes need at the card's rates, whichever is longer.
+// partRow returns a part's time and the time that its operations or bytes need at the card's rates, whichever is longer.
 func partRow(l timed, card map[string]float64) row {
 	out := row{Name: l.name}
 	out.add("ms", 1e3*l.seconds)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// peerRow is what gpucheck takes of an object of the peer program's peer.json.
+// peerRow is what gpucheck reads of an object of the peer program's peer.json.
 type peerRow struct {
 	Rank           int       `json:"rank"`
 	Peer           string    `json:"peer"`
@@ -40,8 +40,8 @@ func (r peerRow) computes() string {
 // each has a context.
 const roundMemory = 64
 
-// peerJobs are one for each rank, in which lorabench and the peers take their steps in turn, in every precision: all at once
-// where the card has the memory.
+// peerJobs returns a job for each rank, in which lorabench and the peers take their steps in turn, in every precision: all at once if the
+// card has the memory.
 func (s *session) peerJobs() ([]job, error) {
 	var names []string
 	for _, p := range s.precisions() {
@@ -68,7 +68,7 @@ func (s *session) peerJob(stage int, name, rank, dtypes, peers, turns string, st
 	return job{name: name, skip: s.noPeer, all: true, argv: append(argv, s.length()...)}
 }
 
-// config is the model's config.json: the peer makes weights of its own by hash.
+// config returns the model's config.json: the peer makes weights of its own by hash.
 func (s *session) config() string {
 	if c, ok := strings.CutPrefix(s.model, "hash:"); ok {
 		return c

@@ -85,7 +85,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-// env is of a child whose files lie in dir.
+// env returns the environment of a child whose files lie in dir.
 func (s *session) env(dir string) ([]string, error) {
 	if !s.standIn {
 		return nil, nil
@@ -193,7 +193,7 @@ func (s *session) runStage(ctx context.Context, st *stage, limit time.Duration) 
 	return failed, nil
 }
 
-// least is the time without which a child is not started: it could do nothing.
+// least is the shortest time for which a child is started: with less it could do nothing.
 const least = 2 * time.Second
 
 // runJob runs one child within its limit.
@@ -238,12 +238,12 @@ func (s *session) runJob(ctx context.Context, st *stage, j job, limit time.Durat
 	return it
 }
 
-// folder is where a job's files lie.
+// folder returns the folder of a job's files.
 func (s *session) folder(stage int, job string) string {
 	return filepath.Join(s.out, fmt.Sprintf("stage%d-%s", stage, stages()[stage-1].name), strings.ReplaceAll(job, " ", "-"))
 }
 
-// shown is a command without this machine's paths.
+// shown returns a command without this machine's paths.
 func (s *session) shown(argv []string) string {
 	shown := strings.Join(argv, " ")
 	for _, dir := range []string{s.out, s.top, filepath.Dir(s.data), filepath.Dir(s.tokenizer), filepath.Dir(strings.TrimPrefix(s.model, "hash:"))} {

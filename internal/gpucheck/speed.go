@@ -18,7 +18,7 @@ type precision struct {
 	flags []string
 }
 
-// precisions that the device has, by worth.
+// precisions returns those that the device has, by worth.
 func (s *session) precisions() []precision {
 	all := []precision{{"float32", []string{"-dtype=float32"}}, {"bf16", []string{"-dtype=bf16"}}}
 	if s.cuda() {
@@ -27,14 +27,14 @@ func (s *session) precisions() []precision {
 	return all
 }
 
-// bench is the command of the benchmark with the settings that all stages share.
+// bench returns the benchmark's command with the settings that all stages share.
 func (s *session) bench(benchmark string, times int, more ...string) []string {
 	own := []string{s.path("bench/bench.test"), "-test.run=^$", "-test.bench=" + benchmark, "-test.benchtime=" + strconv.Itoa(times) + "x",
 		"-test.timeout=0", "-recipe=reported", "-model=" + s.model, "-tokenizer=" + s.tokenizer, "-data=" + s.data, "-eval=0"}
 	return slices.Concat(own, s.length(), more, strings.Fields(s.extra))
 }
 
-// length is the flag of -max-length, for lorabench and the peer.
+// length returns the -max-length flag, for lorabench and the peer.
 func (s *session) length() []string {
 	if s.maxLength == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (s *session) length() []string {
 	return []string{"-max-length=" + strconv.Itoa(s.maxLength)}
 }
 
-// speedJobs are a process for each precision with graphs and without, each with all ranks.
+// speedJobs returns a job for each precision with graphs and without, each with all ranks.
 func (s *session) speedJobs() ([]job, error) {
 	var jobs []job
 	on := "auto" // on where they work, and the reason where not
@@ -61,7 +61,7 @@ func (s *session) speedJobs() ([]job, error) {
 	return jobs, nil
 }
 
-// benchJob trains all ranks. Records go to the job's folder; what the stand-in ran goes to its report, which is no result.
+// benchJob returns a job that trains all ranks. Records go to its folder; what the stand-in ran goes to its report, which is no result.
 func (s *session) benchJob(stage int, name string, steps int, read func(fakecuda.Run) row, flags ...string) job {
 	out := s.folder(stage, name)
 	report := filepath.Join(out, "standin.json")
@@ -94,7 +94,7 @@ func computed(r fakecuda.Run) bool {
 	return !strings.HasSuffix(r.Record.Machine.GPU, "(stand-in)") && !strings.Contains(r.Record.Machine.GPU, "(stand-in) ")
 }
 
-// speedRow is a run's speed and memory.
+// speedRow returns a run's speed and memory.
 func speedRow(r fakecuda.Run) row {
 	rec := r.Record
 	out := row{Name: rec.Name}

@@ -9,7 +9,7 @@ import (
 	"lorabench/internal/fakecuda"
 )
 
-// standInEnv is the environment under which a process finds the stand-in card. Its counters lie in dir.
+// standInEnv returns the environment in which a process finds the stand-in card. Its counters lie in dir.
 func standInEnv(dir string) ([]string, error) {
 	libs, err := fakecuda.Dir()
 	if err != nil {
@@ -18,8 +18,8 @@ func standInEnv(dir string) ([]string, error) {
 	return fakecuda.Card{Counters: filepath.Join(dir, "counters")}.Env(libs), nil
 }
 
-// standInJobs run the commands of stage 2 on the stand-in, which needs no card: PyTorch's allocator does there what it does on
-// one, so its peaks should be equal.
+// standInJobs returns stage 2's jobs for the stand-in, which needs no card: PyTorch's allocator does there what it does on one, so its
+// peaks should be equal.
 func (s *session) standInJobs() ([]job, error) {
 	device := s.device
 	defer func() { s.device = device }()
@@ -57,7 +57,7 @@ func (s *session) standInJobs() ([]job, error) {
 	return jobs, nil
 }
 
-// peakOf is the memory of the run of that name; none where the card did not have it.
+// peakOf returns the memory of the run of that name; none if the card did not have it.
 func peakOf(runs []fakecuda.Run, name string) (p record.Peak) {
 	for _, r := range runs {
 		if r.Record.Name == name {
@@ -67,7 +67,7 @@ func peakOf(runs []fakecuda.Run, name string) (p record.Peak) {
 	return p
 }
 
-// standInRow has a run's peaks beside the card's, and what it gave the card to do in a step.
+// standInRow returns a run's peaks beside the card's, and the work of a step.
 func standInRow(r fakecuda.Run, card record.Peak) row {
 	out := row{Name: r.Record.Name}
 	for _, m := range []struct {

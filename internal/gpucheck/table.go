@@ -108,7 +108,7 @@ func (r *result) errors(w io.Writer) {
 	}
 }
 
-// brief is an error's first line and the last ones of what the program printed; its log has the others.
+// brief returns an error's first line and the last ones of what the program printed; its log has the others.
 func brief(e string) string {
 	const last = 5
 	lines := strings.Split(strings.TrimSpace(e), "\n")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// tested are the packages of stage 1, parts of the names of the tests whose outcome depends on the device, and whether any of them
+// tested lists the packages of stage 1, parts of the names of the tests whose outcome depends on the device, and whether any of them
 // compares no values, so that the stand-in can run it. In internal/decoder nearly all do, and the rest takes seconds.
 var tested = []struct {
 	pkg, run string
@@ -19,7 +19,7 @@ var tested = []struct {
 	{"internal/decoder", "Test", false},
 }
 
-// slowOnCPU are tests that never use a card and would take its time.
+// slowOnCPU matches tests that never use a card and would take its time.
 const slowOnCPU = "IsAsCloseAsAutocast|TrueShape"
 
 // onCard selects, of tests with a subtest for each device, those of the cards, and whole tests that use nothing but a card. The
@@ -29,7 +29,7 @@ func onCard(run string) string { return "(" + run + ")/cuda|CUDA$" }
 // usesCard is the same rule for the names in a log: a test of the CPU that was selected by its name proves nothing on a card.
 var usesCard = regexp.MustCompile(`/cuda(:|/|$)|^[^/]*CUDA$`)
 
-// testJobs run the tests on the card alone where there is one: what they find on the CPU is known before.
+// testJobs returns jobs that run the tests, on the card alone if there is one: their outcome on the CPU is known.
 func (s *session) testJobs() ([]job, error) {
 	var jobs []job
 	for _, t := range tested {

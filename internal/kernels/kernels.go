@@ -1,5 +1,5 @@
-// Package kernels chooses what computes on a CPU, and keeps the choice in the user's cache: all processes of a machine then train to
-// the same digits.
+// Package kernels chooses the kernels that compute on a CPU, and keeps the choice in the user's cache, so that all processes of a
+// machine train to the same digits.
 package kernels
 
 import (
@@ -19,13 +19,13 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Auto is the text for kernels that are measured, as is "".
+// Auto selects the kernels by measuring, as "" does.
 const Auto = "auto"
 
-// generation changes when our own kernels become faster or slower, so that the choice is made anew.
+// generation changes when our own kernels become faster or slower, so that the kernels are measured anew.
 const generation = 1
 
-// Choice is what a file in the cache says: the kernels that were the fastest on a machine for the shapes of a model.
+// Choice is a file in the cache: the kernels that were fastest on a machine for the shapes of a model.
 type Choice struct {
 	CPU        string `json:"cpu"`
 	Threads    int    `json:"threads"`
@@ -36,8 +36,8 @@ type Choice struct {
 	Kernels    string `json:"kernels,omitempty"`
 }
 
-// Set has the kernels that text names, or with [Auto] the fastest ones, compute m. Those are measured where the user's cache does not
-// have them. It returns their names, "" on CUDA, where none are chosen. A text that names what this processor does not have is an error.
+// Set selects the kernels that text names, or with [Auto] the fastest ones for m, which are measured if the user's cache does not have
+// them. It returns their names, "" on CUDA, where none are chosen. A text that names what this processor does not have is an error.
 func Set(m *decoder.Model, text string) (string, error) {
 	var on torch.Device
 	if err := torch.Run(func(*torch.Scope) error { on = m.Device(); return nil }); err != nil {
@@ -90,7 +90,7 @@ func fastest(m *decoder.Model) (torch.Kernels, error) {
 	return k, nil
 }
 
-// path returns the file of a choice, "" where there is no cache.
+// path returns the file of a choice, "" if there is no cache.
 func (c Choice) path() string {
 	dir, err := cache.Dir()
 	if err != nil {
@@ -103,7 +103,7 @@ func (c Choice) path() string {
 	return filepath.Join(dir, fmt.Sprintf("%.8x.json", sha256.Sum256(fmt.Append(nil, c))))
 }
 
-// read returns the kernels in a file that says the same of everything else, and names kernels that this processor has.
+// read returns the kernels in a file that agrees with c in everything else and names kernels that this processor has.
 func (c Choice) read(path string) (torch.Kernels, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -125,7 +125,7 @@ func shapes(m *decoder.Model) string {
 
 var modelName = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
 
-// CPU returns the processor's name, or its architecture where the system does not tell.
+// CPU returns the processor's name, or its architecture if the system does not report it.
 func CPU() string {
 	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
 	if m := modelName.FindSubmatch(b); m != nil {

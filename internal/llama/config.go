@@ -1,10 +1,10 @@
-// Package llama is the families built as Llama is (Touvron et al. 2023, arXiv:2302.13971): Llama 2 and 3, TinyLlama, SmolLM2, Mistral,
-// Qwen2 and Qwen3. Each layer is
+// Package llama describes the families built like Llama (Touvron et al. 2023, arXiv:2302.13971): Llama 2 and 3, TinyLlama, SmolLM2,
+// Mistral, Qwen2 and Qwen3. Each layer is
 //
-//	x = x + o_proj attention(q, k, v of rms(x))          q and k turned by position; fewer heads of k and v than of q
+//	x = x + o_proj attention(q, k, v of rms(x))          q and k rotated by position; fewer heads of k and v than of q
 //	x = x + down_proj (silu(gate_proj rms(x)) up_proj rms(x))
 //
-// and after the last x = rms(x). Qwen2 has biases on q, k and v; Qwen3 norms each head of q and k. Source: modeling_llama.py,
+// and after the last x = rms(x). Qwen2 has biases on q, k and v; Qwen3 normalises each head of q and k. Source: modeling_llama.py,
 // modeling_mistral.py, modeling_qwen2.py and modeling_qwen3.py of Hugging Face transformers, whose names are used throughout.
 package llama
 
@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"lorabench/internal/checkpoint"
 )
@@ -49,7 +50,7 @@ type Config struct {
 	raw json.RawMessage // the file
 }
 
-// Families are the model types that this package computes.
+// Families lists the model types that this package computes.
 var Families = []string{"llama", "mistral", "qwen2", "qwen3"}
 
 // ParseConfig reads a config.json and checks that this package computes what it describes.
@@ -70,7 +71,7 @@ func ParseConfig(data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("not a model config: %w", err)
 	}
-	// Of Llama as many as heads where it is missing, and of each family where it is null.
+	// As many as heads: for Llama if it is missing, for each family if it is null.
 	if kv := string(given.NumKeyValueHeads); kv == "null" || kv == "" && c.ModelType == "llama" {
 		c.NumKeyValueHeads = c.NumAttentionHeads
 	}
@@ -90,7 +91,7 @@ func (c Config) Check() error {
 	if !slices.Contains(Families, c.ModelType) {
 		return fmt.Errorf("model_type is %q, want one of %q", c.ModelType, Families)
 	}
-	// They keep the number of parameters within 64 bits, and a forged file from making Params a list of gigabytes.
+	// These limits keep the number of parameters within 64 bits, and a forged file from making Params a list of gigabytes.
 	const most, mostLayers = 1 << 24, 1 << 10
 	for _, f := range []struct {
 		name        string
@@ -131,10 +132,10 @@ func (c Config) Check() error {
 	return err
 }
 
-// window is how many tokens attention looks back; 0 is all. Qwen's acts where use_sliding_window says so.
+// window returns how many tokens attention looks back; 0 is all. Qwen's acts only if use_sliding_window says so.
 func (c Config) window() int64 {
 	acts := c.ModelType == "mistral"
-	if c.ModelType != "llama" && c.UseSlidingWindow != nil && *c.UseSlidingWindow {
+	if strings.HasPrefix(c.ModelType, "qwen") && c.UseSlidingWindow != nil && *c.UseSlidingWindow {
 		acts = slices.Contains(c.LayerTypes, "sliding_attention") || c.LayerTypes == nil && c.MaxWindowLayers < c.NumHiddenLayers
 	}
 	if !acts || c.SlidingWindow == nil {
@@ -143,7 +144,7 @@ func (c Config) window() int64 {
 	return *c.SlidingWindow
 }
 
-// bias says which linear layers have one: q, k and v, and the attention's output.
+// bias reports which linear layers have one: q, k and v, and the attention's output.
 func (c Config) bias() (qkv, out bool) {
 	switch c.ModelType {
 	case "qwen2":

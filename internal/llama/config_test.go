@@ -79,6 +79,7 @@ func TestSlidingWindow(t *testing.T) {
 	}{
 		{"Mistral's", "mistral", map[string]any{"sliding_window": 32}, 32},
 		{"none, as null", "mistral", map[string]any{}, 0},
+		{"Mistral's, which no switch of Qwen's switches off", "mistral", map[string]any{"sliding_window": 32, "use_sliding_window": true}, 32},
 		{"Mistral's where it is missing", "mistral", map[string]any{"sliding_window": nil}, 4096},
 		{"Qwen's, switched on", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true, "layer_types": nil, "max_window_layers": 1}, 16},
 		{"Qwen's, whose layers are all below it", "qwen2", map[string]any{"sliding_window": 16, "use_sliding_window": true, "layer_types": nil,

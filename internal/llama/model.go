@@ -16,7 +16,7 @@ const (
 
 func layerName(i int) string { return fmt.Sprintf("model.layers.%d.", i) }
 
-// Build puts a model together, as the package comment writes it.
+// Build assembles a model as the package comment describes it.
 func (c Config) Build(b *decoder.Builder) *decoder.Model {
 	rotary, _ := c.rotary() // Check has seen the error
 	h, f, q, kv := c.HiddenSize, c.IntermediateSize, c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
@@ -87,7 +87,7 @@ func (c Config) Params() (ps []decoder.Param) {
 	return ps
 }
 
-// Stacks is each layer's q, k and v, and its gate and up, weights and biases.
+// Stacks lists each layer's q, k and v, and its gate and up, weights and biases.
 func (c Config) Stacks() (stacks [][]string) {
 	for i := range c.NumHiddenLayers {
 		l := layerName(i)
@@ -99,7 +99,7 @@ func (c Config) Stacks() (stacks [][]string) {
 	return stacks
 }
 
-// Key is the name itself, and nothing for the frequencies that old checkpoints of Llama 2 hold besides.
+// Key returns the name itself, and "" for the rotary frequencies that old checkpoints of Llama 2 also hold.
 func (Config) Key(name string) string {
 	if strings.HasSuffix(name, ".rotary_emb.inv_freq") {
 		return ""
@@ -107,7 +107,7 @@ func (Config) Key(name string) string {
 	return name
 }
 
-// Tied is embed_tokens.weight, where the head is that.
+// Tied returns embed_tokens.weight, if the head shares it.
 func (c Config) Tied() string {
 	if c.TieWordEmbeddings {
 		return tokens
@@ -115,7 +115,7 @@ func (c Config) Tied() string {
 	return ""
 }
 
-// Std is initializer_range.
+// Std returns initializer_range.
 func (c Config) Std() float64 { return c.InitializerRange }
 
 // CheckTraining refuses attention_dropout, which is not computed here.
@@ -127,5 +127,5 @@ func (c Config) CheckTraining() error {
 	return nil
 }
 
-// JSON is config.json as it was read.
+// JSON returns config.json as it was read.
 func (c Config) JSON() any { return c.raw }

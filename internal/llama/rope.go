@@ -13,7 +13,7 @@ import (
 // Rope is rope_scaling of transformers 4, or rope_parameters of 5, which has rope_theta too.
 type Rope struct {
 	RopeType string  `json:"rope_type"`
-	Type     string  `json:"type"` // what rope_type was called at first
+	Type     string  `json:"type"` // the former name of rope_type
 	Theta    float64 `json:"rope_theta"`
 	Factor   float64 `json:"factor"`
 	Low      float64 `json:"low_freq_factor"`
@@ -82,8 +82,8 @@ func (c Config) rotary() (*decoder.Rotary, error) {
 	return r, nil
 }
 
-// scale slows down frequencies whose wave is longer than the original length over low_freq_factor, leaves those alone that are shorter
-// than it over high_freq_factor, and goes smoothly from one to the other (Llama 3.1).
+// scale divides by factor the frequencies whose wavelength is above the original length over low_freq_factor, keeps those whose
+// wavelength is below it over high_freq_factor, and interpolates in between (Llama 3.1).
 func (r *Rope) scale(frequencies []float32) {
 	factor, low, high, original := float32(r.Factor), float32(r.Low), float32(r.High), float32(r.Original)
 	for i, f := range frequencies {

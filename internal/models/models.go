@@ -35,7 +35,7 @@ func ParseConfig(data []byte) (decoder.Config, error) {
 	var kind struct {
 		ModelType string `json:"model_type"`
 	}
-	err := json.Unmarshal(data, &kind) // what is no JSON object is named by the family's reader
+	err := json.Unmarshal(data, &kind) // what is no JSON object is refused by opt's reader
 	if slices.Contains(llama.Families, kind.ModelType) {
 		return llama.ParseConfig(data)
 	}
@@ -45,7 +45,7 @@ func ParseConfig(data []byte) (decoder.Config, error) {
 	return opt.ParseConfig(data)
 }
 
-// Load reads a model folder: config.json and its weights, which become d on the device. s owns them.
+// Load reads a model folder: config.json and its weights, which are converted to d on the device. s owns them.
 func Load(s *torch.Scope, dir string, d torch.DType, on torch.Device) (*decoder.Model, decoder.Source, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {

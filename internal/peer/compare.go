@@ -30,7 +30,7 @@ type comparison struct {
 	speed    phase
 	card     []string // with -stand-in, the environment in which programs find it
 	stderr   io.Writer
-	saying   sync.Mutex // two programs may be at work
+	saying   sync.Mutex // two programs may run at once
 }
 
 // phase is what every rank and program goes through: losses first, then speed.
@@ -67,8 +67,8 @@ func compareWith(ctx context.Context, o options, stdout, stderr io.Writer, progr
 	if c.options.standIn {
 		return c.standIn(ctx, stdout)
 	}
-	// Before its clock starts lorabench has trained rows of every size that comes. On a card the peer is given all its micro-batches
-	// twice: the first product of a shape makes cuBLAS choose a kernel and load it, which took the peer a second a step in bf16.
+	// Before its clock starts lorabench has trained rows of every size that occurs. On a card the peer is given all its micro-batches twice:
+	// the first product of a shape makes cuBLAS choose a kernel and load it, which took the peer a second a step in bf16.
 	c.losses = phase{name: "losses", steps: c.lossSteps, still: true}
 	c.speed = phase{name: "speed", steps: c.steps, warmup: byDevice(c.cuda(), c.steps, 1)}
 	if err := c.inputs(ctx, &c.losses, &c.speed); err != nil {
@@ -166,7 +166,7 @@ func (c *comparison) measure(ctx context.Context) (rows []row, err error) {
 	return rows, nil
 }
 
-// measurePhase fills in what a phase says of one rank. Losses do not depend on what ran beside them.
+// measurePhase fills in a phase's figures for one rank. Losses do not depend on what ran beside them.
 func (c *comparison) measurePhase(ctx context.Context, rank int, p phase, rows []row) (err error) {
 	pairs := c.pairs()
 	var got map[string]measured

@@ -21,7 +21,7 @@ type kind struct {
 	name    string
 	optim   string // TrainingArguments' name
 	grouped bool   // by length, where speed is measured
-	follows bool   // lorabench's precision; else float32 as PyTorch computes it unasked
+	follows bool   // uses lorabench's precision; else PyTorch's default float32
 }
 
 var kinds = []kind{
@@ -30,7 +30,7 @@ var kinds = []kind{
 	{name: "tuned", optim: "adamw_torch_fused", grouped: true, follows: true},
 }
 
-// precision is what frozen weights are kept in and what matrix products compute in.
+// precision is the type of the frozen weights and of matrix products.
 type precision struct {
 	name  string // as -dtype has it
 	flags []string
@@ -44,7 +44,7 @@ var precisions = []precision{
 	{name: "bf16", flags: []string{"-dtype=bf16"}, torch: "bfloat16"},
 }
 
-// options are the command line.
+// options holds the command line.
 type options struct {
 	model, data, tokenizer, recipe, device, out, turns string
 	steps, lossSteps, maxLength, threads               int
@@ -109,7 +109,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
-// numbers refuses what no comparison can be of.
+// numbers refuses values that allow no comparison.
 func (o *options) numbers() error {
 	for _, f := range []struct {
 		name  string
@@ -142,7 +142,7 @@ func parseRanks(v string) (ranks []int, err error) {
 	return ranks, nil
 }
 
-// choose picks those of all that a flag's list names.
+// choose returns those of all that a flag's list names.
 func choose[T any](flag, list string, all []T, name func(T) string) (chosen []T, err error) {
 	var names, seen []string
 	for _, x := range all {
@@ -161,7 +161,7 @@ func choose[T any](flag, list string, all []T, name func(T) string) (chosen []T,
 	return chosen, nil
 }
 
-// own are lorabench's flags that the comparison sets itself.
+// own lists lorabench's flags that the comparison sets itself.
 var own = []string{"model", "data", "tokenizer", "recipe", "max-length", "ranks", "device", "dtype", "tf32", "out",
 	"order", "eval", "adapter", "model-dropout", "relay", "test.run", "test.bench", "test.benchtime", "test.count", "test.timeout"}
 
@@ -179,7 +179,7 @@ func parseExtra(v string) ([]string, error) {
 	return extra, nil
 }
 
-// flagName is NAME of -NAME, --NAME and -NAME=VALUE, empty for anything else.
+// flagName returns NAME of -NAME, --NAME and -NAME=VALUE, "" for anything else.
 func flagName(arg string) string {
 	rest, ok := strings.CutPrefix(arg, "-")
 	if !ok {
@@ -210,7 +210,7 @@ func (o *options) settings() (bench.Settings, error) {
 	fs := flag.NewFlagSet("-bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	flags := bench.Register(fs)
-	if o.standIn { // it is the children's: here there is none
+	if o.standIn { // the device is the children's: this process has none
 		o.device = "cpu"
 	}
 	args := []string{"-ranks=1", "-eval=0", "-model=hash:" + o.model, "-data=" + o.data, "-tokenizer=" + o.tokenizer,
@@ -240,7 +240,7 @@ func (o *options) settings() (bench.Settings, error) {
 		}
 	}
 	if o.maxLength == bench.Unset && !cuda {
-		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB of the peer
+		s.MaxLength = min(s.MaxLength, 256) // longer micro-batches need 20 GB in the peer
 	}
 	o.complete(cuda)
 	config, err := models.ReadConfig(o.model)
@@ -251,7 +251,7 @@ func (o *options) settings() (bench.Settings, error) {
 	return s, nil
 }
 
-// complete gives what depends on the device its default.
+// complete sets the defaults that depend on the device.
 func (o *options) complete(cuda bool) {
 	if o.steps == bench.Unset {
 		o.steps = byDevice(cuda, 100, 3)

@@ -54,7 +54,7 @@ type trainJob struct {
 	Result       string   `json:"result"`
 }
 
-// result is what peer.py writes of one training, all of it without the warm-up.
+// result is what peer.py reports of one training, without the warm-up.
 type result struct {
 	Steps        []peerStep  `json:"steps"`
 	Seconds      float64     `json:"seconds"`
@@ -118,7 +118,7 @@ func parseResult(b []byte, steps int) (*result, error) {
 	return &r, nil
 }
 
-// readRecord reads what lorabench wrote of its one run.
+// readRecord reads lorabench's record of its one run.
 func readRecord(path string, steps int) (*record.Record, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// visible is CUDA_VISIBLE_DEVICES for a peer that is to see the one device named: a Trainer that
-// sees several spreads its batches over all of them. now is the variable's value, if it is set.
+// visible returns CUDA_VISIBLE_DEVICES for a peer that is to see only the named device: a Trainer that sees several spreads its batches
+// over all of them. now is the variable's value, if it is set.
 func visible(device, now string, set bool) (string, error) {
 	if device == "cpu" {
 		return "", nil
@@ -37,14 +37,14 @@ func visible(device, now string, set bool) (string, error) {
 	return strings.TrimSpace(devices[index]), nil
 }
 
-// relayed is what a program is told that gets descriptors from 3 on.
+// relayed is how a program is told of a relay's descriptors, which it gets from 3 on.
 const relayed = "3,4"
 
-// measured is one program's run: of lorabench the record, of the peer the result.
+// measured is one program's run: lorabench's record, or the peer's result.
 type measured struct {
 	record *record.Record
 	result *result
-	maxRSS int64 // of the process, whatever it did
+	maxRSS int64 // of the whole process
 }
 
 func (c *comparison) runOurs(ctx context.Context, rank int, q training, p phase, pipes []*os.File) (measured, error) {
@@ -56,7 +56,7 @@ func (c *comparison) runOurs(ctx context.Context, rank int, q training, p phase,
 	return measured{record: rec, maxRSS: rss}, err
 }
 
-// startOurs runs lorabench and returns the process's most memory.
+// startOurs runs lorabench and returns the process's peak resident memory.
 func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phase, pipes []*os.File) (int64, error) {
 	what := c.what(rank, q, p)
 	c.progress(what)
@@ -72,7 +72,7 @@ func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phas
 	}
 	if pipes != nil {
 		leg := ""
-		// One of many that took several steps a turn would end first, and let two others run at once; on a card a turn wakes up nothing.
+		// With several steps a turn, one of many would end first, and let two others run at once; on a card a turn wakes up nothing.
 		if c.turns == "round" || c.cuda() {
 			leg = ",0s"
 		}
@@ -81,7 +81,7 @@ func (c *comparison) startOurs(ctx context.Context, rank int, q training, p phas
 	return process.Command{What: what, Argv: argv, Dir: c.benchDir, Env: c.env(), Log: c.log(q), Pass: pipes}.Run(ctx)
 }
 
-// log is the file of what a program prints: several may be at work.
+// log returns the log file of a program: several may run at once.
 func (c *comparison) log(q training) string {
 	name := "lorabench"
 	if q.kind != nil {
@@ -90,7 +90,7 @@ func (c *comparison) log(q training) string {
 	return filepath.Join(c.dir, name+"-"+q.precision.name+".log")
 }
 
-// records is the folder of lorabench's record.
+// records returns the folder of lorabench's record.
 func (c *comparison) records(rank int, q training, p phase) string {
 	return filepath.Join(c.dir, "records", fmt.Sprintf("r%d-%s-%s", rank, q.precision.name, p.name))
 }
@@ -118,13 +118,13 @@ func (c *comparison) runPeer(ctx context.Context, rank int, q training, p phase,
 	}
 	steps := p.steps
 	if c.options.standIn {
-		steps = 0 // the peer tells no losses from there
+		steps = 0 // the peer reports no losses there
 	}
 	res, err := readResult(job.Result, steps)
 	return measured{result: res, maxRSS: rss}, err
 }
 
-// runPython runs peer.py with a job, written under the name, and returns the process's most memory.
+// runPython runs peer.py with a job, written under the name, and returns the process's peak resident memory.
 func (c *comparison) runPython(ctx context.Context, subcommand, what, name, log string, job any, pipes ...*os.File) (int64, error) {
 	path := filepath.Join(c.dir, name+"-job.json")
 	if err := writeJSON(path, job); err != nil {
@@ -140,7 +140,7 @@ func (c *comparison) runPython(ctx context.Context, subcommand, what, name, log 
 		Log: log, Pass: pipes}.Run(ctx)
 }
 
-// env is for both programs: what they leave behind goes when this ends.
+// env returns both programs' environment: what they leave behind is removed when this program ends.
 func (c *comparison) env() []string {
 	env := append([]string{"TMPDIR=" + c.dir}, c.card...)
 	if c.threads != bench.Unset {

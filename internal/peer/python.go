@@ -26,8 +26,8 @@ var programs embed.FS
 
 const pythonVariable = "LORABENCH_PEER_PYTHON"
 
-// pythonCommand is the Python to use: the one that LORABENCH_PEER_PYTHON names, or a virtual
-// environment in the user's cache, made when there is none.
+// pythonCommand returns the Python to use: the one that LORABENCH_PEER_PYTHON names, or a virtual environment in the user's cache, made if
+// there is none.
 func pythonCommand(ctx context.Context, logs string, stderr io.Writer) (string, error) {
 	if name := os.Getenv(pythonVariable); name != "" {
 		path, err := exec.LookPath(name)
@@ -47,8 +47,7 @@ func pythonCommand(ctx context.Context, logs string, stderr io.Writer) (string, 
 	return environment(ctx, filepath.Join(cache, "lorabench", name), logs, stderr)
 }
 
-// environment makes the virtual environment dir unless it is whole, which its marker says: that is
-// written last.
+// environment makes the virtual environment dir unless it is complete, which its marker says: that is written last.
 func environment(ctx context.Context, dir, logs string, stderr io.Writer) (python string, err error) {
 	python, marker := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
@@ -137,7 +136,7 @@ func versionsOf(ctx context.Context, python, logs string) (versions map[string]s
 	return versions, notes, err
 }
 
-// check prints the versions of the peer's packages, and is 1 where one is missing. It installs nothing.
+// check prints the versions of the peer's packages, and returns 1 if one is missing. It installs nothing.
 func check(ctx context.Context, stdout, stderr io.Writer) int {
 	name := os.Getenv(pythonVariable)
 	if name == "" {
@@ -164,7 +163,7 @@ func check(ctx context.Context, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// pins reads requirements: the packages in order, and the version of each.
+// pins parses requirements: the packages in order, and the version of each.
 func pins(requirements string) (names []string, versions map[string]string) {
 	versions = map[string]string{}
 	for line := range strings.Lines(requirements) {
@@ -175,11 +174,11 @@ func pins(requirements string) (names []string, versions map[string]string) {
 	return names, versions
 }
 
-// used are the packages that peer.py calls, and of how many of their version's numbers it depends: torch is lorabench's
-// libtorch, and options have other names in another major version.
+// used maps the packages that peer.py calls to how many numbers of their version must match: torch is lorabench's libtorch, and options
+// have other names in another major version.
 var used = map[string]int{"torch": 2, "transformers": 1, "peft": 1, "accelerate": 1}
 
-// checkVersions wants every package, those that are used in the pinned version; any other difference is a note below the table.
+// checkVersions requires every package, those that are used in the pinned version; any other difference is a note below the table.
 func checkVersions(have map[string]string, names []string, pinned map[string]string) (notes []string, err error) {
 	for _, name := range names {
 		want := pinned[name]
@@ -197,7 +196,7 @@ func checkVersions(have map[string]string, names []string, pinned map[string]str
 	return notes, nil
 }
 
-// release is the first n numbers of a version.
+// release returns the first n numbers of a version.
 func release(version string, n int) string {
 	parts := strings.Split(version, ".")
 	return strings.Join(parts[:min(n, len(parts))], ".")

@@ -39,7 +39,7 @@ type row struct {
 	Loss     []float64 `json:"step_loss"`
 	PeerLoss []float64 `json:"peer_step_loss"`
 
-	// Seconds of a step where speed was measured: lorabench's of each step on a CPU, of each of its turns on CUDA, none where it ran alone
+	// Seconds per step where speed was measured: lorabench's for each step on a CPU, for each of its turns on CUDA, none where it ran alone
 	// there, since it then waits for the device at the end only.
 	StepSeconds     []float64 `json:"step_seconds,omitempty"`
 	PeerStepSeconds []float64 `json:"peer_step_seconds"`
@@ -71,7 +71,7 @@ type row struct {
 	Command  string            `json:"command"`
 }
 
-// same is an error where the two runs were not of the same training: then their figures do not compare.
+// same returns an error if the two runs were not the same training: then their figures do not compare.
 func (c *comparison) same(p phase, ours, theirs measured) error {
 	rec, res := ours.record, theirs.result
 	switch {
@@ -151,7 +151,7 @@ func (r *row) compareSpeed(c *comparison, ours, theirs measured) (err error) {
 	return nil
 }
 
-// command is the one that was given.
+// command returns the command that was given.
 func (c *comparison) command() string {
 	return strings.Join(append([]string{"go run ./internal/peer"}, quoted(c.args)...), " ")
 }
@@ -176,8 +176,8 @@ func memory(cuda bool, ours, theirs measured) (a, b int64, kind string, err erro
 	return a, b, kind, nil
 }
 
-// quoted are arguments as a shell takes them. Of an absolute path only its last two parts stay: where
-// a checkout or a model lay says nothing of a result.
+// quoted quotes arguments for a shell. It keeps only the last two parts of an absolute path: where a checkout or a model lay says nothing
+// about a result.
 func quoted(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {

@@ -17,9 +17,8 @@ type sample struct {
 	Labels []int32 `json:"labels"`
 }
 
-// sequences are the first n sequences that lorabench trains on with these settings: encoded by its
-// own data package, in the order of the seed, which is the Trainer's own (data.NewOrder), and on into the
-// next epochs.
+// sequences returns the first n sequences that lorabench trains on with these settings: encoded by its own data package, in the order of
+// the seed, which is the Trainer's own (data.NewOrder), and on into the next epochs.
 func sequences(ctx context.Context, s bench.Settings, n int) ([]sample, error) {
 	tok, err := data.LoadTokenizer(s.Tokenizer)
 	if err != nil {
@@ -52,7 +51,7 @@ func sequences(ctx context.Context, s bench.Settings, n int) ([]sample, error) {
 	return out, nil
 }
 
-// writeSamples writes a JSON array.
+// writeSamples writes samples as a JSON array.
 func writeSamples(path string, samples []sample) error {
 	return file.Replace(path, func(w io.Writer) error {
 		sep := "["

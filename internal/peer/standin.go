@@ -113,7 +113,7 @@ import importlib.util, os
 print(os.path.dirname(importlib.util.find_spec("torch").origin), end="")
 `
 
-// suitsPeer fails where the peer's torch, which may be another than lorabench's libtorch, looks for what the stand-in does not have.
+// suitsPeer fails if the peer's torch, which may be another than lorabench's libtorch, looks for what the stand-in does not have.
 func suitsPeer(ctx context.Context, python, logs string) error {
 	libs, err := fakecuda.Dir()
 	if err != nil {
@@ -175,7 +175,7 @@ func (c *comparison) standInOurs(ctx context.Context, rank int, q training, p ph
 	return r, r.check()
 }
 
-// counted reads what the last program did to the card. A refused call makes its memory another training's.
+// counted reads what the last program did to the card. After a refused call its memory is not that of the same training.
 func (c *comparison) counted(rank int, program string) (fakecuda.Counters, error) {
 	did, err := fakecuda.ReadCounters(filepath.Join(c.dir, "counters"))
 	if err != nil {
@@ -187,7 +187,7 @@ func (c *comparison) counted(rank int, program string) (fakecuda.Counters, error
 	return did, nil
 }
 
-// print shows GiB, with the running maximum that a process would print that never resets its peak.
+// print prints GiB, with the running maximum that a process that never resets its peak would print.
 func (m standInMemory) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }

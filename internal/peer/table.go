@@ -44,7 +44,7 @@ func table(w io.Writer, rows []row) error {
 
 func gib(bytes int64) string { return format.Fixed(float64(bytes)/(1<<30), 2) }
 
-// explain says what the figures of rows are. All rows are of one invocation.
+// explain describes the figures of rows, which are all of one invocation.
 func explain(rows []row) []string {
 	r := rows[0]
 	notes := []string{

@@ -10,7 +10,7 @@ import (
 	"lorabench/internal/relay"
 )
 
-// training is one program's of one rank: lorabench's where kind is nil, or a peer's.
+// training is one program in one precision: lorabench if kind is nil, else a peer.
 type training struct {
 	*kind
 	precision
@@ -19,7 +19,7 @@ type training struct {
 // pair is a row's two programs.
 type pair struct{ ours, theirs training }
 
-// pairs are the rows of a rank in their order.
+// pairs returns the rows of a rank in their order.
 func (c *comparison) pairs() (pairs []pair) {
 	for _, p := range c.precisions {
 		for i := range c.peers {
@@ -34,7 +34,7 @@ func (c *comparison) pairs() (pairs []pair) {
 	return pairs
 }
 
-// trainings are those of pairs, each once, lorabench's last.
+// trainings returns those of pairs, each once, lorabench's last.
 func trainings(pairs []pair) (all []training) {
 	for _, peers := range []bool{true, false} {
 		for _, x := range pairs {
@@ -62,9 +62,9 @@ func (c *comparison) oneByOne(ctx context.Context, rank int, p phase, pairs []pa
 	return got, nil
 }
 
-// round has all programs of pairs take their steps in turn. One run after the other, a shared machine's
-// drift is in the ratio: the peer's own speed differed by a tenth between runs of the same steps. All load at once and
-// warm up in turn; clocks start when all have. When one fails the others are ended.
+// round runs all programs of pairs, which take their steps in turn. If they ran one after the other, a shared machine's drift would be in
+// the ratio: the peer's own speed differed by a tenth between runs of the same steps. All load at once and warm up in turn; clocks start
+// when all have. If one fails the others are ended.
 func (c *comparison) round(ctx context.Context, rank int, p phase, pairs []pair) (map[string]measured, error) {
 	programs := trainings(pairs)
 	ends, err := relay.Ring(len(programs))
@@ -82,7 +82,7 @@ func (c *comparison) round(ctx context.Context, rank int, p phase, pairs []pair)
 			mu.Lock()
 			defer mu.Unlock()
 			if e != nil && err == nil {
-				err = e // the others' is that they were ended
+				err = e // the others' errors say that they were ended
 				cancel()
 			}
 			got[c.what(rank, q, p)] = m

@@ -26,7 +26,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// shape is opt-350m's kind, small: layer norm after each sum, embeddings narrower than the model.
+// shape is that of a small opt-350m: layer norm after each sum, embeddings narrower than the model.
 const shape = `{"model_type": "opt", "vocab_size": 1024, "hidden_size": 256, "num_hidden_layers": 2, "ffn_dim": 512,
 	"num_attention_heads": 8, "max_position_embeddings": 256, "word_embed_proj_dim": 128, "do_layer_norm_before": false,
 	"dropout": 0.1, "init_std": 0.02}`

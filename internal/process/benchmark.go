@@ -7,8 +7,8 @@ import (
 	"lorabench/internal/root"
 )
 
-// Benchmark builds package bench's test binary in dir and returns its path, so that no run's figures have compiling in them.
-// A bundle brings it. top is root.Dir's.
+// Benchmark builds package bench's test binary in dir and returns its path, so that no run's figures include compiling. A
+// bundle contains it. top is root.Dir's.
 func Benchmark(ctx context.Context, top, dir string) (string, error) {
 	if root.Bundled() {
 		return filepath.Join(top, "bench", "bench.test"), nil

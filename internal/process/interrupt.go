@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Interruptible returns a context that ends when the user, the system or the end of the terminal asks the program to end. Under nohup the
-// end of the terminal is ignored, as it was for the program.
+// Interruptible returns a context that ends when the user, the system or the closing of the terminal asks the program to end. Under
+// nohup the closing of the terminal is ignored, as it was for the program.
 func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

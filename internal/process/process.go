@@ -1,4 +1,4 @@
-// Package process runs child programs so that ending one ends what it started too, and an error has the end of what it printed.
+// Package process runs child programs so that ending one also ends what it started, and an error includes the end of its output.
 package process
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Command runs a program in a session of its own: ending it ends what it started too, and it has no terminal, on which its
-// progress would be drawn over the caller's.
+// Command runs a program in a session of its own: ending it also ends what it started, and it has no terminal, on which
+// its progress would be drawn over the caller's.
 type Command struct {
 	What  string   // for errors
 	Argv  []string // program and arguments
@@ -20,13 +20,13 @@ type Command struct {
 	Log   string        // file for stdout and stderr
 	Out   string        // file for stdout alone, where something else on stderr would break its lines; "" is Log
 	Pass  []*os.File    // descriptors 3 and up of the program; closed here once it has them
-	Grace time.Duration // between asking it to end and ending it, where ctx ends; 0 ends it at once
+	Grace time.Duration // between asking it to end and killing it, when ctx ends; 0 kills it at once
 }
 
-// Run waits for the program and returns the most memory that it ever had, in bytes. An error has the
-// end of what it printed. When ctx ends, so does the whole group.
+// Run runs the program and returns its peak memory in bytes. An error includes the end of its output.
+// When ctx ends, so does the whole group.
 func (c Command) Run(ctx context.Context) (peak int64, err error) {
-	defer c.closePassed() // where it was never started
+	defer c.closePassed() // if it was never started
 	log, err := os.Create(c.Log)
 	if err != nil {
 		return 0, err
@@ -66,14 +66,14 @@ func (c Command) Run(ctx context.Context) (peak int64, err error) {
 	return maxRSS(cmd.ProcessState), nil
 }
 
-// closePassed leaves a pipe's end to the program alone, so that the pipe ends when the program does.
+// closePassed closes this process's ends of the pipes passed, so that a pipe ends when the program does.
 func (c Command) closePassed() {
 	for _, f := range c.Pass {
 		_ = f.Close() // the second time it is closed already
 	}
 }
 
-// tail is the last lines of a log, to stand below an error.
+// tail returns the last lines of a log, to print below an error.
 func tail(path string) string {
 	const most = 25
 	b, err := os.ReadFile(path)

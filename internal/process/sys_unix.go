@@ -10,7 +10,7 @@ import (
 
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// endGroup ends a child and what it started, politely or not.
+// endGroup ends a child and what it started, with SIGKILL if force is set, else with SIGTERM.
 func endGroup(pid int, force bool) error {
 	sig := syscall.SIGTERM
 	if force {
@@ -23,7 +23,7 @@ func endGroup(pid int, force bool) error {
 	return err
 }
 
-// maxRSS returns the most memory that a program ever had, in bytes.
+// maxRSS returns a program's peak memory in bytes.
 func maxRSS(s *os.ProcessState) int64 {
 	u, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Downloads returns a function that shows on the terminal how far the download of a file is; nil where there is no terminal.
+// Downloads returns a function that shows a file's download progress on the terminal; nil if there is no terminal.
 func Downloads() func(file string, done, total int64) {
 	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package progress shows on the terminal how far a run is. It writes to the terminal device and never
-// to stdout or stderr: those are the results', and a result line that something else breaks into is
-// lost to benchstat. Where there is no terminal it is silent.
+// Package progress shows a run's progress on the terminal. It writes to the terminal device and never
+// to stdout or stderr: those are for results, and benchstat loses a result line that other output
+// breaks. Without a terminal it is silent.
 package progress
 
 import (
@@ -27,8 +27,8 @@ type Bar struct {
 	began time.Time
 	now   func() time.Time
 
-	// What Step is told is only stored, and read when the bar is drawn: an increment of mpb's bar waits
-	// for that bar's goroutine, and the training must wait for nobody.
+	// Step only stores its values, which are read when the bar is drawn: an increment of mpb's bar waits
+	// for that bar's goroutine, and training must not wait.
 	done atomic.Int64
 	loss atomic.Uint64 // bits of a float64
 
@@ -38,7 +38,7 @@ type Bar struct {
 	closed   sync.Once
 }
 
-// Open shows a bar on the terminal of this process, wherever stdout and stderr go. It is nil where
+// Open shows a bar on the terminal of this process, wherever stdout and stderr go. It returns nil if
 // there is no terminal.
 func Open(name string, seed int64, steps int) *Bar {
 	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
@@ -50,8 +50,8 @@ func Open(name string, seed int64, steps int) *Bar {
 	return b
 }
 
-// New shows a bar on w, which stays the caller's, from now on. steps is how many there will be, 0
-// where nobody knows. It is silent where w is no terminal, and nil where w is nil.
+// New shows a bar on w, which the caller still owns. steps is how many there will be, 0 if unknown. The
+// bar is silent if w is not a terminal, and nil if w is nil.
 func New(w io.Writer, name string, seed int64, steps int) *Bar {
 	if w == nil {
 		return nil
@@ -70,8 +70,8 @@ func newBar(w io.Writer, name string, seed int64, steps int, now func() time.Tim
 	return b
 }
 
-// filler draws the bar as far as Step says: mpb's own count stays 0, so that it never takes the bar
-// for complete.
+// filler draws the bar as far as Step says: mpb's own count stays 0, so that it never considers
+// the bar complete.
 func (b *Bar) filler(base mpb.BarFiller) mpb.BarFiller {
 	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
 		s.Current = min(b.done.Load(), s.Total)
@@ -86,7 +86,7 @@ func (b *Bar) count() string {
 	return fmt.Sprintf("%s  %d/%d", b.name, b.done.Load(), b.steps)
 }
 
-// figures are the loss, the mean speed so far and the time left at that speed, as far as known.
+// figures returns the loss, the mean speed so far and the time left at that speed, as far as known.
 func (b *Bar) figures() string {
 	out := ""
 	if loss := math.Float64frombits(b.loss.Load()); !math.IsNaN(loss) {
@@ -106,11 +106,11 @@ func (b *Bar) figures() string {
 		return out
 	}
 	left := float64(max(0, b.steps-done)) / speed
-	// More than a Duration holds is not worth telling apart.
+	// Times longer than a Duration holds need not be told apart.
 	return out + fmt.Sprintf("  ETA %v", time.Duration(min(left*1e9, 1<<62)).Round(time.Second))
 }
 
-// Step counts a step. loss is the latest one known; NaN is none, and leaves the one before. It takes
+// Step counts a step. loss is the latest one known; NaN is none, and keeps the one before. It takes
 // nanoseconds.
 func (b *Bar) Step(loss float64) {
 	if b == nil {
@@ -122,7 +122,7 @@ func (b *Bar) Step(loss float64) {
 	}
 }
 
-// Close takes the bar off the terminal. Calling it again does nothing.
+// Close removes the bar from the terminal. Calling it again does nothing.
 func (b *Bar) Close() {
 	if b == nil {
 		return

@@ -1,9 +1,9 @@
 // Package relay lets processes take turns: only the one that holds the baton works. Programs that are
-// compared on one machine, each for a fraction of a second before the next, see the same machine,
-// however its speed drifts; run after one another for seconds each they do not.
+// compared on one machine in turns of a fraction of a second see the same machine, however its speed
+// drifts; run one after another for seconds each they do not.
 //
-// The baton is a byte in one of the pipes that join the processes to a ring. A process that ends closes its
-// ends, and the next one goes on alone. All that take equally many turns end in their order.
+// The baton is a byte in one of the pipes that connect the processes in a ring. A process that ends closes its
+// ends, and the next one goes on alone. Processes that take equally many turns end in their order.
 package relay
 
 import (
@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// Leg is how long a process keeps the baton at least where nothing else is said: on a CPU handing it over wakes up sleeping
-// threads, which should be little of the time.
+// Leg is the default minimum time that a process keeps the baton: on a CPU handing it over wakes up sleeping threads,
+// which should be little of the time.
 const Leg = 50 * time.Millisecond
 
-// Baton is a process's end of a relay. The nil Baton is of a process that runs alone: nothing waits.
+// Baton is a process's end of a relay. A nil Baton is for a process that runs alone: it never waits.
 type Baton struct {
 	in, out *os.File
 	since   time.Time
@@ -29,8 +29,8 @@ type Baton struct {
 	leg     time.Duration
 }
 
-// Open is for the descriptors that Ring made, as the process was given them: "3,4" reads from 3 and
-// writes to 4; a third part, as in "3,4,0s", is the leg. Empty is nobody to take turns with.
+// Open opens the descriptors that Ring made, as the process was given them: "3,4" reads from 3 and
+// writes to 4; a third part, as in "3,4,0s", is the leg. "" gives a nil Baton.
 func Open(descriptors string) (*Baton, error) {
 	if descriptors == "" {
 		return nil, nil
@@ -65,10 +65,10 @@ func Open(descriptors string) (*Baton, error) {
 	return b, nil
 }
 
-// New is a relay's end over two pipes.
+// New returns a relay's end over two pipes.
 func New(in, out *os.File) *Baton { return &Baton{leg: Leg, in: in, out: out} }
 
-// Take waits for the baton. When the process before this one has ended there is nothing to wait for any more.
+// Take waits for the baton. Once the process before this one has ended it no longer waits.
 func (b *Baton) Take() error {
 	if b == nil || b.alone {
 		return nil
@@ -81,7 +81,7 @@ func (b *Baton) Take() error {
 	return err
 }
 
-// Pass gives the baton away.
+// Pass hands the baton to the next process.
 func (b *Baton) Pass() error {
 	if b == nil || b.alone {
 		return nil
@@ -96,8 +96,8 @@ func (b *Baton) Pass() error {
 // Due reports whether it is another process's turn.
 func (b *Baton) Due() bool { return b != nil && !b.alone && time.Since(b.since) >= b.leg }
 
-// Ring returns the ends, in and out, of n processes that take turns in this order; the baton lies before the first. The
-// caller passes them on as ExtraFiles and closes its own copies once all processes are started: only then can one see that the
+// Ring returns the ends, in and out, of n processes that take turns in this order; the baton waits for the first. The caller
+// passes them on as ExtraFiles and closes its own copies once all processes are started: only then does a process see that the
 // one before it has ended.
 func Ring(n int) (ends [][2]*os.File, err error) {
 	defer func() {

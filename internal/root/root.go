@@ -21,7 +21,7 @@ const (
 // ManifestName is a bundle's list of its files.
 const ManifestName = "manifest.json"
 
-// Manifest says what a bundle was made of.
+// Manifest records what a bundle was made of.
 type Manifest struct {
 	Commit string `json:"commit"` // with a + where the tree differed from it
 	Go     string `json:"go"`
@@ -79,8 +79,8 @@ func Read(dir string) (Manifest, error) {
 	return m, nil
 }
 
-// Commit returns the revision that this program is of, with a + where the tree differs from it: a bundle's manifest says it, else
-// git, because go test does not stamp its binaries with the revision. It is "unknown" where neither tells.
+// Commit returns the revision of this program, with a + where the tree differs from it: from a bundle's manifest, else from git,
+// because go test does not stamp its binaries with the revision. It is "unknown" if neither has it.
 var Commit = sync.OnceValue(func() string {
 	dir, err := Dir()
 	if err != nil {
@@ -115,8 +115,8 @@ func NeedCheckout(t interface {
 	}
 }
 
-// Abs makes a path absolute. In a checkout a relative one starts at its root, because go test runs in the package's own folder, where
-// nobody typed it; else in the working folder.
+// Abs makes a path absolute. In a checkout a relative one starts at its root, because go test runs in the package's own folder, which
+// is not where the user typed it; else in the working folder.
 func Abs(path string) (string, error) {
 	if dir, err := Dir(); err == nil && !Bundled() && !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// command is a command that ends with this program; -v shows it.
+// command returns a command that ends with this program; -v shows it.
 func (s *setup) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.SysProcAttr = dieTogether()
@@ -21,7 +21,7 @@ func (s *setup) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// output runs a command in dir and returns its stdout. The error of a command that fails ends in the last line it wrote.
+// output runs a command in dir and returns its stdout. A failing command's error ends in the last line that it wrote.
 func (s *setup) output(dir string, env []string, name string, args ...string) ([]byte, error) {
 	cmd := s.command(name, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
@@ -36,7 +36,7 @@ func (s *setup) output(dir string, env []string, name string, args ...string) ([
 	return stdout.Bytes(), err
 }
 
-// oneLine is the last line of a command's output that says something.
+// oneLine returns the last line of a command's output that is not blank.
 func oneLine(output string) string {
 	last := ""
 	for line := range strings.Lines(output) {

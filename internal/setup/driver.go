@@ -12,7 +12,7 @@ const minDriver = 580
 
 const driverVersionPath = "proc/driver/nvidia/version"
 
-// hasDriver says whether there is an NVIDIA driver, without which no libtorch can use a GPU. The last path is WSL's.
+// hasDriver reports whether there is an NVIDIA driver, without which no libtorch can use a GPU. The last path is WSL's.
 func (s *setup) hasDriver() bool {
 	for _, path := range []string{driverVersionPath, "dev/nvidiactl", "dev/nvidia0", "dev/dxg"} {
 		if _, err := os.Stat(filepath.Join(s.sysroot, path)); err == nil {
@@ -24,7 +24,7 @@ func (s *setup) hasDriver() bool {
 
 var driverVersion = regexp.MustCompile(`NVRM version:.*?\s(\d{3,})\.\d+`)
 
-// warnOldDriver says so if the driver is too old for the wheels. Training still runs, on the CPU, so this is no error.
+// warnOldDriver warns if the driver is too old for the wheels. Training still runs, on the CPU, so this is no error.
 func (s *setup) warnOldDriver() {
 	data, err := os.ReadFile(filepath.Join(s.sysroot, driverVersionPath))
 	if err != nil {

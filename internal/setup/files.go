@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// link makes the symbolic link at path point to target, replacing another link but nothing else. It says whether it had to.
+// link makes the symbolic link at path point to target, replacing another link but nothing else. It reports whether it had to.
 func link(path, target string) (bool, error) {
 	if have, err := os.Readlink(path); err == nil && have == target {
 		return false, nil

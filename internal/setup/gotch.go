@@ -114,7 +114,7 @@ func patchGotch(dir, torch string) error {
 	return nil
 }
 
-// goWork is the content of go.work. Its go line is the module's own, since Go refuses a workspace older than its module.
+// goWork returns the content of go.work. Its go line is the module's own, since Go refuses a workspace older than its module.
 func goWork(goMod []byte, gotch string) (string, error) {
 	for line := range strings.Lines(string(goMod)) {
 		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "go" {

@@ -9,8 +9,8 @@ import (
 	"lorabench/internal/cache"
 )
 
-// cudaHeaderSet is where the runtime headers of one major version of CUDA come from. They must be of libtorch's own major
-// version: cudaDeviceProp, for one, has another layout in each.
+// cudaHeaderSet says where the runtime headers of one major version of CUDA come from. They must be of libtorch's own major version:
+// cudaDeviceProp, for one, has another layout in each.
 type cudaHeaderSet struct {
 	name     string   // of the folder in the cache
 	packages []string // small wheels; the compiler's (crt, nvcc) has the folder crt/, which the runtime's headers include
@@ -30,7 +30,7 @@ var cudaHeaderSets = map[string]cudaHeaderSet{
 	},
 }
 
-// headerFiles is what c10's and ATen's CUDA headers include, one of each wheel.
+// headerFiles lists what c10's and ATen's CUDA headers include, one of each wheel.
 var headerFiles = []string{"cuda_runtime_api.h", "crt/host_defines.h"}
 
 var (
@@ -39,7 +39,7 @@ var (
 	cudaOfToolkit = regexp.MustCompile(`(?m)^#define CUDA_VERSION (\d+)\d{3}\b`)
 )
 
-// cudaMajor is the major version of CUDA that the libtorch was built for, as far as it tells.
+// cudaMajor returns the major version of CUDA that the libtorch was built for, as far as it says.
 func cudaMajor(lt libtorch) string {
 	if m := cudaOfBuild.FindStringSubmatch(lt.Version); m != nil {
 		return m[1]
@@ -49,7 +49,7 @@ func cudaMajor(lt libtorch) string {
 			return string(m[1])
 		}
 	}
-	return "13" // a source build without a word: the version that torch 2.11 is released for
+	return "13" // a source build that does not say: the version that torch 2.11 is released for
 }
 
 // cudaHeaders returns the include folders with CUDA's runtime headers: those beside torch if they are all there, a CUDA

@@ -92,7 +92,7 @@ func (s *setup) compileHelper(tc toolchain, lt libtorch, include []string, to st
 	return cache.Sizes(to, []string{helperLib})
 }
 
-// checkHelper says whether the helper in the link folder is the one of the last run and still the right one.
+// checkHelper checks that the helper in the link folder is the one of the last run and still the right one.
 func (s *setup) checkHelper(st state) error {
 	key, err := s.helperKey(st.Libtorch)
 	if errors.Is(err, fs.ErrNotExist) && st.Helper == "" {
@@ -127,23 +127,22 @@ func (s *setup) checkHelper(st state) error {
 
 func (s *setup) helperDir(key string) string { return filepath.Join(s.cache, "cuda-helper-"+key) }
 
-// helperFlags are the compiler's. The CUDA headers' place is not among them, since it does not change the outcome.
+// helperFlags returns the compiler's flags. The CUDA headers' folder is not among them, since it does not change the outcome.
 func helperFlags(torch string) []string {
 	return []string{"-shared", "-fPIC", "-O2", "-w", "-std=c++17",
 		"-I" + torch + "/include", "-I" + torch + "/include/torch/csrc/api/include"}
 }
 
-// helperLibs are the linker's: undefined symbols of libtorch_cuda are allowed, because cuBLAS, cuDNN and the driver are not
-// there on a machine without a GPU. libtorch_cuda must be named as needed whether the source uses a symbol of it or not: with
-// --as-needed, the default of Debian's and Ubuntu's g++, it is dropped, opening the helper brings nothing in, and libtorch sees
-// no GPU.
+// helperLibs returns the linker's flags: undefined symbols of libtorch_cuda are allowed, because cuBLAS, cuDNN and the driver are missing
+// on a machine without a GPU. libtorch_cuda must be named as needed whether the source uses a symbol of it or not: with --as-needed, the
+// default of Debian's and Ubuntu's g++, it is dropped, opening the helper loads no CUDA library, and libtorch sees no GPU.
 func helperLibs(torch string) []string {
 	return []string{"-L" + torch + "/lib", "-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-lc10", "-ltorch_cpu",
 		"-Wl,--allow-shlib-undefined", "-Wl,-rpath," + torch + "/lib"}
 }
 
-// helperKey is a hash of all that the helper is made of. Its error is fs.ErrNotExist where there is no source, or where the
-// libtorch has no CUDA half.
+// helperKey returns a hash of all that the helper is made of. Its error is fs.ErrNotExist if there is no source, or if the libtorch has no
+// CUDA half.
 func (s *setup) helperKey(lt libtorch) (string, error) {
 	if _, err := os.Stat(filepath.Join(lt.Dir, "lib", "libtorch_cuda.so")); err != nil {
 		return "", err

@@ -16,7 +16,7 @@ type torchSet struct {
 	what  string   // for people
 	room  uint64   // bytes that must be free: what is downloaded, pip's own cache of it, and what it unpacks to
 	args  []string // for pip
-	needs []string // files without which it is not whole
+	needs []string // files without which it is not complete
 }
 
 var torchFiles = []string{"torch/version.py", "torch/lib/libtorch.so", "torch/lib/libtorch_cpu.so", "torch/lib/libc10.so"}
@@ -38,8 +38,8 @@ var cudaSet = torchSet{
 	needs: []string{"torch/lib/libtorch_cuda.so", "torch/lib/libc10_cuda.so"},
 }
 
-// fromCache takes the libtorch in the cache or installs it there. With a driver only the CUDA set will do: a CPU set would
-// silently leave the GPU idle.
+// fromCache returns the libtorch in the cache, installing it if need be. With a driver only the CUDA set will do: a CPU set would silently
+// leave the GPU idle.
 func (s *setup) fromCache(tc toolchain) (libtorch, error) {
 	sets := []torchSet{cpuSet, cudaSet}
 	if s.hasDriver() {

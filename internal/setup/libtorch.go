@@ -27,7 +27,7 @@ type libtorch struct {
 	Files   map[string]int64 `json:"files"` // sizes in bytes of its libraries, to notice a change
 }
 
-// mainFiles is what must be there, and not empty, for a folder to be a libtorch.
+// mainFiles lists what must be there, and not empty, for a folder to be a libtorch.
 var mainFiles = []string{
 	"lib/libtorch_cpu.so",
 	"lib/libc10.so",
@@ -54,7 +54,7 @@ func (s *setup) findLibtorch(tc toolchain) (libtorch, error) {
 	return s.fromCache(tc)
 }
 
-// fromEnv takes the libtorch at LIBTORCH or fails: falling back to another would hide the mistake.
+// fromEnv uses the libtorch at LIBTORCH or fails: falling back to another would hide the mistake.
 func (s *setup) fromEnv(tc toolchain, dir string) (libtorch, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -98,8 +98,8 @@ func inspect(dir, source string) (libtorch, error) {
 	return libtorch{Dir: dir, Version: version, Source: source, Files: files}, nil
 }
 
-// versionFiles say the version, the most telling first: the wheel's version.py and the zip's build-version name the build
-// (+cu130, +cpu), the headers do not.
+// versionFiles hold the version, the most precise first: the wheel's version.py and the zip's build-version name the build (+cu130, +cpu),
+// the headers do not.
 var versionFiles = []struct {
 	name    string
 	pattern *regexp.Regexp
@@ -153,7 +153,7 @@ func (s *setup) askPython() (pythonAnswer, error) {
 	return answer, nil
 }
 
-// fromPython takes torch from the Python on PATH. Whatever does not suit is said and passed over, since nobody asked for it.
+// fromPython uses the torch of the Python on PATH. One that does not suit is reported and skipped, since nobody asked for it.
 func (s *setup) fromPython(tc toolchain) (libtorch, bool) {
 	answer, err := s.askPython()
 	if err != nil {

@@ -25,7 +25,7 @@ func main() {
 	os.Exit(run(os.Args[1:], here, os.Stdout, os.Stderr))
 }
 
-// run is the program: its exit status is 0 when all is ready, 1 when something is missing, 2 for wrong arguments.
+// run returns the exit status: 0 when all is ready, 1 when something is missing, 2 for wrong arguments.
 func run(args []string, on machine, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -48,7 +48,7 @@ inline std::tuple<Tensor, Tensor> _scaled_mm_out(
 }  // namespace torch
 `
 
-// patchedLibGo is libtch/lib.go with flags for the libtorch at torch.
+// patchedLibGo returns libtch/lib.go with flags for the libtorch at torch.
 //
 // No CUDA library is named: libtorch_cpu alone links on every machine, and the CUDA half is opened at run time. -O1 and
 // -g0 because the file is 2,500 thin wrappers: -O3 -g compiles for minutes and runs no faster. The include folders are

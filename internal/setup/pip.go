@@ -61,8 +61,7 @@ func (s *setup) findPip() (pip, error) {
 // pipPython is in what pip --version prints: pip 23.2.1 from /usr/lib/python3/dist-packages/pip (python 3.11).
 var pipPython = regexp.MustCompile(`\(python (\d+)\.(\d+)\w*\)`)
 
-// pipEnv undoes settings of the user's that do not go with --target: pip refuses --user and a virtual environment it is
-// told to require.
+// pipEnv undoes user settings that conflict with --target: pip refuses --user and a virtual environment it is told to require.
 var pipEnv = []string{"PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0", "PIP_ROOT_USER_ACTION=ignore"}
 
 // install puts packages into dir. Compiled wheels only: nothing is to be built here. No byte code: nothing is run.
@@ -91,8 +90,8 @@ func (s *setup) install(p pip, what, dir string, args ...string) error {
 	return fmt.Errorf("pip could not install %s (%s): %s and run make again, %s", what, text, remedy, setLibtorch)
 }
 
-// pipError is what pip's output says went wrong. Without a network pip's last line is only that there is no such package,
-// so that is told apart by its retries.
+// pipError returns what pip's output says went wrong. Without a network pip's last line says only that there is no such package, so its
+// retries tell the two apart.
 func pipError(output string, err error) string {
 	last := oneLine(output)
 	for line := range strings.Lines(output) {
@@ -109,7 +108,7 @@ func pipError(output string, err error) string {
 	return last
 }
 
-// showGrowth says every half minute how much there is, so that a long download does not look like a hang.
+// showGrowth prints every half minute how much there is, so that a long download does not look like a hang.
 func (s *setup) showGrowth(what string, dirs ...string) (stop func()) {
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -127,7 +126,7 @@ func (s *setup) showGrowth(what string, dirs ...string) (stop func()) {
 	return func() { close(done); <-stopped }
 }
 
-// sizeOf is the size in bytes of all files in dirs, which may change meanwhile.
+// sizeOf returns the size in bytes of all files in dirs, which may change meanwhile.
 func sizeOf(dirs []string) int64 {
 	var sum int64
 	for _, dir := range dirs {

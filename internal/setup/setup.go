@@ -95,7 +95,7 @@ func (s *setup) everything(last state, in inputs) (state, error) {
 	return state{Inputs: in, Libtorch: lt, Gotch: gotch, Helper: helper, Headers: headers}, err
 }
 
-// checkPlace refuses a machine or a folder that cannot serve.
+// checkPlace refuses an unsupported machine or a wrong folder.
 func (s *setup) checkPlace() error {
 	if s.goos != "linux" || s.goarch != "amd64" && s.goarch != "arm64" {
 		return fmt.Errorf("lorabench needs Linux on x86_64 or aarch64, for which libtorch is built, and this is %s/%s", s.goos, s.goarch)
@@ -126,7 +126,7 @@ func (s *setup) removeStale() error {
 	return nil
 }
 
-// ensureDir is cache.Ensure that says so where a folder was damaged.
+// ensureDir is cache.Ensure that reports a damaged folder.
 func (s *setup) ensureDir(final, what string, build func(partial string) (map[string]int64, error)) error {
 	damaged := func(err error) { s.say("%s: %s is damaged (%v), making it anew", what, final, err) }
 	return cache.Ensure(final, damaged, build)

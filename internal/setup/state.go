@@ -20,8 +20,8 @@ type state struct {
 	Headers  []string `json:"headers"` // include folders with CUDA's runtime headers, for internal/fakecuda; nil where not looked for
 }
 
-// inputs is what the outcome depends on and a look at the environment tells. The Python on PATH is not among them: whoever
-// enters and leaves a virtual environment is not to change libtorch, and compile for minutes, each time.
+// inputs holds what the outcome depends on and the environment shows. The Python on PATH is not among them: entering or leaving a virtual
+// environment must not change libtorch, and compile for minutes, each time.
 type inputs struct {
 	Libtorch string   `json:"LIBTORCH"`
 	Cache    string   `json:"cache"`
@@ -69,12 +69,12 @@ func (s *setup) readState(in inputs) (state, error) {
 	return st, s.checkRoot(st)
 }
 
-// keeps says whether the libtorch of the last run is to be used again, whatever else has changed since.
+// keeps reports whether the libtorch of the last run is to be used again, whatever else has changed since.
 func (st state) keeps(in inputs) bool {
 	return st.Inputs.Libtorch == in.Libtorch && st.Inputs.Cache == in.Cache && st.Inputs.Driver == in.Driver && checkLibtorch(st.Libtorch) == nil
 }
 
-// checkLibtorch says whether a libtorch is still as it was found.
+// checkLibtorch checks that a libtorch is still as it was found.
 func checkLibtorch(lt libtorch) error {
 	if len(lt.Files) == 0 {
 		return errors.New("none was found")

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// minGo is the oldest Go with what the benchmarks use.
+// minGo is the oldest Go that has what the benchmarks use.
 const minGo = "go1.26"
 
 // toolchain is what compiles C++: the compiler cgo will use, as a command with its first arguments.
@@ -56,7 +56,7 @@ func (s *setup) checkTools() (toolchain, error) {
 	return tc, s.checkCompiler(tc)
 }
 
-// plainGoVersion is the part of GOVERSION that go/version understands: "go1.27" of "devel go1.27-a1b2c3 X:foo".
+// plainGoVersion returns the part of GOVERSION that go/version understands: "go1.27" of "devel go1.27-a1b2c3 X:foo".
 func plainGoVersion(v string) string {
 	v = strings.TrimPrefix(v, "devel ")
 	v, _, _ = strings.Cut(v, " ")
@@ -125,8 +125,8 @@ func (s *setup) scratch(name, text string) (path string, clean func(), err error
 
 var errorWords = regexp.MustCompile(`(?i)error|cannot find|not found|not recognized|undefined reference|no such file`)
 
-// errorLine finds the line of a compiler's or linker's output that tells most: the first that names an error, but not
-// collect2's, which only says that there was one.
+// errorLine returns the most precise line of a compiler's or linker's output: the first that names an error, but not collect2's, which
+// only says that there was one.
 func errorLine(output string) string {
 	for line := range strings.Lines(output) {
 		if errorWords.MatchString(line) && !strings.HasPrefix(line, "collect2:") {

@@ -47,7 +47,7 @@ func convert(data []byte, dir string) error {
 	return checkpoint.Write(filepath.Join(dir, "model.safetensors"), tensors, map[string]string{"format": "pt"})
 }
 
-// writeJSON lays JSON out as transformers does.
+// writeJSON formats JSON as transformers does.
 func writeJSON(path string, content any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -59,7 +59,7 @@ func writeJSON(path string, content any) error {
 	return file.Write(path, b.Bytes())
 }
 
-// checkKind refuses a file that the conversion would get wrong without a word.
+// checkKind refuses a file that the conversion would silently get wrong.
 func checkKind(f *gguf.File) error {
 	for _, want := range [][2]string{{"general.architecture", "llama"}, {"tokenizer.ggml.model", "gpt2"}, {"tokenizer.ggml.pre", "smollm"}} {
 		got, err := gguf.Value[string](f, want[0])
@@ -84,7 +84,7 @@ func values(f *gguf.File, keys map[string]string) (map[string]any, error) {
 	return out, errs
 }
 
-// config makes config.json. The base of the rotation is there twice: rope_theta is read by transformers 4 and 5, rope_parameters by 5.
+// config makes config.json. The rotary base is there twice: rope_theta is read by transformers 4 and 5, rope_parameters by 5.
 func config(f *gguf.File) (any, error) {
 	c, err := values(f, map[string]string{
 		"num_hidden_layers": "llama.block_count", "max_position_embeddings": "llama.context_length",

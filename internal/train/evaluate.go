@@ -8,8 +8,8 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Evaluate is the mean over all labels of the samples of the next token's cross-entropy, dropout
-// off. batch samples are computed at a time, which changes nothing but memory.
+// Evaluate returns the mean cross-entropy of the next token over all labels of the samples, with
+// dropout off. batch samples are computed at a time, which changes only the memory used.
 func Evaluate(m *decoder.Model, samples []data.Sample, batch int) (float64, error) {
 	labels, total := 0, 0.0
 	for from := 0; from < len(samples); from += batch {

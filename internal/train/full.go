@@ -6,7 +6,7 @@ import (
 )
 
 // Full makes a trainable float32 copy of every weight of base and a model over it: full
-// fine-tuning, by the same trainer as LoRA. base stays as it is. Parameters are named as in
+// fine-tuning, by the same trainer as LoRA. base is unchanged. Parameters are named as in
 // model.safetensors.
 func Full(base *decoder.Model) (*decoder.Model, *Params, error) {
 	var names []string

@@ -12,15 +12,15 @@ import (
 )
 
 // graphs replays the work on a row, forward and backward, as a CUDA graph: at OPT-350m's size a GPU
-// would otherwise wait for some two thousand launches. A graph is of one size, so rows are rounded up
-// to few sizes; what is left over is a sequence of padding of its own that has no label.
+// would otherwise wait for some two thousand launches. A graph has one size, so rows are rounded up
+// to few sizes; the rest is filled by a sequence of padding, which has no label.
 type graphs struct {
 	model   *decoder.Model
 	pool    *torch.GraphPool
 	scope   *torch.Scope
 	buckets map[decoder.Size]*bucket
 	failed  error // why rows run without graphs from here on
-	outside int64 // bytes of the device that record took outside the allocator
+	outside int64 // bytes of the device that record used outside the allocator
 }
 
 // bucket holds the fixed tensors of one row size and, once recorded, the graph that reads them.
@@ -29,7 +29,7 @@ type bucket struct {
 	graph *torch.Graph
 }
 
-// maxGraphs bounds the graphs of one training: each costs the device some megabytes and a moment.
+// maxGraphs bounds the graphs of one training: each uses some megabytes of the device and takes time to record.
 const maxGraphs = 128
 
 func newGraphs(m *decoder.Model) (*graphs, error) {
@@ -54,15 +54,15 @@ func (g *graphs) close() {
 	g.buckets = nil
 }
 
-// fail frees everything, so that what follows has the memory, and runs without graphs.
+// fail frees everything, so that what follows has the memory, and turns graphs off.
 func (g *graphs) fail(why error) {
 	g.failed, g.outside = why, 0
 	g.close()
 	_ = g.device().EmptyCache()
 }
 
-// gradient is Model.Gradient. The first row of a size runs without a graph, since a capture wants
-// everything loaded; the second is recorded and replayed. It returns the number of tokens computed.
+// gradient does what Model.Gradient does. The first row of a size runs without a graph, because a capture needs everything loaded; the
+// second is recorded and replayed. It returns the number of tokens computed.
 func (g *graphs) gradient(s *torch.Scope, b *data.MicroBatch, weights []float32, loss *torch.Tensor) (int, error) {
 	p, first := g.bucketOf(b)
 	if p == nil || !p.Fits(b) {
@@ -83,7 +83,7 @@ func (g *graphs) gradient(s *torch.Scope, b *data.MicroBatch, weights []float32,
 	return p.Size.Tokens, nil
 }
 
-// bucketOf returns the bucket of b's size, and whether it was made now; nil where there are too many.
+// bucketOf returns the bucket of b's size, and whether it was made now; nil if there are too many or graphs have failed.
 func (g *graphs) bucketOf(b *data.MicroBatch) (p *bucket, first bool) {
 	z := bucketSize(b)
 	if p := g.buckets[z]; p != nil || g.failed != nil || len(g.buckets) == maxGraphs {
@@ -105,8 +105,8 @@ func (g *graphs) capture(p *bucket, loss *torch.Tensor) error {
 	return err
 }
 
-// warm runs a row of b's size without a graph if it is the first of its size; of later ones it notes the
-// longest sequence.
+// warm runs a row of b's size without a graph if it is the first of its size; for later ones it notes
+// the longest sequence.
 func (g *graphs) warm(s *torch.Scope, b *data.MicroBatch, weights []float32, loss *torch.Tensor) {
 	p, first := g.bucketOf(b)
 	if p == nil || !p.Fits(b) {
@@ -117,8 +117,8 @@ func (g *graphs) warm(s *torch.Scope, b *data.MicroBatch, weights []float32, los
 	}
 }
 
-// record captures every bucket that has no graph, the largest first: its memory then serves the others. All have
-// run by now, so that no size runs outside the graphs' pool while the pool holds memory.
+// record captures every bucket that has no graph, the largest first, because the others then reuse its memory.
+// All have run by now, so that no size runs outside the graphs' pool while the pool holds memory.
 func (g *graphs) record(loss *torch.Tensor) error {
 	on := g.device()
 	before, err := taken(on)
@@ -144,8 +144,8 @@ func (g *graphs) record(loss *torch.Tensor) error {
 	return err
 }
 
-// taken returns the bytes of the device that the driver has given out, to any process, besides what the allocator
-// holds; 0 on a CPU.
+// taken returns the bytes of the device that the driver has given to any process, less what the allocator holds;
+// 0 on a CPU.
 func taken(on torch.Device) (int64, error) {
 	if !on.CUDA() {
 		return 0, nil
@@ -161,8 +161,8 @@ func taken(on torch.Device) (int64, error) {
 	return total - free - m.Reserved, err
 }
 
-// bucketSize is the size that a row is rounded up to: a few steps between two powers of two, so that a
-// training has a dozen graphs and fills up one token in thirty.
+// bucketSize returns the size that a row is rounded up to: a few steps between two powers of two, so
+// that a training has a dozen graphs and pads by one token in thirty.
 func bucketSize(b *data.MicroBatch) decoder.Size {
 	z := decoder.SizeOf(b)
 	tokens := roundUp(z.Tokens)
@@ -173,7 +173,7 @@ func bucketSize(b *data.MicroBatch) decoder.Size {
 	return decoder.Size{Tokens: tokens, Labels: labels, Sequences: roundUp(z.Sequences + 1)}
 }
 
-// step is a sixteenth of the power of two below n, at least 16.
+// step returns a sixteenth of the power of two below n, at least 16.
 func step(n int) int { return max(16, 1<<max(0, bits.Len(uint(n-1))-5)) }
 
 func roundUp(n int) int {

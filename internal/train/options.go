@@ -5,23 +5,23 @@ import (
 	"math"
 )
 
-// Options is how to train. The zero value of a field is not a default: DefaultOptions has those.
+// Options configures a training. The zero value of a field is not its default: DefaultOptions has those.
 type Options struct {
 	Schedule
 	Beta1, Beta2, Eps, WeightDecay float64 // AdamW's
 	ClipNorm                       float64 // gradients are scaled down to this norm; 0 is off
 
-	// RowTokens joins micro-batches of a step into rows of up to so many tokens, which are computed
-	// together: the same gradient, of fewer and larger matrix products. 0 computes each by itself. A
+	// RowTokens joins micro-batches of a step into rows of up to this many tokens, which are computed
+	// together: the same gradient, from fewer and larger matrix products. 0 computes each alone. A
 	// micro-batch that is longer is a row of its own.
 	RowTokens int
 	// Graphs records the work on a row as a CUDA graph, one for each size of row, and replays it. On a CPU it
-	// only rounds rows up as a graph would have them. Where recording fails, for want of memory say, rows run
-	// without graphs from there on, and Trainer.Graphs has the reason; with GraphsRequired that is an error.
+	// only rounds rows up as for a graph. If recording fails, for lack of memory for example, rows run
+	// without graphs from then on, and Trainer.Graphs has the reason; with GraphsRequired that is an error.
 	Graphs, GraphsRequired bool
 }
 
-// DefaultOptions is the reference run's optimizer, and the Trainer's defaults.
+// DefaultOptions returns the reference run's optimizer settings, which are the Trainer's defaults.
 func DefaultOptions(s Schedule) Options {
 	return Options{Schedule: s, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1}
 }

@@ -9,8 +9,8 @@ type packed struct {
 	weights []float32
 }
 
-// pack joins neighbouring micro-batches while they have at most limit tokens together. A micro-batch without a
-// label is an error, alone and joined.
+// pack joins neighbouring micro-batches as long as they have at most limit tokens together. A micro-batch
+// without a label is an error, alone and joined.
 func pack(micros []data.MicroBatch, limit int) ([]packed, error) {
 	for i := range micros {
 		if err := micros[i].CheckLabels(); err != nil {

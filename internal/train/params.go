@@ -6,7 +6,7 @@ import (
 	"lorabench/internal/torch"
 )
 
-// Params is the trainable parameters: one flat float32 buffer of n values, one of n gradients,
+// Params holds the trainable parameters: one flat float32 buffer of n values, one of n gradients,
 // and the two of Adam's moments. Each parameter and its gradient is a view, so that zeroing,
 // clipping and AdamW are one kernel each, whatever the number of layers.
 type Params struct {
@@ -21,7 +21,7 @@ type Params struct {
 	m, v        *torch.Tensor // [n]
 	step        *torch.Tensor // [1], steps taken
 	initial     *torch.Tensor // [n] on the CPU: what Restore goes back to
-	measured    *Bytes        // nil where the device's allocator does not tell
+	measured    *Bytes        // nil if the device's allocator does not report it
 }
 
 // NewParams makes buffers for parameters of the given shapes, all zero.
@@ -79,7 +79,7 @@ func size(shape []int64) int64 {
 	return n
 }
 
-// Gradient is the gradient of parameter i, where the backward pass sums it.
+// Gradient returns the gradient of parameter i, to which the backward pass adds.
 func (p *Params) Gradient(i int) *torch.Tensor { return p.grads[i] }
 
 // norm returns the gradient's norm. On a CPU that is the norm of each parameter's: one float32 sum over all of them is
@@ -92,18 +92,18 @@ func (p *Params) norm(s *torch.Scope) *torch.Tensor {
 	return s.Norm(p.grads)
 }
 
-// Measured is what the buffers took of the device's allocator; nil where it does not tell.
+// Measured returns the buffers' sizes in the device's allocator; nil if it does not report them.
 func (p *Params) Measured() *Bytes { return p.measured }
 
-// N is the number of trainable parameters.
+// N returns the number of trainable parameters.
 func (p *Params) N() int64 {
 	n := int64(0)
 	_ = torch.Run(func(*torch.Scope) error { n = p.value.Numel(); return nil })
 	return n
 }
 
-// Remember takes the present values as those Restore goes back to. The copy is kept on the CPU,
-// where it does not count as the device's memory.
+// Remember copies the present values, to which Restore goes back. The copy is kept on the CPU, where it
+// does not count as the device's memory.
 func (p *Params) Remember() error {
 	return torch.Run(func(s *torch.Scope) error {
 		if p.initial == nil {
@@ -115,7 +115,7 @@ func (p *Params) Remember() error {
 }
 
 // Forget frees the remembered values: Restore then leaves values as they are. It is for when nothing will
-// be restored any more, since on a CPU the copy counts in the process's memory.
+// be restored any more, because on a CPU the copy counts in the process's memory.
 func (p *Params) Forget() {
 	_ = torch.Run(func(*torch.Scope) error {
 		if p.initial != nil {
@@ -140,7 +140,7 @@ func (p *Params) Restore() error {
 	})
 }
 
-// Close frees the buffers. Parameters are dead afterwards.
+// Close frees the buffers. The parameters must not be used afterwards.
 func (p *Params) Close() {
 	_ = torch.Run(func(*torch.Scope) error {
 		p.scope.Free()

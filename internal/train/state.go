@@ -16,7 +16,7 @@ import (
 // stateVersion is the version of the files that Save writes.
 const stateVersion = 1
 
-// state is what a file of Save holds besides tensors: how far the training came, what the caller adds, and a digest of all.
+// state is what Save writes besides tensors: the training's progress, what the caller adds, and a digest of all.
 type state struct {
 	Version   int             `json:"version"`
 	Taken     int             `json:"taken"`
@@ -25,8 +25,8 @@ type state struct {
 	SHA256    string          `json:"sha256"` // of the tensors' bytes by name, then of this with an empty SHA256
 }
 
-// Save writes the training so far to path, a safetensors file that Load reads: what is trained, AdamW's moments and step, the log, the
-// state of the device's generator, and more, as JSON. It waits for the device. On a CPU it uses no memory besides.
+// Save writes the training so far to path, a safetensors file that Load reads: the trained parameters, AdamW's moments and step, the
+// log, the state of the device's generator, and more, as JSON. It waits for the device. On a CPU it uses no additional memory.
 func (t *Trainer) Save(path string, more any) error {
 	extra, err := json.Marshal(more)
 	if err != nil {
@@ -74,8 +74,8 @@ func (st state) digest(ts []checkpoint.Tensor) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// Load puts the training where it was when Save wrote path, and more where what was saved with it belongs. It is for a trainer of equal
-// parameters and options. On an error the training must begin again, with Params.Restore and Reset.
+// Load restores the training to where it was when Save wrote path, and stores in more what was saved with it. The trainer must have
+// equal parameters and options. After an error the training must begin again, with Params.Restore and Reset.
 func (t *Trainer) Load(path string, more any) error {
 	f, err := checkpoint.Open(path)
 	if err != nil {

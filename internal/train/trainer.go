@@ -25,7 +25,7 @@ type Trainer struct {
 	processed int64
 }
 
-// Step is what one optimizer step left in the log.
+// Step is one optimizer step's entry in the log.
 type Step struct {
 	Loss         float64 // mean over the micro-batches of each one's mean over its labels
 	GradNorm     float64 // before clipping
@@ -72,14 +72,14 @@ func (t *Trainer) Close() {
 	_ = torch.Run(func(*torch.Scope) error { t.scope.Free(); return nil })
 }
 
-// Reset forgets the steps taken, and with Params.Restore gives the state before the first.
+// Reset forgets the steps taken, and together with Params.Restore returns to the state before the first.
 func (t *Trainer) Reset() { t.rates, t.processed = t.rates[:0], 0 }
 
-// Processed is the tokens that the steps taken have computed: the real ones without those that no loss
-// depends on, and what graphs fill rows up with.
+// Processed returns the tokens that the steps taken have computed: the real ones without those that no
+// loss depends on, and the padding of graphs' rows.
 func (t *Trainer) Processed() int64 { return t.processed }
 
-// Largest is the number of tokens in the largest row of a step over these micro-batches.
+// Largest returns the number of tokens in the largest row of a step over these micro-batches.
 func (t *Trainer) Largest(micros []data.MicroBatch) (int, error) {
 	n := 0
 	all, err := pack(micros, t.RowTokens)
@@ -89,10 +89,10 @@ func (t *Trainer) Largest(micros []data.MicroBatch) (int, error) {
 	return n, err
 }
 
-// Taken is the number of steps taken.
+// Taken returns the number of steps taken.
 func (t *Trainer) Taken() int { return len(t.rates) }
 
-// Step is one optimizer step over its micro-batches: the gradient of the mean of their losses,
+// Step takes one optimizer step over its micro-batches: the gradient of the mean of their losses,
 // its norm, clipping, AdamW. It does not wait for the device. On an error nothing is updated.
 func (t *Trainer) Step(micros []data.MicroBatch) error {
 	if len(micros) == 0 {
@@ -121,8 +121,8 @@ func (t *Trainer) Step(micros []data.MicroBatch) error {
 	return nil
 }
 
-// checkInput refuses rows that the model cannot take, before anything is computed: what fails later is not
-// the input's fault.
+// checkInput refuses rows that the model cannot compute, before anything is computed: what fails later is
+// not the input's fault.
 func (t *Trainer) checkInput(rows []packed) error {
 	return torch.Run(func(*torch.Scope) error {
 		for i := range rows {
@@ -132,7 +132,7 @@ func (t *Trainer) checkInput(rows []packed) error {
 	})
 }
 
-// mayGoOn says whether work that failed with err may be done again without graphs.
+// mayGoOn reports whether work that failed with err may be repeated without graphs.
 func (t *Trainer) mayGoOn(err error) bool {
 	return err != nil && t.graph != nil && t.graph.failed == nil && !t.GraphsRequired
 }
@@ -180,8 +180,8 @@ func (t *Trainer) update(s *torch.Scope, i int) {
 	}
 }
 
-// Prepare runs each size of row that a step over these micro-batches has and that did not run before, so that
-// Record can record it. It leaves gradients behind: Params.Restore before training.
+// Prepare runs each row size of a step over these micro-batches that has not run before, so that Record can
+// record it. It leaves gradients behind: call Params.Restore before training.
 func (t *Trainer) Prepare(micros []data.MicroBatch) error {
 	if t.graph == nil || t.graph.failed != nil {
 		return nil
@@ -201,8 +201,8 @@ func (t *Trainer) Prepare(micros []data.MicroBatch) error {
 	}))
 }
 
-// Record records a graph of each size that Prepare ran, so that no capture falls into what is timed. All sizes run
-// before the first is recorded: one that ran after would take memory besides the pool's, more than training takes.
+// Record records a graph of each size that Prepare ran, so that no capture happens while timing. All sizes run before the first is
+// recorded: one that ran afterwards would use memory besides the pool's, more than training uses.
 func (t *Trainer) Record() error {
 	if t.graph == nil || t.graph.failed != nil {
 		return nil
@@ -210,7 +210,7 @@ func (t *Trainer) Record() error {
 	return t.preparing(t.graph.record(t.params.loss))
 }
 
-// preparing returns err, or goes on without graphs where that is allowed.
+// preparing returns err, or goes on without graphs if that is allowed.
 func (t *Trainer) preparing(err error) error {
 	if t.mayGoOn(err) {
 		t.graph.fail(err)
@@ -222,7 +222,7 @@ func (t *Trainer) preparing(err error) error {
 	return nil
 }
 
-// Parts are the pieces of a step over the given micro-batches, for timing them: the model's, the gradient of
+// Parts returns the pieces of a step over the given micro-batches, for timing them: the model's, the gradient of
 // the first row, and the optimizer at rate 0. s owns what they need.
 func (t *Trainer) Parts(s *torch.Scope, micros []data.MicroBatch) ([]decoder.Part, error) {
 	all, err := pack(micros, t.RowTokens)
@@ -240,7 +240,7 @@ func (t *Trainer) Parts(s *torch.Scope, micros []data.MicroBatch) ([]decoder.Par
 type Graphs struct {
 	N       int
 	Failed  error // why there are none, where recording them failed
-	Outside int64 // bytes of the device that recording them took outside the allocator; 0 on a CPU
+	Outside int64 // bytes of the device that recording them used outside the allocator; 0 on a CPU
 }
 
 // Graphs returns the graphs so far.
@@ -251,7 +251,7 @@ func (t *Trainer) Graphs() Graphs {
 	return Graphs{t.graph.pool.Len(), t.graph.failed, t.graph.outside}
 }
 
-// LastLoss is the last step's loss; NaN where there is none yet. It waits for the device.
+// LastLoss returns the last step's loss; NaN if there is none yet. It waits for the device.
 func (t *Trainer) LastLoss() float64 {
 	loss := math.NaN()
 	_ = torch.Run(func(s *torch.Scope) error {

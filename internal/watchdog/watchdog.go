@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Dog watches from Watch to Stop. Its methods are for any goroutine.
+// Dog watches from Watch to Stop. Its methods may be called from any goroutine.
 type Dog struct {
 	last atomic.Int64 // the latest beat, in Unix nanoseconds
 	done chan struct{}
@@ -36,7 +36,7 @@ func Watch(limit time.Duration, expired func()) *Dog {
 	return d
 }
 
-// Beat tells that something has happened.
+// Beat reports that something has happened.
 func (d *Dog) Beat() { d.last.Store(time.Now().UnixNano()) }
 
 // Rest suspends the watch until the next beat.

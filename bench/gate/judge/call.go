@@ -11,7 +11,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// call says what a tested metric's difference amounts to. Where nothing varies nothing is to be tested: the difference is what it is.
+// call classifies a tested metric's difference. Where nothing varies there is nothing to test: the difference is what it is.
 func (j *judging) call(t *Result) {
 	how, floor := t.how(), format.Level(t.Rule.Floor)
 	p, sure, n := ", corrected p "+format.P(t.Corrected), t.Corrected < t.Rule.Alpha, min(t.Baseline.N(), t.New.N())
@@ -39,9 +39,9 @@ func (j *judging) call(t *Result) {
 	}
 }
 
-// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all.
-// Counts of which no seed is on both sides are compared as they are: they do not vary. It returns where the sides differ first, ""
-// where they do not, the mean of the pairs' differences, and the largest one, relative: infinite from 0.
+// byValue compares the sides pair by pair, with the digits of the coarser file: go test prints four, the files of -out have all. Counts
+// without a common seed are compared as they are: they do not vary. It returns the first difference in words ("" for none), the mean of
+// the pairs' differences, and the largest one, relative: infinite from 0.
 func (r *Result) byValue() (first string, mean, largest float64) {
 	differ, from, at := 0, 0.0, r.at
 	if len(at) == 0 {
@@ -71,8 +71,7 @@ func (r *Result) byValue() (first string, mean, largest float64) {
 	return first, mean, largest
 }
 
-// exact calls what is compared value by value, and reports whether it is to be tested instead: losses of which somebody accepts
-// other digits.
+// exact calls what is compared value by value, and reports whether it must be tested instead: losses whose other digits were accepted.
 func (j *judging) exact(t *Result) (tested bool) {
 	first, mean, largest := t.byValue()
 	size, by := t.how(), math.Abs(t.Change)
@@ -107,7 +106,7 @@ func (j *judging) exact(t *Result) (tested bool) {
 	return false
 }
 
-// how is the difference in words.
+// how returns the difference in words.
 func (r *Result) how() string {
 	if math.IsNaN(r.Change) || r.Change == 0 && r.New.Center != r.Baseline.Center {
 		return fmt.Sprintf("from %s to %s", format.Number(r.Baseline.Center, 4), format.Number(r.New.Center, 4))
@@ -115,7 +114,7 @@ func (r *Result) how() string {
 	return format.Higher(r.Change)
 }
 
-// tooNoisy says what noise there is, what it hides and how many samples would do.
+// tooNoisy says what the noise is, what it hides and how many samples would be enough.
 func (j *judging) tooNoisy(t *Result) string {
 	text := fmt.Sprintf("%s, and a worsening by %s cannot be ruled out: the spread is %s with %s and %s with %d", t.how(),
 		format.Level(t.Rule.Detect), format.Percent(t.Baseline.Variation), format.Count(t.Baseline.N(), "sample"),
@@ -126,7 +125,7 @@ func (j *judging) tooNoisy(t *Result) string {
 	return text + "; more samples do not help, a quieter machine does"
 }
 
-// conclude reaches the verdict.
+// conclude sets the verdict's status and text.
 func (j *judging) conclude() {
 	by := map[Call][]*Result{}
 	for _, r := range j.Results {
@@ -176,7 +175,7 @@ func (j *judging) conclude() {
 	j.Text = strings.TrimSpace(strings.Join(said, " "))
 }
 
-// wouldHaveFound says the smallest change of each class that none of its judged metrics would have hidden.
+// wouldHaveFound returns a sentence with each class's smallest change that would have been found in every judged metric.
 func (j *judging) wouldHaveFound() string {
 	var said []string
 	for _, class := range []Class{Speed, Memory, Loss} {
@@ -201,7 +200,7 @@ func (j *judging) wouldHaveFound() string {
 	return "It would have found " + format.List(said) + ", four times in five."
 }
 
-// found names the first few results with their change.
+// found lists the first few results with their changes.
 func found(rs []*Result) string {
 	var names []string
 	for _, r := range rs {

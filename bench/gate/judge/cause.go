@@ -16,7 +16,7 @@ import (
 	"lorabench/bench/stats"
 )
 
-// explain says where findings sit, once for a benchmark's losses, its memory and its speed.
+// explain adds causes to findings, once for a benchmark's losses, its memory and its speed.
 func (j *judging) explain() {
 	var last *Result
 	for _, t := range j.Results {
@@ -34,7 +34,7 @@ func (j *judging) explain() {
 	}
 }
 
-// parting says where the losses of a benchmark first part, as its run records have them.
+// parting returns a sentence on the step at which a benchmark's losses first differ, by its run records.
 func (j *judging) parting(m *matched) string {
 	both, at := false, math.MaxInt
 	text := "The training losses of " + m.name + " are the same in every step: what is evaluated, or how, has changed."
@@ -85,7 +85,7 @@ func (j *judging) grew(m *matched) []string {
 	return nil
 }
 
-// categories are the mean measured bytes of each category over a benchmark's records.
+// categories returns each category's mean measured bytes over a benchmark's records.
 func categories(rs []*record.Record) map[string]float64 {
 	mean, n := map[string]float64{}, map[string]float64{}
 	for _, r := range rs {
@@ -99,12 +99,12 @@ func categories(rs []*record.Record) map[string]float64 {
 	return mean
 }
 
-// containers are lorabench's parts that hold others: the gradient is forward, attention, head, norm and most of matmul, and the
-// forward pass is a part of each of these. They are named where none of what they hold is.
+// containers are the parts of a step that contain others: the gradient contains forward, attention, head, norm and most of matmul, and
+// forward contains some of each. They are named only if nothing that they contain is.
 var containers = []string{"part=gradient", "part=forward"}
 
-// slowed names the parts that slowed most in time, and by more than chance, from the benchmarks that explain: by Welch's test at 5 %
-// where there are enough samples, else by 3 %. A part is not judged but looked at once something is worse, so nothing is corrected.
+// slowed names the parts that slowed most, by more than chance, from the benchmarks that explain: by Welch's test at 5 % with enough
+// samples, else by 3 %. Parts are not judged, only looked at once something is worse, so nothing is corrected.
 func (j *judging) slowed(m *matched) []string {
 	old, new := parts(j.old, m.old.Bare), parts(j.new, m.old.Bare)
 	var found []cause
@@ -137,8 +137,8 @@ func (j *judging) slowed(m *matched) []string {
 	return nil
 }
 
-// parts are the seconds of what the explaining benchmarks time of a judged one: Part/rank=8/part=head is part=head of
-// Rank/rank=8, and of no other rank; Part/part=head is of every rank.
+// parts returns the seconds that explaining benchmarks measured for a judged one: Part/rank=8/part=head is part=head of Rank/rank=8, and
+// of no other rank; Part/part=head is of every rank.
 func parts(in *Input, judged string) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, b := range in.Benchmarks {
@@ -150,7 +150,7 @@ func parts(in *Input, judged string) map[string][]float64 {
 	return out
 }
 
-// sentences tell causes, the largest first, with their share, or that there is none.
+// sentences describes causes, the largest first, with their shares, or says that there are none.
 func (m *matched) sentences(found []cause, unit, of, none string) (out []string) {
 	if found == nil {
 		return []string{m.name + " " + none}
@@ -167,7 +167,7 @@ func (m *matched) sentences(found []cause, unit, of, none string) (out []string)
 		if c.old > 0 {
 			text += " (" + format.Change(c.new/c.old-1) + ")"
 		}
-		if c.new-c.old >= 0.05*whole { // of less nothing is to be learned
+		if c.new-c.old >= 0.05*whole { // smaller shares explain nothing
 			out = append(out, fmt.Sprintf("%s, %s %s.", text, format.Percent((c.new-c.old)/whole), of))
 		}
 	}

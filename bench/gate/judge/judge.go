@@ -1,10 +1,10 @@
-// Package judge says whether benchmark results got worse: it reads two sets of results in x/perf's format, any Go project's, and
-// decides for each metric of each benchmark by rules, statistics, and where chance has no part in it, exactly. It says why, and
-// where a regression sits. It prints nothing. docs/gate.md says what is judged, by which tests, and how often it is wrong.
+// Package judge decides whether benchmark results got worse: it reads two sets of results in x/perf's format, of any Go project, and
+// judges each metric of each benchmark by rules and statistics or, where chance has no part in it, exactly. It says why, and where a
+// regression sits. It prints nothing. docs/gate.md says what is judged, by which tests, and how often it is wrong.
 //
-// Differences are of logarithms, so that they are fractions of the baseline, or of the values where one is not positive. "Better"
-// is the same as worse in the other direction, a family of its own. Cannot tell is said where a worsening by Rule.Detect can neither
-// be found nor, at the rule's level, be ruled out. Whether a test would have found it (Result.Detectable) was tried first: with
+// Differences are of logarithms, so that they are fractions of the baseline, or of the values where one is not positive. "Better" is
+// tested as worse is, in the other direction and as a family of its own. A metric is "cannot tell" where a worsening by Rule.Detect can
+// neither be found nor, at the rule's level, be ruled out. Whether a test would have found it (Result.Detectable) was tried first: with
 // three benchmarks, 3 % noise and 6 samples 8 % of comparisons then ended so, though no difference of 25 % could have hidden there.
 package judge
 
@@ -23,12 +23,12 @@ import (
 	"lorabench/bench/stats"
 )
 
-// Options are what a comparison depends on besides its rules. The zero value means the defaults.
+// Options configures a comparison. The zero value means the defaults.
 type Options struct {
-	MinSamples int      // fewest values a side must have of what is tested; 0 means 4
+	MinSamples int      // fewest values of a tested metric that a side must have; 0 means 4
 	Ignore     []string // configuration keys that may differ
 	Rules      Rules
-	Accept     string // who accepts other digits of losses: "-accept=losses", "commit 0ff21c3"; "" where nobody does
+	Accept     string // who accepts other digits of losses: "-accept=losses", "commit 0ff21c3"; "" if nobody does
 }
 
 // Input is one side's results as they were read. Problems are put into the verdict.
@@ -42,7 +42,7 @@ func Read(path string) *Input {
 	paths := []string{path}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		paths[0] = filepath.Join(path, "bench.txt")
-		parts, _ := fs.Glob(os.DirFS(path), "parts*.txt") // the pattern can be read
+		parts, _ := fs.Glob(os.DirFS(path), "parts*.txt") // the pattern is valid
 		for _, name := range parts {
 			paths = append(paths, filepath.Join(path, name))
 		}
@@ -50,8 +50,8 @@ func Read(path string) *Input {
 	return &Input{Set: results.Read(paths...)}
 }
 
-// ReadBoth reads both sides at a time, and the run records beside their files. Records beside the files of both sides are left
-// aside: whose they are is not known.
+// ReadBoth reads both sides concurrently, with the run records beside their files. If the sides share a folder no records are read,
+// because it is not known whose they are.
 func ReadBoth(old, new string) (a, b *Input) {
 	var reading sync.WaitGroup
 	reading.Go(func() { a = Read(old) })
@@ -67,7 +67,7 @@ func ReadBoth(old, new string) (a, b *Input) {
 	return a, b
 }
 
-// judging is a comparison that is under way.
+// judging is a comparison in progress.
 type judging struct {
 	*Verdict
 	Options
@@ -77,8 +77,8 @@ type judging struct {
 	said     map[Problem]bool
 }
 
-// Judge compares new with old. It does not fail: what cannot be judged is in Verdict.Problems, together with the problems that Read had
-// with either side. Results are there for looking at even where the status is Unusable; they must not be taken for a whole then.
+// Judge compares new with old. It does not fail: what cannot be judged is in Verdict.Problems, together with Read's problems. Results are
+// filled in for inspection even if the status is Unusable, but they may then be incomplete.
 func Judge(old, new *Input, o Options) *Verdict {
 	o.MinSamples = cmp.Or(o.MinSamples, 4)
 	j := &judging{Options: o, old: old, new: new, said: map[Problem]bool{}, Verdict: &Verdict{Baseline: side(old, "baseline"),
@@ -113,7 +113,7 @@ func (j *judging) note(format string, args ...any) {
 	}
 }
 
-// steady says where the machine was not: pair by pair, numbered from 0, of lorabench's own runs, which come in blocks.
+// steady notes where the machine was unsteady, by pair (numbered from 0), for lorabench's own runs, which come in blocks.
 func (j *judging) steady() {
 	var runs []compare.Timing
 	for _, m := range j.matched {
@@ -135,7 +135,7 @@ func (j *judging) steady() {
 	}
 }
 
-// mustBeThere looks for what rules require.
+// mustBeThere reports required metrics that are missing.
 func (j *judging) mustBeThere() {
 	for _, l := range j.Rules.lines {
 		if l.unit == "*" || j.Rules.need(l.unit) != Required {
@@ -158,7 +158,7 @@ func (j *judging) mustBeThere() {
 	}
 }
 
-// correct corrects the tests' p values for each other: all of those for worse, and all of those for better.
+// correct corrects the tests' p values for multiple comparisons: those for worse as one family, those for better as another.
 func (j *judging) correct() {
 	var ps [2][]float64 // for worse, for better
 	for _, t := range j.tests {

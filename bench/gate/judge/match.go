@@ -28,7 +28,7 @@ func explains(b *results.Benchmark) bool {
 	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")
 }
 
-// judged are a side's benchmarks that do not merely explain; none is a problem.
+// judged returns a side's benchmarks without those that only explain; having none is a problem.
 func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
 	bs := slices.DeleteFunc(slices.Clone(in.Benchmarks), explains)
 	if len(bs) == 0 && len(in.Problems) == 0 {
@@ -38,8 +38,8 @@ func (j *judging) judged(in *Input, side Side) []*results.Benchmark {
 	return bs
 }
 
-// match finds each benchmark of the baseline in New: the same name, GOMAXPROCS and package, or the same name with what of the two
-// tells the benchmarks of a side apart. A package that only one side names, or that was renamed, is no difference.
+// match finds each benchmark of the baseline in New: by name, GOMAXPROCS and package, or by the name with which the side tells its
+// benchmarks apart. A package that only one side names, or that was renamed, is no difference.
 func (j *judging) match() {
 	olds, news := j.judged(j.old, j.Baseline), j.judged(j.new, j.New)
 	by, taken := map[string][]*results.Benchmark{}, map[*results.Benchmark]bool{}
@@ -53,7 +53,7 @@ func (j *judging) match() {
 			k = slices.IndexFunc(all, func(b *results.Benchmark) bool { return b.Name == a.Name })
 		}
 		if k < 0 {
-			if len(news) > 0 { // else said once for all
+			if len(news) > 0 { // else judged has said it once for all
 				j.problem(MissingBenchmark, a.Name, "", "the baseline has %s and %s has not: run it, or make the baseline anew",
 					a.Name, j.New.Label)
 			}
@@ -77,11 +77,11 @@ func (j *judging) match() {
 	slices.SortStableFunc(j.Added, inOrder)
 }
 
-// inOrder is the order in which benchmarks are shown.
+// inOrder compares names in the order in which benchmarks are shown.
 func inOrder(a, b string) int { return cmp.Or(record.Compare(a, b), strings.Compare(a, b)) }
 
-// settings finds what differs between the sides, or within one, that makes them another study: of lorabench's own, the steps too, since a
-// loss is that of a length. Settings that differ and may, since -ignore or libtorch allows it, change what a seed gives.
+// settings finds settings that differ between the sides, or within one, so that they are different studies; for lorabench's own also the
+// steps, since a loss belongs to a length. A difference that -ignore allows, or of libtorch, changes what a seed gives.
 func (j *judging) settings() {
 	var keys []string // that must agree and have more than one value
 	for _, c := range j.Baseline.Config {
@@ -112,10 +112,10 @@ func (j *judging) settings() {
 	}
 }
 
-// benchtime is the length of lorabench's trainings as a setting.
+// benchtime is the key under which the length of lorabench's trainings counts as a setting.
 const benchtime = "benchtime"
 
-// valuesIn are a setting's values, and in words where each was first seen.
+// valuesIn returns a setting's values, and in words where each was first seen.
 func valuesIn(b *results.Benchmark, key string) (values []string, where string) {
 	var said []string
 	for i := range b.Runs {
@@ -131,7 +131,7 @@ func valuesIn(b *results.Benchmark, key string) (values []string, where string) 
 	return values, format.List(said)
 }
 
-// sameMachine reports whether the same seed must give the same loss: on a CPU, with everything known.
+// sameMachine reports whether the same seed must give the same loss: on a CPU, with every setting known.
 func sameMachine(runs []results.Run) bool {
 	return !slices.ContainsFunc(runs, func(r results.Run) bool {
 		unknown := func(key string) bool { return r.Config.Get(key) == "" }

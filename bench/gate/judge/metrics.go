@@ -12,7 +12,7 @@ import (
 	"lorabench/bench/results"
 )
 
-// metrics makes the results of a benchmark that both sides have, with counts of records: loss, speed, memory, counts, others.
+// metrics adds the results of a matched benchmark, with the counts of its records, ordered: loss, speed, memory, counts, others.
 func (j *judging) metrics(m *matched) {
 	olds, news := m.old.Metrics, m.new.Metrics
 	if a, b := j.old.Counted(m.old), j.new.Counted(m.new); a != nil && b != nil {
@@ -33,11 +33,11 @@ func (j *judging) metrics(m *matched) {
 		return cmp.Or(cmp.Compare(a.Class.Order(), b.Class.Order()), cmp.Compare(results.Order(a.Unit), results.Order(b.Unit)))
 	})
 	j.Results = append(j.Results, made...)
-	var speed *Result // the one that is judged for all
+	var speed *Result // the one that stands for all speeds
 	for _, t := range made {
 		shown, late := t.worse == 0 && !t.Exact, [2]int{compare.Unreached(m.old, t.Unit), compare.Unreached(m.new, t.Unit)}
 		if slices.Contains(results.Speeds, t.Unit) && t.Rule.Need != Informational {
-			// One that is only shown itself must not stand for others: then none would be judged. Nor must one that more runs lack.
+			// One that is only shown must not stand for others, or none would be judged. Nor must one that more runs lack.
 			if speed == nil && !shown {
 				speed = t
 			} else if speed != nil && speed.lacking[0] <= t.lacking[0] && speed.lacking[1] <= t.lacking[1] &&
@@ -104,7 +104,7 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	return t
 }
 
-// sample is a metric's values times factor, and how many of a benchmark's runs lack it.
+// sample returns a metric's values times factor, and how many of the benchmark's runs lack it.
 func sample(b *results.Benchmark, m *results.Metric, factor float64) (s Sample, lacking int) {
 	s = Sample{Values: floats.ScaleTo(make([]float64, len(m.Values)), factor, m.Values), Seeds: m.Seeds}
 	if b.Metric(m.Base) == nil { // it is counted in records, of which there may be fewer
@@ -114,7 +114,7 @@ func sample(b *results.Benchmark, m *results.Metric, factor float64) (s Sample, 
 	return s, len(b.Runs) - len(m.Values)
 }
 
-// direction is the direction of a metric, of whoever says it. Where two say it differently it is a problem.
+// direction returns which direction of a metric is better: by its name, a Unit line or the rule. If two disagree it is a problem.
 func (j *judging) direction(a, b *results.Metric, rule Rule) string {
 	old, new := j.old.Units[a.Base], j.new.Units[b.Base]
 	better := cmp.Or(results.Better(a.Unit), old.Better, results.Better(b.Unit), new.Better)

@@ -12,7 +12,7 @@ import (
 	"lorabench/bench/results"
 )
 
-// Rule is how a unit is judged. The fields are gate.txt's.
+// Rule says how a unit is judged. The fields are gate.txt's.
 type Rule struct {
 	Unit   string
 	Class  Class
@@ -25,8 +25,8 @@ type Rule struct {
 	From   string  // where the rule was given: "default", "gate.txt:3", "-rule"
 }
 
-// Values of Rule.Need and Rule.Mode. Auto is exact for losses where both sides ran on the same kind of CPU with the same libtorch
-// and the same seeds, and for counts that do not vary; it is a test elsewhere.
+// Values of Rule.Need and Rule.Mode. Auto is exact for losses if both sides ran on the same kind of CPU with the same libtorch and the
+// same seeds, and for counts that do not vary; otherwise it is a test.
 const (
 	Required      = "required" // its absence on either side makes the input unusable
 	Judged        = "judged"   // gone from New is a problem, as for every metric
@@ -35,8 +35,8 @@ const (
 	Exact         = "exact"
 )
 
-// The default rules. A floor is the smallest change that anyone should be stopped for: below 3 % shared machines differ from
-// hour to hour by themselves, while a mean loss is far steadier than speed.
+// The default rules. A floor is the smallest change that anyone should be stopped for: shared machines drift by up to 3 % from hour to
+// hour, while a mean loss is far steadier than speed.
 const (
 	defaultAlpha  = 0.01
 	defaultDetect = 0.25
@@ -44,18 +44,18 @@ const (
 	lossFloor     = 0.005 // of losses and counts that are tested; where they are exact it is 0
 )
 
-// Rules say how each unit is judged: the defaults, and what was given over them.
+// Rules says how each unit is judged: by the defaults, and by lines that override them.
 type Rules struct{ lines []line }
 
-// line is one of gate.txt.
+// line is a line of gate.txt.
 type line struct {
 	unit  string // as written, "*" for units without a line of their own, class:loss for all of a class
-	base  string // what all spellings of the unit have
+	base  string // the unit that all its spellings share
 	where string
 	keys  map[string]string // by key; "need" for the words without one
 }
 
-// of are the lines for a unit of a class, in order.
+// of returns the lines that apply to a unit of a class, in order.
 func (r *Rules) of(unit string, class Class) (out []line) {
 	base, _ := results.Tidy(unit)
 	own := slices.ContainsFunc(r.lines, func(l line) bool { return l.base == base })
@@ -67,8 +67,8 @@ func (r *Rules) of(unit string, class Class) (out []line) {
 	return out
 }
 
-// For is the rule of a unit that by its name is of a class: the defaults and every line that is for it, later lines winning key by
-// key. exact is that its values are compared one by one.
+// For returns the rule of a unit whose name puts it into a class: the defaults, overridden by every line that applies, later lines winning
+// key by key. exact means that its values are compared one by one.
 func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	for _, l := range r.of(unit, "") {
 		class = cmp.Or(Class(l.keys["class"]), class)
@@ -85,14 +85,14 @@ func (r *Rules) For(unit string, class Class, exact bool) Rule {
 	for _, l := range r.of(unit, class) {
 		out.From = l.where
 		for key, value := range l.keys {
-			_ = out.set(key, value) // it was read before
+			_ = out.set(key, value) // add has checked it
 		}
 	}
 	out.Class = class
 	return out
 }
 
-// need is what the lines for exactly this unit or class say of it last.
+// need returns the last need that the lines for exactly this unit or class give.
 func (r *Rules) need(unit string) (need string) {
 	for _, l := range r.of(unit, "") {
 		if l.unit != "*" {
@@ -102,9 +102,9 @@ func (r *Rules) need(unit string) (need string) {
 	return need
 }
 
-// Read reads gate.txt's format: lines "UNIT key=value ... [required|judged|informational]" over what was read before, comments from # to
-// the end of the line. UNIT is a unit as results have it, class:speed or the like for all units of a class, or * for all units without a
-// line of their own. Keys are those of Rule. Later lines win, key by key. All errors are reported together, each with name and line.
+// Read parses gate.txt's format: lines "UNIT key=value ... [required|judged|informational]", and comments from # to the end of the line.
+// UNIT is a unit as results have it, class:speed and so on for all units of a class, or * for all units without a line of their own. Keys
+// are Rule's. Later lines, also of later calls, win key by key. All errors are reported together, each with name and line.
 func (r *Rules) Read(text, name string) error {
 	var errs []error
 	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
@@ -123,7 +123,7 @@ var (
 	choices = map[string][]string{"better": {"higher", "lower"}, "class": classes, "mode": {Auto, "test", Exact}, "need": needs}
 )
 
-// add reads a line; one that says nothing adds nothing.
+// add parses a line; an empty one or a comment adds nothing.
 func (r *Rules) add(text, where string) error {
 	words := strings.Fields(text)
 	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "#") }); i >= 0 {
@@ -166,7 +166,7 @@ func (r *Rules) add(text, where string) error {
 	return nil
 }
 
-// set gives a rule the value of a key.
+// set sets the field of a key.
 func (r *Rule) set(key, value string) (err error) {
 	fractions := map[string]*float64{"floor": &r.Floor, "detect": &r.Detect, "alpha": &r.Alpha}
 	texts := map[string]*string{"better": &r.Better, "class": (*string)(&r.Class), "mode": &r.Mode, "need": &r.Need}
@@ -188,7 +188,7 @@ func (r *Rule) set(key, value string) (err error) {
 	}
 }
 
-// fraction reads 3% or 0.03. A bare 3 is refused: it is more often meant as 3 % than as threefold.
+// fraction parses 3% or 0.03. A bare 3 is refused: it more often means 3 % than threefold.
 func fraction(text string) (float64, error) {
 	number, percent := strings.CutSuffix(text, "%")
 	v, err := strconv.ParseFloat(number, 64)

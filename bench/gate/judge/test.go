@@ -10,13 +10,13 @@ import (
 	"lorabench/bench/stats"
 )
 
-// N is the number of values.
+// N counts the values.
 func (s Sample) N() int { return len(s.Values) }
 
-// measure fills in what is shown; logs is that the geometric mean is compared.
+// measure sets Center and Variation. With logs the center is the geometric mean.
 func (s *Sample) measure(logs bool) {
 	s.Center, s.Variation = s.Values[0], math.NaN()
-	if s.constant() { // and not what sums and logarithms make of it
+	if s.constant() { // exactly, without rounding in sums and logarithms
 		if s.N() > 1 {
 			s.Variation = 0
 		}
@@ -33,14 +33,13 @@ func (s *Sample) measure(logs bool) {
 	}
 }
 
-// constant reports whether there is no spread at all.
+// constant reports whether all values are equal.
 func (s *Sample) constant() bool {
 	return !slices.ContainsFunc(s.Values, func(x float64) bool { return x != s.Values[0] })
 }
 
-// pairs are the places of each seed that both sides have; a seed that is there several times is paired in the order of the runs.
-// Blocks need no pairing of their own: a block has one seed, and where the same block has another seed on the other side the two
-// were not run together.
+// pairs returns the indexes of each seed that both sides have; a seed that occurs several times is paired in the order of the runs. Blocks
+// need no pairing: a block has one seed, and if it has another seed on the other side the two were not run together.
 func pairs(a, b *Sample) (at [][2]int) {
 	places := make(map[int64][]int, b.N())
 	for i, seed := range b.Seeds {
@@ -54,7 +53,7 @@ func pairs(a, b *Sample) (at [][2]int) {
 	return at
 }
 
-// common keeps the values of the pairs only: seeds differ in speed by their data, so one that only one side has would shift that side.
+// common drops values without a pair: seeds differ in speed by their data, so one that only one side has would shift that side.
 func (r *Result) common() {
 	for side, s := range []*Sample{&r.Baseline, &r.New} {
 		all := *s
@@ -66,7 +65,7 @@ func (r *Result) common() {
 	}
 }
 
-// measure fills in what is shown of both sides, and the estimates.
+// measure sets both sides' figures and the estimates.
 func (r *Result) measure() {
 	nan := math.NaN()
 	r.scale = stats.NewScale(r.Baseline.Values, r.New.Values)
@@ -91,12 +90,12 @@ func (r *Result) measure() {
 		floats.Scale(-1, d)
 	}
 	r.by = append(r.by, stats.Welch(xo, xn))
-	// A pair or two say nothing of the noise.
+	// One or two pairs say nothing about the noise.
 	if r.Pairs >= 3 {
 		r.by = append(r.by, stats.Paired(d))
 	}
-	// Each test's p counts as many times as there are tests: that is valid whichever is the smaller. Pairs win where seeds matter or
-	// the machine drifts; where neither is so, Welch's test has twice the degrees of freedom, which with 4 to 10 samples is much.
+	// Each test's p is multiplied by the number of tests, which is valid whichever is smaller. Pairs win where seeds matter or the machine
+	// drifts; elsewhere Welch's test has twice the degrees of freedom, which matters with 4 to 10 samples.
 	r.p = [2]float64{1, 1}
 	for _, d := range r.by {
 		r.p = [2]float64{min(r.p[0], float64(len(r.by))*d.Above(0)), min(r.p[1], float64(len(r.by))*d.Below(0))}
@@ -104,14 +103,14 @@ func (r *Result) measure() {
 	r.interval()
 }
 
-// interval is where both tests' intervals agree, each at 97.5 %: 95 % by Bonferroni, and the one of the test that decides.
+// interval sets Low and High to where the tests' intervals overlap, each at 97.5 %: 95 % by Bonferroni, in agreement with p.
 func (r *Result) interval() {
 	low, high := math.Inf(-1), math.Inf(1)
 	for _, d := range r.by {
 		l, h := d.Interval(r.share(0.05))
 		low, high = max(low, l), min(high, h)
 	}
-	if low > high { // the seeds that both have lie apart from all
+	if low > high { // the common seeds lie apart from all
 		low, high = r.by[0].Interval(0.05)
 	}
 	if r.worse < 0 {
@@ -120,15 +119,15 @@ func (r *Result) interval() {
 	r.Low, r.High = r.scale.Relative(low, r.Baseline.Center), r.scale.Relative(high, r.Baseline.Center)
 }
 
-// share is a test's part of a level.
+// share returns one test's part of a level.
 func (r *Result) share(level float64) float64 { return level / float64(len(r.by)) }
 
-// onScale is the size of a worsening by a fraction of the baseline.
+// onScale returns the size on the scale of a worsening by a fraction of the baseline.
 func (r *Result) onScale(fraction float64) float64 {
 	return r.worse * r.scale.Shift(r.worse*fraction, r.Baseline.Center)
 }
 
-// detectable is the smallest worsening that is found, of a family of so many tests.
+// detectable returns the smallest worsening that is found in a family of so many tests.
 func (r *Result) detectable(family int) float64 {
 	least := math.Inf(1)
 	for _, d := range r.by {
@@ -137,13 +136,13 @@ func (r *Result) detectable(family int) float64 {
 	return math.Abs(r.scale.Relative(r.worse*least, r.Baseline.Center))
 }
 
-// ruledOut reports whether a worsening by Rule.Detect can be ruled out, one-sided. Of a baseline of 0 no fraction means anything.
+// ruledOut reports whether a worsening by Rule.Detect can be ruled out, one-sided; true for a baseline of 0, which has no fractions.
 func (r *Result) ruledOut() bool {
 	limit := r.onScale(r.Rule.Detect)
 	return limit == 0 || slices.ContainsFunc(r.by, func(d stats.Difference) bool { return d.Below(limit) < r.share(r.Rule.Alpha) })
 }
 
-// needed estimates how many samples of each side rule out a worsening by Rule.Detect where nothing differs: at most stats.TooMany.
+// needed estimates how many samples of each side would rule out a worsening by Rule.Detect if nothing differs: at most stats.TooMany.
 func (r *Result) needed() int {
 	n, limit := min(r.Baseline.N(), r.New.N()), r.onScale(r.Rule.Detect)
 	return stats.Needed(n, func(k int) bool {
@@ -153,7 +152,7 @@ func (r *Result) needed() int {
 	})
 }
 
-// beyond says whether a change in a direction is larger than the floor. A change from 0 is beyond any.
+// beyond reports whether the change in a direction exceeds the floor. A change from 0 exceeds any.
 func (r *Result) beyond(direction float64) bool {
 	const tiny = 1e-12 // 3 % in float64 is not 3 %
 	if math.IsNaN(r.Change) {

@@ -8,10 +8,10 @@ import (
 	"lorabench/bench/stats"
 )
 
-// Status is what a comparison ends in, and the command's exit status.
+// Status is a comparison's outcome, and the command's exit status.
 type Status int
 
-// The statuses, in what they are worth to CI: unusable input outweighs worse, worse outweighs cannot tell, and only Pass passes.
+// The statuses. Unusable input outweighs worse, worse outweighs cannot tell, and only Pass passes CI.
 const (
 	Pass       Status = 0 // as good or better
 	Worse      Status = 1 // some judged metric is significantly worse, and by more than its floor, or numerics changed
@@ -19,10 +19,10 @@ const (
 	CannotTell Status = 3 // too few samples, so much noise that a large regression cannot be ruled out, or nothing judged
 )
 
-// String is what the JSON says.
+// String returns the status as the JSON has it.
 func (s Status) String() string { return [...]string{"pass", "worse", "unusable", "cannot tell"}[s] }
 
-// Verdict is everything that is said about two sides, and what the JSON has. A figure that does not exist is NaN.
+// Verdict is the outcome of comparing two sides, and the content of the JSON. A figure that does not exist is NaN.
 type Verdict struct {
 	Status   Status
 	Text     string // sentences: what was decided, what it would have found, what was not judged
@@ -33,12 +33,12 @@ type Verdict struct {
 	Results  []*Result // by benchmark in record.Compare's order, then by unit: loss, speed, memory, others
 	Added    []string  // benchmarks that only New has: listed, never failed
 	Notes    []string  // sentences about the whole
-	Unjudged []string  // units that would have been judged if it were known which direction of them is better
+	Unjudged []string  // units not judged because their better direction is unknown
 }
 
-// Side is one of the two things compared.
+// Side is one of the two compared sets of results.
 type Side struct {
-	Label  string   // of label=file, else baseline and new
+	Label  string   // baseline and new, or base and head with -base
 	Files  []string // that were read
 	Config []Config // of its results, in order of first appearance
 }
@@ -59,7 +59,7 @@ const (
 	Mismatch         results.Kind = "mismatch" // the sides were made with another model, recipe, device, ...
 )
 
-// Call is what is said of one metric of one benchmark.
+// Call is the judgement of one metric of one benchmark.
 type Call string
 
 // The calls.
@@ -86,10 +86,10 @@ const (
 
 var classes = []string{string(Loss), string(Speed), string(Memory), string(Count), string(Other)}
 
-// Order is the place of a class among those that are shown.
+// Order returns the class's position among those that are shown.
 func (c Class) Order() int { return slices.Index(classes, string(c)) }
 
-// classOf is what a unit measures, by its name. exact is that its Unit line says assume=exact.
+// classOf returns what a unit measures, by its name. exact means that its Unit line says assume=exact.
 func classOf(unit string, exact bool) Class {
 	is := func(has func(s, part string) bool, parts ...string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return has(unit, p) })
@@ -143,9 +143,9 @@ type Result struct {
 	m       *matched
 	worse   float64  // the direction of a worsening: 1 up, -1 down, 0 none
 	lacking [2]int   // runs of each side without it
-	at      [][2]int // places of each pair
+	at      [][2]int // indexes of each pair's values
 	scale   stats.Scale
 	by      []stats.Difference // on the scale, positive where New is worse, by each test
-	spread  bool               // there is some: else values are compared with the floor and nothing else
+	spread  bool               // values vary: else the difference is compared with the floor only
 	p       [2]float64         // of "not worse", of "not better"
 }

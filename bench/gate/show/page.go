@@ -1,5 +1,5 @@
-// Package show writes a verdict of package judge for those who read it: people at a terminal and on a pull request (Text,
-// Markdown), CI (Annotations, for GitHub) and programs (JSON). All but the JSON say "–" where a figure does not exist.
+// Package show formats a verdict of package judge for its readers: people at a terminal and on a pull request (Text, Markdown), CI
+// (Annotations, for GitHub) and programs (JSON). All but the JSON print – for a figure that does not exist.
 package show
 
 import (
@@ -14,7 +14,7 @@ import (
 	"lorabench/bench/gate/judge"
 )
 
-// section is a heading and what stands under it.
+// section is a heading and its items.
 type section struct {
 	heading string
 	level   string // GitHub's: error, warning, notice; "" is not annotated
@@ -24,14 +24,14 @@ type section struct {
 // item is one finding.
 type item struct {
 	lines []string // what was found, with its place if it has one, then what explains it
-	file  string   // "" where it is of none
+	file  string   // "" if it belongs to none
 	line  int
 }
 
-// verdict is the first line.
+// verdict returns the first line.
 func verdict(v *judge.Verdict) string { return Line(cmp.Or(v.Text, v.Status.String())) }
 
-// findings are what matters: problems, what is worse and why, what cannot be told, what is better.
+// findings returns what matters: problems, what is worse and why, what cannot be told, what is better.
 func findings(v *judge.Verdict) []section {
 	problems := section{heading: "Problems", level: "error"}
 	for _, p := range v.Problems {
@@ -59,8 +59,8 @@ func items(texts []string, fit func(string) string) (out []item) {
 	return out
 }
 
-// called returns the findings of a call: losses first, because a percent of speed is another thing than a percent of loss, and in a class
-// the largest change. What cannot be told mostly cannot for one reason, too few runs, and is one finding then.
+// called returns the findings of a call: losses first, because a percent of speed is not comparable with a percent of loss, and in a class
+// the largest change first. Metrics that cannot be told for one reason, mostly too few runs, are one finding.
 func called(v *judge.Verdict, call judge.Call) (out []item) {
 	rs := slices.DeleteFunc(slices.Clone(v.Results), func(r *judge.Result) bool { return r.Call != call })
 	slices.SortStableFunc(rs, func(a, b *judge.Result) int {
@@ -87,8 +87,7 @@ func called(v *judge.Verdict, call judge.Call) (out []item) {
 	return out
 }
 
-// centers prints what is compared of both sides. Where a difference was found they have as many digits as it takes to see it:
-// exact comparisons find some far behind the fourth.
+// centers formats both sides' centers, a difference with enough digits to show it: exact comparisons find some far behind the fourth.
 func centers(r *judge.Result) (string, string) {
 	if r.Exact || r.Call == judge.CallWorse || r.Call == judge.CallBetter {
 		return format.Apart(r.Unit, r.Baseline.Center, r.New.Center)
@@ -96,11 +95,11 @@ func centers(r *judge.Result) (string, string) {
 	return format.Value(r.Unit, r.Baseline.Center), format.Value(r.Unit, r.New.Center)
 }
 
-// mostRows are in a table: with more it would not fit into a comment on GitHub, which refuses 65,536 characters. Beyond, only
-// findings are: a project with thousands of benchmarks has its few that changed.
+// mostRows bounds a table: with more it would not fit into a comment on GitHub, which refuses 65,536 characters. Beyond it only findings
+// are listed: a project with thousands of benchmarks has few that changed.
 const mostRows = 200
 
-// table has what was judged, or all results, and how many are left out. A benchmark's name stands in its first row alone.
+// table returns what was judged, or all results, and how many were left out. A benchmark's name stands in its first row only.
 func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 	t.Words = []string{"metric", ""}
 	t.Head = []string{"benchmark", "metric", cell(v.Baseline.Label), cell(v.New.Label), "change (95 %)", "p", "n", ""}
@@ -131,7 +130,7 @@ func table(v *judge.Verdict, all bool) (t format.Table, left int) {
 	return t, left
 }
 
-// mark is the call in the table: what is a finding stands out.
+// mark returns the call as the table prints it: findings stand out.
 func mark(r *judge.Result) string {
 	sign := map[judge.Call]string{judge.CallWorse: "✗ ", judge.CallNumerics: "✗ ", judge.CallBetter: "✓ ", judge.CallCannotTell: "? "}
 	switch {
@@ -145,7 +144,7 @@ func mark(r *judge.Result) string {
 	return sign[r.Call] + string(r.Call)
 }
 
-// compared is where results are from: each side's files and commits.
+// compared says where results are from: each side's files and commits.
 func compared(v *judge.Verdict) (out []string) {
 	for _, s := range []*judge.Side{&v.Baseline, &v.New} {
 		if s.Files == nil {
@@ -162,9 +161,8 @@ func compared(v *judge.Verdict) (out []string) {
 	return out
 }
 
-// clean is text from files made fit for one line: nothing that moves a terminal's cursor, no command of a CI's log (to GitHub a
-// line that begins with two colons is one, and whatever follows ##[ anywhere), and of more than limit runes the first and last: a
-// page of one name hides the rest.
+// clean makes text from files fit for one line: nothing that moves a terminal's cursor, no command of a CI's log (GitHub's begin with two
+// colons on a line, or with ##[ anywhere), and at most limit runes, the first and last: a page of one name hides the rest.
 func clean(s string, limit int) string {
 	s = strings.TrimSpace(strings.Map(func(r rune) rune { // GitHub skips spaces before its colons
 		switch {
@@ -184,7 +182,7 @@ func clean(s string, limit int) string {
 	return strings.ReplaceAll(s, "##[", `##\[`)
 }
 
-// Line is text that may have come from files, fit for a line of a terminal or of a CI's log.
+// Line makes text that may have come from files fit for a line of a terminal or of a CI's log.
 func Line(s string) string { return clean(s, 600) }
 
 func cell(s string) string { return clean(s, 90) }

@@ -14,11 +14,11 @@ import (
 	"lorabench/bench/gate/judge"
 )
 
-// fewItems of a section are printed where not everything is asked for.
+// fewItems is the number of items printed of a section unless all are asked for.
 const fewItems = 20
 
-// Text writes for a terminal: the verdict, then what matters, then a table of everything that was judged. Long lists are cut and
-// say so. all is that nothing is cut, and that what was not judged is in the table too.
+// Text formats the verdict for a terminal: its sentences, the findings, then a table of everything that was judged. Long lists are cut and
+// say so. With all nothing is cut, and the table also has what was not judged.
 func Text(v *judge.Verdict, all bool) string {
 	w := new(strings.Builder)
 	fmt.Fprintln(w, verdict(v))
@@ -29,7 +29,7 @@ func Text(v *judge.Verdict, all bool) string {
 		if v.Status == judge.Unusable {
 			fmt.Fprint(w, "What could be compared, which decides nothing:\n\n")
 		}
-		_ = t.Text(w) // strings in memory can be drawn
+		_ = t.Text(w) // writing into memory cannot fail
 	}
 	if left > 0 {
 		fmt.Fprintf(w, "\n%s not shown: -v shows them\n", format.Count(left, "result"))
@@ -54,8 +54,8 @@ func list(w io.Writer, sections []section, all bool) {
 	}
 }
 
-// Markdown writes for a job's summary or a pull request's comment: the verdict, and the text in a block, which is folded away
-// when all is well. In a block nothing of a file's text can become markup or a mention.
+// Markdown formats the verdict for a job's summary or a pull request's comment, with the text in a code block, folded away when all is
+// well. In a code block no text from a file becomes markup or a mention.
 func Markdown(v *judge.Verdict) string {
 	w := new(strings.Builder)
 	first := format.Escape(verdict(v))
@@ -76,14 +76,13 @@ func Markdown(v *judge.Verdict) string {
 	return w.String()
 }
 
-// fewAnnotations of a section are written: GitHub keeps ten of each level and step, and the text has all.
+// fewAnnotations is the number written of a section: GitHub keeps ten of each level and step, and the text has all.
 const fewAnnotations = 10
 
-// Annotations writes workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a warning
-// for what cannot be told, a notice for what is better, new or not judged. Where there is nothing to say, nothing is written.
+// Annotations formats workflow commands for GitHub, a line each: an error for what is worse or unusable (at its file and line), a warning
+// for what cannot be told, a notice for what is better, new or not judged. If there is nothing to say it returns "".
 //
-// The format is that of "Workflow commands for GitHub Actions" in GitHub's documentation; the escapes are those of
-// actions/toolkit, packages/core/src/command.ts.
+// The format is from GitHub's "Workflow commands for GitHub Actions", the escapes from actions/toolkit, packages/core/src/command.ts.
 func Annotations(v *judge.Verdict) string {
 	w := new(strings.Builder)
 	sections := append(findings(v), remarks(v)...)
@@ -112,11 +111,11 @@ var (
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-// Schema names the form of the JSON. Fields are added without a new name; none changes its meaning or goes without one.
+// Schema is the version of the JSON. Adding fields keeps it; removing one or changing its meaning needs a new version.
 const Schema = "lorabench-gate/2"
 
-// JSON writes judge.Verdict for programs, its fields in snake_case, beside "schema" and "exit_status" (0 to 3: the command's own).
-// Every field is always there: lists may be empty, and a figure that does not exist is null.
+// JSON encodes judge.Verdict for programs, its fields in snake_case, beside "schema" and "exit_status" (0 to 3: the command's own). Every
+// field is always present: lists may be empty, and a figure that does not exist is null.
 func JSON(v *judge.Verdict) string {
 	all := fit(reflect.ValueOf(*v)).(map[string]any)
 	all["schema"], all["status"], all["exit_status"] = Schema, v.Status.String(), int(v.Status)
@@ -131,7 +130,7 @@ func JSON(v *judge.Verdict) string {
 
 var capital = regexp.MustCompile(`\B[A-Z]`)
 
-// fit is a value as JSON can have it: no number that is none, and no list that is nil.
+// fit converts a value for JSON: numbers that are not finite become null, nil lists empty ones.
 func fit(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Float64:

@@ -19,9 +19,8 @@ type repository struct {
 	module string // the folder of go.mod relative to root: "." mostly
 }
 
-// untie takes out of this process's environment what ties its children to one checkout: git sets GIT_DIR and the like where
-// the gate is called from a hook; a GOWORK that names this checkout's go.work would have the base compiled with the head's
-// packages.
+// untie removes from this process's environment what ties its children to one checkout: git sets GIT_DIR and others when it calls the gate
+// from a hook; a GOWORK that names this checkout's go.work would compile the base with the head's packages.
 func untie() {
 	for _, name := range []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
 		"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "PWD", "GOWORK"} {
@@ -45,7 +44,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	return strings.TrimSuffix(stdout.String(), "\n"), err
 }
 
-// find is the repository of the working folder, and the module there: go.mod's folder, that one or above.
+// find returns the repository of the working folder, and the module in it: the folder of go.mod, there or above.
 func find(ctx context.Context) (r repository, err error) {
 	out, err := git(ctx, ".", "rev-parse", "--show-toplevel", "--show-prefix")
 	if err != nil {
@@ -60,7 +59,7 @@ func find(ctx context.Context) (r repository, err error) {
 	return r, nil
 }
 
-// resolve is the full name of the commit that a revision means.
+// resolve returns the full name of the commit that a revision means.
 func (r repository) resolve(ctx context.Context, revision string) (string, error) {
 	if strings.HasPrefix(revision, "-") { // git would take it as a flag, and not every version has --end-of-options here
 		return "", fmt.Errorf("there is no commit %q: no revision begins with a dash", revision)
@@ -74,8 +73,7 @@ func (r repository) resolve(ctx context.Context, revision string) (string, error
 		"(actions/checkout: fetch-depth: 0; GitLab: GIT_DEPTH: 0)", revision, r.root)
 }
 
-// state is the commit of the working tree, with a + where files differ from it. A file that git does not know counts: the
-// compiler takes it.
+// state returns the working tree's commit, with a + if files differ from it. A file that git does not know counts: the compiler reads it.
 func (r repository) state(ctx context.Context) (string, error) {
 	commit, err := git(ctx, r.root, "rev-parse", "--short=12", "HEAD")
 	if err != nil {
@@ -93,18 +91,17 @@ func (r repository) accepts(ctx context.Context, base string) (string, error) {
 	return git(ctx, r.root, "rev-list", "-1", "--abbrev-commit", "-i", "-E", "--grep=^[[:space:]]*"+Accept+"[[:space:]]*$", base+"..HEAD")
 }
 
-// worktreeDir is where a repository's base is checked out. It is the same each time, since Go's build cache knows what cgo
-// compiled by its folder: anywhere else, lorabench's C++ would take minutes again.
+// worktreeDir returns the folder for a repository's base. It is always the same, because Go's build cache identifies what cgo compiled by
+// its folder: anywhere else, lorabench's C++ would compile for minutes again.
 func worktreeDir(cache, root string) string {
 	sum := sha256.Sum256([]byte(root))
 	return filepath.Join(cache, hex.EncodeToString(sum[:6]), "base")
 }
 
-// checkOut makes dir a worktree at commit, anew each time: nothing counts that an earlier gate changed or left half made. No git
+// checkOut makes dir a new worktree at commit, so that nothing that an earlier gate changed or left half made counts. It runs no git
 // worktree prune: the user's own worktrees may be on a disk that is not there now.
 func (r repository) checkOut(ctx context.Context, dir, commit string) error {
-	// Twice forced: git locks a worktree while it makes it, so one half made stays locked. Of one that is broken remove fails, and
-	// add takes over what is left.
+	// Forced twice: git locks a worktree while it makes it, so a half-made one stays locked. remove fails on a broken one, add replaces it.
 	_, _ = git(ctx, r.root, "worktree", "remove", "--force", "--force", dir)
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("cannot make the base's worktree anew: %w", err)

@@ -23,7 +23,7 @@ const (
 	partsRounds = 3
 )
 
-// side is one of the two things measured.
+// side is one of the two measured revisions.
 type side struct {
 	name   string // base or head
 	commit string
@@ -34,7 +34,7 @@ type side struct {
 
 func (s *side) path(name string) string { return filepath.Join(s.out, name) }
 
-// clear makes the folder of results anew. One that holds something and no gate's log is somebody else's, and refused.
+// clear empties the result folder. It refuses one that has content but no gate's log, which is somebody else's.
 func (s *side) clear() error {
 	if !exists(s.path(setupLog)) {
 		if left, _ := os.ReadDir(s.out); len(left) > 0 {
@@ -47,14 +47,14 @@ func (s *side) clear() error {
 	return os.MkdirAll(s.out, 0o777)
 }
 
-// command is a program of a side; its log is named in errors.
+// command returns a side's command; errors name its log.
 func (s *side) command(what, log, dir string, argv ...string) process.Command {
 	return process.Command{What: fmt.Sprintf("%s (%s), %s, with the log %s", s.name, s.commit, what, s.path(log)),
 		Argv: argv, Dir: dir, Log: s.path(log), Grace: 10 * time.Second}
 }
 
-// compile sets a side up and builds its benchmark. The base gets the head's libtorch, where nothing else is asked for and its
-// set-up takes it: each looks for one by itself, and two different ones cannot be compared.
+// compile sets a side up and builds its benchmark. The base uses the head's libtorch, unless LIBTORCH is set or the base's set-up refuses
+// it: each side would find its own, and two different ones cannot be compared.
 func (m *Measurement) compile(ctx context.Context, s *side) error {
 	m.say("setting up and compiling %s (the first time takes minutes)", s.name)
 	set := s.command("setting it up", setupLog, s.root, "go", "run", "./internal/setup")
@@ -83,7 +83,7 @@ func (m *Measurement) compile(ctx context.Context, s *side) error {
 	return nil
 }
 
-// benchmark is a process that runs a side's benchmarks once, with its log in NAME.log. The caller's flags come last, where they
+// benchmark returns the command that runs a side's benchmarks once, with its log in NAME.log. The caller's flags come last, so that they
 // win. The recipe is named, because the small model's own trains each rank at several rates.
 func (s *side) benchmark(what, name, benchmark string, steps int, flags ...string) process.Command {
 	argv := []string{s.path("bench.test"), "-test.run=^$", "-test.bench=^Benchmark" + benchmark + "$", "-test.count=1",
@@ -91,8 +91,7 @@ func (s *side) benchmark(what, name, benchmark string, steps int, flags ...strin
 	return s.command(what, name+".log", filepath.Join(s.root, benchFolder), append(append(argv, flags...), s.flags...)...)
 }
 
-// turn trains every rank of a side once with a seed and leaves the results in a folder of that name: in a relay with the other
-// side, or, without a baton, alone.
+// turn trains every rank of a side once with a seed into a folder called name: in a relay with the other side, or alone without a baton.
 func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*os.File) error {
 	out := s.path(name)
 	if err := os.MkdirAll(out, 0o777); err != nil {
@@ -113,9 +112,8 @@ func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*
 	return nil
 }
 
-// pair runs both sides at once, first the one whose turn it is, with a baton that passes between them: a machine whose speed
-// drifts by a tenth within a minute, as rented ones do, then is equally fast for both, which it is not for two processes one
-// after the other. The first error ends the other side.
+// pair runs both sides at once, first the one whose turn it is, passing a baton: a machine whose speed drifts by a tenth within a minute,
+// as rented ones do, is then equally fast for both, unlike for two processes one after the other. The first error ends the other side.
 func (m *Measurement) pair(ctx context.Context, k int) error {
 	batons, err := relay.Ring(2)
 	if err != nil {
@@ -135,9 +133,8 @@ func (m *Measurement) pair(ctx context.Context, k int) error {
 	return context.Cause(ctx)
 }
 
-// Parts runs the part benchmarks of both sides, which Run has measured, in turns of three rounds, and leaves each round's output
-// beside the results, so that the judge can name the part that slowed. An error leaves the verdict as it is, without that
-// explanation: it may be that a side has no BenchmarkPart.
+// Parts runs the part benchmarks of both sides, after Run, in turns of three rounds, and leaves each round's output beside the results, so
+// that package judge can name the part that slowed. An error costs only that explanation: a side may have no BenchmarkPart.
 func (m *Measurement) Parts(ctx context.Context) error {
 	for k := range partsRounds {
 		m.say("parts, round %d of %d", k+1, partsRounds)
@@ -153,10 +150,10 @@ func (m *Measurement) Parts(ctx context.Context) error {
 	return nil
 }
 
-// collect puts a side's turns together: bench.txt, and the records beside it.
+// collect gathers a side's turns: bench.txt, and the records beside it.
 func (s *side) collect() error {
 	dir := os.DirFS(s.out)
-	texts, _ := fs.Glob(dir, "turn-[0-9]*/bench.txt") // these patterns can be read
+	texts, _ := fs.Glob(dir, "turn-[0-9]*/bench.txt") // these patterns are valid
 	records, _ := fs.Glob(dir, "turn-[0-9]*/*seed=*.json")
 	var all []byte
 	for _, name := range texts {

@@ -1,10 +1,10 @@
-// Package turns measures two revisions of a program side by side: the base, checked out in a worktree of its own, and the
-// working tree, in turns on one machine. What drifts during the minutes that takes (heat, other tenants, clock rates) then
-// falls on both sides alike, which two runs one after the other, or a result stored last week, cannot have.
+// Package turns measures two revisions of a program side by side: the base, checked out in a worktree of its own, and the working tree, in
+// turns on one machine. Drift during those minutes (heat, other tenants, clock rates) then affects both sides alike, which it does not for
+// two runs one after the other, or for a result stored last week.
 //
-// Both processes of a pair train each rank once with one seed and pass a baton (package relay), so that they take turns of a
-// twentieth of a second or a step, whichever is longer. Why so fine: on a rented two-core machine, otherwise idle, the speed of one
-// program drifted by a third within two minutes, and turns of processes of 15 seconds left a difference uncertain by 15 %.
+// Both processes of a pair train each rank once with one seed and pass a baton (package relay), so that they take turns of a twentieth of
+// a second or a step, whichever is longer. Turns are so short because on a rented two-core machine, otherwise idle, one program's speed
+// drifted by a third within two minutes, and turns of 15-second processes left a difference uncertain by 15 %.
 package turns
 
 import (
@@ -21,7 +21,7 @@ import (
 	"lorabench/internal/file"
 )
 
-// Options is what to measure and how long.
+// Options says what to measure and for how long.
 type Options struct {
 	Base   string    // revision to compare with: a branch, tag or commit
 	Steps  int       // optimizer steps of each run
@@ -31,17 +31,17 @@ type Options struct {
 	Stderr io.Writer // progress
 }
 
-// Accept is the line of a commit's message that accepts other digits of losses.
+// Accept is the line of a commit message that accepts other digits of losses.
 const Accept = "Gate-Accept: losses"
 
-// firstSeed is the harness's own first seed: the runs are then those of make bench too.
+// firstSeed is the harness's own first seed, so that the runs are those of make bench.
 const firstSeed = 42
 
-// Measurement is the two sides, ready to be measured. It is the only one of the user until it is closed: two at a time would
-// measure each other, and what one wrote is not the other's to remove before it is read.
+// Measurement is the two sides, ready to be measured. A user has only one until it is closed: two would slow each other down, and one
+// could remove what the other has written and not yet read.
 type Measurement struct {
 	Options
-	Accepts string // the commit of the change whose message has the line of Accept; "" where there is none
+	Accepts string // the commit of the change whose message has Accept's line; "" for none
 	sides   [2]*side
 	build   []string // flags for the compiler
 	Close   func()   // lets the next gate begin
@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 	return m, nil
 }
 
-// lock waits until this is the only gate of the user, and returns the folder of worktrees.
+// lock waits until no other gate of the user runs, and returns the folder of worktrees.
 func (m *Measurement) lock(ctx context.Context) (string, error) {
 	dir, err := cache.Dir()
 	if err != nil {
@@ -115,9 +115,8 @@ func (m *Measurement) lock(ctx context.Context) (string, error) {
 	return dir, nil
 }
 
-// Run measures both sides and returns their folders of results, each with bench.txt, the runs' records where there are any,
-// and the log of every turn. The head is the working tree as it is, uncommitted changes included. On an error neither folder
-// has a bench.txt; errors name the side, the seed and the log.
+// Run measures both sides and returns their result folders: bench.txt, the runs' records if there are any, and every turn's log. The head
+// is the working tree as it is, uncommitted changes included. On an error neither has a bench.txt; errors name side, seed and log.
 func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 	for _, s := range m.sides {
 		if err := s.clear(); err != nil {
@@ -130,7 +129,7 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 			return "", "", err
 		}
 	}
-	for _, s := range m.sides { // brings weights and data into the system's caches, and shows at once what cannot run at all
+	for _, s := range m.sides { // fills the system's caches with weights and data, and shows early what cannot run at all
 		m.say("warming up %s", s.name)
 		if err := s.turn(ctx, "turn-warm", firstSeed, min(m.Steps, warmSteps), nil); err != nil {
 			return "", "", err
@@ -150,7 +149,7 @@ func (m *Measurement) Run(ctx context.Context) (base, head string, err error) {
 	return m.sides[0].out, m.sides[1].out, nil
 }
 
-// order is A B B A A B B A ...: neither side is always first, and a steady drift falls on both alike.
+// order returns the sides in turn k's order, A B B A A B B A ...: neither is always first, and a steady drift affects both alike.
 func (m *Measurement) order(k int) [2]*side { return [2]*side{m.sides[k%2], m.sides[1-k%2]} }
 
 func (m *Measurement) say(format string, args ...any) {
@@ -167,7 +166,7 @@ var (
 	pathFlags = strings.Fields("model data tokenizer adapter forget")
 )
 
-// split sorts the caller's flags by who takes them. A word that follows a flag is its value.
+// split sorts the caller's flags by the program that takes them. A word that follows a flag is its value.
 func split(flags []string) (build, bench []string, err error) {
 	for i := 0; i < len(flags); i++ {
 		f := flags[i]
@@ -197,8 +196,8 @@ func split(flags []string) (build, bench []string, err error) {
 	return build, bench, nil
 }
 
-// shared makes the paths of files that only the working tree has absolute: the harness takes relative ones from its module's
-// root, and in the base's worktree they would not be found.
+// shared makes paths of files that only the working tree has absolute: the harness resolves relative ones from its module's root, and in
+// the base's worktree they would not be found.
 func shared(flags []string, head, base string) []string {
 	out := slices.Clone(flags)
 	for i, f := range flags {

@@ -30,7 +30,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the command: 0 for a report, 1 for records that none can be made of, 2 for wrong flags.
+// run runs the command and returns 0 for a report, 1 for records that allow none, 2 for wrong flags.
 func run(args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("lorareport", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -70,7 +70,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// files is for files of result lines, which have no seeds, steps or memory told apart.
+// files reports on result files, which have no steps and no memory by category.
 func files(paths []string, o compare.Options, stdout io.Writer) error {
 	a, err := compare.Analyze(results.Read(paths...), o)
 	if err != nil {

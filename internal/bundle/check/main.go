@@ -1,4 +1,4 @@
-// Check says what a machine has of what lorabench needs, and what is missing. A bundle's `run --check` runs it.
+// Check reports what a machine has of what lorabench needs, and what is missing. A bundle's `run --check` runs it.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout)) }
 
-// run exits with 0 where training works, on a GPU or on the CPU, and 1 where it does not.
+// run returns 0 if training works, on a GPU or on the CPU, and 1 if it does not.
 func run(args []string, stdout io.Writer) int {
 	fs := flag.NewFlagSet("check", flag.ContinueOnError)
 	fs.SetOutput(stdout)
@@ -88,7 +88,7 @@ var (
 	cudaLine    = regexp.MustCompile(`(?m)^cuda\b[^=]*= *['"]([^'"]+)['"]`)
 )
 
-// libtorch says which build it is: its own version number does not tell.
+// libtorch reports which build it is, which its own version number does not say.
 func (c *check) libtorch(dir string) {
 	version, cuda := torch.Version(), ""
 	if b, err := os.ReadFile(filepath.Join(dir, "version.py")); err == nil {

@@ -8,7 +8,7 @@ import (
 	"lorabench/internal/checkpoint"
 )
 
-// format is how a tensor's elements are stored: in blocks of a fixed number of elements, which begin with numbers of 16 bits.
+// format describes how a tensor's elements are stored: in blocks of a fixed number of elements, which begin with numbers of 16 bits.
 type format struct {
 	name            string
 	elements, bytes int // of a block
@@ -16,7 +16,7 @@ type format struct {
 	decode          func(out, halves []float32, rest []byte)
 }
 
-// formats are those of the SmolLM2 file, by ggml's numbers.
+// formats lists the formats of the SmolLM2 file, by ggml's numbers.
 var formats = map[uint32]format{
 	0: {"F32", 1, 4, 0, decodeF32},
 	3: {"Q4_1", 32, 20, 2, decodeQ41},

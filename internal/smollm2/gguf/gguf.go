@@ -1,5 +1,5 @@
 // Package gguf reads llama.cpp's model files, GGUF version 3: metadata, and tensors of the types F32, Q4_1 and Q8_0
-// (the format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Whatever the bytes are, they are read or refused.
+// (the format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). Any bytes are either read or refused.
 package gguf
 
 import "fmt"
@@ -46,7 +46,7 @@ func List[T any](f *File, key string) ([]T, error) {
 // Has reports whether there is metadata of key.
 func (f *File) Has(key string) bool { return f.metadata[key] != nil }
 
-// alignment is the format's default in bytes, of where tensors' data start. Files with another one are refused.
+// alignment is the format's default for the start of tensors' data, in bytes. Files with another one are refused.
 const alignment = 32
 
 // Parse reads a whole file. The result refers to data.
@@ -96,10 +96,10 @@ func (f *File) readKey(r *reader) {
 	f.metadata[key] = r.value(key)
 }
 
-// maxDimensions is ggml's.
+// maxDimensions is ggml's limit.
 const maxDimensions = 4
 
-// readTensor reads what the header says of a tensor: all but its data.
+// readTensor reads a tensor's entry in the header: all but its data.
 func readTensor(r *reader) (t Tensor, offset uint64) {
 	t.Name = r.text()
 	dimensions := number[uint32](r)

@@ -37,14 +37,14 @@ func (r *reader) take(n uint64) []byte {
 // number reads a number of a fixed size, little endian.
 func number[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64 | bool](r *reader) (v T) {
 	if b := r.take(uint64(binary.Size(v))); b != nil {
-		_, _ = binary.Decode(b, binary.LittleEndian, &v) // fails where there are too few bytes
+		_, _ = binary.Decode(b, binary.LittleEndian, &v) // fails only if there are too few bytes
 	}
 	return v
 }
 
 func (r *reader) text() string { return string(r.take(number[uint64](r))) }
 
-// array is the number of the one type that has elements of another.
+// array is the type number of arrays, the one type with elements of another.
 const array = 9
 
 // scalars[id] reads a metadata value of type id.
@@ -70,7 +70,7 @@ func (r *reader) value(key string) any {
 		return r.scalar(key, id)
 	}
 	id = number[uint32](r)
-	var list []any // grows as elements are there: the count may be anything
+	var list []any // grows as elements are read: the count may be anything
 	for n := number[uint64](r); n > 0 && r.err == nil; n-- {
 		list = append(list, r.scalar(key, id))
 	}

@@ -1,4 +1,4 @@
-// Prepare puts SmolLM2-135M-Instruct into the user's cache and prints the folder. Once it is there, nothing is done.
+// Prepare puts SmolLM2-135M-Instruct into the user's cache, unless it is there, and prints the folder.
 //
 //	make smollm2
 package main

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"lorabench/bench/record"
+	"lorabench/internal/shard"
+)
+
+// plan is what is asked of the cluster for each task.
+type plan struct {
+	time   time.Duration
+	memory int // MiB; 0 is the cluster's default
+	gpu    bool
+	notes  []string // why
+}
+
+// Of what was measured a task gets half as much again, since nodes differ and steps do, and room to load the model.
+const (
+	more    = 1.5
+	loading = 5 * time.Minute
+)
+
+// plan predicts the longest task from records of the same arms, where there are some.
+func (o options) plan() (p plan, err error) {
+	p.time, p.memory = o.time, o.memory
+	if o.measured == "" {
+		return p, nil
+	}
+	rs, err := record.ReadDir(o.measured)
+	if err != nil {
+		return p, fmt.Errorf("-measured: %w", err)
+	}
+	var names []string
+	var costs []float64 // seconds of a run of each arm
+	peak, held := int64(0), int64(0)
+	for _, r := range rs {
+		if r.Resumed > 0 {
+			continue
+		}
+		if i := slices.Index(names, r.Name); i < 0 {
+			names, costs = append(names, r.Name), append(costs, 0)
+		}
+		i := slices.Index(names, r.Name)
+		costs[i] = max(costs[i], r.Runtime/float64(r.GlobalStep)*float64(o.steps))
+		if rss := r.PeakMemory.RSS; rss != nil {
+			peak = max(peak, *rss)
+		}
+		if gpu := r.PeakMemory.GPUReserved; gpu != nil {
+			held = max(held, *gpu)
+		}
+		p.gpu = p.gpu || r.Machine.GPU != ""
+	}
+	if len(names) == 0 {
+		return p, fmt.Errorf("-measured %s: no record of a run in one piece", o.measured)
+	}
+	longest := 0.0
+	for _, part := range shard.Deal(o.count, costs, o.parts) {
+		load := 0.0
+		for _, c := range part {
+			load += costs[c.Arm]
+		}
+		longest = max(longest, load)
+	}
+	took := time.Duration(longest * float64(time.Second)).Round(time.Second)
+	p.notes = append(p.notes, fmt.Sprintf("%d arms (%s), %d seeds, %d steps: the longest of %d tasks trains for %v at the speed of %s", len(names),
+		strings.Join(names, " "), o.count, o.steps, o.parts, took, o.measured))
+	if p.time == 0 {
+		p.time = time.Duration(more*float64(took)) + loading
+	}
+	if p.memory == 0 && peak > 0 {
+		p.memory = int(more*float64(peak))>>20 + 512
+	}
+	if held > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("PyTorch's allocator held %.1f GiB of the GPU there: ask for a card with more", float64(held)/(1<<30)))
+	}
+	return p, nil
+}

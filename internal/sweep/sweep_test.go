@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lorabench/bench/record"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden file")
+
+// measured writes records of two steps of two arms.
+func measured(t *testing.T) string {
+	dir := t.TempDir()
+	rss, gpu := int64(3<<30), int64(9<<30)
+	for rank, runtime := range map[string]float64{"8": 2, "256": 3} {
+		r := &record.Record{Name: "rank=" + rank, Rank: rank, Seed: 42, GlobalStep: 2, Runtime: runtime, Steps: []record.Step{{Step: 1}, {Step: 2}},
+			Machine: record.Machine{GPU: "NVIDIA H100 (9.0)"}, PeakMemory: record.Peak{RSS: &rss, GPUReserved: &gpu}}
+		require.NoError(t, r.Save(dir))
+	}
+	return dir
+}
+
+func TestScript(t *testing.T) {
+	var got strings.Builder
+	dir := measured(t)
+	for _, args := range [][]string{
+		{"-measured=" + dir, "-run=/opt/lorabench/run", "-ranks=8,256", "-benchtime=1000x", "-count=10", "-out=/data/it's here"},
+		{"-time=90m", "-mem", "4096", "-parts", "3", "-run=/opt/run", "-sbatch=--partition=gpu --gres=gpu:1", "-benchtime=5x", "-targets=q_proj,v_proj:fc1", "-out=/data/$x"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, 0, run(args, &stdout, &stderr), stderr.String())
+		require.Empty(t, stderr.String())
+		script := strings.ReplaceAll(stdout.String(), dir, "DIR")
+		check := exec.Command("sh", "-n")
+		check.Stdin = strings.NewReader(script)
+		require.NoError(t, check.Run(), "sh reads it")
+		got.WriteString(script + "\n")
+	}
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o777))
+		require.NoError(t, os.WriteFile("testdata/scripts.txt", []byte(got.String()), 0o666))
+	}
+	want, err := os.ReadFile("testdata/scripts.txt")
+	require.NoError(t, err, "run the tests with -update")
+	require.Equal(t, string(want), got.String())
+}
+
+// TestSubmit gives the script to a made sbatch, which says what it was told.
+func TestSubmit(t *testing.T) {
+	bin, log := t.TempDir(), filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\nfor a; do echo \"$a\"; done >>"+log+"\necho '17;cluster'\n"), 0o777))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	out := filepath.Join(t.TempDir(), "a b")
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-count=2", "-out=" + out}, &stdout, &stderr), stderr.String())
+	require.Equal(t, "array job 17, then job 17 writes "+out+"/report.html\n", stdout.String())
+	require.DirExists(t, out)
+	b, err := os.ReadFile(log)
+	require.NoError(t, err)
+	for _, line := range []string{"--array=0-1", "--time=01:00:00", "--output=" + out + "/slurm-%A-%a.log", "--dependency=afterany:17",
+		"--wrap=exec /opt/run bench -benchtime=5x -count=2 -shard=slurm/2 '-out=" + out + "'", "--wrap=exec /opt/run report '-out=" + out + "'"} {
+		require.Contains(t, strings.Split(string(b), "\n"), line)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\necho 'no such partition' >&2\nexit 1\n"), 0o777))
+	require.Equal(t, 1, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "no such partition")
+}
+
+func TestRefused(t *testing.T) {
+	empty := t.TempDir()
+	ok := []string{"-time=1h", "-benchtime=5x", "-out=x", "-run=/opt/run"}
+	for _, c := range []struct {
+		why  string
+		args []string
+		code int
+		text string
+	}{
+		{"no folder", []string{"-time=1h", "-benchtime=5x"}, 2, "-out is missing"},
+		{"a duration", append(ok, "-benchtime=5s"), 2, `-benchtime is "5s", want a number of steps`},
+		{"no number of steps", append(ok, "-benchtime=ax"), 2, `-benchtime is "ax"`},
+		{"no seeds", append(ok, "-count=0"), 2, "-count is 0"},
+		{"fewer than no parts", append(ok, "-parts=-1"), 2, "-parts is -1"},
+		{"how long?", []string{"-benchtime=5x", "-out=x"}, 2, "how long does a task take?"},
+		{"parts of parts", append(ok, "-shard=1/2"), 2, "-shard=1/2: the tasks of the array are the parts"},
+		{"a value by itself", append(ok, "-ranks", "8"), 2, `unexpected argument "8": give flags as -name=value`},
+		{"records that are not there", append(ok, "-measured="+empty), 1, "-measured: " + empty + " has no run record"},
+		{"not a bundle", ok[:3], 1, "nodes run a bundle: make one"},
+		{"help", []string{"-help"}, 0, "usage: run sweep-slurm"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, c.code, run(c.args, &stdout, &stderr), c.why)
+		require.Contains(t, stderr.String(), c.text, c.why)
+		require.Empty(t, stdout.String(), c.why)
+	}
+}
