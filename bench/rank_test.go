@@ -97,7 +97,7 @@ func load() error {
 		return err
 	}
 	config = work.ConfigLines()
-	notes := work.Left.Notes()
+	notes := slices.Concat(work.Left.Notes(), work.OtherLeft.ForgetNotes())
 	if note != "" {
 		notes = append(notes, note)
 	}

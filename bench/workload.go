@@ -30,7 +30,7 @@ type Workload struct {
 	Train, Held, Other []data.Sample // Other is not of the task: it measures forgetting
 	ModelInfo          record.ModelInfo
 	DataInfo           record.DataInfo
-	Left               data.Left // what training does not use of the data
+	Left, OtherLeft    data.Left // what training does not use of the data
 
 	device       torch.Device
 	scope        *torch.Scope
@@ -192,7 +192,8 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 	d := &w.DataInfo
 	d.Forget, d.ForgetSHA256, d.ForgetRecords = shown(w.Forget), set.SHA256, len(recs)
 	if err == nil {
-		d.ForgetLeft, err = fields(data.Left{Layout: set.Layout, Fields: set.Unused, Held: data.Count(w.Other)})
+		w.OtherLeft = data.Left{Layout: set.Layout, Fields: set.Unused, Held: data.Count(w.Other)}
+		d.ForgetLeft, err = fields(w.OtherLeft)
 	}
 	return err
 }

@@ -81,3 +81,11 @@ func (l Left) Notes() (notes []string) {
 	}
 	return notes
 }
+
+// ForgetNotes returns the Notes of -forget's data, all of which is held out.
+func (l Left) ForgetNotes() (notes []string) {
+	for _, n := range l.Notes() {
+		notes = append(notes, "of -forget, "+strings.NewReplacer("held-out records", "records", "eval-loss", "forget-loss").Replace(n))
+	}
+	return notes
+}

@@ -99,6 +99,8 @@ func TestNotes(t *testing.T) {
 			assert.NotContains(t, note, "\n", c.why)
 		}
 	}
+	assert.Equal(t, []string{"of -forget, 1 of 4 records have no label, so forget-loss is without them", "of -forget, -max-length cuts 2 of 4 records"},
+		Left{Held: Counts{Records: 4, Unlabelled: 1, Cut: 2}}.ForgetNotes())
 	b, err := json.Marshal(Left{Layout: "text", Train: Counts{Records: 2, Cut: 1}})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"layout":"text","train":{"records":2,"without_label":0,"cut":1,"input_not_used":0},

@@ -29,7 +29,11 @@ func (m *Model) MeasureKernels() (k torch.Kernels, err error) {
 		half := m.DType() == torch.BFloat16
 		var others []torch.Kernels
 		for _, library := range libraries {
-			others = append(others, torch.Kernels{Layers: library, Head: k.Head, BFloat16: "float32", Attention: k.Attention})
+			other := torch.Kernels{Layers: library, Head: k.Head, BFloat16: k.BFloat16, Attention: k.Attention}
+			if half {
+				other.BFloat16 = "float32"
+			}
+			others = append(others, other)
 		}
 		if half && slices.Contains(types, "bfloat16") {
 			others = append(others, torch.Kernels{Layers: k.Layers, Head: k.Head, BFloat16: "bfloat16", Attention: k.Attention})
