@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ const Rank = "Rank"
 // metrics.
 func FromRecords(rs []*record.Record) *Set {
 	r := newReader()
-	arms := map[string][]*Settings{}
+	first := map[string]*Settings{} // of an arm
 	for _, rec := range rs {
 		r.set.Records = append(r.set.Records, rec.Comparable())
 		r.begin(rec.FileName())
@@ -24,8 +25,9 @@ func FromRecords(rs []*record.Record) *Set {
 			r.problem(Unreadable, 0, "the record has %d steps in %v s: it is of no finished run", rec.GlobalStep, rec.Runtime)
 			continue
 		}
-		arms[rec.Name] = append(arms[rec.Name], ofArm(rec))
-		if _, err := agree(arms[rec.Name], []string{"seed"}, "runs of one name must differ in their seed only"); err != nil {
+		arm := ofArm(rec)
+		first[rec.Name] = cmp.Or(first[rec.Name], arm)
+		if _, err := agree([]*Settings{first[rec.Name], arm}, []string{"seed"}, "runs of one name must differ in their seed only"); err != nil {
 			r.problem(Unreadable, 0, "%v", err)
 		}
 		run := Run{Seed: rec.Seed, Block: Unplaced, Iters: rec.GlobalStep, Config: ofRecord(rec), File: r.file}
