@@ -12,6 +12,7 @@ BASE       ?=
 GATEFLAGS  ?=
 MODEL      ?=
 GPU        ?= 24GiB
+GPUS       ?=
 FITFLAGS   ?=
 
 # each command has a default of its own
@@ -27,15 +28,21 @@ help: ## list the targets
 setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
 	@GOWORK=off $(GO) run ./internal/setup
 
-bench: setup ## train each rank COUNT times for STEPS steps at each learning rate and say which rank is enough
+results = $(OUT)/$(if $(GPUS),shard-*/)bench.txt
+
+bench: setup ## train each rank COUNT times for STEPS steps at each learning rate and say which rank is enough; GPUS=all: on all cards
 	@echo "bench: $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
+ifdef GPUS
+	@$(GO) run ./internal/cards -gpus='$(GPUS)' -benchtime=$(STEPS)x -count=$(COUNT) $(ranks) -out=$(OUT) $(BENCHFLAGS)
+else
 	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench $(ranks) -out=$(OUT) $(BENCHFLAGS)
+endif
 	@echo
-	@$(GO) tool benchstat -col /rank -ignore note $(OUT)/bench.txt
+	@$(GO) tool benchstat -col /rank -ignore note $(results)
 	@echo
 	@$(GO) run ./bench/report/lorareport -out=$(OUT)
 	@echo
-	@echo "bench: exact results in $(OUT)/bench.txt, a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
+	@echo "bench: exact results in $(results), a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
 
 report: ## write OUT/report.html, its figures and OUT/summary.md from the records in OUT
 	@$(GO) run ./bench/report/lorareport -out=$(OUT)

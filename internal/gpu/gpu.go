@@ -150,3 +150,28 @@ func shown(list string, set bool) string {
 func thisProcess() self {
 	return self{pid: os.Getpid(), env: os.LookupEnv, nested: nested(), cuda: cudaOpened(), comm: comm}
 }
+
+// Visible returns, for each card that CUDA would show this process, the UUID by which CUDA_VISIBLE_DEVICES names it. It opens no
+// CUDA, which would use memory of a card. It is an error if the management library is missing.
+func Visible() ([]string, error) {
+	nv, err := openNVML(libraryNames...)
+	if err != nil {
+		return nil, err
+	}
+	defer nv.close()
+	return visibleUUIDs(nv, os.LookupEnv)
+}
+
+func visibleUUIDs(lib library, env func(string) (string, bool)) ([]string, error) {
+	all, err := lib.cards()
+	if err != nil {
+		return nil, err
+	}
+	list, set := env("CUDA_VISIBLE_DEVICES")
+	seen, _, err := visible(list, set, all)
+	var uuids []string
+	for _, c := range seen {
+		uuids = append(uuids, c.uuid)
+	}
+	return uuids, err
+}

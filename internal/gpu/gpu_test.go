@@ -128,3 +128,20 @@ func TestOthersOnAGPU(t *testing.T) {
 		require.GreaterOrEqual(t, h.Bytes, int64(0))
 	}
 }
+
+func TestVisibleUUIDs(t *testing.T) {
+	for _, c := range []struct {
+		why, list string
+		set       bool
+		want      []string
+	}{
+		{"all", "", false, []string{"GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "GPU-1111"}},
+		{"by number", "1", true, []string{"GPU-1111"}},
+		{"by the beginning of a UUID", "GPU-89", true, []string{"GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"}},
+		{"none", "", true, nil},
+	} {
+		got, err := visibleUUIDs(openFake(t, today...), func(string) (string, bool) { return c.list, c.set })
+		require.NoError(t, err, c.why)
+		require.Equal(t, c.want, got, c.why)
+	}
+}
