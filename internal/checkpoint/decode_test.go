@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"math"
@@ -22,6 +23,19 @@ import (
 type decoded struct {
 	A int     `json:"a"`
 	B float64 `json:"b,omitempty"`
+}
+
+// TestDecodeOfAnEmptyKey: it names no field, and least one that is not exported.
+func TestDecodeOfAnEmptyKey(t *testing.T) {
+	var v struct {
+		A   int `json:"a"`
+		raw json.RawMessage
+	}
+	others, err := Decode([]byte(`{"": 3, "a": 1}`), &v)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.A)
+	require.Nil(t, v.raw)
+	require.Equal(t, map[string]json.RawMessage{"": json.RawMessage("3")}, others)
 }
 
 func TestDecode(t *testing.T) {

@@ -26,7 +26,7 @@ func Decode(data []byte, v any) (others map[string]json.RawMessage, err error) {
 	for i := range s.NumField() {
 		name, _, _ := strings.Cut(s.Type().Field(i).Tag.Get("json"), ",")
 		value, ok := others[name]
-		if !ok {
+		if !ok || name == "" { // a field without a tag is not read, though a key may be empty
 			continue
 		}
 		delete(others, name)
