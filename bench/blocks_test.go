@@ -66,6 +66,12 @@ func onePerRun() (err error) {
 // runBlocks calls run, which is m.Run, once for each seed, and returns the worst exit status.
 func runBlocks(run func() int) (code int) {
 	last := 0
+	if part.N > 0 && len(dealt) == 0 { // no benchmark runs: what an older study left in the part's folder is not its own
+		if err := openStudy(); err != nil {
+			fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
+			return 1
+		}
+	}
 	for block = 0; block < seeds && ctx.Err() == nil; block++ {
 		if !ours(work.Arms()...) {
 			continue

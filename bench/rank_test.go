@@ -160,7 +160,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec.Block, rec.Position, rec.Shard = block, position, part.String()
+	rec.Block, rec.Position, rec.Shard, rec.Scattered = block, position, part.String(), part.N > seeds
 	if rec.GraphsFailed != "" {
 		b.Logf("ran without CUDA graphs: %s", rec.GraphsFailed)
 	}
@@ -193,6 +193,8 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		b.Skip("diverged: no result")
 	case rec.Resumed > 0:
 		b.Skipf("resumed after step %d: its record has the losses, and its time is not compared", rec.Resumed)
+	case rec.Scattered:
+		b.Skip("more parts than seeds: its record has the losses, and its time is not compared")
 	}
 }
 

@@ -84,6 +84,9 @@ func TestPartsAgreeOnKernels(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
+	require.NoError(t, os.WriteFile(path, []byte("layers="), 0o666))
+	_, err = readKernels(path)
+	require.ErrorContains(t, err, "was not written to its end")
 }
 
 func TestPartsThatAreRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,11 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"lorabench/bench/record"
 	"lorabench/internal/kernels"
 	"lorabench/internal/progress"
 	"lorabench/internal/shard"
+	"lorabench/internal/torch"
 )
 
 var (
@@ -36,8 +39,8 @@ func loadPart(s Settings) (err error) {
 		return err
 	}
 	shared := ""
-	if s.Out != "" && s.Kernels == kernels.Auto {
-		shared = filepath.Join(s.Out, "kernels.txt")
+	if s.Out != "" && s.Kernels == kernels.Auto && s.Device == "cpu" {
+		shared = filepath.Join(s.Out, sharedKernels(s))
 		if s.Kernels, err = readKernels(shared); err != nil {
 			return err
 		}
@@ -63,13 +66,25 @@ func loadPart(s Settings) (err error) {
 	return err
 }
 
-// readKernels returns the kernels of a study, auto where none were chosen yet.
+// sharedKernels names the file of a study's kernels: they are of one model, type and machine.
+func sharedKernels(s Settings) string {
+	m := ThisMachine(torch.CPU)
+	return fmt.Sprintf("kernels-%.6x.txt", sha256.Sum256(fmt.Append(nil, shown(s.Model), s.DType, m.CPU, m.Threads, m.Torch)))
+}
+
+// readKernels returns the kernels of a study, auto where none were chosen yet. It waits for a process that is writing them.
 func readKernels(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return kernels.Auto, nil
+	for range 100 {
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return kernels.Auto, nil
+		}
+		if name, whole := strings.CutSuffix(string(b), "\n"); err != nil || whole {
+			return name, err
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	return strings.TrimSpace(string(b)), err
+	return "", fmt.Errorf("%s was not written to its end: remove it", path)
 }
 
 // agreeOnKernels makes name the study's kernels, unless another process was first, and returns the study's.
@@ -77,19 +92,15 @@ func agreeOnKernels(path, name string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".kernels.*")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return readKernels(path)
+	}
 	if err != nil {
 		return "", err
 	}
 	_, err = f.WriteString(name + "\n")
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Link(f.Name(), path) // whole or not at all, and never over another
-	}
-	if err = errors.Join(err, os.Remove(f.Name())); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	return readKernels(path)
+	return name, errors.Join(err, f.Close())
 }
 
 // ours reports whether any of the arms is dealt to this process with the seed of the block.

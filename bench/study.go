@@ -98,10 +98,10 @@ func (s *Study) Open(dir string) (kept map[string]*record.Record, note string, e
 }
 
 // kernelsBefore returns the kernels of an unfinished study in dir, so that they compute the rest of it too; else auto.
-func kernelsBefore(dir string) string {
+func (w *Workload) kernelsBefore() string {
 	var s Study
-	b, err := os.ReadFile(filepath.Join(dir, unfinished))
-	if err == nil && json.Unmarshal(b, &s) == nil {
+	b, err := os.ReadFile(filepath.Join(w.Out, unfinished))
+	if err == nil && json.Unmarshal(b, &s) == nil && s.Machine == ThisMachine(w.device) && s.Settings.Model == shown(w.Model) && s.Settings.DType == w.DType {
 		if _, err := torch.ParseKernels(s.Settings.Kernels, torch.CurrentKernels()); err == nil {
 			return s.Settings.Kernels
 		}

@@ -47,14 +47,14 @@ func LoadWorkload(ctx context.Context, s Settings, progress func(file string, do
 	}
 	client.Progress = progress
 	w := &Workload{Settings: s, scope: torch.NewScope()}
-	if w.Kernels == kernels.Auto {
-		w.Kernels = kernelsBefore(s.Out)
-	}
 	if w.device, err = torch.OpenDevice(s.Device); err != nil {
 		return nil, err
 	}
 	if w.StandIn() { // nothing of it is kept
 		w.SaveSteps, w.SaveAdapter = 0, false
+	}
+	if w.Kernels == kernels.Auto && !w.device.CUDA() {
+		w.Kernels = w.kernelsBefore()
 	}
 	torch.AllowTF32(s.TF32)
 	for _, part := range []struct {

@@ -29,7 +29,7 @@ type Record struct {
 	Block     int       `json:"block"`                        // counts seeds from 0: all arms train with one before any with the next
 	Position  int       `json:"position"`                     // within the block, from 0; arms take turns at it
 	Shard     string    `json:"shard,omitempty"`              // the part of the study that was dealt to the process: 2/8
-	Scattered bool      `json:"-"`                            // other arms with its seed ran in other processes: time is not compared
+	Scattered bool      `json:"scattered,omitempty"`          // arms with its seed ran in several processes: time is not compared
 	Started   time.Time `json:"started"`                      // when its clock was started
 	Resumed   int       `json:"resumed_after_step,omitempty"` // from a checkpoint: time and memory are then not one process's
 	Settings  Settings  `json:"settings"`

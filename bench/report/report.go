@@ -44,7 +44,7 @@ func analyze(rs []*record.Record, o compare.Options) (s *study, err error) {
 	if s.settings, err = results.OneStudy(rs, o.Differ...); err != nil {
 		return nil, err
 	}
-	if s.a, err = compare.Analyze(results.FromRecords(rs), o); err != nil {
+	if s.a, err = compare.Analyze(results.FromRecords(rs, o.Differ...), o); err != nil {
 		return nil, err
 	}
 	r := s.arms[0].Runs[0]

@@ -15,7 +15,7 @@ const Rank = "Rank"
 
 // FromRecords returns records as a Set: a benchmark Rank/NAME for each arm, with AdapterBytes and Parameters besides result lines'
 // metrics.
-func FromRecords(rs []*record.Record) *Set {
+func FromRecords(rs []*record.Record, differ ...string) *Set {
 	r := newReader()
 	first := map[string]*Settings{} // of an arm
 	for _, rec := range rs {
@@ -27,7 +27,7 @@ func FromRecords(rs []*record.Record) *Set {
 		}
 		arm := ofArm(rec)
 		first[rec.Name] = cmp.Or(first[rec.Name], arm)
-		if _, err := agree([]*Settings{first[rec.Name], arm}, []string{"seed"}, "runs of one name must differ in their seed only"); err != nil {
+		if _, err := agree([]*Settings{first[rec.Name], arm}, slices.Concat(differ, []string{"seed"}), "runs of one name must differ in their seed only"); err != nil {
 			r.problem(Unreadable, 0, "%v", err)
 		}
 		run := Run{Seed: rec.Seed, Block: Unplaced, Iters: rec.GlobalStep, Config: ofRecord(rec), File: r.file}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func parse(args []string) (cards []string, out string, bench []string, err error
 			out = value
 		case "shard":
 			return nil, "", nil, fmt.Errorf("%s: a card is a part of the study: leave it out", a)
-		case "bench", "benchtime", "count", "cpu", "skip":
+		case "bench", "benchmem", "benchtime", "count", "cpu", "failfast", "short", "shuffle", "skip", "timeout", "v":
 			a = "-test." + strings.TrimLeft(a, "-")
 		}
 		bench = append(bench, a)
@@ -81,6 +82,13 @@ func parse(args []string) (cards []string, out string, bench []string, err error
 	return cards, out, bench, err
 }
 
+// fewer reports whether a flag is a -count below n.
+func fewer(flag string, n int) bool {
+	value, ok := strings.CutPrefix(flag, "-test.count=")
+	count, err := strconv.Atoi(value)
+	return ok && err == nil && count < n
+}
+
 // train runs a process on each card and waits for all: a part that fails leaves the others to end, since what they measure is kept.
 func train(ctx context.Context, cards []string, out string, bench []string, stderr io.Writer) error {
 	top, err := root.Dir()
@@ -99,19 +107,25 @@ func train(ctx context.Context, cards []string, out string, bench []string, stde
 	if err != nil {
 		return err
 	}
+	folders := make([]string, len(cards))
+	for i := range cards {
+		folders[i] = filepath.Join(out, shard.Part{I: i, N: len(cards)}.Folder())
+		if err := os.MkdirAll(folders[i], 0o777); err != nil {
+			return err
+		}
+	}
 	errs := make([]error, len(cards))
 	var all sync.WaitGroup
 	for i, card := range cards {
-		part := shard.Part{I: i, N: len(cards)}
-		folder := filepath.Join(out, part.Folder())
-		if err := os.MkdirAll(folder, 0o777); err != nil {
-			return err
-		}
+		part, folder := shard.Part{I: i, N: len(cards)}, folders[i]
 		argv := append([]string{binary, "-test.run=^$", "-test.bench=Rank", "-test.timeout=0"}, bench...)
 		c := process.Command{What: fmt.Sprintf("card %s, part %s", card, part), Argv: append(argv, "-shard="+part.String()),
 			Dir: filepath.Join(top, "bench"), Env: []string{"CUDA_VISIBLE_DEVICES=" + card}, Log: filepath.Join(folder, "bench.log"),
 			Grace: time.Minute} // to write checkpoints in
 		fmt.Fprintf(stderr, "cards: %s: %s\n", c.What, c.Log)
+		if i == 0 && slices.ContainsFunc(bench, func(f string) bool { return fewer(f, len(cards)) }) {
+			fmt.Fprintf(stderr, "cards: with fewer seeds than cards their runs are dealt one by one, and no speeds are compared: COUNT=%d keeps them\n", len(cards))
+		}
 		all.Go(func() { _, errs[i] = c.Run(ctx) })
 	}
 	all.Wait()

@@ -29,6 +29,12 @@ func TestCards(t *testing.T) {
 	require.Equal(t, map[string]int{"1/2": 4, "2/2": 4}, parts)
 }
 
+func TestFewer(t *testing.T) {
+	require.True(t, fewer("-test.count=3", 4))
+	require.False(t, fewer("-test.count=4", 4))
+	require.False(t, fewer("-ranks=3", 4))
+}
+
 func TestRefused(t *testing.T) {
 	t.Setenv("CUDA_VISIBLE_DEVICES", "")
 	for _, c := range []struct {

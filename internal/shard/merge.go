@@ -2,10 +2,13 @@ package shard
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -27,11 +30,24 @@ type found struct {
 // losses is an error, as is a folder without a record.
 func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
 	cells := map[string]found{}
-	var twice []string
-	for _, dir := range parts(dirs) {
+	seeds, names := map[int64]map[string]bool{}, map[string]bool{}
+	var twice, open []string
+	folders, err := parts(dirs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, dir := range folders {
 		list, err := record.ReadDir(dir)
 		if err != nil {
 			return nil, nil, err
+		}
+		if planned, unfinished := plan(dir); unfinished {
+			open = append(open, dir)
+			for _, seed := range planned {
+				if seeds[seed] == nil {
+					seeds[seed] = map[string]bool{}
+				}
+			}
 		}
 		for _, r := range list {
 			was, ok := cells[r.FileName()]
@@ -46,7 +62,6 @@ func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
 			}
 		}
 	}
-	seeds, names := map[int64]map[string]bool{}, map[string]bool{}
 	for _, c := range cells {
 		if seeds[c.Seed] == nil {
 			seeds[c.Seed] = map[string]bool{}
@@ -64,14 +79,17 @@ func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
 				missing = append(missing, fmt.Sprintf("%s with seed %d", name, seed))
 				continue
 			}
-			c.Scattered = len(seeds[seed]) > 1
+			c.Scattered = c.Scattered || len(seeds[seed]) > 1
 			rs = append(rs, c.Record)
 		}
 	}
 	slices.SortStableFunc(rs, func(a, b *record.Record) int {
 		return cmp.Or(record.Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
 	})
-	if absent, n := absentParts(rs); len(absent) > 0 {
+	if len(open) > 0 {
+		notes = append(notes, fmt.Sprintf("The study is unfinished in %s: the same command goes on with it.", format.Few(open, shown)))
+	}
+	if absent, n := absentParts(rs); len(absent) > 0 && n <= len(rs)+len(missing) { // of more parts than cells some have none
 		notes = append(notes, fmt.Sprintf("Of %d parts these have no record: %s.", n, format.Few(absent, shown)))
 	}
 	if n := len(missing); n > 0 {
@@ -105,19 +123,53 @@ func absentParts(rs []*record.Record) (absent []string, n int) {
 	return absent, n
 }
 
-// parts replaces each folder that has folders of parts by those, in their order. Parts that have no record yet are left out, since their
-// cells are missing from the grid.
-func parts(dirs []string) (all []string) {
+// plan returns the seeds of an unfinished study in a folder, and whether there is one: package bench leaves its description there until the
+// last run of the folder has ended well.
+func plan(dir string) (seeds []int64, unfinished bool) {
+	b, err := os.ReadFile(filepath.Join(dir, "unfinished.json"))
+	if err != nil {
+		return nil, false
+	}
+	var study struct {
+		Settings struct{ Seed int64 }
+		Testing  struct {
+			Count int64 `json:",string"`
+		}
+	}
+	if json.Unmarshal(b, &study) == nil {
+		for i := range study.Testing.Count {
+			seeds = append(seeds, study.Settings.Seed+i)
+		}
+	}
+	return seeds, true
+}
+
+var ofParts = regexp.MustCompile(`shard-\d+-of-(\d+)$`)
+
+// parts replaces each folder that has folders of parts by those, in their order. Parts without a record are left out: their cells are
+// missing from the grid. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.
+func parts(dirs []string) (all []string, err error) {
 	for _, dir := range dirs {
 		found, _ := filepath.Glob(filepath.Join(dir, "shard-*-of-*"))
 		found = slices.DeleteFunc(found, func(d string) bool {
 			rs, unread := record.Readable(d)
-			return len(rs)+len(unread) == 0
+			return len(rs)+len(unread) == 0 || !ofParts.MatchString(d)
 		})
-		if rs, unread := record.Readable(dir); len(rs)+len(unread) > 0 || len(found) == 0 {
-			all = append(all, dir)
+		rs, unread := record.Readable(dir)
+		for _, d := range found {
+			if n, first := ofParts.FindStringSubmatch(d)[1], ofParts.FindStringSubmatch(found[0])[1]; n != first {
+				return nil, fmt.Errorf("%s has parts of %s and of %s: they are of several studies: remove those that do not belong, or name folders one by one",
+					dir, first, n)
+			}
+			if len(rs)+len(unread) > 0 {
+				return nil, fmt.Errorf("%s has records and parts, such as %s: they are of several studies: remove those that do not belong, or name folders "+
+					"one by one", dir, filepath.Base(d))
+			}
+		}
+		if len(found) == 0 {
+			found = []string{dir}
 		}
 		all = append(all, found...)
 	}
-	return all
+	return all, nil
 }

@@ -63,6 +63,30 @@ func TestMerge(t *testing.T) {
 			return []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
 		}, 0, nil, "rank=8,seed=1 is in DIR/a and in DIR/b with other losses: they are not of one study"},
 		{"a folder without records", func(t *testing.T, dir string) []string { return []string{dir} }, 0, nil, "DIR has no run record"},
+		{"a part that stopped between two blocks", func(t *testing.T, dir string) []string {
+			for seed := int64(1); seed <= 3; seed++ {
+				made(t, filepath.Join(dir, "shard-1-of-2"), "8", seed, "1/2", 2)
+			}
+			part := filepath.Join(dir, "shard-2-of-2")
+			made(t, part, "8", 4, "2/2", 2)
+			require.NoError(t, os.WriteFile(filepath.Join(part, "unfinished.json"), []byte(`{"settings": {"seed": 1}, "testing": {"count": "6"}}`), 0o666))
+			return []string{dir}
+		}, 4, []string{"The study is unfinished in DIR/shard-2-of-2: the same command goes on with it.",
+			"2 of 6 cells are missing: rank=8 with seed 5 and rank=8 with seed 6."}, ""},
+		{"parts without a run", func(t *testing.T, dir string) []string {
+			made(t, filepath.Join(dir, "shard-1-of-3"), "8", 1, "1/3", 2)
+			return []string{dir}
+		}, 1, nil, ""},
+		{"parts of two studies", func(t *testing.T, dir string) []string {
+			made(t, filepath.Join(dir, "shard-1-of-2"), "8", 1, "1/2", 2)
+			made(t, filepath.Join(dir, "shard-1-of-4"), "8", 2, "1/4", 2)
+			return []string{dir}
+		}, 0, nil, "DIR has parts of 2 and of 4: they are of several studies"},
+		{"records and parts", func(t *testing.T, dir string) []string {
+			made(t, dir, "8", 1, "", 2)
+			made(t, filepath.Join(dir, "shard-1-of-2"), "8", 2, "1/2", 2)
+			return []string{dir}
+		}, 0, nil, "DIR has records and parts, such as shard-1-of-2: they are of several studies"},
 		{"a part with a damaged record", func(t *testing.T, dir string) []string {
 			made(t, filepath.Join(dir, "shard-1-of-2"), "8", 1, "1/2", 2)
 			part := filepath.Join(dir, "shard-2-of-2")
@@ -80,6 +104,9 @@ func TestMerge(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Len(t, rs, c.cells)
+			for i := range c.notes {
+				c.notes[i] = replaced(c.notes[i], dir)
+			}
 			require.Equal(t, c.notes, notes)
 			for _, r := range rs {
 				_, speed := metric(r, "samples/sec")

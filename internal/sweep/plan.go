@@ -18,10 +18,12 @@ type plan struct {
 	notes  []string // why
 }
 
-// Of what was measured a task gets half as much again, since nodes differ and steps do, and room to load the model.
+// A task may take half as long again as was measured, since nodes and steps differ, and some minutes to load the model. Where nothing says
+// how long a run takes besides its steps, it is preparing.
 const (
-	more    = 1.5
-	loading = 5 * time.Minute
+	more      = 1.5
+	loading   = 5 * time.Minute
+	preparing = time.Minute
 )
 
 // plan predicts the longest task from records of the same arms, where there are some.
@@ -57,6 +59,9 @@ func (o options) plan() (p plan, err error) {
 	if len(names) == 0 {
 		return p, fmt.Errorf("-measured %s: no record of a run in one piece", o.measured)
 	}
+	for i := range costs {
+		costs[i] += besides(rs).Seconds()
+	}
 	longest := 0.0
 	for _, part := range shard.Deal(o.count, costs, o.parts) {
 		load := 0.0
@@ -66,7 +71,7 @@ func (o options) plan() (p plan, err error) {
 		longest = max(longest, load)
 	}
 	took := time.Duration(longest * float64(time.Second)).Round(time.Second)
-	p.notes = append(p.notes, fmt.Sprintf("%d arms (%s), %d seeds, %d steps: the longest of %d tasks trains for %v at the speed of %s", len(names),
+	p.notes = append(p.notes, fmt.Sprintf("%d arms (%s), %d seeds, %d steps: the longest of %d tasks takes %v at the speed of %s", len(names),
 		strings.Join(names, " "), o.count, o.steps, o.parts, took, o.measured))
 	if p.time == 0 {
 		p.time = time.Duration(more*float64(took)) + loading
@@ -78,4 +83,19 @@ func (o options) plan() (p plan, err error) {
 		p.notes = append(p.notes, fmt.Sprintf("PyTorch's allocator held %.1f GiB of the GPU there: ask for a card with more", float64(held)/(1<<30)))
 	}
 	return p, nil
+}
+
+// besides returns what a run takes besides its steps (loading kernels, graphs, warming up, held-out losses): the most that lay between the
+// beginnings of two records of one process.
+func besides(rs []*record.Record) time.Duration {
+	in := slices.Clone(rs)
+	slices.SortFunc(in, func(a, b *record.Record) int { return a.Started.Compare(b.Started) })
+	most := time.Duration(0)
+	for i := 1; i < len(in); i++ {
+		most = max(most, in[i].Started.Sub(in[i-1].Started)-time.Duration(in[i-1].Runtime*float64(time.Second)))
+	}
+	if most <= 0 {
+		return preparing
+	}
+	return most
 }

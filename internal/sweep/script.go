@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,10 +27,20 @@ func (o options) script(p plan) string {
 	task = append(task, fmt.Sprintf("-shard=slurm/%d", o.parts), "-out="+o.out)
 	fmt.Fprintf(&b, "mkdir -p %s\n", quoted(o.out))
 	fmt.Fprintf(&b, "array=$(sbatch %s \\\n\t--wrap=%s)\n", words(array), quoted(words(task)))
-	fmt.Fprintf(&b, "report=$(sbatch --parsable --job-name=lorabench-report --dependency=afterany:\"${array%%%%;*}\" --time=00:30:00 %s \\\n\t--wrap=%s)\n",
-		quoted("--output="+o.out+"/report.log"), quoted(words([]string{"exec", o.runner, "report", "-out=" + o.out})))
+	report := append([]string{"--time=00:30:00", "--output=" + o.out + "/report.log"}, o.whose()...)
+	fmt.Fprintf(&b, "report=$(sbatch --parsable --job-name=lorabench-report --dependency=afterany:\"${array%%%%;*}\" %s \\\n\t--wrap=%s) ||\n"+
+		"\t{ echo \"array job ${array%%%%;*} is submitted, its report is not\" >&2; exit 1; }\n",
+		words(report), quoted(words([]string{"exec", o.runner, "report", "-out=" + o.out})))
 	fmt.Fprintf(&b, "echo \"array job ${array%%%%;*}, then job ${report%%%%;*} writes\" %s\n", quoted(o.out+"/report.html"))
 	return b.String()
+}
+
+// whose returns those of -sbatch's options that say whose the job is and where it may run, for the report too: it needs no GPU.
+func (o options) whose() []string {
+	return slices.DeleteFunc(strings.Fields(o.sbatch), func(f string) bool {
+		name, _, _ := strings.Cut(f, "=")
+		return !slices.Contains([]string{"--account", "--partition", "--qos", "--reservation", "--clusters"}, name)
+	})
 }
 
 // clock writes a time limit as sbatch reads it, in whole minutes.

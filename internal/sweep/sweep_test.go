@@ -71,6 +71,9 @@ func TestSubmit(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\necho 'no such partition' >&2\nexit 1\n"), 0o777))
 	require.Equal(t, 1, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\ncase $* in *report*) exit 1;; esac\necho 18\n"), 0o777))
+	require.Equal(t, 1, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
+	require.Contains(t, stderr.String(), "array job 18 is submitted, its report is not")
 	require.Contains(t, stderr.String(), "no such partition")
 }
 

@@ -111,6 +111,7 @@ extern "C" {
 void lb_rms_norm(void *x_, void *w, double eps, void **out, char **err) {
   guard(err, [&] {
     auto x = pieces(T(x_), w);
+    TORCH_CHECK(T(w).dim() == 1 && T(w).is_contiguous() && T(w).scalar_type() == x.scalar_type(), "a weight of another type, or not contiguous");
     if (plain(x)) {
       auto y = at::empty(T(x_).sizes(), x.options());
       auto rstd = at::empty({x.size(0), x.size(1), 1}, x.options().dtype(at::toOpMathType(x.scalar_type())));
@@ -139,6 +140,9 @@ void *lb_rms_norm_backward(void *dy_, void *x_, void *rstd, void *w, void *dw, c
   void *result = nullptr;
   guard(err, [&] {
     auto dy = pieces(T(dy_), w), x = pieces(T(x_), w);
+    TORCH_CHECK(dy.sizes() == x.sizes() && dy.scalar_type() == x.scalar_type() && T(w).is_contiguous() && T(w).scalar_type() == x.scalar_type() &&
+                    T(rstd).is_contiguous() && T(rstd).numel() == x.size(0) * x.size(1),
+                "shapes or types differ");
     if (dw)
       T(dw).add_((wide(dy) * (wide(x) * T(rstd))).flatten(0, -2).sum(0));
     if (plain(dy) && plain(x)) {
@@ -210,6 +214,7 @@ void *lb_swiglu_backward(void *dy_, void *gate_up_, char **err) {
     auto halves = gate_up.chunk(2, 1);
     auto d = at::empty_like(gate_up);
     int64_t n = dy.size(1);
+    TORCH_CHECK(gate_up.size(0) == dy.size(0) && gate_up.size(1) == 2 * n, "shapes differ");
     if (dy.is_cpu() && dy.is_contiguous() && gate_up.is_contiguous() && dy.scalar_type() == gate_up.scalar_type()) {
       auto sigmoid = at::sigmoid(wide(halves[0])).contiguous(); // [T, F]
       FLOATING(dy.scalar_type(), "swiglu_backward", [&] {
