@@ -22,7 +22,7 @@ import (
 )
 
 // unfinished is the file that describes a folder's study until its last run has succeeded.
-const unfinished = "unfinished.json"
+const unfinished = record.Unfinished
 
 // written lists the names, besides those with a seed in them, that a study's runs and reports have in -out.
 var written = []string{unfinished, "bench.txt", "tensorboard", "report.html", "summary.md", "figures"}

@@ -15,6 +15,9 @@ import (
 	"lorabench/internal/file"
 )
 
+// Unfinished is the file that describes the study in a folder until its last run has ended well.
+const Unfinished = "unfinished.json"
+
 // Schema is the version of records that this program writes.
 const Schema = 1
 

@@ -17,11 +17,11 @@ ROOT=$root TORCH=$torch unshare -m sh -eu <<'IN'
 mount --bind "$TORCH" "$ROOT/opt/torch"
 mount -t proc proc "$ROOT/proc"
 mount --bind /dev "$ROOT/dev"
-inside() { chroot "$ROOT" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LIBTORCH=/opt/torch/torch /opt/lorabench-bundle/run "$@"; }
+inside() { chroot "$ROOT" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/tmp LIBTORCH=/opt/torch/torch /opt/lorabench-bundle/run "$@"; }
 for part in 1 2; do
-	inside bench -benchtime=3x -count=2 -ranks=8,full -lr=1e-3 -device=cpu -shard=$part/2 -out=/root/study
+	inside bench -benchtime=3x -count=2 -ranks=8,full -lr=1e-3 -device=cpu -shard=$part/2 -out=/study
 done
-inside report -out=/root/study
-test -s "$ROOT/root/study/report.html"
+inside report -out=/study
+test -s "$ROOT/study/report.html"
 IN
 echo "bare.sh: a bundle trained and reported in a bare Debian root"

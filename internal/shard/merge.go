@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -25,83 +24,110 @@ type found struct {
 	dir string
 }
 
+// grid is what folders hold of a study: its cells by file name, the folders of each seed's cells (also of seeds that are planned and have
+// none), the names of arms, cells that several folders have, and folders whose study is unfinished.
+type grid struct {
+	cells       map[string]found
+	seeds       map[int64]map[string]bool
+	names       map[string]bool
+	twice, open []string
+}
+
 // Merge reads the records of a study from folders, and from the folders of parts in them. The notes list cells that no folder has, cells
 // that several have, and seeds whose arms ran in several processes: their speeds are not compared. A cell that two folders have with other
 // losses is an error, as is a folder without a record.
 func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
-	cells := map[string]found{}
-	seeds, names := map[int64]map[string]bool{}, map[string]bool{}
-	var twice, open []string
 	folders, err := parts(dirs)
 	if err != nil {
 		return nil, nil, err
 	}
+	g := grid{cells: map[string]found{}, seeds: map[int64]map[string]bool{}, names: map[string]bool{}}
 	for _, dir := range folders {
-		list, err := record.ReadDir(dir)
-		if err != nil {
+		if err := g.add(dir); err != nil {
 			return nil, nil, err
 		}
-		if planned, unfinished := plan(dir); unfinished {
-			open = append(open, dir)
-			for _, seed := range planned {
-				if seeds[seed] == nil {
-					seeds[seed] = map[string]bool{}
-				}
-			}
-		}
-		for _, r := range list {
-			was, ok := cells[r.FileName()]
-			if ok && !reflect.DeepEqual(was.Steps, r.Steps) {
-				return nil, nil, fmt.Errorf("%s is in %s and in %s with other losses: they are not of one study", r.FileName(), was.dir, dir)
-			}
-			if ok {
-				twice = append(twice, r.FileName())
-			}
-			if !ok || was.Resumed > 0 && r.Resumed == 0 {
-				cells[r.FileName()] = found{r, dir}
-			}
-		}
-	}
-	for _, c := range cells {
-		if seeds[c.Seed] == nil {
-			seeds[c.Seed] = map[string]bool{}
-		}
-		seeds[c.Seed][c.dir], names[c.Name] = true, true
 	}
 	var missing, scattered []string
-	for _, seed := range slices.Sorted(maps.Keys(seeds)) {
-		if len(seeds[seed]) > 1 {
-			scattered = append(scattered, strconv.FormatInt(seed, 10))
-		}
-		for _, name := range slices.SortedFunc(maps.Keys(names), record.Compare) {
-			c, ok := cells[(&record.Record{Name: name, Seed: seed}).FileName()]
+	for _, name := range slices.SortedFunc(maps.Keys(g.names), record.Compare) {
+		for _, seed := range slices.Sorted(maps.Keys(g.seeds)) {
+			c, ok := g.cells[(&record.Record{Name: name, Seed: seed}).FileName()]
 			if !ok {
 				missing = append(missing, fmt.Sprintf("%s with seed %d", name, seed))
 				continue
 			}
-			c.Scattered = c.Scattered || len(seeds[seed]) > 1
+			c.Scattered = c.Scattered || len(g.seeds[seed]) > 1
 			rs = append(rs, c.Record)
 		}
 	}
-	slices.SortStableFunc(rs, func(a, b *record.Record) int {
-		return cmp.Or(record.Compare(a.Name, b.Name), cmp.Compare(a.Seed, b.Seed))
-	})
-	if len(open) > 0 {
-		notes = append(notes, fmt.Sprintf("The study is unfinished in %s: the same command goes on with it.", format.Few(open, shown)))
+	for _, seed := range slices.Sorted(maps.Keys(g.seeds)) {
+		if len(g.seeds[seed]) > 1 {
+			scattered = append(scattered, strconv.FormatInt(seed, 10))
+		}
 	}
-	if absent, n := absentParts(rs); len(absent) > 0 && n <= len(rs)+len(missing) { // of more parts than cells some have none
-		notes = append(notes, fmt.Sprintf("Of %d parts these have no record: %s.", n, format.Few(absent, shown)))
+	cells := len(rs) + len(missing)
+	absent, n := absentParts(rs)
+	if n > cells { // some have none
+		absent = nil
 	}
-	if n := len(missing); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d cells are missing: %s.", n, n+len(rs), format.Few(missing, shown)))
-	}
-	if len(twice) > 0 {
-		notes = append(notes, fmt.Sprintf("In several folders, with equal losses, and counted once: %s.", format.Few(twice, shown)))
-	}
-	if len(scattered) > 0 {
-		notes = append(notes, fmt.Sprintf("Speeds of these seeds are not compared, since their arms ran in several processes: %s.", format.Few(scattered, shown)))
+	for _, note := range []struct {
+		items []string
+		text  string // with %s for them
+	}{
+		{g.open, "The study is unfinished in %s: the same command goes on with it."},
+		{absent, fmt.Sprintf("Of %d parts these have no record: %%s.", n)},
+		{missing, fmt.Sprintf("%d of %d cells are missing: %%s.", len(missing), cells)},
+		{g.twice, "In several folders, with equal losses, and counted once: %s."},
+		{scattered, "Speeds of these seeds are not compared, since their arms ran in several processes: %s."},
+	} {
+		if len(note.items) > 0 {
+			notes = append(notes, fmt.Sprintf(note.text, format.Few(note.items, shown)))
+		}
 	}
 	return rs, notes, nil
+}
+
+// add adds the records and the plan of a folder.
+func (g *grid) add(dir string) error {
+	list, err := record.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	planned, unfinished := plan(dir)
+	if unfinished {
+		g.open = append(g.open, dir)
+	}
+	for _, seed := range planned {
+		g.folders(seed)
+	}
+	for _, r := range list {
+		name := r.FileName()
+		was, ok := g.cells[name]
+		if ok && !reflect.DeepEqual(was.Steps, r.Steps) {
+			return fmt.Errorf("%s is in %s and in %s with other losses: they are not of one study", name, was.dir, dir)
+		}
+		if ok {
+			g.twice = append(g.twice, name)
+		}
+		if ok && (was.Resumed == 0 || r.Resumed > 0) {
+			continue // the one that was timed in one piece stays
+		}
+		if ok {
+			delete(g.folders(r.Seed), was.dir)
+		}
+		g.cells[name], g.names[r.Name] = found{r, dir}, true
+	}
+	for _, c := range g.cells {
+		g.folders(c.Seed)[c.dir] = true
+	}
+	return nil
+}
+
+// folders returns the folders of a seed's cells.
+func (g *grid) folders(seed int64) map[string]bool {
+	if g.seeds[seed] == nil {
+		g.seeds[seed] = map[string]bool{}
+	}
+	return g.seeds[seed]
 }
 
 // absentParts returns the numbers of the parts that none of the records is of, and how many parts there are; no numbers where the records
@@ -126,7 +152,7 @@ func absentParts(rs []*record.Record) (absent []string, n int) {
 // plan returns the seeds of an unfinished study in a folder, and whether there is one: package bench leaves its description there until the
 // last run of the folder has ended well.
 func plan(dir string) (seeds []int64, unfinished bool) {
-	b, err := os.ReadFile(filepath.Join(dir, "unfinished.json"))
+	b, err := os.ReadFile(filepath.Join(dir, record.Unfinished))
 	if err != nil {
 		return nil, false
 	}

@@ -23,7 +23,7 @@ type options struct {
 
 	out   string // bench's -out, absolute
 	count int
-	steps int      // of -benchtime
+	steps int      // of -benchtime; 0 where it is no number of steps
 	bench []string // every other flag of bench
 }
 
@@ -78,7 +78,10 @@ func (o *options) check() (err error) {
 		case "count":
 			o.count, err = strconv.Atoi(value)
 		case "benchtime":
-			steps = value
+			steps, o.steps = value, 0
+			if n, counted := strings.CutSuffix(value, "x"); counted {
+				o.steps, _ = strconv.Atoi(n)
+			}
 		case "shard":
 			err = fmt.Errorf("%s: the tasks of the array are the parts: leave it out", f)
 		}
@@ -91,7 +94,7 @@ func (o *options) check() (err error) {
 		return fmt.Errorf("-out is missing: the folder, on a file system that all nodes share, that records go to")
 	case o.count < 1:
 		return fmt.Errorf("-count is %d, want at least 1", o.count)
-	case !strings.HasSuffix(steps, "x"):
+	case o.steps < 1:
 		return fmt.Errorf("-benchtime is %q, want a number of steps such as 1000x: a task goes on with a run of so many", steps)
 	case o.parts < 0:
 		return fmt.Errorf("-parts is %d, want at least 1", o.parts)
@@ -103,9 +106,6 @@ func (o *options) check() (err error) {
 	}
 	if o.parts == 0 {
 		o.parts = o.count
-	}
-	if o.steps, err = strconv.Atoi(strings.TrimSuffix(steps, "x")); err != nil || o.steps < 1 {
-		return fmt.Errorf("-benchtime is %q, want a number of steps such as 1000x", steps)
 	}
 	o.out, err = filepath.Abs(o.out)
 	return err

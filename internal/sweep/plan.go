@@ -43,10 +43,10 @@ func (o options) plan() (p plan, err error) {
 		if r.Resumed > 0 {
 			continue
 		}
-		if i := slices.Index(names, r.Name); i < 0 {
-			names, costs = append(names, r.Name), append(costs, 0)
-		}
 		i := slices.Index(names, r.Name)
+		if i < 0 {
+			i, names, costs = len(names), append(names, r.Name), append(costs, 0)
+		}
 		costs[i] = max(costs[i], r.Runtime/float64(r.GlobalStep)*float64(o.steps))
 		if rss := r.PeakMemory.RSS; rss != nil {
 			peak = max(peak, *rss)
@@ -59,8 +59,9 @@ func (o options) plan() (p plan, err error) {
 	if len(names) == 0 {
 		return p, fmt.Errorf("-measured %s: no record of a run in one piece", o.measured)
 	}
+	each := besides(rs).Seconds()
 	for i := range costs {
-		costs[i] += besides(rs).Seconds()
+		costs[i] += each
 	}
 	longest := 0.0
 	for _, part := range shard.Deal(o.count, costs, o.parts) {
