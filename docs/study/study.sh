@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the study of this folder: SmolLM2-135M-Instruct on CodeAlpaca-20k, three ranks and every weight, each at the learning rates
-# that suit it, four seeds. It takes an hour and a half on two cores, and goes on where it was interrupted.
+# that suit it, four seeds. It takes 100 minutes on two cores, and goes on where it was interrupted.
 #
 #     docs/study/study.sh code_alpaca_20k.json.gz
 #

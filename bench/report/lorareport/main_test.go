@@ -62,6 +62,25 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 0, run([]string{"-out=" + dir}, &stdout, &stderr), "a report beside the records is no record to the next one")
 }
 
+// TestStudy: docs/study's records still give its report, which is the first that a visitor sees.
+func TestStudy(t *testing.T) {
+	study, dir := "../../../docs/study", t.TempDir()
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run([]string{"-out=" + dir, filepath.Join(study, "runs")}, &stdout, &stderr), stderr.String())
+	got, err := os.ReadFile(filepath.Join(dir, "summary.md"))
+	require.NoError(t, err)
+	for _, name := range []string{"summary.md", "report.html", "figures/loss.svg", "figures/front-speed.svg"} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); *update {
+			require.NoError(t, err)
+			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(study, name)), 0o777))
+			require.NoError(t, os.WriteFile(filepath.Join(study, name), b, 0o666))
+		}
+	}
+	want, err := os.ReadFile(filepath.Join(study, "summary.md"))
+	require.NoError(t, err, "run the tests with -update")
+	require.Equal(t, string(want), string(got))
+}
+
 // TestMergedFolders: the report of a study's parts is that of the whole.
 func TestMergedFolders(t *testing.T) {
 	whole, out := records(t), t.TempDir()
