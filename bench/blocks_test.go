@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -11,14 +12,17 @@ import (
 	"testing"
 
 	"lorabench/bench/record"
+	"lorabench/internal/file"
+	"lorabench/internal/shard"
 )
 
 // All arms train with one seed before any trains with the next: a block is one m.Run, with -count 1.
 var (
-	seeds  int   // -count
-	block  int   // which seed trains, from 0
-	opened bool  // the study's folder, by the first block
-	chosen []Arm // those that -bench and -skip match, as the first block shows
+	seeds   int   // -count
+	block   int   // which seed trains, from 0
+	opened  bool  // the study's folder, by the first block
+	opening error // why it could not be
+	chosen  []Arm // those that -bench and -skip match, as the first block shows
 
 	// The folder of -out, where one is given.
 	study *Study
@@ -33,6 +37,9 @@ func testFlag(name string) string { return flag.Lookup("test." + name).Value.Str
 // onePerRun reads -count into seeds and sets the flags of go test for an m.Run with each. Without -run no test runs. A list of -cpu is
 // refused, because b.Loop trains before the testing package sets the list's first value.
 func onePerRun() (err error) {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: flags end there, so nothing after it was read; write -name=value, lists without spaces", flag.Arg(0))
+	}
 	if seeds, err = strconv.Atoi(testFlag("count")); err != nil {
 		return fmt.Errorf("-count: %w", err)
 	}
@@ -67,12 +74,16 @@ func onePerRun() (err error) {
 func runBlocks(run func() int) (code int) {
 	last := 0
 	if part.N > 0 && len(dealt) == 0 { // no benchmark runs: what an older study left in the part's folder is not its own
-		if err := openStudy(); err != nil {
+		err := openStudy()
+		if err == nil && study != nil {
+			err = file.Write(filepath.Join(work.Out, shard.NoRuns), []byte("More parts than runs: this one has none.\n"))
+		}
+		if err != nil {
 			fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
 			return 1
 		}
 	}
-	for block = 0; block < seeds && ctx.Err() == nil; block++ {
+	for block = 0; block < seeds && ctx.Err() == nil && opening == nil; block++ {
 		if !ours(work.Arms()...) {
 			continue
 		}

@@ -2,12 +2,10 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
@@ -16,10 +14,9 @@ import (
 	"lorabench/bench/events"
 	"lorabench/bench/record"
 	"lorabench/bench/table"
+	"lorabench/internal/kernels"
 	"lorabench/internal/process"
-	"lorabench/internal/progress"
 	"lorabench/internal/relay"
-	"lorabench/internal/watchdog"
 )
 
 var (
@@ -40,9 +37,23 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testFlag("bench") == "" || testFlag("list") != "" {
-		os.Exit(m.Run())
+		os.Exit(tests(m))
 	}
 	os.Exit(benchmarks(m))
+}
+
+// tests keeps the kernels that it measures, beside other packages' tests, out of the user's cache.
+func tests(m *testing.M) int {
+	if os.Getenv(kernels.Folder) == "" {
+		dir, err := os.MkdirTemp("", "lorabench-kernels-")
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "lorabench: %v\n", err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		os.Setenv(kernels.Folder, dir)
+	}
+	return m.Run()
 }
 
 // benchmarks prepares what all runs share and prints the configuration lines, which must come
@@ -127,8 +138,8 @@ func BenchmarkRank(b *testing.B) {
 	}
 	if first {
 		opened = true
-		if err := openStudy(); err != nil {
-			b.Fatal(err)
+		if opening = openStudy(); opening != nil {
+			b.Fatal(opening)
 		}
 	}
 	position := 0
@@ -174,7 +185,7 @@ func benchmarkArm(b *testing.B, arm Arm, position int) {
 		b.ReportMetric(m.Value, m.Unit)
 	}
 	if rec.Diverged > 0 {
-		fmt.Fprintf(os.Stderr, "Diverged: %s, seed %d, at step %d: no result\n", rec.Name, rec.Seed, rec.Diverged)
+		fmt.Printf("Diverged: %s, seed %d, at step %d: no result\n", rec.Name, rec.Seed, rec.Diverged)
 	}
 	if study != nil { // the record comes last: a run that has one is whole
 		if err = events.Save(work.Out, rec); err == nil {
@@ -207,98 +218,4 @@ func keep(b *testing.B, rec *record.Record) {
 	if err := WriteResults(work.Out, config, records, runtime.GOMAXPROCS(0)); err != nil {
 		b.Fatal(err)
 	}
-}
-
-var errInterrupted = errors.New("interrupted")
-
-func trainArm(b *testing.B, arm Arm, seed int64) (*record.Record, error) {
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("%s, seed %d: not started: %w", arm.Name, seed, errInterrupted)
-	}
-	r, err := work.Start(arm, seed)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	if err := errors.Join(baton.Pass(), baton.Take()); err != nil { // the others load and warm up too before a clock starts
-		return nil, err
-	}
-	alive := watchdog.Watch(*stepTime, stuck)
-	defer alive.Stop()
-	bar := progress.Open(arm.Name, seed, work.Steps)
-	defer bar.Close()
-	var failed error
-	var door door
-	if work.StandIn() {
-		if door, failed = openDoor(); failed != nil {
-			return nil, failed
-		}
-	}
-	skip := r.Resumed
-	r.Begin()
-	// No break in a b.Loop: after a failure the remaining ops are empty and the result is dropped.
-	for b.Loop() {
-		if skip > 0 { // taken before the checkpoint
-			skip--
-			bar.Step(r.Loss())
-			continue
-		}
-		if failed == nil && ctx.Err() != nil {
-			failed = errInterrupted
-		}
-		if failed == nil {
-			began := time.Now()
-			failed = r.Step()
-			if slowed(arm) {
-				time.Sleep(time.Since(began) / 10)
-			}
-		}
-		if failed == nil && r.EvalDue() {
-			b.StopTimer()
-			failed = r.Evaluate()
-			b.StartTimer()
-		}
-		if failed == nil && r.SaveDue() {
-			b.StopTimer()
-			failed = r.Save()
-			b.StartTimer()
-		}
-		if failed == nil && baton.Due() && !r.Done() {
-			b.StopTimer()
-			alive.Rest() // a step of the other side is no step of this one
-			failed = r.Wait(baton)
-			alive.Beat()
-			b.StartTimer()
-		}
-		bar.Step(r.Loss())
-		alive.Beat()
-	}
-	if err := r.End(); failed == nil {
-		failed = err
-	}
-	if failed == nil {
-		failed = door.ended()
-	}
-	bar.Close()
-	if failed == nil && work.Snapshot {
-		failed = r.SaveSnapshot()
-	}
-	if errors.Is(failed, errInterrupted) && work.SaveSteps != 0 {
-		failed = errors.Join(failed, r.Save())
-	}
-	if failed != nil {
-		return nil, fmt.Errorf("%s, seed %d: %w: no result", arm.Name, seed, failed)
-	}
-	rec, err := r.Record()
-	if err == nil {
-		err = door.record(rec)
-	}
-	return rec, err
-}
-
-// stuck ends the process when no step has ended for too long.
-func stuck() {
-	fmt.Fprintf(os.Stderr, "lorabench: no step ended for %v (-step-timeout)\n", *stepTime)
-	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
-	os.Exit(3)
 }

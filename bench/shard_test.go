@@ -34,6 +34,10 @@ func loadPart(s Settings) (err error) {
 	if part, err = shard.Parse(*partOf, os.Getenv); err != nil {
 		return fmt.Errorf("-shard: %w", err)
 	}
+	if part.N > seeds && (strings.Contains(testFlag("bench"), "/") || testFlag("skip") != "") {
+		return fmt.Errorf("-shard=%s: there are more parts than seeds (%d), so arms are dealt one by one, before -bench and -skip choose among them: use fewer parts, "+
+			"or name the arms with -ranks and -lr", part, seeds)
+	}
 	if part.N == 0 {
 		work, err = LoadWorkload(ctx, s, progress.Downloads())
 		return err
@@ -68,8 +72,7 @@ func loadPart(s Settings) (err error) {
 
 // sharedKernels names the file of a study's kernels: they are of one model, type and machine.
 func sharedKernels(s Settings) string {
-	m := ThisMachine(torch.CPU)
-	return fmt.Sprintf("kernels-%.6x.txt", sha256.Sum256(fmt.Append(nil, shown(s.Model), s.DType, m.CPU, m.Threads, m.Torch)))
+	return fmt.Sprintf("kernels-%.6x.txt", sha256.Sum256(fmt.Append(nil, shown(s.Model), s.DType, kernels.Processor(), torch.Threads(), torch.Version())))
 }
 
 // readKernels returns the kernels of a study, auto where none were chosen yet. It waits for a process that is writing them.

@@ -47,9 +47,13 @@ print(os.path.dirname(s.origin) if s and s.origin else "")' 2>/dev/null) || torc
 
 # test_flag turns go test's flags, as people write them, into a test binary's.
 test_flag() {
+	flag=${1#-}
 	case $1 in
-	-bench=* | -benchtime=* | -count=* | -run=* | -skip=* | -timeout=* | -v | -v=* | -short | -cpu=* | -failfast | -list=*)
-		printf '%s\n' "-test.${1#-}"
+	-*) flag=-${flag#-} ;;
+	esac
+	case ${flag%%=*} in
+	-bench | -benchmem | -benchtime | -count | -cpu | -failfast | -list | -run | -short | -shuffle | -skip | -timeout | -v)
+		printf '%s\n' "-test.${flag#-}"
 		;;
 	*) printf '%s\n' "$1" ;;
 	esac
@@ -60,9 +64,15 @@ command=$1
 shift
 case $command in
 --check | check | bench | peer | test | report | gate | fit | gpucheck) ;;
-sweep-slurm) # it needs no libtorch, and a cluster's login node may have none
-	export LORABENCH_ROOT="$here"
-	exec "$here/bin/sweep" "$@"
+sweep-slurm) # without -gpu it needs no libtorch, and a cluster's login node may have none
+	case " $*" in
+	*" -gpu="* | *" --gpu="* | *" -gpu "* | *" --gpu "*) ;;
+	*)
+		export LORABENCH_ROOT="$here"
+		exec "$here/bin/sweep" "$@"
+		;;
+	esac
+	export LORABENCH_GIVEN_LIBTORCH="${LIBTORCH:-}"
 	;;
 *) usage ;;
 esac
@@ -82,6 +92,7 @@ case $command in
 	exit $status
 	;;
 report) exec "$here/bin/lorareport" "$@" ;;
+sweep-slurm) exec "$here/bin/sweep" "$@" ;;
 peer | gate | fit | gpucheck)
 	[ -x "$here/bin/$command" ] || fail "this bundle has no $command"
 	exec "$here/bin/$command" "$@"

@@ -56,10 +56,8 @@ func parse(args []string) (cards []string, out string, bench []string, err error
 			out = value
 		case "shard":
 			return nil, "", nil, fmt.Errorf("%s: a card is a part of the study: leave it out", a)
-		case "bench", "benchmem", "benchtime", "count", "cpu", "failfast", "short", "shuffle", "skip", "timeout", "v":
-			a = "-test." + strings.TrimLeft(a, "-")
 		}
-		bench = append(bench, a)
+		bench = append(bench, process.Flag(a))
 	}
 	switch {
 	case list == "":

@@ -1,6 +1,7 @@
 package fakecuda
 
 import (
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -8,6 +9,9 @@ import (
 
 // ContextBytes is what the stand-in subtracts from a card for the driver's context: an assumption, not a measurement.
 const ContextBytes = 560 << 20 // context_memory of src/cudart/memory.cpp
+
+// Ample is the memory of a card on which nothing runs out.
+const Ample = 1 << 40
 
 // Card is the simulated device of one child process.
 type Card struct {
@@ -35,4 +39,23 @@ func (c Card) Env(dir string) []string {
 		env[len(env)-1] = "FAKECUDA_NORMS=1"
 	}
 	return env
+}
+
+// ParseMemory reads a card's memory, in GiB, GB or MiB.
+func ParseMemory(v string) (int64, error) {
+	for _, unit := range []struct {
+		name  string
+		bytes float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1e9}} {
+		number, found := strings.CutSuffix(v, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if bytes := n * unit.bytes; err == nil && bytes > ContextBytes && bytes <= Ample {
+			return int64(bytes), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no size of a card: want more than %d MiB and at most %d GiB, as in 24GiB, 24GB or 24576MiB", v,
+		ContextBytes>>20, Ample>>30)
 }

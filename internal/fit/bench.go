@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,9 +11,6 @@ import (
 	"lorabench/internal/process"
 	"lorabench/internal/root"
 )
-
-// ample is the memory of a card on which nothing runs out.
-const ample = 1 << 40
 
 // setting is what a line of a table is for.
 type setting struct {
@@ -50,9 +43,6 @@ type peak struct {
 	graphs              string // on, off, or failed: not recorded, and the run went on without
 }
 
-// errFull is the error of a trial that ran out of the card's memory.
-var errFull = errors.New("out of memory")
-
 // bench runs trials.
 type bench struct {
 	options
@@ -70,33 +60,10 @@ func newBench(ctx context.Context, o options, libs, dir string) (*bench, error) 
 	return b, err
 }
 
-// try returns the peaks of t's ranks in their order, and errFull where the card ran out of memory.
+// try returns the peaks of t's ranks in their order, and [fakecuda.ErrFull] where the card ran out of memory.
 func (b *bench) try(ctx context.Context, t trial) ([]peak, error) {
 	b.trials++
-	name := filepath.Join(b.dir, strconv.Itoa(b.trials))
-	log, report := name+".log", name+".report"
-	card := fakecuda.Card{Memory: t.card, Counters: name + ".counters"}
-	_, err := process.Command{What: t.String(), Argv: b.argv(t), Log: log,
-		Env: append(card.Env(b.libs), fakecuda.ReportVariable+"="+report)}.Run(ctx)
-	counters, countErr := fakecuda.ReadCounters(card.Counters)
-	if ctx.Err() != nil || countErr != nil {
-		return nil, errors.Join(err, countErr)
-	}
-	if wrong := counters.Errors(); len(wrong) > 0 {
-		return nil, fmt.Errorf("%s: the stand-in refused calls, so its figures mean nothing: %s", t, strings.Join(wrong, "; "))
-	}
-	if err != nil {
-		said, logErr := os.ReadFile(log)
-		if logErr == nil && counters.OutOfMemory() > 0 && bytes.Contains(said, []byte("CUDA out of memory")) {
-			return nil, errFull
-		}
-		var exit *exec.ExitError
-		if errors.As(err, &exit) && exit.ExitCode() < 0 {
-			err = fmt.Errorf("%w\nIf this machine's memory ran out, which holds a rank's adapter twice: lower -max-rank", err)
-		}
-		return nil, err
-	}
-	runs, err := fakecuda.ReadRuns(report)
+	runs, err := fakecuda.Card{Memory: t.card}.Train(ctx, b.libs, fakecuda.Training{What: t.String(), Argv: b.argv(t), Dir: filepath.Join(b.dir, strconv.Itoa(b.trials))})
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func fakeCard(_ context.Context, t trial) ([]peak, error) {
 		}
 		left := t.card - fakecuda.ContextBytes - 100<<20
 		if allocated > left {
-			return nil, errFull
+			return nil, fakecuda.ErrFull
 		}
 		if graphs == "on" && allocated+50<<20 > left {
 			graphs = "failed"
@@ -94,9 +94,9 @@ func TestAnswersAreTried(t *testing.T) {
 			wants error
 		}{
 			{trial{a.setting, a.card, []int{a.largest}, 0, 1000}, nil},
-			{trial{a.setting, a.card, []int{a.next}, 0, 1000}, errFull},
+			{trial{a.setting, a.card, []int{a.next}, 0, 1000}, fakecuda.ErrFull},
 			{trial{b.setting, b.card, []int{8}, b.largest, 100}, nil},
-			{trial{b.setting, b.card, []int{8}, b.next, 100}, errFull},
+			{trial{b.setting, b.card, []int{8}, b.next, 100}, fakecuda.ErrFull},
 		} {
 			got, ok := tried[c.t.String()]
 			require.True(t, ok, "%s was not tried", c.t)
@@ -148,7 +148,7 @@ func TestGrid(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for _, c := range []struct{ flag, err string }{
-		{"-gpu=24", `-gpu has "24", want more than 560 MiB and at most 1024.00 GiB, as in 24GiB, 24GB or 24576MiB`},
+		{"-gpu=24", `-gpu: "24" is no size of a card: want more than 560 MiB and at most 1024 GiB, as in 24GiB, 24GB or 24576MiB`},
 		{"-gpu=8GiB,500MiB", `"500MiB"`},
 		{"-gpu=NaNGiB", `"NaNGiB"`},
 		{"-ranks=8", "at least two"},

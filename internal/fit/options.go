@@ -57,9 +57,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		o.tokenizer = ownTokenizer
 	}
 	for _, v := range strings.Split(*gpus, ",") {
-		gpu, err := parseBytes(v)
+		gpu, err := fakecuda.ParseMemory(v)
 		if err != nil {
-			return o, err
+			return o, fmt.Errorf("-gpu: %w", err)
 		}
 		o.gpus = append(o.gpus, gpu)
 	}
@@ -76,25 +76,6 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		}
 	}
 	return o, nil
-}
-
-// parseBytes reads a card's memory.
-func parseBytes(v string) (int64, error) {
-	for _, unit := range []struct {
-		name  string
-		bytes float64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1e9}} {
-		number, found := strings.CutSuffix(v, unit.name)
-		if !found {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if bytes := n * unit.bytes; err == nil && bytes > fakecuda.ContextBytes && bytes <= ample {
-			return int64(bytes), nil
-		}
-	}
-	return 0, fmt.Errorf("-gpu has %q, want more than %s and at most %s, as in 24GiB, 24GB or 24576MiB", v,
-		mib(fakecuda.ContextBytes), gib(ample))
 }
 
 func parseRanks(v string) (ranks []int, err error) {

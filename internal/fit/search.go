@@ -52,7 +52,7 @@ func (s *session) ask(ctx context.Context) (result, error) {
 		for _, checkpoint := range []bool{false, true} {
 			for _, graphs := range []string{"auto", "off"} {
 				set := setting{dtype, graphs, checkpoint}
-				ps, err := s.run(ctx, trial{set, ample, s.ranks, 0, s.steps})
+				ps, err := s.run(ctx, trial{set, fakecuda.Ample, s.ranks, 0, s.steps})
 				if err != nil {
 					return r, err
 				}
@@ -90,11 +90,11 @@ func (s *session) run(ctx context.Context, t trial) ([]peak, error) {
 	ps, err := s.try(ctx, t)
 	said := "fits"
 	switch {
-	case errors.Is(err, errFull):
-		said = errFull.Error()
+	case errors.Is(err, fakecuda.ErrFull):
+		said = fakecuda.ErrFull.Error()
 	case err != nil:
 		return nil, err
-	case t.card == ample:
+	case t.card == fakecuda.Ample:
 		if s.ample == nil {
 			s.ample = map[string][]peak{}
 		}
@@ -122,7 +122,7 @@ func (s *session) largestBatch(ctx context.Context, gpu int64, eager setting) (a
 			break
 		}
 		b = min(max(b, guess), max(b, s.maxBatch))
-		ps, err := s.run(ctx, trial{eager, ample, smallest, b, steps})
+		ps, err := s.run(ctx, trial{eager, fakecuda.Ample, smallest, b, steps})
 		if err != nil {
 			return answer{}, err
 		}
@@ -151,7 +151,7 @@ func (s *session) largest(ctx context.Context, g grid, guess, most int, of func(
 	last := g.index(most)
 	n, err := boundary(g.index(guess), last, func(i int) (bool, error) {
 		ps, err := s.run(ctx, of(g.at(i)))
-		if errors.Is(err, errFull) {
+		if errors.Is(err, fakecuda.ErrFull) {
 			return false, nil
 		}
 		if err == nil && g.at(i) > a.largest {
@@ -175,16 +175,16 @@ func (s *session) largest(ctx context.Context, g grid, guess, most int, of func(
 func (s *session) missing(ctx context.Context, t trial) (int64, error) {
 	const unit = 64 << 20
 	eager := t
-	eager.graphs, eager.card = "off", ample
+	eager.graphs, eager.card = "off", fakecuda.Ample
 	ps, err := s.run(ctx, eager)
 	if err != nil {
 		return 0, err
 	}
 	small := t.card
-	n, err := boundary(int((ps[0].allocated+fakecuda.ContextBytes-small)/unit), int((ample-small)/unit), func(i int) (bool, error) {
+	n, err := boundary(int((ps[0].allocated+fakecuda.ContextBytes-small)/unit), int((fakecuda.Ample-small)/unit), func(i int) (bool, error) {
 		t.card = small + int64(i)*unit
 		_, err := s.run(ctx, t)
-		if errors.Is(err, errFull) {
+		if errors.Is(err, fakecuda.ErrFull) {
 			return true, nil
 		}
 		return false, err

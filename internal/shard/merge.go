@@ -64,11 +64,11 @@ func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
 			scattered = append(scattered, strconv.FormatInt(seed, 10))
 		}
 	}
-	cells := len(rs) + len(missing)
-	absent, n := absentParts(rs)
-	if n > cells { // some have none
-		absent = nil
+	if len(rs) == 0 {
+		return nil, nil, fmt.Errorf("no part has a record yet: %s", format.Few(folders, shown))
 	}
+	cells := len(rs) + len(missing)
+	absent, n := absentParts(rs, folders)
 	for _, note := range []struct {
 		items []string
 		text  string // with %s for them
@@ -89,7 +89,7 @@ func Merge(dirs []string) (rs []*record.Record, notes []string, err error) {
 // add adds the records and the plan of a folder.
 func (g *grid) add(dir string) error {
 	list, err := record.ReadDir(dir)
-	if err != nil {
+	if err != nil && !begun(dir) {
 		return err
 	}
 	planned, unfinished := plan(dir)
@@ -130,10 +130,16 @@ func (g *grid) folders(seed int64) map[string]bool {
 	return g.seeds[seed]
 }
 
-// absentParts returns the numbers of the parts that none of the records is of, and how many parts there are; no numbers where the records
-// are not all of one number of parts.
-func absentParts(rs []*record.Record) (absent []string, n int) {
+// absentParts returns the numbers of the parts that none of the records and folders is of, and how many parts there are; no numbers where
+// the records are not all of one number of parts.
+func absentParts(rs []*record.Record, folders []string) (absent []string, n int) {
 	seen := map[int]bool{}
+	for _, dir := range folders {
+		if of := ofParts.FindStringSubmatch(dir); of != nil {
+			i, _ := strconv.Atoi(of[1])
+			seen[i-1] = true
+		}
+	}
 	for _, r := range rs {
 		p, err := Parse(r.Shard, func(string) string { return "" })
 		if err != nil || p.N == 0 || n > 0 && p.N != n {
@@ -170,20 +176,33 @@ func plan(dir string) (seeds []int64, unfinished bool) {
 	return seeds, true
 }
 
-var ofParts = regexp.MustCompile(`shard-\d+-of-(\d+)$`)
+var ofParts = regexp.MustCompile(`shard-(\d+)-of-(\d+)$`)
 
-// parts replaces each folder that has folders of parts by those, in their order. Parts without a record are left out: their cells are
-// missing from the grid. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.
+// NoRuns is the file of a part that has ended and had no run.
+const NoRuns = "no-runs.txt"
+
+// begun reports whether a folder is a part's that has no record, and is not to have one or not yet.
+func begun(dir string) bool {
+	rs, unread := record.Readable(dir)
+	return len(rs)+len(unread) == 0 && ofParts.MatchString(dir) && (exists(filepath.Join(dir, record.Unfinished)) || exists(filepath.Join(dir, NoRuns)))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// parts replaces each folder that has folders of parts by those, in their order. Parts that have not begun are left out. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.
 func parts(dirs []string) (all []string, err error) {
 	for _, dir := range dirs {
 		found, _ := filepath.Glob(filepath.Join(dir, "shard-*-of-*"))
 		found = slices.DeleteFunc(found, func(d string) bool {
 			rs, unread := record.Readable(d)
-			return len(rs)+len(unread) == 0 || !ofParts.MatchString(d)
+			return !ofParts.MatchString(d) || len(rs)+len(unread) == 0 && !begun(d)
 		})
 		rs, unread := record.Readable(dir)
 		for _, d := range found {
-			if n, first := ofParts.FindStringSubmatch(d)[1], ofParts.FindStringSubmatch(found[0])[1]; n != first {
+			if n, first := ofParts.FindStringSubmatch(d)[2], ofParts.FindStringSubmatch(found[0])[2]; n != first {
 				return nil, fmt.Errorf("%s has parts of %s and of %s: they are of several studies: remove those that do not belong, or name folders one by one",
 					dir, first, n)
 			}

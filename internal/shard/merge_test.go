@@ -20,6 +20,13 @@ func made(t *testing.T, dir, rank string, seed int64, part string, loss float64)
 	require.NoError(t, r.Save(dir))
 }
 
+// wrote writes a file of a part.
+func wrote(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+}
+
 func TestMerge(t *testing.T) {
 	for _, c := range []struct {
 		why   string
@@ -69,14 +76,27 @@ func TestMerge(t *testing.T) {
 			}
 			part := filepath.Join(dir, "shard-2-of-2")
 			made(t, part, "8", 4, "2/2", 2)
-			require.NoError(t, os.WriteFile(filepath.Join(part, "unfinished.json"), []byte(`{"settings": {"seed": 1}, "testing": {"count": "6"}}`), 0o666))
+			wrote(t, filepath.Join(part, "unfinished.json"), `{"settings": {"seed": 1}, "testing": {"count": "6"}}`)
 			return []string{dir}
 		}, 4, []string{"The study is unfinished in DIR/shard-2-of-2: the same command goes on with it.",
 			"2 of 6 cells are missing: rank=8 with seed 5 and rank=8 with seed 6."}, ""},
 		{"parts without a run", func(t *testing.T, dir string) []string {
 			made(t, filepath.Join(dir, "shard-1-of-3"), "8", 1, "1/3", 2)
+			for _, part := range []string{"shard-2-of-3", "shard-3-of-3"} {
+				wrote(t, filepath.Join(dir, part, NoRuns), "")
+			}
 			return []string{dir}
 		}, 1, nil, ""},
+		{"parts that died before their first run had ended", func(t *testing.T, dir string) []string {
+			made(t, filepath.Join(dir, "shard-1-of-4"), "8", 1, "1/4", 2)
+			wrote(t, filepath.Join(dir, "shard-2-of-4", "unfinished.json"), `{"settings": {"seed": 1}, "testing": {"count": "2"}}`)
+			return []string{dir}
+		}, 1, []string{"The study is unfinished in DIR/shard-2-of-4: the same command goes on with it.", "Of 4 parts these have no record: 3 and 4.",
+			"1 of 2 cells are missing: rank=8 with seed 2."}, ""},
+		{"parts that have begun and have no record", func(t *testing.T, dir string) []string {
+			wrote(t, filepath.Join(dir, "shard-1-of-2", "unfinished.json"), "{}")
+			return []string{dir}
+		}, 0, nil, "no part has a record yet: DIR/shard-1-of-2"},
 		{"parts of two studies", func(t *testing.T, dir string) []string {
 			made(t, filepath.Join(dir, "shard-1-of-2"), "8", 1, "1/2", 2)
 			made(t, filepath.Join(dir, "shard-1-of-4"), "8", 2, "1/4", 2)

@@ -9,13 +9,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"lorabench/internal/fakecuda"
 )
 
 // options are the flags: sweep's own, and bench's as they were typed.
 type options struct {
 	parts    int
 	time     time.Duration
-	memory   int // MiB
+	memory   int   // MiB
+	card     int64 // bytes of a GPU's memory; 0: not asked
 	measured string
 	sbatch   string
 	runner   string
@@ -34,6 +37,10 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.parts, "parts", 0, "tasks of the array (default one for each seed: blocks are then whole)")
 	fs.DurationVar(&o.time, "time", 0, "time limit of a task, such as 2h (default from -measured)")
 	fs.IntVar(&o.memory, "mem", 0, "memory of a task in `MiB` (default from -measured, else the cluster's)")
+	fs.Func("gpu", "memory of the cards, such as 24GiB: asks for a GPU, and refuses a study that does not fit, tried on a stand-in card as run fit does", func(v string) (err error) {
+		o.card, err = fakecuda.ParseMemory(v)
+		return err
+	})
 	fs.StringVar(&o.measured, "measured", "", "`folder` of records of a few steps of the same arms, which say how long a task takes and how much memory")
 	fs.StringVar(&o.sbatch, "sbatch", "", "more `options` of sbatch for the array, such as '--partition=gpu --account=x'")
 	fs.StringVar(&o.runner, "run", "", "the run `script` of the bundle that nodes use (default this bundle's)")
@@ -109,4 +116,14 @@ func (o *options) check() (err error) {
 	}
 	o.out, err = filepath.Abs(o.out)
 	return err
+}
+
+// value returns the value of a flag of bench's, "" for one without a value, and whether it is given. The last one counts.
+func (o *options) value(name string) (value string, given bool) {
+	for _, f := range o.bench {
+		if n, v, _ := strings.Cut(strings.TrimLeft(f, "-"), "="); n == name {
+			value, given = v, true
+		}
+	}
+	return value, given
 }

@@ -32,6 +32,11 @@ func (o options) plan() (p plan, err error) {
 	if o.measured == "" {
 		return p, nil
 	}
+	for _, name := range []string{"eval-every", "target-loss"} {
+		if value, given := o.value(name); given && value != "0" && o.time == 0 {
+			return p, fmt.Errorf("-%s=%s: held-out losses between steps take time that a few measured steps do not show: give -time", name, value)
+		}
+	}
 	rs, err := record.ReadDir(o.measured)
 	if err != nil {
 		return p, fmt.Errorf("-measured: %w", err)
@@ -80,8 +85,8 @@ func (o options) plan() (p plan, err error) {
 	if p.memory == 0 && peak > 0 {
 		p.memory = int(more*float64(peak))>>20 + 512
 	}
-	if held > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("PyTorch's allocator held %.1f GiB of the GPU there: ask for a card with more", float64(held)/(1<<30)))
+	if held > 0 && o.card == 0 {
+		p.notes = append(p.notes, fmt.Sprintf("PyTorch's allocator held %.1f GiB of the GPU there: ask for a card with more (-gpu=24GiB says whether every step fits one)", float64(held)/(1<<30)))
 	}
 	return p, nil
 }

@@ -180,7 +180,7 @@ func TestSlurm(t *testing.T) {
 	require.NoError(t, err, printed)
 
 	var script, stderr bytes.Buffer
-	require.Equal(t, 0, run(append(study, "-measured="+single, "-run="+runner, "-out="+out, "-sbatch=--cpus-per-task=1"), &script, &stderr), stderr.String())
+	require.Equal(t, 0, run(t.Context(), append(study, "-measured="+single, "-run="+runner, "-out="+out, "-sbatch=--cpus-per-task=1"), &script, &stderr), stderr.String())
 	sh := exec.Command("sh")
 	sh.Env, sh.Stdin = c.env, &script
 	submitted, err := sh.CombinedOutput()

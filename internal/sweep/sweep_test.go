@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/internal/fakecuda/fakecudatest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden file")
@@ -36,7 +37,7 @@ func TestScript(t *testing.T) {
 		{"-time=90m", "-mem", "4096", "-parts", "3", "-run=/opt/run", "-sbatch=--partition=gpu --gres=gpu:1", "-benchtime=5x", "-targets=q_proj,v_proj:fc1", "-out=/data/$x"},
 	} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, 0, run(args, &stdout, &stderr), stderr.String())
+		require.Equal(t, 0, run(t.Context(), args, &stdout, &stderr), stderr.String())
 		require.Empty(t, stderr.String())
 		script := strings.ReplaceAll(stdout.String(), dir, "DIR")
 		check := exec.Command("sh", "-n")
@@ -60,7 +61,7 @@ func TestSubmit(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	out := filepath.Join(t.TempDir(), "a b")
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, 0, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-count=2", "-out=" + out}, &stdout, &stderr), stderr.String())
+	require.Equal(t, 0, run(t.Context(), []string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-count=2", "-out=" + out}, &stdout, &stderr), stderr.String())
 	require.Equal(t, "array job 17, then job 17 writes "+out+"/report.html\n", stdout.String())
 	require.DirExists(t, out)
 	b, err := os.ReadFile(log)
@@ -70,11 +71,29 @@ func TestSubmit(t *testing.T) {
 		require.Contains(t, strings.Split(string(b), "\n"), line)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\necho 'no such partition' >&2\nexit 1\n"), 0o777))
-	require.Equal(t, 1, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
+	require.Equal(t, 1, run(t.Context(), []string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "sbatch"), []byte("#!/bin/sh\ncase $* in *report*) exit 1;; esac\necho 18\n"), 0o777))
-	require.Equal(t, 1, run([]string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
+	require.Equal(t, 1, run(t.Context(), []string{"-submit", "-time=1h", "-run=/opt/run", "-benchtime=5x", "-out=" + out}, &stdout, &stderr))
 	require.Contains(t, stderr.String(), "array job 18 is submitted, its report is not")
 	require.Contains(t, stderr.String(), "no such partition")
+}
+
+// TestGPU tries a study on stand-in cards before it is submitted.
+func TestGPU(t *testing.T) {
+	fakecudatest.Require(t)
+	study := []string{"-time=1h", "-run=/opt/run", "-model=testdata/small", "-data=testdata/small/train.jsonl.gz", "-recipe=assigned", "-limit=40", "-eval=4", "-ranks=2,4096",
+		"-benchtime=2x", "-count=3", "-out=" + t.TempDir()}
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run(t.Context(), append(study, "-gpu=24GiB"), &stdout, &stderr), stderr.String())
+	require.Regexp(t, `# on a stand-in card of 24 GiB every arm trains all its steps; PyTorch's allocator holds at most \d\.\d GiB\n`, stdout.String())
+	require.Contains(t, stdout.String(), " --gres=gpu:1 ")
+	require.Contains(t, stdout.String(), "-count=3 -shard=slurm/3", "the tasks are not told of the stand-in")
+	stdout.Reset()
+	require.Equal(t, 1, run(t.Context(), append(study, "-gpu=700MiB"), &stdout, &stderr))
+	require.Contains(t, stderr.String(), "-gpu: a card of 0.6836 GiB is full before the study's 2 steps are done; the arms that trained before that: rank=2. Ask")
+	require.Empty(t, stdout.String())
+	require.Equal(t, 1, run(t.Context(), append(study, "-gpu=24GiB", "-dora"), &stdout, &stderr))
+	require.Contains(t, stderr.String(), "DoRA needs the norms of weights")
 }
 
 func TestRefused(t *testing.T) {
@@ -92,14 +111,16 @@ func TestRefused(t *testing.T) {
 		{"no seeds", append(ok, "-count=0"), 2, "-count is 0"},
 		{"fewer than no parts", append(ok, "-parts=-1"), 2, "-parts is -1"},
 		{"how long?", []string{"-benchtime=5x", "-out=x"}, 2, "how long does a task take?"},
+		{"a card without a unit", append(ok, "-gpu=24"), 2, `"24" is no size of a card: want more than 560 MiB`},
 		{"parts of parts", append(ok, "-shard=1/2"), 2, "-shard=1/2: the tasks of the array are the parts"},
 		{"a value by itself", append(ok, "-ranks", "8"), 2, `unexpected argument "8": give flags as -name=value`},
 		{"records that are not there", append(ok, "-measured="+empty), 1, "-measured: " + empty + " has no run record"},
+		{"evaluations that were not measured", []string{"-measured=" + empty, "-eval-every=50", "-benchtime=5x", "-out=x"}, 1, "-eval-every=50: held-out losses between steps take time"},
 		{"not a bundle", ok[:3], 1, "nodes run a bundle: make one"},
 		{"help", []string{"-help"}, 0, "usage: run sweep-slurm"},
 	} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, c.code, run(c.args, &stdout, &stderr), c.why)
+		require.Equal(t, c.code, run(t.Context(), c.args, &stdout, &stderr), c.why)
 		require.Contains(t, stderr.String(), c.text, c.why)
 		require.Empty(t, stdout.String(), c.why)
 	}
