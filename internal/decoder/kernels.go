@@ -59,6 +59,9 @@ func (m *Model) MeasureKernels() (k torch.Kernels, err error) {
 // measured returns the work of the first layers on a row of random numbers, and what the head would multiply with [T, E].
 func (m *Model) measured(s *torch.Scope) (*work, *torch.Tensor) {
 	n := min(measuredTokens, int(m.MaxPositionEmbeddings))
+	if m.Window > 0 {
+		n = min(n, int(m.Window))
+	}
 	b := data.Pack([]data.Sample{{IDs: make([]int32, n), Labels: make([]int32, n)}}, []int{0})
 	w := &work{m: m, s: s, batch: m.Upload(s, &b, nil), random: map[int64]*torch.Tensor{}}
 	bytes := int64(0)

@@ -22,8 +22,14 @@ import (
 // Auto selects the kernels by measuring, as "" does.
 const Auto = "auto"
 
-// generation changes when our own kernels become faster or slower, so that the kernels are measured anew.
-const generation = 1
+// Folder is the environment's name for where choices are kept instead of the user's cache: tests measure on a machine that is busy.
+const Folder = "LORABENCH_KERNELS"
+
+// generation changes when our own kernels become faster or slower, or others are compared, so that the kernels are measured anew.
+const generation = 2
+
+// defaults are what is in use where nothing was chosen: a choice must not depend on what the process computed with before.
+var defaults = torch.CurrentKernels()
 
 // Choice is a file in the cache: the kernels that were fastest on a machine for the shapes of a model.
 type Choice struct {
@@ -66,19 +72,20 @@ func Set(m *decoder.Model, text string) (string, error) {
 
 // fastest returns the cache's choice, or measures one and keeps it. Without a cache that can be written nothing is kept.
 func fastest(m *decoder.Model) (torch.Kernels, error) {
-	c := Choice{CPU: CPU(), Threads: torch.Threads(), Torch: torch.Version(), Generation: generation, Shapes: shapes(m)}
+	c := Choice{CPU: Processor(), Threads: torch.Threads(), Torch: torch.Version(), Generation: generation, Shapes: shapes(m)}
 	if err := torch.Run(func(*torch.Scope) error { c.DType = m.DType().String(); return nil }); err != nil {
 		return torch.Kernels{}, err
 	}
 	path := c.path()
 	if path != "" {
-		if unlock, err := cache.Lock(filepath.Dir(path), func(string) {}); err == nil {
+		if unlock, err := cache.Lock(filepath.Dir(path), waiting); err == nil {
 			defer unlock() // another process may be measuring
 		}
 		if k, err := c.read(path); err == nil {
 			return k, nil
 		}
 	}
+	torch.SetKernels(defaults)
 	k, err := m.MeasureKernels()
 	if err != nil || path == "" {
 		return k, err
@@ -90,13 +97,21 @@ func fastest(m *decoder.Model) (torch.Kernels, error) {
 	return k, nil
 }
 
+// waiting says why nothing happens: a process that was stopped while it measured holds the lock.
+func waiting(holder string) {
+	fmt.Fprintf(os.Stderr, "lorabench: waiting for another process, which measures kernels (%s)\n", holder)
+}
+
 // path returns the file of a choice, "" if there is no cache.
 func (c Choice) path() string {
-	dir, err := cache.Dir()
-	if err != nil {
-		return ""
+	dir := os.Getenv(Folder)
+	if dir == "" {
+		all, err := cache.Dir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(all, "kernels")
 	}
-	dir = filepath.Join(dir, "kernels")
 	if os.MkdirAll(dir, 0o777) != nil {
 		return ""
 	}
@@ -123,7 +138,11 @@ func shapes(m *decoder.Model) string {
 	return fmt.Sprintf("%.8x", sha256.Sum256(fmt.Append(nil, m.Params())))
 }
 
-var modelName = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
+var (
+	modelName  = regexp.MustCompile(`(?m)^model name\s*:(.*)$`)
+	flags      = regexp.MustCompile(`(?m)^(?:flags|Features)\s*:(.*)$`)
+	arithmetic = regexp.MustCompile(`^(avx|amx|fma|sse|asimd|sve|sme|fphp|bf16|i8mm)`)
+)
 
 // CPU returns the processor's name, or its architecture if the system does not report it.
 func CPU() string {
@@ -132,4 +151,18 @@ func CPU() string {
 		return strings.TrimSpace(string(m[1]))
 	}
 	return runtime.GOARCH
+}
+
+// Processor returns CPU with the instructions that kernels are made of: on virtual machines many processors have one name.
+func Processor() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	words := []string{CPU()}
+	if m := flags.FindSubmatch(b); m != nil {
+		for _, w := range strings.Fields(string(m[1])) {
+			if arithmetic.MatchString(w) {
+				words = append(words, w)
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -19,6 +19,7 @@ const post = "../../testdata/parity/post"
 // set is kernels.Set on a small model, with a cache in dir.
 func set(t *testing.T, dir, text string) (string, error) {
 	t.Setenv("XDG_CACHE_HOME", dir)
+	t.Setenv(kernels.Folder, "")
 	before, live := torch.CurrentKernels(), torch.Live()
 	defer torch.SetKernels(before)
 	scope, name := torch.NewScope(), ""

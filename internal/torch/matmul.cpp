@@ -7,6 +7,9 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cpu/Utils.h>
 #include <stdlib.h>
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
 
 namespace {
 
@@ -24,13 +27,16 @@ const std::optional<c10::OperatorHandle> &onednn() {
 
 bool has_bfloat16() {
   static bool is = [] {
+#ifdef __aarch64__
+    return (getauxval(AT_HWCAP2) & 1 << 14) != 0; // HWCAP2_BF16, which older headers lack
+#else
     auto all = at::cpu::get_cpu_capabilities();
     auto has = [&](const char *name) {
       auto i = all.find(name);
       return i != all.end() && i->second.isBool() && i->second.toBool();
     };
-    auto which = all.find("architecture"); // others, ARM's say, are not known here: libtorch's choice stands
-    return which == all.end() || which->second.toStringRef() != "x86_64" || has("avx512_bf16") || has("amx_bf16");
+    return has("avx512_bf16") || has("amx_bf16");
+#endif
   }();
   return is;
 }

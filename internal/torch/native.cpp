@@ -190,8 +190,12 @@ int lb_cuda_device(int device, char *name, int size, int *capability, char **err
 }
 
 void lb_trim(int64_t over) {
-  // mallinfo counts in 32 bits, which wrap around; mallinfo2 is not in every glibc that libtorch runs on.
-  if (over == 0 || static_cast<uint32_t>(mallinfo().fordblks) > over)
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+  auto unused = mallinfo2().fordblks;
+#else
+  auto unused = static_cast<uint32_t>(mallinfo().fordblks); // wraps around at 4 GiB
+#endif
+  if (over == 0 || unused > static_cast<uint64_t>(over))
     malloc_trim(0);
 }
 

@@ -5,6 +5,7 @@ package torch
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"unsafe"
 )
@@ -40,5 +41,5 @@ func (d Device) MemorySnapshot() ([]byte, error) {
 	if n == 0 {
 		return nil, errors.New("torch: the memory snapshot is empty, or too large for this machine's memory")
 	}
-	return C.GoBytes(p, C.int(n)), nil
+	return bytes.Clone(unsafe.Slice((*byte)(p), n)), nil // C.GoBytes takes less than 2 GiB
 }
