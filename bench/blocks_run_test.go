@@ -157,6 +157,8 @@ func TestFlagsOfGoTest(t *testing.T) {
 		{"and what was covered", []string{"-test.count=2", "-test.coverprofile=c.out"}, 1, "-coverprofile is given with -count=2"},
 		{"b.Loop ignores the first of a list", []string{"-test.cpu=1,2"}, 1, `-cpu is "1,2", want one number of at least 1`},
 		{"no processor", []string{"-test.cpu=0"}, 1, `-cpu is "0", want one number of at least 1`},
+		{"a space in a list", []string{"-ranks=2,", "4", "-seed=7"}, 1, `unexpected argument "4": flags end there`},
+		{"cells are dealt before they are filtered", []string{"-ranks=2,4", "-test.bench=Rank/rank=2", "-shard=1/2"}, 1, "-shard=1/2: there are more parts than seeds (1)"},
 		{"no such arm to slow down", []string{"-ranks=2,4", "-slow=rank=7"}, 1, `-slow is "rank=7" and -device cpu: want an arm of this study`},
 		{"no seed", []string{"-test.count=0"}, 0, "commit: abc\n"},
 		{"a list trains nothing", []string{"-test.list=^Benchmark"}, 0, "BenchmarkRank\n"},
@@ -176,6 +178,20 @@ func TestFlagsOfGoTest(t *testing.T) {
 		require.Zero(t, code, out)
 		require.NotEmpty(t, contents(t, path))
 	})
+}
+
+// TestAFolderThatIsTakenTrainsNothing: without a folder for its records a part's cells would be lost.
+func TestAFolderThatIsTakenTrainsNothing(t *testing.T) {
+	commitKnown(t)
+	dir := t.TempDir()
+	s := madeStudy("abc")
+	_, _, err := s.Open(filepath.Join(dir, "shard-1-of-2"))
+	require.NoError(t, err)
+	defer s.release()
+	out, code := ended(t, "-ranks=2,4", "-test.count=4", "-shard=1/2", "-out="+dir)
+	require.Equal(t, 1, code, out)
+	require.Equal(t, 1, strings.Count(out, "is writing to it"), out)
+	require.Empty(t, order(out))
 }
 
 // TestAnUnfinishedStudyGoesOn interrupts a study of two ranks and three seeds, damages what it left so that one run fails, and

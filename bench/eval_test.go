@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lorabench/bench/record"
+	"lorabench/bench/results"
 	"lorabench/data"
 	"lorabench/internal/train"
 )
@@ -66,6 +67,24 @@ func TestHeldOutHalvesAndOtherText(t *testing.T) {
 	require.Len(t, one.Held, 1)
 	require.NotNil(t, one.DataInfo.EvalLossBase)
 	require.Empty(t, one.DataInfo.EvalHalvesBase, "one record has no halves")
+	two := small(t, 1, "-eval=2", "-limit=30")
+	for i := range two.Held[1].Labels {
+		two.Held[1].Labels[i] = data.Ignore
+	}
+	whole, halves, err := two.heldOut(two.Base)
+	require.NoError(t, err)
+	require.InDelta(t, two.DataInfo.EvalHalvesBase[0], *whole, 1e-9)
+	require.Empty(t, halves, "all answers of a half were cut")
+	two.Held = two.Held[1:]
+	_, _, err = two.heldOut(two.Base)
+	require.ErrorContains(t, err, "none of the 1 held-out records has a label: give a larger -eval or -max-length")
+}
+
+func TestATargetNeedsHeldOutRecords(t *testing.T) {
+	s, _, err := parse(t, 1, "-device=cpu", "-model="+smallModel, "-data="+smallData, "-limit=9", "-target-loss=2")
+	require.NoError(t, err)
+	_, err = LoadWorkload(t.Context(), s, nil)
+	require.ErrorContains(t, err, "-target-loss is 2, and of 9 records none is held out")
 }
 
 func TestOtherTextThatIsNotThere(t *testing.T) {
@@ -75,7 +94,7 @@ func TestOtherTextThatIsNotThere(t *testing.T) {
 	require.ErrorContains(t, err, "nosuch.jsonl")
 }
 
-// TestDivergedArmsHaveNoLines: the k-th line of an arm is read as the k-th seed's.
+// TestDivergedArmsHaveNoLines, of no seed: the others would be a selection.
 func TestDivergedArmsHaveNoLines(t *testing.T) {
 	dir := t.TempDir()
 	rs := []*record.Record{{Name: "rank=1", Seed: 42, GlobalStep: 2}, {Name: "rank=8", Seed: 42, GlobalStep: 2},
@@ -86,6 +105,20 @@ func TestDivergedArmsHaveNoLines(t *testing.T) {
 	require.Equal(t, 2, strings.Count(string(b), "BenchmarkRank/rank=1"))
 	require.NotContains(t, string(b), "BenchmarkRank/rank=8")
 	require.NoError(t, WriteResults(dir, nil, rs[3:], 1), "no result is no error: a study goes on")
+}
+
+// TestASeedThatIsMissingMovesNoOther: the k-th line of an arm has the k-th seed, or says its own.
+func TestASeedThatIsMissingMovesNoOther(t *testing.T) {
+	dir := t.TempDir()
+	var rs []*record.Record
+	for _, seed := range []int64{42, 43, 45, 46} {
+		rs = append(rs, &record.Record{Name: "rank=8", Seed: seed, GlobalStep: 2, Runtime: 1})
+	}
+	require.NoError(t, WriteResults(dir, [][2]string{{"device", "cpu"}, {"seed", "42"}}, append(rs, &record.Record{Name: "rank=1", Seed: 42, GlobalStep: 2, Runtime: 1}), 1))
+	set := results.Read(filepath.Join(dir, "bench.txt"))
+	require.Empty(t, set.Problems)
+	require.Equal(t, []int64{42, 43, 45, 46}, each(set.Benchmarks[1].Runs, func(r results.Run) int64 { return r.Seed }))
+	require.EqualValues(t, 42, set.Benchmarks[0].Runs[0].Seed)
 }
 
 func TestEvaluatingInBetweenChangesNothing(t *testing.T) {

@@ -68,7 +68,7 @@ func Preamble(w io.Writer, lines [][2]string) error {
 }
 
 // WriteResults replaces dir/bench.txt with the exact results of runs; go test's own lines keep four digits. An arm with a run that
-// diverged is left out, because the k-th result of an arm is read as the k-th seed's.
+// diverged is left out: its other seeds would be a selection of the lucky ones.
 func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int) error {
 	return file.Replace(filepath.Join(dir, "bench.txt"), func(w io.Writer) error {
 		err := Preamble(w, nil)
@@ -77,8 +77,18 @@ func WriteResults(dir string, lines [][2]string, rs []*record.Record, procs int)
 		if none != nil {
 			return err // every arm diverged: there is no result
 		}
+		runs := map[string]int64{} // of an arm, under the first run's seed
 		for _, r := range finite {
-			err = errors.Join(err, bw.Write(result(lines, r, procs)))
+			res := result(lines, r, procs)
+			if i, ok := res.ConfigIndex("seed"); ok {
+				first, _ := strconv.ParseInt(string(res.Config[i].Value), 10, 64)
+				if r.Seed == first+runs[r.Name] {
+					runs[r.Name]++
+				} else { // one is missing before it
+					res.Config[i].Value = strconv.AppendInt(nil, r.Seed, 10)
+				}
+			}
+			err = errors.Join(err, bw.Write(res))
 		}
 		return err
 	})

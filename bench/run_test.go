@@ -135,13 +135,13 @@ func TestRecordsAndResultsAreWrittenWhole(t *testing.T) {
 	w := small(t, 2)
 	dir := t.TempDir()
 	var rs []*record.Record
-	for seed := range int64(2) {
+	for seed := w.Seed; seed < w.Seed+2; seed++ {
 		rec := runOnce(t, w, "8", seed, 2)
 		require.NoError(t, rec.Save(dir))
 		rs = append(rs, rec)
 		require.NoError(t, WriteResults(dir, w.ConfigLines(), rs, 4))
 		var back record.Record
-		b, err := os.ReadFile(filepath.Join(dir, "rank=8,seed="+string(rune('0'+seed))+".json"))
+		b, err := os.ReadFile(filepath.Join(dir, rec.FileName()+".json"))
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(b, &back))
 		require.NotEmpty(t, back.Checksum)

@@ -150,7 +150,9 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	if w.Limit > 0 {
 		recs = recs[:min(w.Limit, len(recs))]
 	}
-	fill(&w.Eval, min(256, len(recs)/10))
+	if fill(&w.Eval, min(256, len(recs)/10)); w.Eval == 0 && w.TargetLoss > 0 {
+		return fmt.Errorf("-target-loss is %v, and of %d records none is held out: give more, or -eval", w.TargetLoss, len(recs))
+	}
 	train, held, err := data.Split(recs, w.Eval)
 	if err != nil {
 		return fmt.Errorf("-eval %d: %w", w.Eval, err)
@@ -210,7 +212,7 @@ func (w *Workload) evaluate(m *decoder.Model) (held *float64, halves []float64, 
 }
 
 // heldOut returns m's loss on the held-out records, nil if there are none, and on each half of them: every second record from the first,
-// and from the second, so that a record's half follows from the records alone. One record has no halves.
+// and from the second, so that a record's half follows from the records alone. There are no halves where one has no label.
 func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, err error) {
 	var samples [2][]data.Sample
 	var labels [2]float64
@@ -219,7 +221,10 @@ func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, e
 		labels[i%2] += float64(data.Pack(w.Held, []int{i}).Labels)
 	}
 	total := 0.0
-	for i := range min(2, len(w.Held)) {
+	for i := range samples {
+		if labels[i] == 0 { // -max-length may cut every answer of a half
+			continue
+		}
 		mean, err := train.Evaluate(m, samples[i], w.Batch)
 		if err != nil {
 			return nil, nil, err
@@ -227,10 +232,12 @@ func (w *Workload) heldOut(m *decoder.Model) (loss *float64, halves []float64, e
 		halves = append(halves, mean)
 		total += mean * labels[i]
 	}
-	switch total /= labels[0] + labels[1]; len(halves) {
-	case 0:
+	switch total /= labels[0] + labels[1]; {
+	case len(w.Held) == 0:
 		return nil, nil, nil
-	case 1:
+	case len(halves) == 0:
+		return nil, nil, fmt.Errorf("none of the %d held-out records has a label: give a larger -eval or -max-length", len(w.Held))
+	case len(halves) == 1:
 		halves = nil
 	}
 	return &total, halves, nil

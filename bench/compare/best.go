@@ -109,7 +109,11 @@ func (c *contest) half(half int) *table {
 func (c *contest) conditions() string {
 	alpha := c.distinct("alpha", "alpha", "lora_alpha")
 	if number := strings.TrimPrefix(alpha, "alpha "); strings.Trim(number, "0123456789.") == "" {
-		alpha += ": with one alpha ranks differ in scale too, since B A is scaled by alpha/r"
+		by := "r"
+		if c.setting(c.by[0].at, "use_rslora") == "true" {
+			by = "sqrt(r)"
+		}
+		alpha += ": with one alpha ranks differ in scale too, since B A is scaled by alpha/" + by
 	}
 	return fmt.Sprintf("This holds for %d steps, %s and %s.", c.study.arms[c.by[0].at].Runs[0].Iters,
 		c.distinct("learning rate", "lr", "learning_rate"), alpha)
@@ -140,7 +144,7 @@ func (c *contest) limits() (text []string) {
 		return v
 	}
 	// A rate at which training diverged was tried too.
-	largest := !slices.ContainsFunc(c.set.Records, func(r *record.Record) bool { return r.Diverged > 0 })
+	largest := len(c.set.Diverged) == 0 && !slices.ContainsFunc(c.set.Records, func(r *record.Record) bool { return r.Diverged > 0 })
 	var falling []string
 	for k, col := range c.by {
 		smaller := slices.ContainsFunc(c.groups[k], func(i int) bool { return rate(c.all[i]) < rate(col) })

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -19,6 +20,7 @@ const MaxDrift = 0.03
 // Timing is a run's time. Arms are what runs have in common besides their block: a rank, or a rank before or after a change.
 type Timing struct {
 	Arm     string
+	Process string  // that ran it: blocks of two, perhaps on two machines, are not compared
 	Block   int     // results.Unplaced where the run was in none: it is not compared with others
 	Seconds float64 // of a step, on average
 	Tokens  float64 // of a step, on average; NaN where that is not known
@@ -32,8 +34,16 @@ type Lap struct{ Seconds, Tokens float64 }
 // a run, after their regression on tokens, or a run that stands out. It must be more than MaxDrift, and more than the noise explains.
 func Steady(runs []Timing) string {
 	var found []string
-	if arms, blocks, x := grid(runs); len(blocks) > 1 {
+	processes := map[string][]Timing{}
+	for _, r := range runs {
+		processes[r.Process] = append(processes[r.Process], r)
+	}
+	for _, p := range slices.Sorted(maps.Keys(processes)) {
+		arms, blocks, x := grid(processes[p])
 		n := len(blocks)
+		if n < 2 {
+			continue
+		}
 		f := fitted(x, n)
 		if i, size := f.outlier(); math.Abs(size) > MaxDrift {
 			found = append(found, fmt.Sprintf("the time of a step of %s was %s in block %d than in others",
@@ -58,7 +68,7 @@ func Steady(runs []Timing) string {
 		return ""
 	}
 	return fmt.Sprintf("Unsteady: %s. Close other programs, let the machine cool down, and run it again, with more seeds if it stays so.",
-		format.List(found))
+		format.Few(found, 4))
 }
 
 // chance returns how far the lowest and highest of some means of n values seldom lie apart by noise alone: 3.2 standard errors of a
@@ -173,8 +183,9 @@ func (s *study) timings() (runs []Timing) {
 		seconds, tokens := s.values(i, "sec/op", 1), s.values(i, "tokens/sec", 1)
 		for _, r := range b.Runs {
 			k, step := s.slot(r.Seed), 0
-			t := Timing{Arm: s.names[i], Block: r.Block, Seconds: seconds[k], Tokens: tokens[k] * seconds[k]}
+			t := Timing{Arm: s.names[i], Process: r.File, Block: r.Block, Seconds: seconds[k], Tokens: tokens[k] * seconds[k]}
 			if rec := s.record(i, r.Seed); rec != nil {
+				t.Process = fmt.Sprint(r.Seed-int64(r.Block), " ", rec.Shard) // of one study, blocks and seeds count alike
 				for _, l := range rec.Laps {
 					lap := Lap{Seconds: l.Seconds}
 					for ; step < min(l.Step, len(rec.Steps)); step++ {

@@ -93,6 +93,16 @@ func TestUnsteadyIsSaid(t *testing.T) {
 	assert.Contains(t, string(written(t, a)), "no difference found, unsteady")
 }
 
+// TestBlocksOfTwoProcessesAreNotCompared: they may be of two cards, and a pair is never of both.
+func TestBlocksOfTwoProcessesAreNotCompared(t *testing.T) {
+	runs := drawn(rand.New(rand.NewPCG(6, 19)), 3, 6, func(_, block int) float64 { return 1 + 0.2*float64(block%2) })
+	assert.Contains(t, Steady(runs), "longer in block")
+	for i, r := range runs {
+		runs[i].Process = fmt.Sprint(r.Block % 2)
+	}
+	assert.Empty(t, Steady(runs))
+}
+
 // The laps of records are those of their steps' tokens.
 func TestTimingsOfRecords(t *testing.T) {
 	s, err := newStudy(results.FromRecords([]*record.Record{recorded("8", 1, func(r *record.Record) {
@@ -103,7 +113,7 @@ func TestTimingsOfRecords(t *testing.T) {
 		r.Laps = []record.Lap{{Step: 40, Seconds: 2}, {Step: 100, Seconds: 3}}
 	})}))
 	require.NoError(t, err)
-	assert.Equal(t, []Timing{{Arm: "rank=8", Block: 4, Seconds: 0.5, Tokens: 2500, Laps: []Lap{{2, 400}, {3, 600}}}}, s.timings())
+	assert.Equal(t, []Timing{{Arm: "rank=8", Process: "-3 ", Block: 4, Seconds: 0.5, Tokens: 2500, Laps: []Lap{{2, 400}, {3, 600}}}}, s.timings())
 }
 
 // A difference of runs that were not in blocks is shown, with the sentence that drift is in it, and not claimed.

@@ -53,7 +53,7 @@ func newStudy(in *results.Set, differ ...string) (*study, error) {
 	if err := s.place(differ); err != nil {
 		return nil, err
 	}
-	if left != "" {
+	if s.notes = append(s.notes, in.Notes...); left != "" {
 		s.notes = append(s.notes, left)
 	}
 	if len(aside) > 0 {

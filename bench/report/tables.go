@@ -160,8 +160,12 @@ func disturbances(arms []*table.Arm) (said []string) {
 	runs := map[string]int{}
 	for _, a := range arms {
 		for _, r := range a.Runs {
+			seen := map[string]bool{}
 			for _, h := range r.Others {
-				runs[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)]++
+				seen[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)] = true
+			}
+			for what := range seen { // those without a PID are alike
+				runs[what]++
 			}
 			if r.GraphsFailed != "" {
 				runs["training went on without CUDA graphs ("+r.GraphsFailed+")"]++

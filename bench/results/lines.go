@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ var (
 	exponent = regexp.MustCompile(`=[-+]?[0-9.]+[eE]-[0-9]+$`)
 	// broken matches lines that say that the run failed: go test then prints what it had, and FAIL.
 	broken = regexp.MustCompile(`^(FAIL(\s*$|[\t ])|panic: |fatal error: |[ \t]*--- FAIL)`)
+	// diverged matches what lorabench prints of a run without a result.
+	diverged = regexp.MustCompile(`^Diverged: (rank=\S+), seed (-?[0-9]+), at step ([0-9]+)`)
 )
 
 // filter empties the lines that x/perf's reader would misread or silently skip, and reports what is wrong with them.
@@ -44,12 +47,12 @@ func (r *reader) filter(data []byte) {
 	if first, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte("\n")); json.Unmarshal(first, &e) == nil && e.Action != "" {
 		r.lines, r.at = outputs(r.lines)
 	}
-	failed := false
+	failed, unlucky := false, r.diverged()
 	for i, text := range r.lines {
 		text = bytes.TrimSuffix(text, []byte("\r"))
 		switch {
 		case bytes.HasPrefix(text, benchmarkPrefix):
-			if !r.isResult(i+1, text) {
+			if unlucky(text) || !r.isResult(i+1, text) {
 				r.lines[i] = nil
 			}
 		case broken.Match(text):
@@ -65,6 +68,28 @@ func (r *reader) filter(data []byte) {
 		case len(text) > 0 && unicode.IsLower(rune(text[0])) && record.IsStandIn(string(text)):
 			r.problem(Unreadable, i+1, "%s: a stand-in device, whose kernels compute nothing: its figures are no results", quoted(text))
 		}
+	}
+}
+
+// diverged notes the arms of which a run diverged, and returns what reports whether a result is of one: the arm's other runs would be a
+// selection of the lucky ones, and be read as those of other seeds.
+func (r *reader) diverged() (unlucky func(text []byte) bool) {
+	runs := map[string][]string{}
+	for _, text := range r.lines {
+		if found := diverged.FindSubmatch(text); found != nil {
+			arm := string(found[1])
+			runs[arm] = append(runs[arm], fmt.Sprintf("seed %s at step %s", found[2], found[3]))
+		}
+	}
+	for _, arm := range slices.Sorted(maps.Keys(runs)) {
+		r.set.Diverged = append(r.set.Diverged, arm)
+		r.set.Notes = append(r.set.Notes, fmt.Sprintf("Left out, because training diverged: %s (%s).", arm, strings.Join(runs[arm], ", ")))
+	}
+	return func(text []byte) bool {
+		arm, ok := strings.CutPrefix(string(text), "Benchmark"+Rank+"/")
+		arm = arm[:max(0, strings.IndexAny(arm, "\t "))]
+		i := max(0, strings.LastIndexByte(arm, '-'))
+		return ok && (runs[arm] != nil || procs.MatchString(arm[i:]) && runs[arm[:i]] != nil)
 	}
 }
 

@@ -114,7 +114,11 @@ func (r *reader) read(data []byte) {
 			b.Runs[i].Rounded, empty = r.rounded, false
 		}
 	}
-	if empty && len(r.set.Problems) == problems {
+	switch lost := strings.Join(r.set.Diverged, ", "); {
+	case !empty || len(r.set.Problems) > problems:
+	case lost != "":
+		r.problem(Empty, 0, "no benchmark result is left: training diverged (%s): give lower -lr or -alpha", lost)
+	default:
 		r.problem(Empty, 0, "no benchmark result is in the file: give the output of go test -bench, or the bench.txt of -out")
 	}
 }
@@ -228,6 +232,11 @@ func (r *reader) value(b *Benchmark, unit string, x float64) {
 // finish names and sorts what was read, and finds the blocks: the runs of all arms with one seed come before those of any arm with the
 // next, so that a machine's drift is between blocks and not between arms. go test -count runs all seeds of one arm before the next instead.
 func (r *reader) finish() *Set {
+	if len(r.set.Files) > 1 { // an arm that diverged in one is left out of all
+		r.set.Benchmarks = slices.DeleteFunc(r.set.Benchmarks, func(b *Benchmark) bool {
+			return slices.Contains(r.set.Diverged, strings.TrimPrefix(b.Bare, Rank+"/"))
+		})
+	}
 	blocks := map[int64]int{}
 	for i, seed := range r.order {
 		blocks[seed] = i

@@ -222,6 +222,26 @@ func TestAgree(t *testing.T) {
 	assert.Regexp(t, `model is "m" in .*f.txt:2 and "n" in .*f.txt:4: they are not of one study`, err.Error())
 }
 
+// TestDiverged: without the line of its second run, an arm's third would be read as the second seed's.
+func TestDiverged(t *testing.T) {
+	line := func(lr string) string { return "BenchmarkRank/rank=8/lr=" + lr + "-2 1 5 ns/op\n" }
+	s := read(t, "seed: 42\n"+line("1")+line("2")+line("3")+"Diverged: rank=8/lr=2, seed 43, at step 7: no result\n"+line("3")+line("1")+
+		line("3")+line("1")+line("2"))
+	require.Empty(t, s.Problems)
+	require.Len(t, s.Benchmarks, 2)
+	require.Equal(t, []string{"rank=8/lr=2"}, s.Diverged)
+	require.Equal(t, []string{"Left out, because training diverged: rank=8/lr=2 (seed 43 at step 7)."}, s.Notes)
+	for _, b := range s.Benchmarks {
+		for k, r := range b.Runs {
+			require.Equal(t, k, r.Block, "%s: blocks are those of the others", b.Bare)
+		}
+	}
+	s = Read(written(t, "f.txt", line("1")+"Diverged: rank=8/lr=1, seed 43, at step 7: no result\n"))
+	require.ErrorContains(t, s.Problems[0], "no benchmark result is left: training diverged (rank=8/lr=1): give lower -lr or -alpha")
+	s = Read(written(t, "a.txt", line("1")+line("2")), written(t, "b.txt", line("2")+"Diverged: rank=8/lr=1, seed 43, at step 7: no result\n"))
+	require.Len(t, s.Benchmarks, 1, "an arm that diverged in one file is left out of all")
+}
+
 func TestBlocks(t *testing.T) {
 	blocks := func(s *Set) string {
 		var got []string
@@ -255,6 +275,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("Unit loss better=lower assume=exact\nBenchmarkX\nBenchmarkX-2 \tlog\nseed: 1\nseed:\nFAIL\nBenchmark 1 NaN x\r\n"))
 	f.Add([]byte("BenchmarkX\u00a01 0x1p-2 MB/s\u20282 ns/op\nkey:\tvalue\nKey: no\n\x00\xff: x\nBenchmarkX 1 1e308 MB/s\nBenchmarkX 1 1e308 B/s"))
 	f.Add([]byte(`{"Action":"output","Output":"BenchmarkX 1 5 ns/op\n"}` + "\n{}\nx"))
+	f.Add([]byte("BenchmarkRank/rank=8 1 1 x\nDiverged: rank=8, seed 1, at step 1\nBenchmarkRank/rank=8-2 1 1 x\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := newReader()
 		r.begin("f.txt")

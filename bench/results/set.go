@@ -20,6 +20,7 @@ type Set struct {
 	Problems   []Problem        // why the files cannot be used
 	Records    []*record.Record // beside the files, where ReadRecords was called
 	Notes      []string         // what was left aside, and why
+	Diverged   []string         // arms that are left out, because the files say of one of their runs that it diverged
 }
 
 // Benchmark holds all results of one benchmark.

@@ -63,7 +63,7 @@ func selftest(flags *bench.Flags, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.Eval, s.Forget, s.Limit = 0, "", min(max(s.Limit, s.Batch*s.Accum), 64) // a few records are enough, none of them held out
+	s.Eval, s.EvalEvery, s.TargetLoss, s.Forget, s.Limit = 0, 0, 0, "", min(max(s.Limit, s.Batch*s.Accum), 64) // a few records are enough, none of them held out
 	s.LRs = s.LRs[:1]
 	w, err := bench.LoadWorkload(context.Background(), s, nil)
 	if err != nil {

@@ -73,11 +73,15 @@ func Replace(path string, write func(io.Writer) error) (err error) {
 	return syncFolder(dir)
 }
 
-// syncFolder makes the rename in dir survive a power cut.
+// syncFolder makes the rename in dir survive a power cut, where the file system can: some have no flush of folders, and one that may not be
+// read cannot be flushed. The file is there then all the same.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }

@@ -204,6 +204,9 @@ func (o *options) settings() (bench.Settings, error) {
 			return bench.Settings{}, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
+	if info, err := os.Stat(o.model); err == nil && info.IsDir() {
+		o.model = filepath.Join(o.model, "config.json")
+	}
 	if o.out, err = filepath.Abs(o.out); err != nil {
 		return bench.Settings{}, fmt.Errorf("-out: %w", err)
 	}
@@ -228,7 +231,7 @@ func (o *options) settings() (bench.Settings, error) {
 		return s, err
 	}
 	if len(s.Arms()) > 1 || s.RSLoRA || s.DoRA {
-		return s, fmt.Errorf("-alpha, -lr, -targets or -dora after --: the peer is given one plain LoRA, so one number, one rate and one list of targets")
+		return s, fmt.Errorf("-bench has several values of -alpha, -lr or -targets, sqrt, or -dora: the peer is given one plain LoRA, so one number, one rate and one list of targets")
 	}
 	if o.standIn {
 		s.Device = "cuda:0"

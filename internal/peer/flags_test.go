@@ -82,6 +82,7 @@ func TestSettings(t *testing.T) {
 		{"-max-length=1024", 1024, 3, 4, 2e-4, "asked for"},
 		{"-model=testdata/small/config.json -max-length=1024", 256, 3, 4, 2e-4, "never more than the model has"},
 		{"-model=testdata/parity/families/qwen3/config.json", 64, 3, 4, 2e-4, "nor than another family's"},
+		{"-model=testdata/parity/families/qwen3", 64, 3, 4, 2e-4, "a folder has a config.json"},
 		{"-steps=7", 256, 7, 4, 2e-4, "asked for"},
 		{"-bench=-batch=2", 256, 3, 2, 2e-4, "lorabench's flag is the peer's too"},
 		{"-bench=-step-timeout=1h", 256, 3, 4, 2e-4, "a flag of the benchmark's that says nothing of the recipe"},

@@ -53,6 +53,14 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return "", err
 	}
+	complete := func() bool { // after an update of the system the python that it links to may be gone
+		_, marked := os.Stat(marker)
+		_, there := os.Stat(python)
+		return marked == nil && there == nil
+	}
+	if complete() {
+		return python, nil
+	}
 	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return "", err
@@ -61,7 +69,7 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return "", fmt.Errorf("another run is installing the peer's packages into %s (%w): try again when it is done", dir, err)
 	}
-	if _, err := os.Stat(marker); err == nil {
+	if complete() {
 		return python, nil
 	}
 	if err := os.RemoveAll(dir); err != nil {

@@ -118,7 +118,11 @@ func TestEnvironment(t *testing.T) {
 	defer lock.Close()
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	_, err = environment(ctx, dir, logs, io.Discard)
-	require.ErrorContains(t, err, "another run is installing")
+	require.NoError(t, err, "a whole one needs no lock")
+	require.NoError(t, os.Remove(python))
+	require.NoError(t, os.Symlink("gone", python))
+	_, err = environment(ctx, dir, logs, io.Discard)
+	require.ErrorContains(t, err, "another run is installing", "one whose python is gone is made anew")
 }
 
 func TestNoVenv(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 // refresh is the time between two drawings.
 const refresh = 250 * time.Millisecond
 
+// patience is how long Close waits for the terminal.
+const patience = time.Second
+
 // Bar is a line with a run's name, the steps taken, loss, speed and the time left. A nil Bar shows
 // nothing and may be used.
 type Bar struct {
@@ -30,6 +33,7 @@ type Bar struct {
 	// Step only stores its values, which are read when the bar is drawn: an increment of mpb's bar waits
 	// for that bar's goroutine, and training must not wait.
 	done atomic.Int64
+	kept atomic.Int64  // of done, those that an earlier process took
 	loss atomic.Uint64 // bits of a float64
 
 	progress *mpb.Progress
@@ -92,11 +96,11 @@ func (b *Bar) figures() string {
 	if loss := math.Float64frombits(b.loss.Load()); !math.IsNaN(loss) {
 		out = fmt.Sprintf("loss %.4f  ", loss)
 	}
-	done, took := b.done.Load(), b.now().Sub(b.began).Seconds()
-	if done == 0 || took <= 0 {
+	done, kept, took := b.done.Load(), b.kept.Load(), b.now().Sub(b.began).Seconds()
+	if done <= kept || took <= 0 {
 		return out
 	}
-	speed := float64(done) / took
+	speed := float64(done-kept) / took
 	if speed < 100 {
 		out += fmt.Sprintf("%.3g steps/s", speed)
 	} else {
@@ -122,16 +126,34 @@ func (b *Bar) Step(loss float64) {
 	}
 }
 
-// Close removes the bar from the terminal. Calling it again does nothing.
+// Skip counts a step that an earlier process took, which says nothing of the speed.
+func (b *Bar) Skip() {
+	if b == nil {
+		return
+	}
+	b.kept.Add(1)
+	b.done.Add(1)
+}
+
+// Close removes the bar from the terminal, unless that takes longer than a second: a terminal that was stopped (Ctrl-S) takes nothing, and
+// a run must end all the same. Calling it again does nothing.
 func (b *Bar) Close() {
 	if b == nil {
 		return
 	}
 	b.closed.Do(func() {
-		b.bar.Abort(true)
-		b.progress.Wait()
-		if b.tty != nil {
-			_ = b.tty.Close() // nothing can be said about it: the terminal is what failed
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			b.bar.Abort(true)
+			b.progress.Wait()
+			if b.tty != nil {
+				_ = b.tty.Close() // nothing can be said about it: the terminal is what failed
+			}
+		}()
+		select {
+		case <-gone:
+		case <-time.After(patience):
 		}
 	})
 }

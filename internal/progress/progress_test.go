@@ -81,8 +81,20 @@ func TestStepWaitsForNobody(t *testing.T) {
 		b.Step(1)
 	}
 	require.Equal(t, int64(1000), b.done.Load(), "the terminal is stopped (Ctrl-S), the training is not")
+	b.Close() // which gives up after a while: a run must end
 	close(stuck.free)
-	b.Close()
+}
+
+func TestStepsOfAnEarlierProcessHaveNoSpeed(t *testing.T) {
+	got := shown("rank=8", 42, 1000, after(4), func(b *Bar) {
+		for range 900 {
+			b.Skip()
+		}
+		b.Step(1)
+		b.Step(1)
+	})
+	require.Contains(t, got, "902/1000")
+	require.Contains(t, got, "0.5 steps/s  ETA 3m16s")
 }
 
 // stuckWriter is a terminal that does not take what is written until it is freed.

@@ -51,6 +51,8 @@ esac
 [ -e "$TURNS_CALLS.silent-$name-$seed" ] && exit 0
 printf 'Unit loss better=lower\ncommit: %s\nseed: %s\n\nBenchmarkRank/rank=8-2 60 1.5 ns/op 2.5 loss\n' $name $seed >"$out/bench.txt"
 echo "{\"seed\": $seed}" >"$out/rank=8,seed=$seed.json"
+[ -e "$TURNS_CALLS.diverge-$name-$seed" ] || exit 0
+echo "{\"name\": \"rank=8/lr=1\", \"rank\": \"8\", \"seed\": $seed, \"global_step\": 9, \"train_runtime\": 1, \"diverged_at_step\": 7}" >"$out/rank=8,lr=1,seed=$seed.json"
 `
 
 // world is a repository with two commits, old and new, in a cache and with a go command of its own.

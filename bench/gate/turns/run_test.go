@@ -76,6 +76,8 @@ func TestRunFails(t *testing.T) {
 			[]string{"base (", "seed 43", "exit status 3", filepath.Join("base", "turn-001.log"), "cannot allocate memory"}},
 		{"a turn that leaves no result is no turn", func(w *world) { w.mark("silent-new-44") },
 			[]string{"head (", "seed 44", "left no result", "bench.txt"}},
+		{"an arm without a result for one seed would be judged by the others", func(w *world) { w.mark("diverge-new-43") },
+			[]string{"head (", "seed 43", "rank=8/lr=1 diverged at step 7", "give a lower -lr"}},
 		{"a set-up that fails says so", func(w *world) { w.write("broken-setup", "") },
 			[]string{"head (", "setting it up", "no compiler here", "setup.log"}},
 		{"go test -c compiles nothing and succeeds where there are no tests", func(w *world) { w.write("no-tests", "") },

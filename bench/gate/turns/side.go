@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"lorabench/bench/record"
 	"lorabench/bench/results"
 	"lorabench/internal/file"
 	"lorabench/internal/process"
@@ -105,6 +107,10 @@ func (s *side) turn(ctx context.Context, name string, seed, steps int, baton []*
 	c.Pass = baton
 	if _, err := c.Run(ctx); err != nil {
 		return err
+	}
+	rs, _ := record.Readable(out)
+	if i := slices.IndexFunc(rs, func(r *record.Record) bool { return r.Diverged > 0 }); i >= 0 {
+		return fmt.Errorf("%s: %s diverged at step %d: an arm cannot be judged by the seeds that did not; give a lower -lr", c.What, rs[i].Name, rs[i].Diverged)
 	}
 	if len(results.Read(filepath.Join(out, "bench.txt")).Benchmarks) == 0 {
 		return fmt.Errorf("%s: it ended well and left no result in %s", c.What, filepath.Join(out, "bench.txt"))

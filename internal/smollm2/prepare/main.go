@@ -15,7 +15,7 @@ import (
 func main() {
 	ctx, stop := process.Interruptible(context.Background())
 	defer stop()
-	err := smollm2.Prepare(ctx, os.Stdout)
+	err := smollm2.Prepare(ctx, os.Stderr) // stdout has the folder alone
 	if err == nil {
 		var dir string
 		if dir, err = smollm2.Folder(); err == nil {
