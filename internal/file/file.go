@@ -25,6 +25,12 @@ func NoLocks(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK)
 }
 
+// Exists reports whether path can be looked up, a link where it leads.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // Write writes data to path: to a file beside it first, then renamed.
 func Write(path string, data []byte) error {
 	return Replace(path, func(w io.Writer) error {

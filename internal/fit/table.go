@@ -33,7 +33,7 @@ runtime: this is the allocator's share of a card.
 	fmt.Fprintf(&b, "\ngraphs: failed where CUDA graphs could not be recorded, on a full card for want of memory: the steps were\n"+
 		"launched without them.\n"+
 		"Assumed, not measured: the driver's context uses %s, which are subtracted from a card. What modules, CUDA graphs and other\n"+
-		"programs use of it besides is not counted. On an H200 the allocator's peaks were these to the byte; no other card was compared.\n", mib(fakecuda.ContextBytes))
+		"programs use of it besides is not counted. At an earlier commit an H200's peaks were these to the byte; no other card was compared.\n", mib(fakecuda.ContextBytes))
 	_, err := w.Write(b.Bytes())
 	return err
 }

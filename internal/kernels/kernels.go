@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"lorabench/internal/cache"
@@ -145,24 +146,19 @@ var (
 )
 
 // CPU returns the processor's name, or its architecture if the system does not report it.
-func CPU() string {
-	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
-	if m := modelName.FindSubmatch(b); m != nil {
-		return strings.TrimSpace(string(m[1]))
-	}
-	return runtime.GOARCH
-}
+func CPU() string { return cmp.Or(reported(modelName), runtime.GOARCH) }
 
 // Processor returns CPU with the instructions that kernels are made of: on virtual machines many processors have one name.
 func Processor() string {
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	words := []string{CPU()}
-	if m := flags.FindSubmatch(b); m != nil {
-		for _, w := range strings.Fields(string(m[1])) {
-			if arithmetic.MatchString(w) {
-				words = append(words, w)
-			}
-		}
+	words := strings.Fields(reported(flags))
+	return strings.Join(append([]string{CPU()}, slices.DeleteFunc(words, func(w string) bool { return !arithmetic.MatchString(w) })...), " ")
+}
+
+// reported returns what the system says of the first processor, "" where it says nothing.
+func reported(line *regexp.Regexp) string {
+	b, _ := os.ReadFile("/proc/cpuinfo") // not on every system
+	if m := line.FindSubmatch(b); m != nil {
+		return strings.TrimSpace(string(m[1]))
 	}
-	return strings.Join(words, " ")
+	return ""
 }

@@ -189,26 +189,34 @@ func flagName(arg string) string {
 	return name
 }
 
-// settings completes the options as lorabench itself would: its own flags parse what it will be
-// given, so that the peer gets the same recipe. What depends on the device gets its default.
-func (o *options) settings() (bench.Settings, error) {
+// paths makes the options' paths absolute: both programs run elsewhere.
+func (o *options) paths() error {
 	top, err := root.Dir()
 	if err != nil {
-		return bench.Settings{}, err
+		return err
 	}
 	for _, f := range []struct {
 		name string
 		path *string
 	}{{"-model", &o.model}, {"-data", &o.data}, {"-tokenizer", &o.tokenizer}} {
 		if *f.path, err = find(top, *f.path); err != nil {
-			return bench.Settings{}, fmt.Errorf("%s: %w", f.name, err)
+			return fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
 	if info, err := os.Stat(o.model); err == nil && info.IsDir() {
 		o.model = filepath.Join(o.model, "config.json")
 	}
 	if o.out, err = filepath.Abs(o.out); err != nil {
-		return bench.Settings{}, fmt.Errorf("-out: %w", err)
+		return fmt.Errorf("-out: %w", err)
+	}
+	return nil
+}
+
+// settings completes the options as lorabench itself would: its own flags parse what it will be
+// given, so that the peer gets the same recipe. What depends on the device gets its default.
+func (o *options) settings() (bench.Settings, error) {
+	if err := o.paths(); err != nil {
+		return bench.Settings{}, err
 	}
 	fs := flag.NewFlagSet("-bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)

@@ -53,11 +53,8 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return "", err
 	}
-	complete := func() bool { // after an update of the system the python that it links to may be gone
-		_, marked := os.Stat(marker)
-		_, there := os.Stat(python)
-		return marked == nil && there == nil
-	}
+	// After an update of the system the python that it links to may be gone.
+	complete := func() bool { return file.Exists(marker) && file.Exists(python) }
 	if complete() {
 		return python, nil
 	}
@@ -82,13 +79,21 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 	}()
 	fmt.Fprintf(stderr, "peer: installing torch, transformers, peft and accelerate into %s, once: about 3 GB to download and 7 GB on disk\n"+
 		"peer: (torch with its CUDA libraries; %s names a python that has them already)\n", dir, pythonVariable)
+	if err := install(ctx, dir, python, logs); err != nil {
+		return "", err
+	}
+	return python, file.Write(marker, []byte(requirements))
+}
+
+// install makes the environment and installs the packages in it.
+func install(ctx context.Context, dir, python, logs string) error {
 	base, err := exec.LookPath("python3")
 	if err != nil {
-		return "", fmt.Errorf("%w: install Python 3.11 or later (apt-get install python3 python3-venv)", err)
+		return fmt.Errorf("%w: install Python 3.11 or later (apt-get install python3 python3-venv)", err)
 	}
 	list := filepath.Join(logs, "requirements.txt")
 	if err := file.Write(list, []byte(requirements)); err != nil {
-		return "", err
+		return err
 	}
 	tmp := filepath.Join(dir, "tmp") // pip unpacks there: /tmp is often small
 	for _, step := range []struct{ what, remedy, argv string }{
@@ -97,18 +102,15 @@ func environment(ctx context.Context, dir, logs string, stderr io.Writer) (pytho
 			python + "\n-m\npip\ninstall\n--no-input\n--disable-pip-version-check\n--progress-bar=off\n-r\n" + list},
 	} {
 		if err := os.MkdirAll(tmp, 0o777); err != nil {
-			return "", err
+			return err
 		}
 		_, err := process.Command{What: step.what, Argv: strings.Split(step.argv, "\n"), Dir: logs,
 			Env: []string{"TMPDIR=" + tmp, "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"}, Log: filepath.Join(logs, "install.log")}.Run(ctx)
 		if err != nil {
-			return "", fmt.Errorf("%w: %s", err, step.remedy)
+			return fmt.Errorf("%w: %s", err, step.remedy)
 		}
 	}
-	if err := os.RemoveAll(tmp); err != nil {
-		return "", err
-	}
-	return python, file.Write(marker, []byte(requirements))
+	return os.RemoveAll(tmp)
 }
 
 // askVersions prints the versions of the packages named, without importing them.

@@ -13,6 +13,7 @@ import (
 
 	"lorabench/bench/format"
 	"lorabench/bench/record"
+	"lorabench/internal/file"
 )
 
 // shown is how many cells a sentence names.
@@ -184,12 +185,7 @@ const NoRuns = "no-runs.txt"
 // begun reports whether a folder is a part's that has no record, and is not to have one or not yet.
 func begun(dir string) bool {
 	rs, unread := record.Readable(dir)
-	return len(rs)+len(unread) == 0 && ofParts.MatchString(dir) && (exists(filepath.Join(dir, record.Unfinished)) || exists(filepath.Join(dir, NoRuns)))
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	return len(rs)+len(unread) == 0 && ofParts.MatchString(dir) && (file.Exists(filepath.Join(dir, record.Unfinished)) || file.Exists(filepath.Join(dir, NoRuns)))
 }
 
 // parts replaces each folder that has folders of parts by those, in their order. Parts that have not begun are left out. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.

@@ -75,28 +75,21 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 // check reads bench's flags that a plan depends on and refuses what would not become a study in parts.
 func (o *options) check() (err error) {
 	o.count = 1
-	var steps string
-	o.bench = slices.DeleteFunc(o.bench, func(f string) bool {
-		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
-		switch strings.TrimPrefix(name, "test.") {
-		case "out":
-			o.out = value
-			return true
-		case "count":
-			o.count, err = strconv.Atoi(value)
-		case "benchtime":
-			steps, o.steps = value, 0
-			if n, counted := strings.CutSuffix(value, "x"); counted {
-				o.steps, _ = strconv.Atoi(n)
-			}
-		case "shard":
-			err = fmt.Errorf("%s: the tasks of the array are the parts: leave it out", f)
+	if n, given := o.value("count"); given {
+		if o.count, err = strconv.Atoi(n); err != nil {
+			return fmt.Errorf("-count: %w", err)
 		}
-		return false
-	})
+	}
+	steps, _ := o.value("benchtime")
+	if n, counted := strings.CutSuffix(steps, "x"); counted {
+		o.steps, _ = strconv.Atoi(n)
+	}
+	o.out, _ = o.value("out")
+	o.bench = slices.DeleteFunc(o.bench, func(f string) bool { return flagName(f) == "out" })
+	shard, sharded := o.value("shard")
 	switch {
-	case err != nil:
-		return err
+	case sharded:
+		return fmt.Errorf("-shard=%s: the tasks of the array are the parts: leave it out", shard)
 	case o.out == "":
 		return fmt.Errorf("-out is missing: the folder, on a file system that all nodes share, that records go to")
 	case o.count < 1:
@@ -121,9 +114,15 @@ func (o *options) check() (err error) {
 // value returns the value of a flag of bench's, "" for one without a value, and whether it is given. The last one counts.
 func (o *options) value(name string) (value string, given bool) {
 	for _, f := range o.bench {
-		if n, v, _ := strings.Cut(strings.TrimLeft(f, "-"), "="); n == name {
-			value, given = v, true
+		if flagName(f) == name {
+			_, value, _ = strings.Cut(f, "=")
+			given = true
 		}
 	}
 	return value, given
+}
+
+func flagName(f string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
+	return strings.TrimPrefix(name, "test.")
 }

@@ -41,18 +41,12 @@ func (o options) plan() (p plan, err error) {
 	if err != nil {
 		return p, fmt.Errorf("-measured: %w", err)
 	}
-	var names []string
-	var costs []float64 // seconds of a run of each arm
+	names, costs := o.costs(rs)
+	if len(names) == 0 {
+		return p, fmt.Errorf("-measured %s: no record of a run in one piece", o.measured)
+	}
 	peak, held := int64(0), int64(0)
 	for _, r := range rs {
-		if r.Resumed > 0 {
-			continue
-		}
-		i := slices.Index(names, r.Name)
-		if i < 0 {
-			i, names, costs = len(names), append(names, r.Name), append(costs, 0)
-		}
-		costs[i] = max(costs[i], r.Runtime/float64(r.GlobalStep)*float64(o.steps))
 		if rss := r.PeakMemory.RSS; rss != nil {
 			peak = max(peak, *rss)
 		}
@@ -60,13 +54,6 @@ func (o options) plan() (p plan, err error) {
 			held = max(held, *gpu)
 		}
 		p.gpu = p.gpu || r.Machine.GPU != ""
-	}
-	if len(names) == 0 {
-		return p, fmt.Errorf("-measured %s: no record of a run in one piece", o.measured)
-	}
-	each := besides(rs).Seconds()
-	for i := range costs {
-		costs[i] += each
 	}
 	longest := 0.0
 	for _, part := range shard.Deal(o.count, costs, o.parts) {
@@ -89,6 +76,22 @@ func (o options) plan() (p plan, err error) {
 		p.notes = append(p.notes, fmt.Sprintf("PyTorch's allocator held %.1f GiB of the GPU there: ask for a card with more (-gpu=24GiB says whether every step fits one)", float64(held)/(1<<30)))
 	}
 	return p, nil
+}
+
+// costs returns the arms of records, without runs that went on, and how many seconds a run of each is to take.
+func (o options) costs(rs []*record.Record) (names []string, costs []float64) {
+	each := besides(rs).Seconds()
+	for _, r := range rs {
+		if r.Resumed > 0 {
+			continue
+		}
+		i := slices.Index(names, r.Name)
+		if i < 0 {
+			i, names, costs = len(names), append(names, r.Name), append(costs, 0)
+		}
+		costs[i] = max(costs[i], r.Runtime/float64(r.GlobalStep)*float64(o.steps)+each)
+	}
+	return names, costs
 }
 
 // besides returns what a run takes besides its steps (loading kernels, graphs, warming up, held-out losses): the most that lay between the

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"lorabench/internal/torch/torchtest"
 )
 
 // TestOwnGEMM compares products with libtorch's in float64, at the edges of what is packed: 6 rows, 16
@@ -163,4 +165,29 @@ func TestOneOpenMP(t *testing.T) {
 		loaded[path] = true
 	}
 	require.Len(t, loaded, 1)
+}
+
+// TestLargeProductsAreTheSmallOnes: a large product, which on a CPU another library computes, is that of
+// its rows a few at a time.
+func TestLargeProductsAreTheSmallOnes(t *testing.T) {
+	devices.Each(t, testLargeProductsAreTheSmallOnes)
+}
+
+func testLargeProductsAreTheSmallOnes(t *testing.T, on Device) {
+	run(t, func(s *Scope) {
+		require.NoError(t, Seed(1))
+		draw := func(shape ...int64) *Tensor { x := s.Empty(Float32, on, shape...); NormalIn(x, 0, 1); return x }
+		const rows, in, out, few = 600, 1024, 1000, 100
+		within := torchtest.Within(on, torchtest.Pass, 2e-4)
+		x, w, b, dy := draw(rows, in), draw(out, in), draw(out), draw(rows, out)
+		y, dx, sum := s.Linear(x, w, b), s.LinearBackward(dy, w, nil), s.Clone(x)
+		require.Same(t, sum, s.LinearBackward(dy, w, sum))
+		for at := int64(0); at < rows; at += few {
+			part := func(t *Tensor) *Tensor { return s.Narrow(t, 0, at, few) }
+			require.InDeltaSlice(t, s.Floats(s.Linear(part(x), w, b)), s.Floats(part(y)), within)
+			small := s.LinearBackward(part(dy), w, nil)
+			require.InDeltaSlice(t, s.Floats(small), s.Floats(part(dx)), within)
+			require.InDeltaSlice(t, s.Floats(s.Add(small, part(x))), s.Floats(part(sum)), within)
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"lorabench/internal/file"
 )
 
 // repository is a checkout and the module in it.
@@ -51,7 +53,7 @@ func find(ctx context.Context) (r repository, err error) {
 		return r, fmt.Errorf("the working folder is in no checkout of a git repository, or git is not installed: %w", err)
 	}
 	r.root, r.module, _ = strings.Cut(out, "\n")
-	for r.module = filepath.Clean(r.module); !exists(filepath.Join(r.root, r.module, "go.mod")); r.module = filepath.Dir(r.module) {
+	for r.module = filepath.Clean(r.module); !file.Exists(filepath.Join(r.root, r.module, "go.mod")); r.module = filepath.Dir(r.module) {
 		if r.module == "." {
 			return r, fmt.Errorf("no go.mod in the working folder or above it up to %s: run the gate in a Go module", r.root)
 		}

@@ -38,7 +38,7 @@ func (s *side) path(name string) string { return filepath.Join(s.out, name) }
 
 // clear empties the result folder. It refuses one that has content but no gate's log, which is somebody else's.
 func (s *side) clear() error {
-	if !exists(s.path(setupLog)) {
+	if !file.Exists(s.path(setupLog)) {
 		if left, _ := os.ReadDir(s.out); len(left) > 0 {
 			return fmt.Errorf("%s holds %s, which is no gate's: move it, or give another -out", s.out, left[0].Name())
 		}
@@ -79,7 +79,7 @@ func (m *Measurement) compile(ctx context.Context, s *side) error {
 	if _, err := build.Run(ctx); err != nil {
 		return err
 	}
-	if !exists(s.path("bench.test")) {
+	if !file.Exists(s.path("bench.test")) {
 		return fmt.Errorf("%s (%s): ./%s has no test files, so no benchmark", s.name, s.commit, benchFolder)
 	}
 	return nil

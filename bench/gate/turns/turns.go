@@ -85,7 +85,7 @@ func Open(ctx context.Context, o Options) (m *Measurement, err error) {
 	if err == nil {
 		err = repo.checkOut(ctx, worktree, commit)
 	}
-	if err == nil && !exists(filepath.Join(base.root, benchFolder)) {
+	if err == nil && !file.Exists(filepath.Join(base.root, benchFolder)) {
 		err = fmt.Errorf("the base, %s, has no folder %s to measure", o.Base, benchFolder)
 	}
 	if err != nil {
@@ -204,15 +204,10 @@ func shared(flags []string, head, base string) []string {
 		name, value, _ := strings.Cut(strings.TrimPrefix(f, "-"), "=")
 		path := strings.TrimPrefix(value, "hash:")
 		mine := filepath.Join(head, path)
-		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !exists(mine) || exists(filepath.Join(base, path)) {
+		if !slices.Contains(pathFlags, name) || path == "" || filepath.IsAbs(path) || !file.Exists(mine) || file.Exists(filepath.Join(base, path)) {
 			continue
 		}
 		out[i] = strings.TrimSuffix(f, path) + mine
 	}
 	return out
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
