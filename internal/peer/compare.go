@@ -40,7 +40,7 @@ type phase struct {
 	warmup  int  // steps before them that the peer leaves out
 	still   bool // every dropout is off
 	samples string
-	tokens  int64 // real ones in the steps
+	tokens  []int64 // real ones in each step
 }
 
 // compare measures, writes the results and prints the table: all of it or nothing.
@@ -125,7 +125,10 @@ func (c *comparison) inputs(ctx context.Context, phases ...*phase) (err error) {
 		if err != nil {
 			return err
 		}
-		p.samples, p.tokens = filepath.Join(c.dir, p.name+"-samples.json"), tokens(timed)
+		p.samples = filepath.Join(c.dir, p.name+"-samples.json")
+		for of := range slices.Chunk(timed, step) {
+			p.tokens = append(p.tokens, tokens(of))
+		}
 		if err := writeSamples(p.samples, timed); err != nil {
 			return err
 		}

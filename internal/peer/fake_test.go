@@ -175,6 +175,7 @@ func fakeLorabench(how string, args []string) error {
 	for i := range steps {
 		r.Steps = append(r.Steps, record.Step{Step: i + 1, Loss: 2 - float64(i)/10, GradNorm: 1,
 			LearningRate: s.LR * float64(steps-i) / float64(steps)})
+		r.Laps = append(r.Laps, record.Lap{Step: i + 1, Seconds: 1})
 	}
 	if report := os.Getenv(fakecuda.ReportVariable); report != "" {
 		r.PeakMemory = record.Peak{GPUAllocated: &gib, GPUReserved: &gib}
@@ -235,10 +236,12 @@ func fakePeer(how string, job trainJob) error {
 	}
 	norm := 1.001
 	for i := range job.Steps {
-		step := peerStep{Loss: 2 - float64(i)/10, GradNorm: &norm, LearningRate: job.LR * float64(job.Steps-i) / float64(job.Steps)}
+		step := peerStep{Seconds: r.Seconds / float64(job.Steps), Loss: 2 - float64(i)/10, GradNorm: &norm, LearningRate: job.LR * float64(job.Steps-i) / float64(job.Steps)}
 		if i == job.Steps-1 {
 			step.Loss += 1e-6
 		}
+		each := len(timed) / job.Steps
+		step.RealTokens = tokens(timed[i*each : (i+1)*each])
 		r.Steps = append(r.Steps, step)
 	}
 	if job.Device == "cuda" { // the stand-in: no losses, and rank 8's peak is the largest

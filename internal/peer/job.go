@@ -72,6 +72,7 @@ type peerStep struct {
 	Loss         float64  `json:"loss"`
 	LearningRate float64  `json:"learning_rate"`
 	Seconds      float64  `json:"seconds"`
+	RealTokens   int64    `json:"real_tokens"`
 	GradNorm     *float64 `json:"grad_norm"` // where it was logged
 }
 
@@ -105,6 +106,10 @@ func parseResult(b []byte, steps int) (*result, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, fmt.Errorf("something follows the JSON object")
 	}
+	of := int64(0)
+	for _, s := range r.Steps {
+		of += s.RealTokens
+	}
 	switch {
 	case len(r.Steps) != steps:
 		return nil, fmt.Errorf("steps has %d entries, want %d", len(r.Steps), steps)
@@ -112,6 +117,8 @@ func parseResult(b []byte, steps int) (*result, error) {
 		return nil, fmt.Errorf("seconds is %v, want more than 0", r.Seconds)
 	case r.RealTokens < 1 || r.PaddedTokens < r.RealTokens:
 		return nil, fmt.Errorf("real_tokens is %d and padded_tokens %d: want at least 1, and no fewer padded than real", r.RealTokens, r.PaddedTokens)
+	case len(r.Steps) > 0 && of != r.RealTokens:
+		return nil, fmt.Errorf("steps have %d real_tokens of %d", of, r.RealTokens)
 	case r.Trainable < 1:
 		return nil, fmt.Errorf("trainable_parameters is %d, want at least 1", r.Trainable)
 	}

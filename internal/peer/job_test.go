@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const goodResult = `{"steps": [{"loss": 2.5, "learning_rate": 0.1, "grad_norm": 3.0}, {"loss": 2.25, "learning_rate": 0.05}], "seconds": 1.5,
+const goodResult = `{"steps": [{"loss": 2.5, "learning_rate": 0.1, "grad_norm": 3.0, "real_tokens": 6}, {"loss": 2.25, "learning_rate": 0.05, "real_tokens": 4}], "seconds": 1.5,
 	"real_tokens": 10, "padded_tokens": 12, "memory_peak": {"rss_bytes": 1024}, "threads": 2, "trainable_parameters": 8, "attention": "sdpa", "gpu": ""}`
 
 func TestParseResult(t *testing.T) {
@@ -30,7 +30,8 @@ func TestParseResult(t *testing.T) {
 		{`{"steps": [{}, {}], "seconds": 0}`, "seconds is 0", "the clock never ran"},
 		{`{"steps": [{}, {}], "seconds": 1, "real_tokens": 0}`, "real_tokens is 0", "nothing was trained on"},
 		{`{"steps": [{}, {}], "seconds": 1, "real_tokens": 9, "padded_tokens": 8}`, "padded_tokens 8", "padding takes nothing away"},
-		{`{"steps": [{}, {}], "seconds": 1, "real_tokens": 9, "padded_tokens": 9}`, "trainable_parameters is 0", "no adapter"},
+		{`{"steps": [{"real_tokens": 4}, {"real_tokens": 4}], "seconds": 1, "real_tokens": 9, "padded_tokens": 9}`, "steps have 8 real_tokens of 9", "a step is missing"},
+		{`{"steps": [{"real_tokens": 4}, {"real_tokens": 5}], "seconds": 1, "real_tokens": 9, "padded_tokens": 9}`, "trainable_parameters is 0", "no adapter"},
 	} {
 		_, err := parseResult([]byte(c.json), 2)
 		assert.ErrorContains(t, err, c.err, c.why)
@@ -56,7 +57,7 @@ func TestParseRecord(t *testing.T) {
 func FuzzParseResult(f *testing.F) {
 	f.Add([]byte(goodResult), 2)
 	f.Add([]byte(`{"steps": null, "seconds": 1e999}`), 0)
-	f.Add([]byte(`{"steps": [null], "seconds": 1, "real_tokens": 1, "padded_tokens": 1, "trainable_parameters": 1}`), 1)
+	f.Add([]byte(`{"steps": [{"real_tokens": 1}], "seconds": 1, "real_tokens": 1, "padded_tokens": 1, "trainable_parameters": 1}`), 1)
 	f.Fuzz(func(t *testing.T, b []byte, steps int) {
 		r, err := parseResult(b, steps)
 		if err != nil {

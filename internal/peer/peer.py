@@ -120,7 +120,7 @@ class Meter(TrainerCallback):
         self.timing = False
         self.baton = Baton(job["relay"])
         self.losses, self.rates, self.norms = [], [], {}
-        self.real = self.padded = 0
+        self.real, self.padded = [], 0
         self.elapsed, self.seconds, self.laps = 0.0, None, []
         self.initial, self.peak = {}, {}
 
@@ -156,7 +156,7 @@ class Meter(TrainerCallback):
     def micro(self, loss, real, padded):
         if self.timing:
             self.losses.append(loss)  # stays on the device until the clock has stopped
-            self.real += real
+            self.real.append(real)
             self.padded += padded
 
     def on_step_begin(self, args, state, control, **kwargs):
@@ -188,7 +188,8 @@ class Meter(TrainerCallback):
         micro = [float(x) for x in self.losses]
         out = []
         for i, rate in enumerate(self.rates):
-            step = {"loss": math.fsum(micro[i * accum : (i + 1) * accum]), "learning_rate": rate, "seconds": self.laps[i]}
+            step = {"loss": math.fsum(micro[i * accum : (i + 1) * accum]), "learning_rate": rate, "seconds": self.laps[i],
+                    "real_tokens": sum(self.real[i * accum : (i + 1) * accum])}
             if i + 1 in self.norms:
                 step["grad_norm"] = self.norms[i + 1]
             for field, value in step.items():
@@ -252,7 +253,7 @@ def train(job):
     if meter.seconds is None:
         sys.exit(f"the Trainer ended after {trainer.state.global_step} of {args.max_steps} steps")
     write(job["result"], {
-        "steps": meter.step_records(accum), "seconds": meter.seconds, "real_tokens": meter.real,
+        "steps": meter.step_records(accum), "seconds": meter.seconds, "real_tokens": sum(meter.real),
         "padded_tokens": meter.padded, "memory_initial": meter.initial, "memory_peak": meter.peak,
         "threads": torch.get_num_threads(),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 )
 
 // row is one rank against one peer: an object of peer.json. Ratios are lorabench's figure over the
@@ -20,10 +21,11 @@ type row struct {
 	DType string `json:"dtype"` // of lorabench's frozen weights
 	TF32  bool   `json:"tf32"`
 
-	SpeedRatio     float64 `json:"samples_per_second_ratio"`
-	MemoryRatio    float64 `json:"peak_memory_ratio"`
-	LossDifference float64 `json:"max_step_loss_difference"`
-	NormDifference float64 `json:"max_grad_norm_relative_difference"`
+	SpeedRatio     float64     `json:"samples_per_second_ratio"`
+	SpeedInterval  *[2]float64 `json:"samples_per_second_ratio_interval,omitempty"` // see interval
+	MemoryRatio    float64     `json:"peak_memory_ratio"`
+	LossDifference float64     `json:"max_step_loss_difference"`
+	NormDifference float64     `json:"max_grad_norm_relative_difference"`
 
 	Samples     float64 `json:"samples_per_second"`
 	PeerSamples float64 `json:"peer_samples_per_second"`
@@ -43,6 +45,8 @@ type row struct {
 	// there, since it then waits for the device at the end only.
 	StepSeconds     []float64 `json:"step_seconds,omitempty"`
 	PeerStepSeconds []float64 `json:"peer_step_seconds"`
+	StepTokens      []int64   `json:"step_real_tokens"`
+	PeerStepTokens  []int64   `json:"peer_step_real_tokens"` // other sequences where it groups them
 
 	Steps     int     `json:"steps"`
 	LossSteps int     `json:"loss_steps"`
@@ -73,10 +77,13 @@ type row struct {
 
 // same returns an error if the two runs were not the same training: then their figures do not compare.
 func (c *comparison) same(p phase, ours, theirs measured) error {
-	rec, res := ours.record, theirs.result
+	rec, res, all := ours.record, theirs.result, int64(0)
+	for _, n := range p.tokens {
+		all += n
+	}
 	switch {
-	case rec.RealTokens != p.tokens || res.RealTokens != p.tokens:
-		return fmt.Errorf("%d and %d real tokens, where the sequences have %d", rec.RealTokens, res.RealTokens, p.tokens)
+	case rec.RealTokens != all || res.RealTokens != all:
+		return fmt.Errorf("%d and %d real tokens, where the sequences have %d", rec.RealTokens, res.RealTokens, all)
 	case rec.Trainable != res.Trainable:
 		return fmt.Errorf("%d and %d trainable parameters", rec.Trainable, res.Trainable)
 	case !c.cuda() && rec.Machine.Threads != res.Threads:
@@ -144,11 +151,43 @@ func (r *row) compareSpeed(c *comparison, ours, theirs measured) (err error) {
 		before = l.Step
 	}
 	for _, s := range res.Steps {
-		r.PeerStepSeconds = append(r.PeerStepSeconds, s.Seconds)
+		r.PeerStepSeconds, r.PeerStepTokens = append(r.PeerStepSeconds, s.Seconds), append(r.PeerStepTokens, s.RealTokens)
 	}
+	r.StepTokens = c.speed.tokens
+	r.SpeedInterval = r.interval()
 	r.RealTokens, r.Padded, r.PeerPadded = rec.RealTokens, rec.PaddedTokens, res.PaddedTokens
 	r.Steps, r.Warmup, r.Turns = len(rec.Steps), c.speed.warmup, c.turns
 	return nil
+}
+
+// interval returns the interval of SpeedRatio with 95 % confidence over steps, nil where a step's seconds are not known. Steps differ in length,
+// and the tuned peer's have other sequences, so each program's seconds are compared with its own step's tokens: the error of a ratio of sums,
+// linearized (W. G. Cochran, Sampling Techniques, 1977, section 6.4).
+func (r *row) interval() *[2]float64 {
+	ours, theirs := residuals(r.StepSeconds, r.StepTokens), residuals(r.PeerStepSeconds, r.PeerStepTokens)
+	if len(ours) < 2 || len(ours) != len(theirs) {
+		return nil
+	}
+	for i := range ours {
+		theirs[i] -= ours[i]
+	}
+	low, high := stats.Paired(theirs).Interval(0.05)
+	return &[2]float64{r.SpeedRatio * math.Exp(low), r.SpeedRatio * math.Exp(high)}
+}
+
+// residuals returns by which fraction of a mean step's seconds each step took longer than its tokens let expect, nil where they are not of the same steps.
+func residuals(seconds []float64, tokens []int64) (left []float64) {
+	if len(seconds) != len(tokens) {
+		return nil
+	}
+	all, of := 0.0, int64(0)
+	for i, s := range seconds {
+		all, of = all+s, of+tokens[i]
+	}
+	for i, s := range seconds {
+		left = append(left, float64(len(seconds))*(s/all-float64(tokens[i])/float64(of)))
+	}
+	return left
 }
 
 // command returns the command that was given.

@@ -32,7 +32,7 @@ func table(w io.Writer, rows []row) error {
 			difference = format.Number(r.LossDifference, 2)
 		}
 		cells := []string{strconv.Itoa(r.Rank), numbers(r.DType, r.TF32), r.Peer, format.Number(r.Samples, 3), format.Number(r.PeerSamples, 3),
-			fmt.Sprintf("%.2fx", r.SpeedRatio), format.Fixed(r.Tokens, 0), format.Fixed(r.PeerTokens, 0),
+			speedRatio(r), format.Fixed(r.Tokens, 0), format.Fixed(r.PeerTokens, 0),
 			gib(r.Memory), gib(r.PeerMemory), fmt.Sprintf("%.2fx", r.MemoryRatio), difference}
 		for i := 3; i < 11 && r.Steps == 0; i++ {
 			cells[i] = format.None
@@ -40,6 +40,14 @@ func table(w io.Writer, rows []row) error {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t.Text(w)
+}
+
+func speedRatio(r row) string {
+	ratio := fmt.Sprintf("%.2fx", r.SpeedRatio)
+	if i := r.SpeedInterval; i != nil {
+		ratio += fmt.Sprintf(" (%.2f to %.2f)", i[0], i[1])
+	}
+	return ratio
 }
 
 func gib(bytes int64) string { return format.Fixed(float64(bytes)/(1<<30), 2) }
@@ -58,6 +66,9 @@ func explain(rows []row) []string {
 			r.Steps, map[string]string{"step": "the programs taking one each in turn", "round": "all programs of a rank taking one each in turn",
 				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)), memoryNote(r))
+		if slices.ContainsFunc(rows, func(r row) bool { return r.SpeedInterval != nil }) {
+			notes = append(notes, "In brackets: the ratio with 95 % confidence over steps like these, each step's seconds beside its real tokens.")
+		}
 	}
 	if r.LossSteps > 0 {
 		notes = append(notes, fmt.Sprintf("loss diff is the largest difference of a step's loss in %d steps with every dropout off. Both take a step's loss as the mean of its\n"+

@@ -13,7 +13,7 @@ import (
 )
 
 func exampleRow() row {
-	return row{Rank: 8, Peer: "stock", On: "cpu", DType: "float32", SpeedRatio: 1.8421, MemoryRatio: 0.6249, LossDifference: 1.43e-6,
+	return row{Rank: 8, Peer: "stock", On: "cpu", DType: "float32", SpeedRatio: 1.8421, SpeedInterval: &[2]float64{1.7901, 1.8967}, MemoryRatio: 0.6249, LossDifference: 1.43e-6,
 		Samples: 1.4, PeerSamples: 0.76, Tokens: 123.4, PeerTokens: 67, Memory: 3 << 30, PeerMemory: 48 << 26, MemoryKind: "rss",
 		RealTokens: 6164, PeerPadded: 10712, Steps: 3, LossSteps: 4, Warmup: 1, Turns: "step", Recipe: "reported", MaxLength: 256, Batch: 4, Accum: 4,
 		LR: 2e-4, Alpha: 16, Dropout: 0.1, PeerDType: "float32", PeerOptim: "adamw_torch", PeerAttention: "sdpa",
@@ -25,12 +25,13 @@ func TestReport(t *testing.T) {
 	stock := exampleRow()
 	tuned := exampleRow()
 	tuned.Peer, tuned.PeerOptim, tuned.PeerGrouped, tuned.PeerPadded, tuned.SpeedRatio = "tuned", "adamw_torch_fused", true, 7001, 0.95
+	tuned.SpeedInterval = &[2]float64{0.9012, 1.0014}
 	wide := stock
 	wide.Rank, wide.Samples, wide.PeerSamples, wide.Tokens = 256, 134.2, 99.95, 12345
 	gpuStock, gpuTuned := stock, tuned
 	for _, r := range []*row{&gpuStock, &gpuTuned} {
 		r.On, r.GPU, r.DType, r.TF32, r.MemoryKind, r.Turns = "cuda:0", "NVIDIA H100", "bfloat16", true, "gpu_allocated", "run"
-		r.Machine.Driver = "580.1"
+		r.SpeedInterval, r.Machine.Driver = nil, "580.1"
 	}
 	gpuTuned.PeerDType, gpuTuned.PeerTF32 = "bfloat16", true
 	process := stock
