@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,14 +37,12 @@ func TestParseStages(t *testing.T) {
 	}
 }
 
-func TestRatio(t *testing.T) {
-	a, b := meanOf([]float64{1.98, 2.02, 2.00, 2.04, 1.96}), meanOf([]float64{0.99, 1.01, 1.00, 1.00})
-	f := ratio("", a, b)
-	require.InDelta(t, 2, f.Value, 1e-12)
-	// sd 0.0316/sqrt(5) of 2 and 0.00816/2 of 1: relative 0.00707 and 0.00408; Welch's 6.13 degrees give t 2.4345.
-	relative := 2.4345 * math.Hypot(0.0070711, 0.0040825)
-	require.InDelta(t, 2*math.Exp(-relative), *f.Low, 2e-4)
-	require.InDelta(t, 2*math.Exp(relative), *f.High, 2e-4)
+func TestMean(t *testing.T) {
+	// The standard error is 0.1/sqrt(3), and Student's t with 2 degrees of freedom 4.3027.
+	f := meanOf([]float64{1.9, 2, 2.1}).figure("", 10)
+	require.InDelta(t, 20, f.Value, 1e-12)
+	require.InDelta(t, 20-2.4842, *f.Low, 1e-3)
+	require.InDelta(t, 20+2.4842, *f.High, 1e-3)
 	require.Equal(t, "-", meanOf(nil).figure("", 1).Text, "nothing was measured")
 	require.Nil(t, meanOf([]float64{3}).figure("", 1).Low, "one value has no interval")
 }

@@ -16,6 +16,8 @@ type peerRow struct {
 	TF32           bool      `json:"tf32"`
 	Samples        float64   `json:"samples_per_second"`
 	PeerSamples    float64   `json:"peer_samples_per_second"`
+	Ratio          float64   `json:"samples_per_second_ratio"`
+	Interval       []float64 `json:"samples_per_second_ratio_interval"`
 	Memory         int64     `json:"peak_memory_bytes"`
 	PeerMemory     int64     `json:"peer_peak_memory_bytes"`
 	LossDifference float64   `json:"max_step_loss_difference"`
@@ -94,13 +96,17 @@ func (s *session) readPeer(stage int, name string, read func(peerRow) []row) fun
 	}
 }
 
-// speedBeside compares the speeds with intervals over steps, which the programs took in turn.
+// speedBeside compares the speeds, with intervals over steps.
 func speedBeside(r peerRow) []row {
 	out := row{Name: r.computes() + " beside " + r.Peer}
 	ours, theirs := meanOf(r.Seconds), meanOf(r.PeerSeconds)
 	out.add("samples/s", r.Samples)
 	out.add("peer's", r.PeerSamples)
-	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), ratio("times as fast", theirs, ours))
+	times := figure{Column: "times as fast", Value: r.Ratio}
+	if len(r.Interval) == 2 {
+		times.Low, times.High = &r.Interval[0], &r.Interval[1]
+	}
+	out.Figures = append(out.Figures, ours.figure("step ms", 1e3), theirs.figure("peer's step ms", 1e3), times)
 	out.add("peak GiB", gib(r.Memory))
 	out.add("peer's peak", gib(r.PeerMemory))
 	out.add("of it", float64(r.Memory)/float64(r.PeerMemory))

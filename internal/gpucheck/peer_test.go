@@ -26,6 +26,7 @@ printf '%s\n' "$@"
 [ "$rank" != 4 ] || { echo "no room for rank 4"; exit 1; }
 cat >"$out/peer.json" <<JSON
 [{"rank": $rank, "peer": "stock", "dtype": "bfloat16", "samples_per_second": 80, "peer_samples_per_second": 40,
+  "samples_per_second_ratio": 2, "samples_per_second_ratio_interval": [1.9, 2.1],
   "peak_memory_bytes": 1073741824, "peer_peak_memory_bytes": 3221225472, "max_step_loss_difference": 0.001,
   "step_seconds": [0.1, 0.1, 0.1], "peer_step_seconds": [0.19, 0.2, 0.21], "step_loss": [3, 2, 1], "peer_step_loss": [3, 2.5, 2]}]
 JSON
@@ -54,6 +55,7 @@ func TestPeer(t *testing.T) {
 			"peak GiB": 1, "peer's peak": 3, "of it": 1. / 3} {
 			require.InDelta(t, want, found.value(column), 1e-9, column)
 		}
+		require.Contains(t, found.Figures, figure{Column: "times as fast", Value: 2, Low: new(1.9), High: new(2.1)})
 		log, err := os.ReadFile(filepath.Join(s.folder(3, "rank=2"), "log.txt"))
 		require.NoError(t, err)
 		for _, flag := range []string{"-device=cuda:0", "-dtype=float32,bf16,tf32", "-steps=7", "-loss-steps=0", "-max-length=48", "-bench=-batch=2",

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,30 +98,6 @@ func testCompare(t *testing.T, inTurns, want, why string) {
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	assert.Empty(t, left, "nothing is left behind")
-}
-
-func TestInterval(t *testing.T) {
-	for _, c := range []struct {
-		ours, theirs           []float64
-		ourTokens, theirTokens []int64
-		low, high              float64
-		why                    string
-	}{
-		{[]float64{1, 2, 3}, []float64{2, 4, 6}, []int64{10, 20, 30}, []int64{10, 20, 30}, 2, 2, "as long as its tokens"},
-		{[]float64{1, 2, 3}, []float64{6, 2, 4}, []int64{10, 20, 30}, []int64{30, 10, 20}, 2, 2, "other sequences in each step are no noise"},
-		{[]float64{1, 3, 2}, []float64{2, 6, 4}, []int64{10, 20, 30}, []int64{10, 20, 30}, 2, 2, "both were slowed down at once"},
-		// Residuals -0.1, 0, 0.1: SE 0.1/sqrt(3), t with 2 degrees of freedom 4.3027.
-		{[]float64{1, 1, 1}, []float64{1.8, 2, 2.2}, []int64{10, 10, 10}, []int64{10, 10, 10}, 2 * math.Exp(-0.24842), 2 * math.Exp(0.24842), "by hand"},
-	} {
-		r := row{SpeedRatio: 2, StepSeconds: c.ours, StepTokens: c.ourTokens, PeerStepSeconds: c.theirs, PeerStepTokens: c.theirTokens}
-		got := r.interval()
-		require.NotNil(t, got, c.why)
-		assert.InDeltaSlice(t, []float64{c.low, c.high}, got[:], 1e-4, c.why)
-	}
-	none := row{SpeedRatio: 2, PeerStepSeconds: []float64{1, 2}, StepTokens: []int64{1, 2}, PeerStepTokens: []int64{1, 2}}
-	assert.Nil(t, none.interval(), "on CUDA lorabench waits at the end only")
-	one := row{SpeedRatio: 2, StepSeconds: []float64{1}, PeerStepSeconds: []float64{2}, StepTokens: []int64{1}, PeerStepTokens: []int64{1}}
-	assert.Nil(t, one.interval(), "a step has no spread")
 }
 
 func TestLossesAlone(t *testing.T) {

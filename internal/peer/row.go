@@ -22,7 +22,7 @@ type row struct {
 	TF32  bool   `json:"tf32"`
 
 	SpeedRatio     float64     `json:"samples_per_second_ratio"`
-	SpeedInterval  *[2]float64 `json:"samples_per_second_ratio_interval,omitempty"` // see interval
+	SpeedInterval  *[2]float64 `json:"samples_per_second_ratio_interval,omitempty"` // 95 %, over steps; see interval
 	MemoryRatio    float64     `json:"peak_memory_ratio"`
 	LossDifference float64     `json:"max_step_loss_difference"`
 	NormDifference float64     `json:"max_grad_norm_relative_difference"`
@@ -45,8 +45,6 @@ type row struct {
 	// there, since it then waits for the device at the end only.
 	StepSeconds     []float64 `json:"step_seconds,omitempty"`
 	PeerStepSeconds []float64 `json:"peer_step_seconds"`
-	StepTokens      []int64   `json:"step_real_tokens"`
-	PeerStepTokens  []int64   `json:"peer_step_real_tokens"` // other sequences where it groups them
 
 	Steps     int     `json:"steps"`
 	LossSteps int     `json:"loss_steps"`
@@ -151,41 +149,54 @@ func (r *row) compareSpeed(c *comparison, ours, theirs measured) (err error) {
 		before = l.Step
 	}
 	for _, s := range res.Steps {
-		r.PeerStepSeconds, r.PeerStepTokens = append(r.PeerStepSeconds, s.Seconds), append(r.PeerStepTokens, s.RealTokens)
+		r.PeerStepSeconds = append(r.PeerStepSeconds, s.Seconds)
 	}
-	r.StepTokens = c.speed.tokens
-	r.SpeedInterval = r.interval()
+	r.SpeedInterval = interval(r.SpeedRatio, rec.Laps, c.speed.tokens, res.Steps)
 	r.RealTokens, r.Padded, r.PeerPadded = rec.RealTokens, rec.PaddedTokens, res.PaddedTokens
 	r.Steps, r.Warmup, r.Turns = len(rec.Steps), c.speed.warmup, c.turns
 	return nil
 }
 
-// interval returns the interval of SpeedRatio with 95 % confidence over steps, nil where a step's seconds are not known. Steps differ in length,
-// and the tuned peer's have other sequences, so each program's seconds are compared with its own step's tokens: the error of a ratio of sums,
-// linearized (W. G. Cochran, Sampling Techniques, 1977, section 6.4).
-func (r *row) interval() *[2]float64 {
-	ours, theirs := residuals(r.StepSeconds, r.StepTokens), residuals(r.PeerStepSeconds, r.PeerStepTokens)
-	if len(ours) < 2 || len(ours) != len(theirs) {
+// interval returns the interval of ratio, of lorabench's speed over a peer's, with 95 % confidence over lorabench's turns: nil where it has no two. Steps
+// differ in length, and the tuned peer's have other sequences, so what a program took is compared with its own tokens: the error of a ratio of
+// sums, linearized (W. G. Cochran, Sampling Techniques, 1977, section 6.4). tokens has the real ones of each of lorabench's steps.
+func interval(ratio float64, laps []record.Lap, tokens []int64, theirs []peerStep) *[2]float64 {
+	if len(laps) < 2 {
 		return nil
 	}
-	for i := range ours {
-		theirs[i] -= ours[i]
+	var ours, peers []turn
+	from := 0
+	for _, l := range laps {
+		o, p := turn{seconds: l.Seconds}, turn{}
+		for i := from; i < l.Step; i++ {
+			o.tokens += tokens[i]
+			p.seconds, p.tokens = p.seconds+theirs[i].Seconds, p.tokens+theirs[i].RealTokens
+		}
+		ours, peers, from = append(ours, o), append(peers, p), l.Step
 	}
-	low, high := stats.Paired(theirs).Interval(0.05)
-	return &[2]float64{r.SpeedRatio * math.Exp(low), r.SpeedRatio * math.Exp(high)}
+	apart := residuals(peers)
+	for i, r := range residuals(ours) {
+		apart[i] -= r
+	}
+	low, high := stats.Paired(apart).Interval(0.05)
+	return &[2]float64{ratio * math.Exp(low), ratio * math.Exp(high)}
 }
 
-// residuals returns by which fraction of a mean step's seconds each step took longer than its tokens let expect, nil where they are not of the same steps.
-func residuals(seconds []float64, tokens []int64) (left []float64) {
-	if len(seconds) != len(tokens) {
-		return nil
+// turn is what a program did while it had the baton: a step, or several short ones.
+type turn struct {
+	seconds float64
+	tokens  int64
+}
+
+// residuals returns by which fraction of a mean turn each took longer than its tokens let expect.
+func residuals(turns []turn) []float64 {
+	var all turn
+	for _, t := range turns {
+		all.seconds, all.tokens = all.seconds+t.seconds, all.tokens+t.tokens
 	}
-	all, of := 0.0, int64(0)
-	for i, s := range seconds {
-		all, of = all+s, of+tokens[i]
-	}
-	for i, s := range seconds {
-		left = append(left, float64(len(seconds))*(s/all-float64(tokens[i])/float64(of)))
+	left := make([]float64, len(turns))
+	for i, t := range turns {
+		left[i] = float64(len(turns)) * (t.seconds/all.seconds - float64(t.tokens)/float64(all.tokens))
 	}
 	return left
 }

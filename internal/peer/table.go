@@ -67,7 +67,7 @@ func explain(rows []row) []string {
 				"run": "one program after the other"}[r.Turns],
 			r.Warmup, r.RealTokens, padded(rows)), memoryNote(r))
 		if slices.ContainsFunc(rows, func(r row) bool { return r.SpeedInterval != nil }) {
-			notes = append(notes, "In brackets: the ratio with 95 % confidence over steps like these, each step's seconds beside its real tokens.")
+			notes = append(notes, "In brackets: the ratio with 95 % confidence over steps like these, the seconds of each beside its real tokens.")
 		}
 	}
 	if r.LossSteps > 0 {
