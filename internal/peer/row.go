@@ -41,8 +41,8 @@ type row struct {
 	Loss     []float64 `json:"step_loss"`
 	PeerLoss []float64 `json:"peer_step_loss"`
 
-	// Seconds per step where speed was measured: lorabench's for each step on a CPU, for each of its turns on CUDA, none where it ran alone
-	// there, since it then waits for the device at the end only.
+	// Seconds per step where speed was measured: lorabench's for each step on a CPU and where programs took turns on CUDA; where it ran alone there,
+	// for what lies between two checkpoints, if any: it waits for the device nowhere else.
 	StepSeconds     []float64 `json:"step_seconds,omitempty"`
 	PeerStepSeconds []float64 `json:"peer_step_seconds"`
 
@@ -157,46 +157,32 @@ func (r *row) compareSpeed(c *comparison, ours, theirs measured) (err error) {
 	return nil
 }
 
-// interval returns the interval of ratio, of lorabench's speed over a peer's, with 95 % confidence over lorabench's turns: nil where it has no two. Steps
-// differ in length, and the tuned peer's have other sequences, so what a program took is compared with its own tokens: the error of a ratio of
-// sums, linearized (W. G. Cochran, Sampling Techniques, 1977, section 6.4). tokens has the real ones of each of lorabench's steps.
+// interval returns the interval of ratio, of lorabench's speed over a peer's, with 95 % confidence over steps: nil where not every step was timed, or
+// only one. Steps differ in length, and the tuned peer's have other sequences, so what a program took is compared with its own tokens: the error
+// of a ratio of sums, linearized (W. G. Cochran, Sampling Techniques, 1977, section 6.4). tokens has the real ones of each of lorabench's steps.
 func interval(ratio float64, laps []record.Lap, tokens []int64, theirs []peerStep) *[2]float64 {
-	if len(laps) < 2 {
+	if len(laps) < 2 || len(laps) != len(theirs) { // alone on a card lorabench is timed where it saves
 		return nil
 	}
-	var ours, peers []turn
-	from := 0
-	for _, l := range laps {
-		o, p := turn{seconds: l.Seconds}, turn{}
-		for i := from; i < l.Step; i++ {
-			o.tokens += tokens[i]
-			p.seconds, p.tokens = p.seconds+theirs[i].Seconds, p.tokens+theirs[i].RealTokens
-		}
-		ours, peers, from = append(ours, o), append(peers, p), l.Step
-	}
-	apart := residuals(peers)
-	for i, r := range residuals(ours) {
+	our := residuals(len(laps), func(i int) (float64, int64) { return laps[i].Seconds, tokens[i] })
+	apart := residuals(len(laps), func(i int) (float64, int64) { return theirs[i].Seconds, theirs[i].RealTokens })
+	for i, r := range our {
 		apart[i] -= r
 	}
 	low, high := stats.Paired(apart).Interval(0.05)
 	return &[2]float64{ratio * math.Exp(low), ratio * math.Exp(high)}
 }
 
-// turn is what a program did while it had the baton: a step, or several short ones.
-type turn struct {
-	seconds float64
-	tokens  int64
-}
-
-// residuals returns by which fraction of a mean turn each took longer than its tokens let expect.
-func residuals(turns []turn) []float64 {
-	var all turn
-	for _, t := range turns {
-		all.seconds, all.tokens = all.seconds+t.seconds, all.tokens+t.tokens
+// residuals returns by which fraction of a mean step each took longer than its tokens let expect.
+func residuals(steps int, of func(int) (seconds float64, tokens int64)) []float64 {
+	all, tokens, left := 0.0, int64(0), make([]float64, steps)
+	for i := range steps {
+		s, n := of(i)
+		all, tokens = all+s, tokens+n
 	}
-	left := make([]float64, len(turns))
-	for i, t := range turns {
-		left[i] = float64(len(turns)) * (t.seconds/all.seconds - float64(t.tokens)/float64(all.tokens))
+	for i := range steps {
+		s, n := of(i)
+		left[i] = float64(steps) * (s/all - float64(n)/float64(tokens))
 	}
 	return left
 }

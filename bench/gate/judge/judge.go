@@ -116,6 +116,14 @@ func (j *judging) note(format string, args ...any) {
 // steady notes where the machine was unsteady, by pair (numbered from 0), for lorabench's own runs, which come in blocks.
 func (j *judging) steady() {
 	var runs []compare.Timing
+	var seeds []int64 // of all: a side or a benchmark may lack the first
+	for _, m := range j.matched {
+		for _, b := range []*results.Benchmark{m.old, m.new} {
+			if times := b.Metric("sec/op"); times != nil {
+				seeds = append(seeds, times.Seeds...)
+			}
+		}
+	}
 	for _, m := range j.matched {
 		for i, b := range []*results.Benchmark{m.old, m.new} {
 			times := b.Metric("sec/op")
@@ -125,7 +133,7 @@ func (j *judging) steady() {
 			for k, v := range times.Values {
 				if b.Runs[times.Runs[k]].Block != results.Unplaced {
 					runs = append(runs, compare.Timing{Arm: []string{"the baseline's ", "the new "}[i] + m.name, Seconds: v * times.Factor,
-						Block: int(times.Seeds[k] - slices.Min(times.Seeds)), Tokens: math.NaN()})
+						Block: int(times.Seeds[k] - slices.Min(seeds)), Tokens: math.NaN()})
 				}
 			}
 		}

@@ -128,6 +128,27 @@ func TestPairs(t *testing.T) {
 	assert.Zero(t, of(t, shifted, "samples/sec").Pairs)
 }
 
+// Seeds differ, so those of one side alone must not shift its centre: the floor and p are of the same runs.
+func TestSeedsOfOneSide(t *testing.T) {
+	const memory = "BenchmarkRank/rank=8-2 20 5e7 ns/op %v peak-RSS-GB"
+	side := func(values ...float64) string { return lorabench + lines(memory, values...) }
+	for _, c := range []struct {
+		why, old, new string
+		status        Status
+		change        float64
+	}{
+		{"0.2 % more, where the other seeds need less", side(1, 1, 1.01, 1, 1.01, .93, .92, .94, .93, .92), side(1.002, 1.002, 1.01202, 1.002, 1.01202), Pass, 0.002},
+		{"5 % more, where the other seeds need more", side(1, 1, 1.01, 1, 1.01, 1.05, 1.05, 1.06, 1.05, 1.06), side(1.05, 1.05, 1.0605, 1.05, 1.0605), Worse, 0.05},
+	} {
+		v := judged(t, c.old, c.new, "", Options{})
+		assert.Equal(t, c.status, v.Status, "%s: %s", c.why, v.Text)
+		assert.InDelta(t, c.change, of(t, v, "peak-RSS-GB").Change, 1e-6, c.why)
+		assert.Contains(t, strings.Join(v.Notes, "\n"), "Rank/rank=8: 5 of the baseline's seeds and 0 of the new ones are on that side alone: it is judged by those of both.")
+	}
+	few := judged(t, side(1, 1, 1.01, 1, 1.01, 1), strings.Replace(side(1, 1.01, 1, 1.01, 1, 1), "seed: 42", "seed: 46", 1), "", Options{})
+	assert.Equal(t, 6, of(t, few, "peak-RSS-GB").New.N(), "two seeds in common are too few to judge by: all are, without pairs")
+}
+
 func TestOneMeasurementIsJudgedOnce(t *testing.T) {
 	old := lines("BenchmarkX 1 %v ns/op 5 samples/sec 9 MB/s", 1, 1, 1, 1)
 	v := judged(t, old, old, "", Options{})

@@ -77,7 +77,12 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t := &Result{Benchmark: m.name, Unit: a.Unit, m: m}
 	t.Baseline, t.lacking[0] = sample(m.old, a, 1)
 	t.New, t.lacking[1] = sample(m.new, b, b.Factor/a.Factor)
-	if t.at = pairs(&t.Baseline, &t.New); t.lacking != [2]int{} && len(t.at) > 0 {
+	t.at = pairs(&t.Baseline, &t.New)
+	lone := [2]int{t.Baseline.N() - len(t.at), t.New.N() - len(t.at)}
+	if t.lacking == [2]int{} && ours(m.old) && lone != [2]int{} && len(t.at) >= j.MinSamples {
+		j.note("%s: %d of the baseline's seeds and %d of the new ones are on that side alone: it is judged by those of both.", m.name, lone[0], lone[1])
+		t.common()
+	} else if t.lacking != [2]int{} && len(t.at) > 0 {
 		t.common()
 	}
 	t.Rule = j.Rules.For(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact), false)
