@@ -34,6 +34,11 @@ func loadPart(s Settings) (err error) {
 	if part, err = shard.Parse(*partOf, os.Getenv); err != nil {
 		return fmt.Errorf("-shard: %w", err)
 	}
+	if s.Out != "" {
+		if err := shard.Refuse(s.Out, part); err != nil {
+			return err
+		}
+	}
 	if part.N > seeds && (strings.Contains(testFlag("bench"), "/") || testFlag("skip") != "") {
 		return fmt.Errorf("-shard=%s: there are more parts than seeds (%d), so arms are dealt one by one, before -bench and -skip choose among them: use fewer parts, "+
 			"or name the arms with -ranks and -lr", part, seeds)

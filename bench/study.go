@@ -18,6 +18,7 @@ import (
 	"lorabench/bench/record"
 	"lorabench/internal/file"
 	"lorabench/internal/kernels"
+	"lorabench/internal/shard"
 	"lorabench/internal/torch"
 )
 
@@ -25,7 +26,7 @@ import (
 const unfinished = record.Unfinished
 
 // written lists the names, besides those with a seed in them, that a study's runs and reports have in -out.
-var written = []string{unfinished, "bench.txt", "tensorboard", "report.html", "summary.md", "figures"}
+var written = []string{unfinished, shard.NoRuns, "bench.txt", "tensorboard", "report.html", "summary.md", "figures"}
 
 // Study holds what an unfinished study and its continuation must agree in.
 type Study struct {

@@ -30,9 +30,9 @@ func TestOpen(t *testing.T) {
 	}{
 		{"an empty folder", nil, nil, "", 0, nil, nil},
 		{"what no study wrote", nil, []string{"bench.log", "notes.json"}, "", 0, nil, []string{"bench.log", "notes.json"}},
-		{"a study that has ended, and one before it", nil, []string{"rank=8,seed=42.json", "bench.txt", "report.html", "bench.log", "old-1"},
+		{"a study that has ended, and one before it", nil, []string{"rank=8,seed=42.json", "bench.txt", "report.html", "bench.log", "old-1", "no-runs.txt"},
 			"A study that has ended lay in DIR: it is in DIR/old-2 now.", 0,
-			[]string{"bench.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
+			[]string{"bench.txt", "no-runs.txt", "rank=8,seed=42.json", "report.html"}, []string{"bench.log", "old-1"}},
 		{"the same, unfinished, killed while it wrote", madeStudy("abc"), []string{"rank=8,seed=42.json", "rank=8,seed=43.json", "bench.txt",
 			".rank=8,seed=44.json.ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
 			"The unfinished study in DIR goes on: runs that are whole are kept: 1.", 1,

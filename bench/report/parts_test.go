@@ -142,12 +142,3 @@ func TestWhichFigures(t *testing.T) {
 		assert.Equal(t, want, strings.Join(ids, " "), name)
 	}
 }
-
-func TestDisturbances(t *testing.T) {
-	rs := madeUp{ranks: []string{"8"}, seeds: 2, steps: 2, cuda: true}.records()
-	rs[1].GraphsFailed = "out of memory"
-	require.Equal(t, []string{
-		"During 2 runs process 4711 (Xorg) held memory of the same GPU. Their speed and memory are not comparable with those of other runs.",
-		"During 1 run training went on without CUDA graphs (out of memory). Their speed and memory are not comparable with those of other runs.",
-	}, disturbances(madeArmsOf(t, rs)))
-}

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -59,7 +58,9 @@ func (s *study) settingsTable() *format.Table {
 
 // peakOf returns peak memory in bytes: the GPU's if there is one, the process's otherwise.
 func peakOf(arms []*table.Arm) (name string, of func(*record.Record) float64) {
-	if arms[0].Runs[0].PeakMemory.GPUAllocated != nil {
+	if slices.ContainsFunc(arms, func(a *table.Arm) bool { // a resumed run has none
+		return slices.ContainsFunc(a.Runs, func(r *record.Record) bool { return r.PeakMemory.GPUAllocated != nil })
+	}) {
 		return "peak GPU memory", func(r *record.Record) float64 { return table.Number(r.PeakMemory.GPUAllocated) }
 	}
 	return "peak memory of the process", func(r *record.Record) float64 { return table.Number(r.PeakMemory.RSS) }
@@ -101,7 +102,7 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 	if len(all) == 0 {
 		return nil
 	}
-	t := &format.Table{ID: "memory-table", Remarks: disturbances(arms), Head: []string{"category"},
+	t := &format.Table{ID: "memory-table", Head: []string{"category"},
 		Caption: fmt.Sprintf("Memory at the peak by category: predicted from the configuration, measured, and how much more than %s. "+
 			"Medians over seeds.", arms[0].Name)}
 	seen := map[string]int{}
@@ -153,28 +154,4 @@ func memoryTable(arms []*table.Arm) []*format.Table {
 	name, peak := peakOf(arms)
 	line(name, func(*record.Record) float64 { return math.NaN() }, peak)
 	return []*format.Table{t}
-}
-
-// disturbances says which other processes held memory of the GPU, and which runs went on without CUDA graphs.
-func disturbances(arms []*table.Arm) (said []string) {
-	runs := map[string]int{}
-	for _, a := range arms {
-		for _, r := range a.Runs {
-			seen := map[string]bool{}
-			for _, h := range r.Others {
-				seen[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)] = true
-			}
-			for what := range seen { // those without a PID are alike
-				runs[what]++
-			}
-			if r.GraphsFailed != "" {
-				runs["training went on without CUDA graphs ("+r.GraphsFailed+")"]++
-			}
-		}
-	}
-	for _, what := range slices.Sorted(maps.Keys(runs)) {
-		said = append(said, fmt.Sprintf("During %s %s. Their speed and memory are not comparable with those of other runs.",
-			format.Count(runs[what], "run"), what))
-	}
-	return said
 }

@@ -269,6 +269,18 @@ func TestBlocks(t *testing.T) {
 	assert.Equal(t, "Rank/rank=8:42=-1", blocks(FromRecords([]*record.Record{made(0, 0)})), "of before there were blocks")
 }
 
+func TestDisturbances(t *testing.T) {
+	made := func(rank string, seed int64) *record.Record {
+		return &record.Record{Name: "rank=" + rank, Rank: rank, Seed: seed, GlobalStep: 1, Runtime: 1, Others: []record.Holder{{PID: 4711, Name: "Xorg", Bytes: 12 << 20}}}
+	}
+	failed := made("256", 42)
+	failed.GraphsFailed = "out of memory"
+	require.Equal(t, []string{
+		"During 3 runs (rank=8 and rank=256) process 4711 (Xorg) held memory of the same GPU. Their speed and memory are not comparable with those of other runs.",
+		"During 1 run (rank=256) training went on without CUDA graphs (out of memory). Their speed and memory are not comparable with those of other runs.",
+	}, FromRecords([]*record.Record{made("8", 42), made("8", 43), failed}).Notes)
+}
+
 // FuzzRead: any bytes are a problem, or results that hold together.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("model: m\nBenchmarkRank/rank=8-2 100 5.008926674e+07 ns/op 1.6727870345115663 loss\nBenchmarkPart/part=a 1 2 ns/op\n"))

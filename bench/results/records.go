@@ -3,6 +3,7 @@ package results
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -41,7 +42,31 @@ func FromRecords(rs []*record.Record, differ ...string) *Set {
 			r.value(b, m.Unit, m.Value)
 		}
 	}
+	r.set.Notes = append(r.set.Notes, disturbances(rs)...)
 	return r.finish()
+}
+
+// disturbances says during which runs other processes held memory of the GPU, and which went on without CUDA graphs.
+func disturbances(rs []*record.Record) (said []string) {
+	during := map[string][]string{}
+	for _, r := range rs {
+		what := map[string]bool{} // processes without a PID are alike
+		for _, h := range r.Others {
+			what[fmt.Sprintf("process %d (%s) held memory of the same GPU", h.PID, h.Name)] = true
+		}
+		if r.GraphsFailed != "" {
+			what["training went on without CUDA graphs ("+r.GraphsFailed+")"] = true
+		}
+		for w := range what {
+			during[w] = append(during[w], r.Name)
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(during)) {
+		arms := slices.Compact(slices.SortedFunc(slices.Values(during[what]), record.Compare))
+		said = append(said, fmt.Sprintf("During %s (%s) %s. Their speed and memory are not comparable with those of other runs.",
+			format.Count(len(during[what]), "run"), format.Few(arms, 4), what))
+	}
+	return said
 }
 
 // counts returns a record's metrics that result lines lack.

@@ -69,7 +69,7 @@ func OneStudy(rs []*record.Record, differ ...string) (sets []*Settings, err erro
 		}
 	}
 	_, err = agree(sets, slices.Concat(varied, differ),
-		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own")
+		"the records are not of one study: put those of each commit, machine and configuration into a folder of its own, or name with -differ what may differ")
 	return sets, err
 }
 

@@ -27,6 +27,9 @@ func TestCards(t *testing.T) {
 		require.False(t, r.Scattered)
 	}
 	require.Equal(t, map[string]int{"1/2": 4, "2/2": 4}, parts)
+	stderr.Reset()
+	require.Equal(t, 1, run(t.Context(), []string{"-gpus=0", "-device=cpu", "-out=" + out}, &stderr), "another number of cards")
+	require.Contains(t, stderr.String(), "shard-1-of-2 there is of another study: move it away, or give another folder")
 }
 
 func TestFewer(t *testing.T) {

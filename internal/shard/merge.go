@@ -188,14 +188,33 @@ func begun(dir string) bool {
 	return len(rs)+len(unread) == 0 && ofParts.MatchString(dir) && (file.Exists(filepath.Join(dir, record.Unfinished)) || file.Exists(filepath.Join(dir, NoRuns)))
 }
 
+// Refuse returns an error if dir holds what a report would refuse beside a study's part p: parts of another number or, beside parts, records. It
+// is asked before hours of training, not after.
+func Refuse(dir string, p Part) error {
+	for _, d := range in(dir) {
+		if n := ofParts.FindStringSubmatch(d)[2]; n != strconv.Itoa(p.N) {
+			return fmt.Errorf("-out %s: %s there is of another study: move it away, or give another folder", dir, filepath.Base(d))
+		}
+	}
+	if rs, unread := record.Readable(dir); p.N > 0 && len(rs)+len(unread) > 0 {
+		return fmt.Errorf("-out %s: the records there are of another study, which had no parts: move them away, or give another folder", dir)
+	}
+	return nil
+}
+
+// in returns the folders of parts in dir that have begun, in their order.
+func in(dir string) []string {
+	found, _ := filepath.Glob(filepath.Join(dir, "shard-*-of-*"))
+	return slices.DeleteFunc(found, func(d string) bool {
+		rs, unread := record.Readable(d)
+		return !ofParts.MatchString(d) || len(rs)+len(unread) == 0 && !begun(d)
+	})
+}
+
 // parts replaces each folder that has folders of parts by those, in their order. Parts that have not begun are left out. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.
 func parts(dirs []string) (all []string, err error) {
 	for _, dir := range dirs {
-		found, _ := filepath.Glob(filepath.Join(dir, "shard-*-of-*"))
-		found = slices.DeleteFunc(found, func(d string) bool {
-			rs, unread := record.Readable(d)
-			return !ofParts.MatchString(d) || len(rs)+len(unread) == 0 && !begun(d)
-		})
+		found := in(dir)
 		rs, unread := record.Readable(dir)
 		for _, d := range found {
 			if n, first := ofParts.FindStringSubmatch(d)[2], ofParts.FindStringSubmatch(found[0])[2]; n != first {

@@ -148,3 +148,29 @@ func metric(r *record.Record, unit string) (v float64, ok bool) {
 	}
 	return 0, false
 }
+
+func TestRefuse(t *testing.T) {
+	parts, plain := t.TempDir(), t.TempDir()
+	made(t, filepath.Join(parts, "shard-1-of-2"), "8", 1, "1/2", 2)
+	require.NoError(t, os.Mkdir(filepath.Join(parts, "shard-1-of-3"), 0o777)) // has not begun
+	made(t, plain, "8", 1, "", 2)
+	for _, c := range []struct {
+		dir  string
+		part Part
+		err  string
+		why  string
+	}{
+		{parts, Part{1, 2}, "", "the other part"},
+		{parts, Part{0, 3}, "shard-1-of-2 there is of another study", "another number of parts"},
+		{parts, Part{}, "shard-1-of-2 there is of another study", "a study without parts"},
+		{plain, Part{}, "", "it goes on, or the other is moved"},
+		{plain, Part{0, 2}, "the records there are of another study, which had no parts", "a study with parts"},
+		{filepath.Join(plain, "none"), Part{0, 2}, "", "no folder yet"},
+	} {
+		if err := Refuse(c.dir, c.part); c.err == "" {
+			require.NoError(t, err, c.why)
+		} else {
+			require.ErrorContains(t, err, c.err, c.why)
+		}
+	}
+}

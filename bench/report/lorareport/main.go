@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		"a part of what training gained, or of the loss (1%loss)")
 	fs.Float64Var(&o.Alpha, "level", 0.05, "how often a comparison without a difference may be called one; intervals are of 1 - level")
 	fs.Func("differ", "`settings` that may differ between results, such as gpu,commit: their figures are then compared all the same", func(v string) error {
-		o.Differ = strings.Split(v, ",")
+		o.Differ = strings.Split(strings.ReplaceAll(v, " ", ""), ",")
 		return nil
 	})
 	width := fs.Int("width", table.Width, "columns of the terminal")
