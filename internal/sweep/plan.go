@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"lorabench/bench/record"
+	"lorabench/bench/stats"
 	"lorabench/internal/shard"
 )
 
@@ -40,6 +41,12 @@ func (o options) plan() (p plan, err error) {
 	rs, err := record.ReadDir(o.measured)
 	if err != nil {
 		return p, fmt.Errorf("-measured: %w", err)
+	}
+	ranks, _ := o.value("ranks")
+	for _, rank := range strings.FieldsFunc(ranks, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if o.time == 0 && !slices.ContainsFunc(rs, func(r *record.Record) bool { return r.Rank == rank }) {
+			return p, fmt.Errorf("-measured %s: no run of rank %s, which -ranks has: measure every arm, or give -time", o.measured, rank)
+		}
 	}
 	names, costs := o.costs(rs)
 	if len(names) == 0 {
@@ -94,17 +101,19 @@ func (o options) costs(rs []*record.Record) (names []string, costs []float64) {
 	return names, costs
 }
 
-// besides returns what a run takes besides its steps (loading kernels, graphs, warming up, held-out losses): the most that lay between the
-// beginnings of two records of one process.
+// besides returns what a run takes besides its steps (loading kernels, graphs, warming up, held-out losses): the median of what lay between
+// the beginnings of two runs, one of which may have been in another process. Runs that went on span a pause.
 func besides(rs []*record.Record) time.Duration {
 	in := slices.Clone(rs)
 	slices.SortFunc(in, func(a, b *record.Record) int { return a.Started.Compare(b.Started) })
-	most := time.Duration(0)
+	var between []float64
 	for i := 1; i < len(in); i++ {
-		most = max(most, in[i].Started.Sub(in[i-1].Started)-time.Duration(in[i-1].Runtime*float64(time.Second)))
+		if in[i].Resumed == 0 && in[i-1].Resumed == 0 {
+			between = append(between, in[i].Started.Sub(in[i-1].Started).Seconds()-in[i-1].Runtime)
+		}
 	}
-	if most <= 0 {
-		return preparing
+	if each := stats.NewSpread(between).Median; each > 0 {
+		return time.Duration(each * float64(time.Second))
 	}
-	return most
+	return preparing
 }

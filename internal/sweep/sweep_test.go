@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,6 +117,7 @@ func TestRefused(t *testing.T) {
 		{"a value by itself", append(ok, "-ranks", "8"), 2, `unexpected argument "8": give flags as -name=value`},
 		{"records that are not there", append(ok, "-measured="+empty), 1, "-measured: " + empty + " has no run record"},
 		{"evaluations that were not measured", []string{"-measured=" + empty, "-eval-every=50", "-benchtime=5x", "-out=x"}, 1, "-eval-every=50: held-out losses between steps take time"},
+		{"an arm that was not measured", []string{"-measured=" + measured(t), "-ranks=8,64", "-benchtime=5x", "-out=x"}, 1, "no run of rank 64, which -ranks has: measure every arm, or give -time"},
 		{"not a bundle", ok[:3], 1, "nodes run a bundle: make one"},
 		{"help", []string{"-help"}, 0, "usage: run sweep-slurm"},
 	} {
@@ -124,4 +126,14 @@ func TestRefused(t *testing.T) {
 		require.Contains(t, stderr.String(), c.text, c.why)
 		require.Empty(t, stdout.String(), c.why)
 	}
+}
+
+func TestBesides(t *testing.T) {
+	at := func(minutes, runtime float64, resumed int) *record.Record {
+		return &record.Record{Started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(minutes * float64(time.Minute))), Runtime: 60 * runtime, Resumed: resumed}
+	}
+	require.Equal(t, time.Duration(preparing), besides([]*record.Record{at(0, 1, 0)}), "one run has no next one")
+	require.Equal(t, time.Minute, besides([]*record.Record{at(9, 5, 0), at(0, 2, 0), at(3, 5, 0)}), "each began a minute after the one before it had ended")
+	require.Equal(t, time.Minute, besides([]*record.Record{at(0, 2, 0), at(3, 5, 0), at(9, 5, 0), at(600, 5, 0)}), "the study stood still for the night")
+	require.Equal(t, time.Minute, besides([]*record.Record{at(0, 2, 0), at(3, 500, 1), at(600, 5, 0), at(606, 5, 0)}), "a run that went on spans a pause")
 }
