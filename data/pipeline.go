@@ -68,8 +68,14 @@ func newPipeline(n *normalizer, pre *preTokenizer, pieces bool) (p pipeline, err
 
 func (n *normalizer) function(pieces bool) (func(string) string, error) {
 	switch {
-	case n == nil:
+	case n == nil, n.Type == "Sequence" && n.Normalizers != nil && len(n.Normalizers) == 0:
 		return nil, nil
+	case n.Type == "Sequence" && len(n.Normalizers) == 1 && n.Normalizers[0] != nil:
+		f, err := n.Normalizers[0].function(pieces)
+		if err != nil {
+			return nil, fmt.Errorf(".normalizers[0]%w", err)
+		}
+		return f, nil
 	case n.Type == "NFC" && !pieces:
 		return nfc, nil
 	case pieces && n.isPrependReplace():
@@ -78,7 +84,7 @@ func (n *normalizer) function(pieces bool) (func(string) string, error) {
 		return nil, errors.New(" is not supported: with byte_fallback only null and a Sequence of Prepend and Replace that write a space " +
 			"as U+2581 are")
 	}
-	return nil, fmt.Errorf(".type is %q: only NFC and null are supported", n.Type)
+	return nil, fmt.Errorf(".type is %q: only NFC, null and a Sequence of at most one are supported", n.Type)
 }
 
 func (n *normalizer) isPrependReplace() bool {

@@ -58,7 +58,8 @@ func (f *tokenizerFile) refuse(c class) error {
 
 func parseTokenizerJSON(raw []byte, c tokenizerConfig) (*Tokenizer, error) {
 	var f tokenizerFile
-	if err := unmarshal(raw, &f); err != nil {
+	err := unmarshal(raw, &f)
+	if m := f.Model.Type; err != nil && (m == "" || m == "BPE") { // else refuse names the model, whose fields differ
 		return nil, err
 	}
 	if err := f.refuse(c.class); err != nil {

@@ -199,6 +199,11 @@ func TestBadTokenizerFiles(t *testing.T) {
 		{"bpe", "merges.txt", func(s string) string { return s + "z z\n" }, `"zz"`, "a merge whose result is no token"},
 		{"bpe", "merges.txt", func(s string) string { return s + "\xff \xff\n" }, "not UTF-8", "stray bytes"},
 		{"bpe_json", "tokenizer.json", replace(`"type": "BPE"`, `"type": "Unigram"`), "model.type", "not BPE"},
+		{"bpe_json", "tokenizer.json", model(`{"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["a", -1.5]]}`),
+			`model.type is "Unigram": only BPE is supported`, "T5's: its vocabulary is a list"},
+		{"bpe_json", "tokenizer.json", model(`{"vocab": {"a": 0.5}, "type": "WordLevel"}`), `model.type is "WordLevel"`, "the type comes after what does not fit it"},
+		{"bpe_json", "tokenizer.json", model(`{"type": "BPE", "vocab": []}`), "cannot unmarshal array", "BPE with a list"},
+		{"bpe_json", "tokenizer.json", model(`{"vocab": []}`), "cannot unmarshal array", "a model of no type"},
 		{"bpe_json", "tokenizer.json", replace(`"normalizer": null`, `"normalizer": {"type": "NFD"}`), `normalizer.type is "NFD"`, "text would be changed first"},
 		{"bpe_json", "tokenizer.json", replace(`"add_prefix_space": false`, `"add_prefix_space": true`), "add_prefix_space", "as RoBERTa's"},
 		{"bpe_json", "tokenizer.json", replace(`"add_prefix_space": false,`, ``), "add_prefix_space", "absent means true"},
@@ -235,6 +240,10 @@ func TestBadTokenizerFiles(t *testing.T) {
 			assert.ErrorContains(t, err, path, "the error names the file")
 		})
 	}
+}
+
+func model(fields string) func(string) string {
+	return func(string) string { return `{"model": ` + fields + `}` }
 }
 
 func post(processor string) func(string) string {

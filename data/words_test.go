@@ -3,6 +3,7 @@ package data
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -177,6 +178,37 @@ func TestPiecesAcrossSpaces(t *testing.T) {
 	assert.Equal(t, " a a\n", tok.Decode(ids))
 }
 
+// A Sequence of none leaves text as it is, and a Sequence of one is that one, as in the tokenizers library.
+func TestNormalizersInSequence(t *testing.T) {
+	const spaces = `{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},` +
+		`{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}`
+	const bytes = `{"type":"ByteLevel","add_prefix_space":false}`
+	const meta = `{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false}`
+	for _, c := range []struct {
+		normalizers, pre string
+		pieces           bool
+		want, why        string
+	}{
+		{``, bytes, false, "e\u0301 x", "DeepSeek's: a Sequence of none"},
+		{`{"type":"Sequence","normalizers":[]}`, bytes, false, "e\u0301 x", "none within one"},
+		{`{"type":"NFC"}`, bytes, false, "\u00e9 x", "a Sequence of one"},
+		{``, meta, true, "e\u0301 x", "a Sequence of none beside Metaspace, which writes the spaces"},
+		{spaces, `null`, true, "▁e\u0301▁x", "Prepend and Replace, within one"},
+	} {
+		var n normalizer
+		var pre *preTokenizer
+		require.NoError(t, json.Unmarshal([]byte(`{"type":"Sequence","normalizers":[`+c.normalizers+`]}`), &n), c.why)
+		require.NoError(t, json.Unmarshal([]byte(c.pre), &pre), c.why)
+		p, err := newPipeline(&n, pre, c.pieces)
+		require.NoError(t, err, c.why)
+		got := "e\u0301 x"
+		if p.normalize != nil {
+			got = p.normalize(got)
+		}
+		assert.Equal(t, c.want, got, c.why)
+	}
+}
+
 func TestPipelineRefused(t *testing.T) {
 	const split = `{"type":"Split","pattern":{"Regex":"a"},"behavior":"Isolated","invert":false}`
 	const bytes = `{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}`
@@ -202,6 +234,10 @@ func TestPipelineRefused(t *testing.T) {
 			`pre_tokenizer.pretokenizers[0].pattern.Regex: the expression "\\w"`, "an expression"},
 		{"bytes", `null`, sequence(split, replace("false", "true")(bytes)), "pretokenizers[1].add_prefix_space", "a space in front"},
 		{"bytes", spaces, sequence(split, bytes), `normalizer.type is "Sequence"`, "spaces of another kind"},
+		{"bytes", `{"type":"Sequence"}`, bytes, `normalizer.type is "Sequence"`, "a Sequence without its field, which tokenizers refuses"},
+		{"bytes", `{"type":"Sequence","normalizers":[null]}`, bytes, `normalizer.type is "Sequence"`, "a Sequence of null, which tokenizers refuses"},
+		{"bytes", `{"type":"Sequence","normalizers":[{"type":"NFD"}]}`, bytes, `normalizer.normalizers[0].type is "NFD"`, "another, within a Sequence"},
+		{"pieces", `{"type":"Sequence","normalizers":[]}`, `null`, "pre_tokenizer and normalizer are missing", "a Sequence of none leaves spaces"},
 		{"pieces", `null`, `null`, "pre_tokenizer and normalizer are missing", "spaces stay"},
 		{"pieces", `{"type":"NFC"}`, `null`, "normalizer is not supported", "another normalizer"},
 		{"pieces", replace(`"String":" "`, `"Regex":" "`)(spaces), `null`, "normalizer is not supported", "an expression"},

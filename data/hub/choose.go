@@ -79,8 +79,8 @@ var notData = map[string]bool{
 }
 
 var (
-	wordBreak = regexp.MustCompile(`[^a-z0-9]+`)
-	shardOf   = regexp.MustCompile(`^(.*-)(\d{5})-of-(\d{5})`)
+	wordBreak = regexp.MustCompile(`[^a-z]+`) // train1 is train, as in the library datasets
+	shardOf   = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})`)
 	trainName = map[string]bool{"train": true, "training": true}
 	otherName = map[string]bool{"test": true, "testing": true, "valid": true, "validation": true, "val": true,
 		"dev": true, "eval": true, "evaluation": true}
@@ -89,8 +89,8 @@ var (
 // DataFiles chooses from the names of a data set's files (slashes between folders) those to train on, sorted: the
 // train split where a name has that word, else all that are no other split; and of several formats one (parquet
 // before JSON lines before a JSON array), since the others repeat the records. skip lists the data files left out.
-// Files in several folders are an error, as they are several data sets; so are shards (-00000-of-00002) of which one
-// is missing, and no data file at all.
+// Files in several folders are an error, as they are several data sets; so are shards (-00000-of-00002) of several
+// splits none of which is train itself, shards of which one is missing, and no data file at all.
 func DataFiles(names []string) (take, skip []string, err error) {
 	var train, plain, all []string
 	for _, name := range slices.Sorted(slices.Values(names)) {
@@ -121,6 +121,9 @@ func DataFiles(names []string) (take, skip []string, err error) {
 		if path.Dir(name) != path.Dir(take[0]) {
 			return nil, nil, fmt.Errorf("it holds several data sets, %s and %s: give the path of one", take[0], name)
 		}
+	}
+	if take, err = oneSplit(take); err != nil {
+		return nil, nil, err
 	}
 	if err := shardsWhole(take); err != nil {
 		return nil, nil, err
@@ -154,11 +157,29 @@ func oneFormat(names []string) []string {
 	})
 }
 
+// oneSplit keeps train's files where there are shards of several splits (train_sft-00000-of-00001), which often hold the
+// same records. All that is in a folder called train is one split, as in the library datasets.
+func oneSplit(names []string) ([]string, error) {
+	splits := map[string][]string{}
+	for _, name := range names {
+		if m := shardOf.FindStringSubmatch(path.Base(name)); m != nil {
+			splits[m[1]] = append(splits[m[1]], name)
+		}
+	}
+	switch {
+	case len(splits) < 2, path.Base(path.Dir(names[0])) == "train":
+		return names, nil
+	case splits["train"] != nil:
+		return splits["train"], nil
+	}
+	return nil, fmt.Errorf("it holds several train splits: %s: give the path of one", strings.Join(slices.Sorted(maps.Keys(splits)), ", "))
+}
+
 func shardsWhole(names []string) error {
 	count := map[string]int{}
 	for _, name := range names {
 		if m := shardOf.FindStringSubmatch(path.Base(name)); m != nil {
-			count[m[1]+"*-of-"+m[3]]++
+			count[m[1]+"-*-of-"+m[3]]++
 		}
 	}
 	for pattern, n := range count {
