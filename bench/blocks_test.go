@@ -129,6 +129,11 @@ func openStudy() (err error) {
 	if err != nil {
 		return err
 	}
+	if !filtered() {
+		for _, arm := range work.Arms() {
+			study.Arms = append(study.Arms, arm.Name)
+		}
+	}
 	var note string
 	if kept, note, err = study.Open(work.Out); err != nil {
 		study = nil

@@ -39,7 +39,7 @@ func loadPart(s Settings) (err error) {
 			return err
 		}
 	}
-	if part.N > seeds && (strings.Contains(testFlag("bench"), "/") || testFlag("skip") != "") {
+	if part.N > seeds && filtered() {
 		return fmt.Errorf("-shard=%s: there are more parts than seeds (%d), so arms are dealt one by one, before -bench and -skip choose among them: use fewer parts, "+
 			"or name the arms with -ranks and -lr", part, seeds)
 	}
@@ -74,6 +74,9 @@ func loadPart(s Settings) (err error) {
 	}
 	return err
 }
+
+// filtered reports whether flags of go test choose among the arms.
+func filtered() bool { return strings.Contains(testFlag("bench"), "/") || testFlag("skip") != "" }
 
 // sharedKernels names the file of a study's kernels: they are of one model, type and machine.
 func sharedKernels(s Settings) string {

@@ -37,7 +37,8 @@ type Study struct {
 	Code     string            `json:"code"`   // digest of the program where no commit holds its source
 	Inputs   string            `json:"inputs"` // digest of inputs that the model's and the data's digests do not cover
 	Procs    int               `json:"gomaxprocs"`
-	Testing  map[string]string `json:"testing"` // flags of go test that choose the runs, their order and length
+	Testing  map[string]string `json:"testing"`        // flags of go test that choose the runs, their order and length
+	Arms     []string          `json:"arms,omitempty"` // to train; nil where -bench or -skip choose among them
 
 	dir     string
 	release func() // of its lock

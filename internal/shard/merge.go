@@ -93,12 +93,15 @@ func (g *grid) add(dir string) error {
 	if err != nil && !begun(dir) {
 		return err
 	}
-	planned, unfinished := plan(dir)
+	planned, arms, unfinished := plan(dir)
 	if unfinished {
 		g.open = append(g.open, dir)
 	}
 	for _, seed := range planned {
 		g.folders(seed)
+	}
+	for _, name := range arms { // one that has failed with every seed has no record
+		g.names[name] = true
 	}
 	for _, r := range list {
 		name := r.FileName()
@@ -156,14 +159,15 @@ func absentParts(rs []*record.Record, folders []string) (absent []string, n int)
 	return absent, n
 }
 
-// plan returns the seeds of an unfinished study in a folder, and whether there is one: package bench leaves its description there until the
+// plan returns the seeds and the arms of an unfinished study in a folder, and whether there is one: package bench leaves its description there until the
 // last run of the folder has ended well.
-func plan(dir string) (seeds []int64, unfinished bool) {
+func plan(dir string) (seeds []int64, arms []string, unfinished bool) {
 	b, err := os.ReadFile(filepath.Join(dir, record.Unfinished))
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	var study struct {
+		Arms     []string
 		Settings struct{ Seed int64 }
 		Testing  struct {
 			Count int64 `json:",string"`
@@ -174,7 +178,7 @@ func plan(dir string) (seeds []int64, unfinished bool) {
 			seeds = append(seeds, study.Settings.Seed+i)
 		}
 	}
-	return seeds, true
+	return seeds, study.Arms, true
 }
 
 var ofParts = regexp.MustCompile(`shard-(\d+)-of-(\d+)$`)

@@ -70,6 +70,12 @@ func TestMerge(t *testing.T) {
 			return []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
 		}, 0, nil, "rank=8,seed=1 is in DIR/a and in DIR/b with other losses: they are not of one study"},
 		{"a folder without records", func(t *testing.T, dir string) []string { return []string{dir} }, 0, nil, "DIR has no run record"},
+		{"an arm that has failed with every seed", func(t *testing.T, dir string) []string {
+			made(t, dir, "8", 1, "", 2)
+			made(t, dir, "8", 2, "", 2)
+			wrote(t, filepath.Join(dir, "unfinished.json"), `{"settings": {"seed": 1}, "testing": {"count": "2"}, "arms": ["rank=8", "rank=256"]}`)
+			return []string{dir}
+		}, 2, []string{"The study is unfinished in DIR: the same command goes on with it.", "2 of 4 cells are missing: rank=256 with seed 1 and rank=256 with seed 2."}, ""},
 		{"a part that stopped between two blocks", func(t *testing.T, dir string) []string {
 			for seed := int64(1); seed <= 3; seed++ {
 				made(t, filepath.Join(dir, "shard-1-of-2"), "8", seed, "1/2", 2)
