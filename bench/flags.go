@@ -50,7 +50,7 @@ func Register(fs *flag.FlagSet) *Flags {
 	fs.Float64Var(&s.Dropout, "dropout", 0.1, "lora_dropout")
 	fs.Float64Var(&s.ModelDropout, "model-dropout", Unset, "the base model's own dropout while training (default config.json's)")
 	fs.StringVar(&f.rates, "lr", "", "learning rates, falling linearly to 0 (default the recipe's: 2e-4, 2e-5 or 1e-3,1e-2,3e-2)")
-	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "names of linear layers, or endings of them; a colon between several lists")
+	fs.StringVar(&f.targets, "targets", "q_proj,v_proj", "names of linear layers, or endings of them, or all-linear; a colon between several lists")
 	fs.BoolVar(&s.DoRA, "dora", false, "weight-decomposed adapters (DoRA) instead of LoRA")
 	fs.IntVar(&s.Batch, "batch", Unset, "sequences in a micro-batch (default the recipe's: 4 or 8)")
 	fs.IntVar(&s.Accum, "accum", Unset, "micro-batches in a step (default the recipe's: 4 or 1)")

@@ -289,6 +289,46 @@ func TestWorkloadsThatAreRefused(t *testing.T) {
 	require.True(t, strings.HasPrefix(err.Error(), "rank=5, seed 1: "), err)
 }
 
+// TestAddedTokenOutsideTheVocabulary: a token for padding that no record has does not matter, and one that ends a record, where it is only a
+// label, is refused.
+func TestAddedTokenOutsideTheVocabulary(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"vocab.json", "merges.txt"} {
+		b, err := os.ReadFile(filepath.Join("..", smallModel, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o644))
+	}
+	for name, text := range map[string]string{"added_tokens.json": `{"<extra>": 1024}`, "tokenizer_config.json": `{"tokenizer_class": "GPT2Tokenizer",
+		"add_bos_token": true, "bos_token": "</s>", "eos_token": "</s>", "unk_token": "</s>", "pad_token": "<pad>"}`} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	require.Equal(t, small(t, 1).Train, small(t, 1, "-tokenizer="+dir).Train)
+	records := filepath.Join(dir, "records.jsonl")
+	plain, ends := `{"instruction": "q", "output": "b"}`+"\n", `{"instruction": "a", "output": "b<extra>"}`+"\n"
+	for _, c := range []struct{ why, records, flag, text string }{
+		{"in training", ends + strings.Replace(ends, "b<", "c<", 1), "-data=" + records, ": the tokenizer"},
+		{"held out", ends + plain, "-data=" + records, "held-out records: the tokenizer"},
+		{"other text", ends, "-forget=" + records, "-forget"},
+	} {
+		require.NoError(t, os.WriteFile(records, []byte(c.records), 0o644))
+		s, _, err := parse(t, 1, "-device=cpu", "-model="+smallModel, "-data="+smallData, "-limit=20", "-eval=1", "-tokenizer="+dir, c.flag)
+		require.NoError(t, err, c.why)
+		_, err = LoadWorkload(t.Context(), s, nil)
+		require.ErrorContains(t, err, `gives "<extra>" id 1024, the model's vocabulary is 1024`, c.why)
+		require.ErrorContains(t, err, c.text, c.why)
+	}
+}
+
+// TestAllLinearIsRecordedAsGiven: records and arms show the flag, whose names only the saved adapter lists.
+func TestAllLinearIsRecordedAsGiven(t *testing.T) {
+	w := small(t, 1, "-targets=all-linear:q_proj")
+	all, query := w.Arms()[0], w.Arms()[1]
+	rec := runOnce(t, w, all.Rank, 1, 1)
+	require.Equal(t, []string{"all-linear"}, rec.Settings.Targets)
+	require.Contains(t, query.Name, "targets=q")
+	require.Contains(t, all.Name, "targets=all-linear")
+}
+
 func TestRealWeightsByName(t *testing.T) {
 	if _, err := smollm2.Folder(); err != nil {
 		t.Skipf("skipped: %v", err)

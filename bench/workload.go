@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"lorabench/bench/record"
@@ -134,11 +135,23 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 	if w.tokenizer, err = data.LoadTokenizer(dir); err != nil {
 		return fmt.Errorf("tokenizer: %w", err)
 	}
-	if n := w.tokenizer.Size(); int64(n) > w.Base.VocabSize {
-		return fmt.Errorf("the tokenizer in %s has ids up to %d, the model's vocabulary is %d: they do not belong together",
-			dir, n-1, w.Base.VocabSize)
-	}
 	return nil
+}
+
+// encode returns recs as token ids. It refuses an id outside of the model's vocabulary, because a record's last id is only ever a label,
+// which no batch checks. The tokenizer may know more tokens: some folders add one for padding that no record has.
+func (w *Workload) encode(recs []data.Record) ([]data.Sample, error) {
+	samples, err := w.Prompt().Encode(w.tokenizer, recs, w.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range samples {
+		if i := slices.IndexFunc(s.IDs, func(id int32) bool { return int64(id) >= w.Base.VocabSize }); i >= 0 {
+			return nil, fmt.Errorf("the tokenizer in %s gives %q id %d, the model's vocabulary is %d: they do not belong together",
+				shown(cmp.Or(w.Tokenizer, w.Model)), w.tokenizer.Decode(s.IDs[i:i+1]), s.IDs[i], w.Base.VocabSize)
+		}
+	}
+	return samples, nil
 }
 
 func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
@@ -159,9 +172,9 @@ func (w *Workload) loadData(ctx context.Context, client *hub.Client) error {
 	}
 	w.DataInfo = record.DataInfo{Name: shown(w.Data), Revision: set.Revision, SHA256: set.SHA256, Skipped: each(set.Skipped, shown),
 		Train: len(train), Held: len(held)}
-	w.Train, err = w.Prompt().Encode(w.tokenizer, train, w.MaxLength)
+	w.Train, err = w.encode(train)
 	if err == nil && len(held) > 0 {
-		if w.Held, err = w.Prompt().Encode(w.tokenizer, held, w.MaxLength); err != nil {
+		if w.Held, err = w.encode(held); err != nil {
 			err = fmt.Errorf("held-out records: %w", err)
 		}
 	}
@@ -189,7 +202,7 @@ func (w *Workload) loadOther(ctx context.Context, client *hub.Client) error {
 		_, recs, err = data.Split(recs, others)
 	}
 	if err == nil {
-		w.Other, err = w.Prompt().Encode(w.tokenizer, recs, w.MaxLength)
+		w.Other, err = w.encode(recs)
 	}
 	d := &w.DataInfo
 	d.Forget, d.ForgetSHA256, d.ForgetRecords = shown(w.Forget), set.SHA256, len(recs)

@@ -73,6 +73,7 @@ func bare(m *decoder.Model, c Config) (*Adapter, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	c = c.named(m)
 	wanted, err := c.targets(m)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package lora_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,4 +266,28 @@ func peftAgrees(t *testing.T, model string, m *decoder.Model, a *lora.Adapter, w
 		}
 		require.Less(t, fixture.Largest(t, logits(t, m, &micro), want), within, "%s, row %d", model, i)
 	}
+}
+
+// TestAllLinear: it adapts what PEFT's all-linear does, and is saved as a list of names, in which PEFT would not know it.
+func TestAllLinear(t *testing.T) {
+	cases, _ := readPEFTCases(t)
+	want := cases.Cases["all-linear"]
+	m := loadModel(t, "../testdata/parity/"+want.Model)
+	c := qv
+	c.TargetModules = []string{"All-Linear"}
+	a, err := lora.NewAdapter(m, c, 1)
+	require.NoError(t, err)
+	modules := a.Modules()
+	require.ElementsMatch(t, slices.Collect(maps.Keys(want.Modules)), slices.Collect(maps.Keys(modules)))
+	dir := t.TempDir()
+	_, err = a.Save(dir, "")
+	require.NoError(t, err)
+	a.Close()
+	p, err := lora.ReadConfig(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"fc1", "fc2", "k_proj", "out_proj", "project_in", "project_out", "q_proj", "v_proj"}, p.Targets)
+	again, err := lora.Load(m, dir)
+	require.NoError(t, err)
+	defer again.Close()
+	require.Equal(t, modules, again.Modules())
 }

@@ -14,7 +14,7 @@ type Config struct {
 	R             int
 	LoraAlpha     float64
 	LoraDropout   float64
-	TargetModules []string // module names, or endings of them: q_proj means every ....q_proj
+	TargetModules []string // module names, or endings of them: q_proj means every ....q_proj; or all-linear alone
 	UseRSLoRA     bool     // scaling = lora_alpha / sqrt(r) (Kalajdzievski 2023, arXiv:2312.03732)
 	UseDoRA       bool     // DoRA: a magnitude for each output (Liu et al. 2024, arXiv:2402.09353)
 
@@ -89,6 +89,16 @@ func (c Config) targets(m *decoder.Model) (map[*decoder.Linear]bool, error) {
 	}
 	return ls, nil
 }
+
+// named returns c with all-linear replaced by the endings of every linear layer's name, since PEFT reads it only outside of a list.
+func (c Config) named(m *decoder.Model) Config {
+	if len(c.TargetModules) == 1 && isAllLinear(c.TargetModules[0]) {
+		c.TargetModules = endings(m)
+	}
+	return c
+}
+
+func isAllLinear(target string) bool { return strings.EqualFold(target, "all-linear") }
 
 // matches applies PEFT's rule: the whole name, or its end after a dot.
 func matches(name, target string) bool {

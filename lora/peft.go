@@ -3,9 +3,12 @@ package lora
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strings"
 
 	"lorabench/internal/checkpoint"
 	"lorabench/internal/decoder"
@@ -92,8 +95,13 @@ func (a *Adapter) read(f *checkpoint.File) error {
 			return err
 		}
 	}
-	for name := range left {
-		return fmt.Errorf("%s is not part of the adapter that %s describes (%d such tensors)", name, configFile, len(left))
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		if strings.HasSuffix(name, ".embed_tokens.weight") || strings.HasSuffix(name, ".lm_head.weight") {
+			return fmt.Errorf("%s: PEFT saved resized embeddings with the adapter, which is not supported", name)
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%s is not part of the adapter that %s describes (%d such tensors)", slices.Min(slices.Collect(maps.Keys(left))), configFile, len(left))
 	}
 	return nil
 }

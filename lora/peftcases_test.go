@@ -140,6 +140,9 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		{"target_modules", `null`, "target_modules is missing or empty"},
 		{"target_modules", `[]`, "target_modules is missing or empty"},
 		{"target_modules", `7`, "target_modules is 7"},
+		{"target_modules", `["q_proj", "lm_head"]`, "target_modules has lm_head: adapters on the head or the embeddings are not supported"},
+		{"target_modules", `["embed_tokens", "q_proj"]`, "target_modules has embed_tokens"},
+		{"target_modules", `".*(q_proj|embed_positions)"`, "target_modules has embed_positions"},
 		{"target_modules", `".*(?=q_proj)q_proj"`, "which is not supported"},
 		{"target_modules", `"(.*q_proj"`, "which is not supported"},
 		{"target_modules", `"a)|(q_proj"`, "which is not supported"},
@@ -164,6 +167,20 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		_, err := lora.ReadConfig(dir)
 		require.ErrorContains(t, err, c.text)
 		require.ErrorContains(t, err, path, "names the file")
+	}
+}
+
+// TestHeadThatIsNotAdapted: PEFT leaves the head out of all-linear, and what is excluded is no target.
+func TestHeadThatIsNotAdapted(t *testing.T) {
+	for _, c := range []struct{ why, fields string }{
+		{"all-linear", `"target_modules": "all-linear"`},
+		{"excluded", `"target_modules": ["q_proj", "lm_head"], "exclude_modules": ["lm_head"]`},
+		{"in no layer", `"target_modules": ["q_proj", "embed_tokens"], "layers_to_transform": 0`},
+	} {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{"+c.fields+"}"), 0o644))
+		_, err := lora.ReadConfig(dir)
+		require.NoError(t, err, c.why)
 	}
 }
 

@@ -30,6 +30,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"no target", func(c *lora.Config) { c.TargetModules = nil }, "target_modules is empty"},
 		{"a target the model does not have", func(c *lora.Config) { c.TargetModules = []string{"q_proj", "c_attn"} },
 			`"c_attn" names no linear layer of the model, which has fc1, fc2, k_proj, out_proj, project_in, project_out, q_proj, v_proj`},
+		{"all-linear beside another", func(c *lora.Config) { c.TargetModules = []string{"q_proj", "all-linear"} }, `"all-linear" names no linear layer`},
 		{"part of a name is no name", func(c *lora.Config) { c.TargetModules = []string{"proj"} }, `"proj" names no linear layer`},
 	} {
 		config := qv
@@ -83,6 +84,16 @@ func TestAdapterFilesThatAreRefused(t *testing.T) {
 			extra.Name = "base_model.model.other"
 			return append(ts, extra)
 		}), "base_model.model.other is not part of the adapter"},
+		{"two too many, of which the first in order is named", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			a, b := ts[0], ts[0]
+			a.Name, b.Name = "base_model.model.b", "base_model.model.a"
+			return append(ts, a, b)
+		}), "base_model.model.a is not part of the adapter that adapter_config.json describes (2 such tensors)"},
+		{"resized embeddings", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			extra := ts[0]
+			extra.Name = "base_model.model.model.decoder.embed_tokens.weight"
+			return append(ts, extra)
+		}), "embed_tokens.weight: PEFT saved resized embeddings with the adapter, which is not supported"},
 		{"a value that is no number", good, rewrite(func(ts []checkpoint.Tensor) []checkpoint.Tensor {
 			ts[0].Data = append(slices.Clone(ts[0].Data[:8]), append([]byte{0, 0, 0xc0, 0x7f}, ts[0].Data[12:]...)...)
 			return ts

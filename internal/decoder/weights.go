@@ -55,6 +55,10 @@ func read(s *torch.Scope, c Config, f *checkpoint.File, d torch.DType, on torch.
 		}
 		byName[name] = key
 	}
+	if key, ok := byName[headName]; ok && c.Tied() != "" && byName[c.Tied()] == "" {
+		byName[c.Tied()] = key // save_model of safetensors keeps one name of a shared tensor, the first in order
+		delete(byName, headName)
+	}
 	weights := Store(s, c, d, on)
 	for _, p := range c.Params() {
 		key, ok := byName[p.Name]

@@ -131,6 +131,10 @@ func TestWeightsThatAreAccepted(t *testing.T) {
 		{"the tied head beside it", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
 			return append(ts, renamed(*weight(t, ts, embedTokens), "lm_head.weight"))
 		}},
+		{"the tied head instead of it", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
+			weight(t, ts, embedTokens).Name = "lm_head.weight"
+			return ts
+		}},
 		{"float64 whose values are float32's", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
 			for i, x := range ts {
 				v, err := checkpoint.Float32(x)
@@ -176,10 +180,8 @@ func TestWeightsThatAreRefused(t *testing.T) {
 	}{
 		{"a missing weight", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return without(ts, fc1) },
 			"weight " + fc1 + " is missing from "},
-		{"the table itself missing, its twin the head there", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
-			weight(t, ts, embedTokens).Name = "lm_head.weight"
-			return ts
-		}, "weight " + embedTokens + " is missing from "},
+		{"the table and its twin the head missing", func(ts []checkpoint.Tensor) []checkpoint.Tensor { return without(ts, embedTokens) },
+			"weight " + embedTokens + " is missing from "},
 		{"a layer more than config.json says", func(ts []checkpoint.Tensor) []checkpoint.Tensor {
 			return append(ts, zeros("model.decoder.layers.2.fc2.weight", checkpoint.F32, 32, 64),
 				zeros("model.decoder.layers.2.fc1.weight", checkpoint.F32, 64, 32))

@@ -20,32 +20,33 @@ import (
 
 // Config is the part of config.json that training needs, by Hugging Face's field names, of transformers 4 and 5.
 type Config struct {
-	ModelType             string          `json:"model_type"`
-	VocabSize             int64           `json:"vocab_size"`
-	HiddenSize            int64           `json:"hidden_size"`
-	IntermediateSize      int64           `json:"intermediate_size"`
-	NumHiddenLayers       int             `json:"num_hidden_layers"`
-	NumAttentionHeads     int64           `json:"num_attention_heads"`
-	NumKeyValueHeads      int64           `json:"num_key_value_heads"`
-	HeadDim               int64           `json:"head_dim"` // hidden_size / num_attention_heads where it is missing
-	MaxPositionEmbeddings int64           `json:"max_position_embeddings"`
-	RMSNormEps            float64         `json:"rms_norm_eps"`
-	HiddenAct             string          `json:"hidden_act"`
-	AttentionBias         bool            `json:"attention_bias"`
-	MLPBias               bool            `json:"mlp_bias"`
-	TieWordEmbeddings     bool            `json:"tie_word_embeddings"`
-	AttentionDropout      float64         `json:"attention_dropout"`
-	InitializerRange      float64         `json:"initializer_range"`
-	PadTokenID            *int64          `json:"pad_token_id"`
-	SlidingWindow         *int64          `json:"sliding_window"`
-	UseSlidingWindow      *bool           `json:"use_sliding_window"` // of Qwen
-	LayerTypes            []string        `json:"layer_types"`
-	RopeTheta             float64         `json:"rope_theta"`      // of transformers 4
-	RopeScaling           *Rope           `json:"rope_scaling"`    // of transformers 4
-	RopeParameters        *Rope           `json:"rope_parameters"` // of transformers 5
-	PartialRotaryFactor   float64         `json:"partial_rotary_factor"`
-	MaxWindowLayers       int             `json:"max_window_layers"` // of Qwen: the layers below have no window
-	QuantizationConfig    json.RawMessage `json:"quantization_config,omitempty"`
+	ModelType                     string          `json:"model_type"`
+	VocabSize                     int64           `json:"vocab_size"`
+	HiddenSize                    int64           `json:"hidden_size"`
+	IntermediateSize              int64           `json:"intermediate_size"`
+	NumHiddenLayers               int             `json:"num_hidden_layers"`
+	NumAttentionHeads             int64           `json:"num_attention_heads"`
+	NumKeyValueHeads              int64           `json:"num_key_value_heads"`
+	HeadDim                       int64           `json:"head_dim"` // hidden_size / num_attention_heads where it is missing
+	MaxPositionEmbeddings         int64           `json:"max_position_embeddings"`
+	RMSNormEps                    float64         `json:"rms_norm_eps"`
+	HiddenAct                     string          `json:"hidden_act"`
+	AttentionBias                 bool            `json:"attention_bias"`
+	MLPBias                       bool            `json:"mlp_bias"`
+	TieWordEmbeddings             bool            `json:"tie_word_embeddings"`
+	AttentionDropout              float64         `json:"attention_dropout"`
+	InitializerRange              float64         `json:"initializer_range"`
+	PadTokenID                    *int64          `json:"pad_token_id"`
+	SlidingWindow                 *int64          `json:"sliding_window"`
+	UseSlidingWindow              *bool           `json:"use_sliding_window"` // of Qwen
+	LayerTypes                    []string        `json:"layer_types"`
+	RopeTheta                     float64         `json:"rope_theta"`      // of transformers 4
+	RopeScaling                   *Rope           `json:"rope_scaling"`    // of transformers 4
+	RopeParameters                *Rope           `json:"rope_parameters"` // of transformers 5
+	PartialRotaryFactor           float64         `json:"partial_rotary_factor"`
+	OriginalMaxPositionEmbeddings float64         `json:"original_max_position_embeddings,omitempty"`
+	MaxWindowLayers               int             `json:"max_window_layers"` // of Qwen: the layers below have no window
+	QuantizationConfig            json.RawMessage `json:"quantization_config,omitempty"`
 
 	raw json.RawMessage // the file
 }
@@ -56,12 +57,21 @@ var Families = []string{"llama", "mistral", "qwen2", "qwen3"}
 // ParseConfig reads a config.json and checks that this package computes what it describes.
 func ParseConfig(data []byte) (Config, error) {
 	var given struct {
-		ModelType        string          `json:"model_type"`
-		NumKeyValueHeads json.RawMessage `json:"num_key_value_heads"`
+		ModelType             string          `json:"model_type"`
+		NumKeyValueHeads      json.RawMessage `json:"num_key_value_heads"`
+		MaxPositionEmbeddings json.RawMessage `json:"max_position_embeddings"`
 	}
 	_, err := checkpoint.Decode(data, &given)
 	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1, MaxWindowLayers: 28,
 		raw: bytes.Clone(data)}
+	switch c.MaxPositionEmbeddings = 32768; given.ModelType {
+	case "llama":
+		c.MaxPositionEmbeddings = 2048
+	case "mistral":
+		c.MaxPositionEmbeddings, c.NumKeyValueHeads = 131072, 8
+	default:
+		c.NumKeyValueHeads = 32
+	}
 	if window := int64(4096); given.ModelType != "llama" {
 		c.SlidingWindow = &window // the default of the other families, where null is none
 	}
@@ -74,6 +84,9 @@ func ParseConfig(data []byte) (Config, error) {
 	// As many as heads: for Llama if it is missing, for each family if it is null.
 	if kv := string(given.NumKeyValueHeads); kv == "null" || kv == "" && c.ModelType == "llama" {
 		c.NumKeyValueHeads = c.NumAttentionHeads
+	}
+	if string(given.MaxPositionEmbeddings) == "null" {
+		c.MaxPositionEmbeddings = 0 // which Check refuses, as transformers does
 	}
 	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {
 		if c.HeadDim = c.HiddenSize / c.NumAttentionHeads; c.ModelType == "qwen3" {

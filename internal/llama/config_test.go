@@ -54,11 +54,16 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"dynamic, of transformers 4", "llama2", map[string]any{"rope_parameters": nil, "rope_theta": 1e4,
 			"rope_scaling": map[string]any{"type": "dynamic", "factor": 2.0}}, `rope_scaling has rope_type "dynamic"`},
 		{"two that differ", "llama2", map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2.0}}, "rope_scaling and rope_parameters differ"},
+		{"two whose theta differs, where rope_scaling's is the default", "llama2", map[string]any{"rope_theta": nil,
+			"rope_parameters": map[string]any{"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}, "rope_scaling": map[string]any{"type": "linear", "factor": 2.0}},
+			"rope_scaling and rope_parameters differ"},
+		{"two original lengths", "llama3", map[string]any{"original_max_position_embeddings": 32}, "original_max_position_embeddings is 32, and 64 in rope_parameters"},
 		{"one for each kind of layer", "qwen3", map[string]any{"rope_parameters": map[string]any{"full_attention": map[string]any{"rope_type": "yarn"}}},
 			"full_attention is not supported"},
 		{"a part of a head in it", "llama2", rope("default", map[string]any{"partial_rotary_factor": 0.5}), "partial_rotary_factor is 0.5"},
 		{"padding far outside", "llama2", map[string]any{"pad_token_id": -97}, "pad_token_id is -97"},
-		{"no heads of keys", "qwen2", map[string]any{"num_key_value_heads": nil}, "num_key_value_heads is 0"},
+		{"Qwen's default heads of keys", "qwen2", map[string]any{"num_key_value_heads": nil}, "num_attention_heads 4 is not a multiple of num_key_value_heads 32"},
+		{"positions of null, which transformers refuses too", "llama2", map[string]any{"max_position_embeddings": json.RawMessage("null")}, "max_position_embeddings is 0"},
 		{"no factor", "llama3", rope("llama3", nil), "rope_parameters has factor 0"},
 		{"frequencies the wrong way round", "llama3", rope("llama3", map[string]any{"factor": 8.0, "low_freq_factor": 4.0,
 			"high_freq_factor": 1.0, "original_max_position_embeddings": 64}), "want 0 < low < high"},
@@ -105,6 +110,43 @@ func TestLinearScaling(t *testing.T) {
 	require.NoError(t, err)
 	for i, f := range decoder.NewRotary(1e4, c.HeadDim).Frequencies {
 		require.InDelta(t, f/4, r.Frequencies[i], 1e-9)
+	}
+}
+
+// TestRopeTheta: the value inside of a dictionary counts before the one at the top level, as in transformers 5.
+func TestRopeTheta(t *testing.T) {
+	inside, without := map[string]any{"type": "linear", "factor": 1.0, "rope_theta": 5e5}, map[string]any{"type": "linear", "factor": 1.0}
+	for _, c := range []struct {
+		why    string
+		fields map[string]any
+		want   float64
+	}{
+		{"transformers 4's alone", map[string]any{"rope_parameters": nil, "rope_theta": 2e4, "rope_scaling": nil}, 2e4},
+		{"inside of rope_scaling", map[string]any{"rope_parameters": nil, "rope_theta": 2e4, "rope_scaling": inside}, 5e5},
+		{"beside a rope_scaling without", map[string]any{"rope_parameters": nil, "rope_theta": 2e4, "rope_scaling": without}, 2e4},
+		{"inside of rope_parameters", map[string]any{"rope_parameters": inside, "rope_theta": 2e4, "rope_scaling": nil}, 5e5},
+		{"both versions' fields, which say the same", map[string]any{"rope_theta": 5e5, "rope_scaling": without,
+			"rope_parameters": map[string]any{"rope_type": "linear", "factor": 1.0, "rope_theta": 5e5}}, 5e5},
+	} {
+		parsed, err := ParseConfig(changed(t, "llama2", c.fields))
+		require.NoError(t, err, c.why)
+		got, err := parsed.rotary()
+		require.NoError(t, err, c.why)
+		require.Equal(t, decoder.NewRotary(c.want, parsed.HeadDim).Frequencies, got.Frequencies, c.why)
+	}
+}
+
+// TestMissingSizes have the defaults of transformers' configuration classes.
+func TestMissingSizes(t *testing.T) {
+	for _, c := range []struct {
+		family          string
+		positions, keys int64
+	}{{"llama2", 2048, 64}, {"mistral", 131072, 8}, {"qwen2", 32768, 32}, {"qwen3", 32768, 32}} {
+		got, err := ParseConfig(changed(t, c.family, map[string]any{"max_position_embeddings": nil, "num_key_value_heads": nil,
+			"num_attention_heads": 64, "head_dim": 2}))
+		require.NoError(t, err, c.family)
+		require.Equal(t, c.positions, got.MaxPositionEmbeddings, c.family)
+		require.Equal(t, c.keys, got.NumKeyValueHeads, c.family)
 	}
 }
 

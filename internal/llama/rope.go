@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -39,31 +40,36 @@ func (r *Rope) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// complete fills in what r leaves to the top level of config.json, as transformers does, so that two of them can be compared.
+func (c Config) complete(r Rope) Rope {
+	r.Theta = cmp.Or(r.Theta, c.RopeTheta)
+	r.RopeType, r.Type = cmp.Or(r.RopeType, r.Type), ""
+	if r.RopeType == "" && r.Factor == 0 {
+		r.RopeType = "default"
+	}
+	return r
+}
+
 // rotary returns the frequencies of positions, as modeling_rope_utils.py computes them.
 func (c Config) rotary() (*decoder.Rotary, error) {
-	rope, field, theta := c.RopeScaling, "rope_scaling", c.RopeTheta
+	rope, field := c.complete(Rope{}), "rope_scaling"
+	if c.RopeScaling != nil {
+		rope = c.complete(*c.RopeScaling)
+	}
 	if c.RopeParameters != nil {
-		if rope != nil && *rope != *c.RopeParameters {
+		scaling := rope
+		rope, field = c.complete(*c.RopeParameters), "rope_parameters"
+		if c.RopeScaling != nil && scaling != rope {
 			return nil, fmt.Errorf("rope_scaling and rope_parameters differ: leave one of them")
 		}
-		rope, field = c.RopeParameters, "rope_parameters"
-		if rope.Theta != 0 {
-			theta = rope.Theta
-		}
 	}
-	if !(theta > 0) || math.IsInf(theta, 0) {
-		return nil, fmt.Errorf("rope_theta is %v, want a positive number", theta)
+	if !(rope.Theta > 0) || math.IsInf(rope.Theta, 0) {
+		return nil, fmt.Errorf("rope_theta is %v, want a positive number", rope.Theta)
 	}
-	r := decoder.NewRotary(theta, c.HeadDim)
-	if rope == nil {
-		return r, nil
-	}
-	kind := rope.RopeType
-	if kind == "" {
-		kind = rope.Type
-	}
+	r := decoder.NewRotary(rope.Theta, c.HeadDim)
+	kind, top := rope.RopeType, c.OriginalMaxPositionEmbeddings
 	switch {
-	case kind == "default" || kind == "" && rope.Factor == 0:
+	case kind == "default":
 		return r, nil
 	case kind != "linear" && kind != "llama3":
 		return nil, fmt.Errorf("%s has rope_type %q, want default, linear or llama3", field, kind)
@@ -74,6 +80,8 @@ func (c Config) rotary() (*decoder.Rotary, error) {
 			r.Frequencies[i] /= float32(rope.Factor)
 		}
 		return r, nil
+	case top != 0 && top != rope.Original: // versions of transformers differ in which one counts
+		return nil, fmt.Errorf("original_max_position_embeddings is %v, and %v in %s: leave one of them", top, rope.Original, field)
 	case !(rope.Low > 0) || !(rope.High > rope.Low) || !(rope.Original >= 1):
 		return nil, fmt.Errorf("%s has low_freq_factor %v, high_freq_factor %v and original_max_position_embeddings %v: "+
 			"want 0 < low < high and at least 1 position", field, rope.Low, rope.High, rope.Original)
