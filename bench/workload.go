@@ -135,6 +135,10 @@ func (w *Workload) loadModel(ctx context.Context, client *hub.Client) (err error
 	if w.tokenizer, err = data.LoadTokenizer(dir); err != nil {
 		return fmt.Errorf("tokenizer: %w", err)
 	}
+	if n := w.tokenizer.Vocabulary(); int64(n) > w.Base.VocabSize {
+		return fmt.Errorf("the tokenizer in %s has ids up to %d, the model's vocabulary is %d: they do not belong together",
+			dir, n-1, w.Base.VocabSize)
+	}
 	return nil
 }
 

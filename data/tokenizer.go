@@ -15,8 +15,8 @@ type Tokenizer struct {
 	text    []string // the bytes of each id; "" where there is none
 	special [2]specials
 	pipeline
-	around ends // what AddSpecial adds
-	size   int
+	around           ends // what AddSpecial adds
+	size, vocabulary int  // with added tokens and without
 }
 
 // Encode returns the ids of text alone. Added tokens written out in text become their ids, as in Hugging Face's
@@ -87,5 +87,9 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return b.String()
 }
 
-// Size returns 1 + the largest id. The model's embedding must have at least as many rows.
+// Size returns 1 + the largest id.
 func (t *Tokenizer) Size() int { return t.size }
+
+// Vocabulary returns 1 + the largest id of a token that was not added. The model's embedding must have at least as many rows; added tokens may have
+// none, if no text has them.
+func (t *Tokenizer) Vocabulary() int { return t.vocabulary }

@@ -24,6 +24,7 @@ func newTokenizer(vocab map[string]int64, merges [][2]string, p pipeline, pieces
 	if err := use(vocab); err != nil {
 		return nil, err
 	}
+	t.vocabulary = t.size
 	return t, t.useMerges(vocab, merges)
 }
 

@@ -241,6 +241,9 @@ func (o *options) settings() (bench.Settings, error) {
 	if len(s.Arms()) > 1 || s.RSLoRA || s.DoRA {
 		return s, fmt.Errorf("-bench has several values of -alpha, -lr or -targets, sqrt, or -dora: the peer is given one plain LoRA, so one number, one rate and one list of targets")
 	}
+	if strings.EqualFold(strings.Join(s.Targets, ""), "all-linear") {
+		return s, fmt.Errorf("-bench has -targets=%s, which PEFT does not know in a list: name the layers", s.Targets[0])
+	}
 	if o.standIn {
 		s.Device = "cuda:0"
 	}

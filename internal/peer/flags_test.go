@@ -61,6 +61,7 @@ func TestRefusedSettings(t *testing.T) {
 		{"-bench=-lr=0", "-lr is 0", "the same, of a flag in -bench"},
 		{"-bench=-lr=fast", "-lr", "not a number"},
 		{"-dtype=bf16,tf32", "-dtype=tf32 is for CUDA", "a CPU has none"},
+		{"-bench=-targets=all-linear", "-targets=all-linear, which PEFT does not know in a list", "it would adapt nothing"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			o, err := parse([]string{"-device=cpu", c.args}, io.Discard)
