@@ -14,6 +14,7 @@ import (
 
 	"lorabench/bench/record"
 	"lorabench/internal/root"
+	"lorabench/internal/shard"
 )
 
 func TestRotate(t *testing.T) {
@@ -206,6 +207,9 @@ func TestAnUnfinishedStudyGoesOn(t *testing.T) {
 	require.Regexp(t, "rank=4, seed 42: .*interrupted", out)
 	require.Contains(t, out, "is unfinished: the same command goes on with it.")
 	require.FileExists(t, filepath.Join(dir, "rank=2,seed=42.json"), "what was whole stays")
+	_, notes, err := shard.Merge([]string{dir})
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(notes, "\n"), "5 of 6 cells are missing: ", "of an arm without any record too")
 	first := contents(t, dir, "rank=2,seed=42.json")
 
 	for _, name := range []string{"rank=4,seed=42", "rank=2,seed=43", "rank=4,seed=43"} {

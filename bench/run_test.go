@@ -341,5 +341,5 @@ func TestRealWeightsByName(t *testing.T) {
 	require.Equal(t, "smollm2", w.ModelInfo.Name, "no path of the user's cache")
 	require.Equal(t, "smollm2", w.recorded().Model)
 	require.EqualValues(t, 134_515_008, w.ModelInfo.Parameters)
-	require.Equal(t, 49152, w.tokenizer.Size(), "its own tokenizer")
+	require.Equal(t, 49152, w.tokenizer.Vocabulary(), "its own tokenizer")
 }

@@ -18,6 +18,7 @@ import (
 	"lorabench/internal/progress"
 	"lorabench/internal/shard"
 	"lorabench/internal/torch"
+	"lorabench/lora"
 )
 
 var (
@@ -129,7 +130,7 @@ func cost(a Arm) float64 {
 	rank, _ := strconv.ParseFloat(a.Rank, 64) // 0 for full
 	for _, l := range work.Base.Linears() {
 		base += float64(l.In * l.Out)
-		if slices.ContainsFunc(a.Targets, func(t string) bool { return strings.HasSuffix(l.Name, t) || t == "all-linear" }) {
+		if slices.ContainsFunc(a.Targets, func(t string) bool { return strings.HasSuffix(l.Name, t) || lora.IsAllLinear(t) }) {
 			adapter += rank * float64(l.In+l.Out)
 		}
 	}

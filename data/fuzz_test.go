@@ -113,8 +113,8 @@ func FuzzParquet(f *testing.F) {
 // checkIDs encodes text and refuses ids that the tokenizer does not have.
 func checkIDs(t *testing.T, tok *Tokenizer, text string) {
 	for _, id := range tok.AddSpecial(tok.Encode(text)) {
-		if id < 0 || int(id) >= tok.Size() {
-			t.Fatalf("id %d of %d", id, tok.Size())
+		if id < 0 || int(id) >= tok.size {
+			t.Fatalf("id %d of %d", id, tok.size)
 		}
 	}
 }

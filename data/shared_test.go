@@ -58,7 +58,7 @@ func peerCases(t testing.TB) (cases []struct {
 func TestPeerCases(t *testing.T) {
 	tok, err := LoadTokenizer(shared(t, "data"))
 	require.NoError(t, err)
-	assert.Equal(t, 50265, tok.Size())
+	assert.Equal(t, 50265, tok.size)
 	assert.Equal(t, 50265, tok.Vocabulary())
 	cases, _ := peerCases(t)
 	require.Len(t, cases, 104)

@@ -87,9 +87,6 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return b.String()
 }
 
-// Size returns 1 + the largest id.
-func (t *Tokenizer) Size() int { return t.size }
-
 // Vocabulary returns 1 + the largest id of a token that was not added. The model's embedding must have at least as many rows; added tokens may have
 // none, if no text has them.
 func (t *Tokenizer) Vocabulary() int { return t.vocabulary }

@@ -92,7 +92,7 @@ func TestTokenizerOfAnything(t *testing.T) {
 	} {
 		assert.Equal(t, c.text, tok.Decode(tok.Encode(c.text)), c.why)
 	}
-	assert.Equal(t, "", tok.Decode([]int32{-1, int32(tok.Size()), 1 << 30}), "ids without a token give nothing")
+	assert.Equal(t, "", tok.Decode([]int32{-1, int32(tok.size), 1 << 30}), "ids without a token give nothing")
 	assert.Equal(t, tok.Encode("")[:0], tok.Encode(""), "no text, no ids")
 }
 

@@ -92,13 +92,14 @@ func (c Config) targets(m *decoder.Model) (map[*decoder.Linear]bool, error) {
 
 // named returns c with all-linear replaced by the endings of every linear layer's name, since PEFT reads it only outside of a list.
 func (c Config) named(m *decoder.Model) Config {
-	if len(c.TargetModules) == 1 && isAllLinear(c.TargetModules[0]) {
+	if len(c.TargetModules) == 1 && IsAllLinear(c.TargetModules[0]) {
 		c.TargetModules = endings(m)
 	}
 	return c
 }
 
-func isAllLinear(target string) bool { return strings.EqualFold(target, "all-linear") }
+// IsAllLinear reports whether a target is PEFT's word for every linear layer.
+func IsAllLinear(target string) bool { return strings.EqualFold(target, "all-linear") }
 
 // matches applies PEFT's rule: the whole name, or its end after a dot.
 func matches(name, target string) bool {

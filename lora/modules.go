@@ -38,7 +38,7 @@ func (c *PEFTConfig) parseModules(p peftFields) error {
 		// A module that the list has by its whole name is adapted in any layer.
 		return !exclude(module) && target(module) && (slices.Contains(list, module) || inLayers(module))
 	}
-	if isList(p.TargetModules) || !isAllLinear(list[0]) { // all-linear leaves the head out
+	if isList(p.TargetModules) || !IsAllLinear(list[0]) { // all-linear leaves the head out
 		for _, name := range []string{"lm_head", "model.embed_tokens", "model.decoder.embed_tokens", "model.decoder.embed_positions"} {
 			if c.adapts(name) {
 				return fmt.Errorf("target_modules has %s: adapters on the head or the embeddings are not supported", name[strings.LastIndex(name, ".")+1:])
@@ -66,7 +66,7 @@ func parseNames(field string, raw json.RawMessage) (has func(module string) bool
 			return slices.ContainsFunc(list, func(t string) bool { return matches(module, t) })
 		}, list, nil
 	}
-	if isAllLinear(list[0]) && field == "target_modules" {
+	if IsAllLinear(list[0]) && field == "target_modules" {
 		return func(string) bool { return true }, list, nil
 	}
 	e, err := expression(field, "^(?:", list[0], ")$")

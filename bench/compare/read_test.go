@@ -97,7 +97,7 @@ func TestReadResultsRefuses(t *testing.T) {
 		{[]string{"seed: x\nBenchmarkRank/rank=8 3 1 loss\n"}, []string{`a.txt:2: seed is "x", want a whole number`}, "a seed that is none"},
 		{[]string{"seed: 42\nBenchmarkRank/rank=8 3 1 loss\n", "seed: 42\nBenchmarkRank/rank=8 3 1 loss\n"}, []string{"b.txt:2: rank=8 has two results of seed 42"}, "old and new are no one study"},
 		{[]string{"BenchmarkRank/rank=8 3 1 loss 2 loss\n"}, []string{"a.txt:1: Rank/rank=8: loss is twice on the line"}, "which of the two"},
-		{[]string{"BenchmarkRank/rank=2 36 1 loss\nBenchmarkRank/rank=4 21 1 loss\n"}, []string{"a.txt:2: rank=4 trained for 21 steps, rank=2 for 36 (", "give -benchtime a number of steps"}, "-benchtime=1s"},
+		{[]string{"BenchmarkRank/rank=2 36 1 loss\nBenchmarkRank/rank=4 21 1 loss\n"}, []string{"a.txt:2: rank=4 trained for 21 steps, rank=2 for 36 (", "compare runs of one -benchtime"}, "-benchtime=1s"},
 		{[]string{"BenchmarkRank/8 3 1 loss\n"}, []string{"a.txt:1: the result BenchmarkRank/8 names no rank"}, "another benchmark of that name"},
 		{[]string{"BenchmarkRank/rank=2 3 1 loss\nBenchmarkRank/rank= 3 1 loss\n"}, []string{"a.txt:2: the result BenchmarkRank/rank= names no rank"}, "no rank at all"},
 		{[]string{"model: m\n" + ok + "model: n\n" + ok}, []string{`model is "m" in `, "a.txt:2 and ", `"n" in `, "a.txt:4: they are not of one study"}, "two models in a file"},

@@ -88,13 +88,13 @@ func (s *study) place(differ []string) (err error) {
 			if v := r.Config.Get("seed"); v != "" && !r.Config.Seeded {
 				return fmt.Errorf("%s: seed is %q, want a whole number: that of the first run", r.Where(), v)
 			}
-			if a := &s.arms[0].Runs[0]; len(s.set.Files) > 0 && r.Iters != a.Iters { // -benchtime=1s trains as long as it takes, which is no comparison of ranks
-				return fmt.Errorf("%s: %s trained for %d steps, %s for %d (%s): give -benchtime a number of steps, such as 100x",
-					r.Where(), s.names[i], r.Iters, s.names[0], a.Iters, a.Where())
-			}
 			if placed[s.slot(r.Seed)] != nil {
 				return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
 					r.Where(), s.names[i], r.Seed)
+			}
+			if a := &s.arms[0].Runs[0]; len(s.set.Files) > 0 && !slices.Contains(differ, "steps") && r.Iters != a.Iters { // -benchtime=1s trains as long as it takes, which is no comparison of ranks
+				return fmt.Errorf("%s: %s trained for %d steps, %s for %d (%s): compare runs of one -benchtime, a number of steps such as 100x",
+					r.Where(), s.names[i], r.Iters, s.names[0], a.Iters, a.Where())
 			}
 			placed[s.slot(r.Seed)] = r
 		}

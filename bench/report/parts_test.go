@@ -12,9 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot/plotter"
 
-	"lorabench/bench/record"
 	"lorabench/bench/stats"
-	"lorabench/bench/table"
 )
 
 func TestWrap(t *testing.T) {
@@ -70,13 +68,6 @@ func TestCombine(t *testing.T) {
 		_, _, ok := combine(runs, false)
 		require.False(t, ok, why)
 	}
-}
-
-func madeArmsOf(t *testing.T, rs []*record.Record) []*table.Arm {
-	t.Helper()
-	arms, _, err := table.Arms(rs)
-	require.NoError(t, err)
-	return arms
 }
 
 func TestTicks(t *testing.T) {

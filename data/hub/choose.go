@@ -157,22 +157,25 @@ func oneFormat(names []string) []string {
 	})
 }
 
-// oneSplit keeps train's files where there are shards of several splits (train_sft-00000-of-00001), which often hold the
-// same records. All that is in a folder called train is one split, as in the library datasets.
+// oneSplit keeps train's files where there are shards of several train splits (train_sft-00000-of-00001), which often hold the
+// same records. As in the library datasets, shards whose names say nothing of a split (de-00000-of-00001) are splits in a folder
+// called data, and belong together elsewhere.
 func oneSplit(names []string) ([]string, error) {
 	splits := map[string][]string{}
 	for _, name := range names {
-		if m := shardOf.FindStringSubmatch(path.Base(name)); m != nil {
+		m := shardOf.FindStringSubmatch(path.Base(name))
+		if m != nil && (path.Base(path.Dir(name)) == "data" || slices.ContainsFunc(wordBreak.Split(strings.ToLower(m[1]), -1), func(w string) bool { return trainName[w] })) {
 			splits[m[1]] = append(splits[m[1]], name)
 		}
 	}
 	switch {
-	case len(splits) < 2, path.Base(path.Dir(names[0])) == "train":
+	case len(splits) < 2:
 		return names, nil
 	case splits["train"] != nil:
 		return splits["train"], nil
 	}
-	return nil, fmt.Errorf("it holds several train splits: %s: give the path of one", strings.Join(slices.Sorted(maps.Keys(splits)), ", "))
+	return nil, fmt.Errorf("it holds several train splits: %s: put the files of one into a folder of their own and give that",
+		strings.Join(slices.Sorted(maps.Keys(splits)), ", "))
 }
 
 func shardsWhole(names []string) error {

@@ -58,6 +58,8 @@ func TestConfigsThatAreRefused(t *testing.T) {
 			"rope_parameters": map[string]any{"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}, "rope_scaling": map[string]any{"type": "linear", "factor": 2.0}},
 			"rope_scaling and rope_parameters differ"},
 		{"two original lengths", "llama3", map[string]any{"original_max_position_embeddings": 32}, "original_max_position_embeddings is 32, and 64 in rope_parameters"},
+		{"an original length at the top alone", "llama3", map[string]any{"original_max_position_embeddings": 64, "rope_parameters": map[string]any{"rope_type": "llama3",
+			"rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}, "rope_parameters has low_freq_factor 1, high_freq_factor 4 and original_max_position_embeddings 0"},
 		{"one for each kind of layer", "qwen3", map[string]any{"rope_parameters": map[string]any{"full_attention": map[string]any{"rope_type": "yarn"}}},
 			"full_attention is not supported"},
 		{"a part of a head in it", "llama2", rope("default", map[string]any{"partial_rotary_factor": 0.5}), "partial_rotary_factor is 0.5"},

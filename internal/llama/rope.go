@@ -80,7 +80,7 @@ func (c Config) rotary() (*decoder.Rotary, error) {
 			r.Frequencies[i] /= float32(rope.Factor)
 		}
 		return r, nil
-	case top != 0 && top != rope.Original: // versions of transformers differ in which one counts
+	case top != 0 && rope.Original != 0 && top != rope.Original: // versions of transformers differ in which one counts
 		return nil, fmt.Errorf("original_max_position_embeddings is %v, and %v in %s: leave one of them", top, rope.Original, field)
 	case !(rope.Low > 0) || !(rope.High > rope.Low) || !(rope.Original >= 1):
 		return nil, fmt.Errorf("%s has low_freq_factor %v, high_freq_factor %v and original_max_position_embeddings %v: "+

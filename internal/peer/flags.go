@@ -14,6 +14,7 @@ import (
 	"lorabench/internal/decoder"
 	"lorabench/internal/models"
 	"lorabench/internal/root"
+	"lorabench/lora"
 )
 
 // kind is a way of using the Trainer.
@@ -241,7 +242,7 @@ func (o *options) settings() (bench.Settings, error) {
 	if len(s.Arms()) > 1 || s.RSLoRA || s.DoRA {
 		return s, fmt.Errorf("-bench has several values of -alpha, -lr or -targets, sqrt, or -dora: the peer is given one plain LoRA, so one number, one rate and one list of targets")
 	}
-	if strings.EqualFold(strings.Join(s.Targets, ""), "all-linear") {
+	if slices.ContainsFunc(s.Targets, lora.IsAllLinear) {
 		return s, fmt.Errorf("-bench has -targets=%s, which PEFT does not know in a list: name the layers", s.Targets[0])
 	}
 	if o.standIn {

@@ -29,6 +29,9 @@ const (
 
 // plan predicts the longest task from records of the same arms, where there are some.
 func (o options) plan() (p plan, err error) {
+	if err := shard.Refuse(o.out, shard.Part{N: o.parts}); err != nil { // here, and not when the tasks have waited in the queue
+		return p, err
+	}
 	p.time, p.memory = o.time, o.memory
 	if o.measured == "" {
 		return p, nil
@@ -44,7 +47,7 @@ func (o options) plan() (p plan, err error) {
 	}
 	ranks, _ := o.value("ranks")
 	for _, rank := range strings.FieldsFunc(ranks, func(r rune) bool { return r == ',' || r == ' ' }) {
-		if o.time == 0 && !slices.ContainsFunc(rs, func(r *record.Record) bool { return r.Rank == rank }) {
+		if o.time == 0 && !slices.ContainsFunc(rs, func(r *record.Record) bool { return r.Rank == rank && r.Resumed == 0 }) {
 			return p, fmt.Errorf("-measured %s: no run of rank %s, which -ranks has: measure every arm, or give -time", o.measured, rank)
 		}
 	}

@@ -120,7 +120,11 @@ func (j *judging) steady() {
 	for _, m := range j.matched {
 		for _, b := range []*results.Benchmark{m.old, m.new} {
 			if times := b.Metric("sec/op"); times != nil {
-				seeds = append(seeds, times.Seeds...)
+				for k, run := range times.Runs {
+					if b.Runs[run].Block != results.Unplaced {
+						seeds = append(seeds, times.Seeds[k])
+					}
+				}
 			}
 		}
 	}

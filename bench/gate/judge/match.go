@@ -23,6 +23,9 @@ type matched struct {
 // ours reports whether a benchmark is lorabench's own, which trains.
 func ours(b *results.Benchmark) bool { return strings.HasPrefix(b.Bare, results.Rank+"/") }
 
+// seeded reports whether a benchmark's runs have seeds; else they are numbered.
+func seeded(b *results.Benchmark) bool { return ours(b) && b.Runs[0].Config.Seeded }
+
 // explains reports whether a benchmark only explains, and is never judged.
 func explains(b *results.Benchmark) bool {
 	return b.Bare == "Part" || strings.HasPrefix(b.Bare, "Part/")

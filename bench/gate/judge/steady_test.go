@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -37,4 +38,17 @@ func TestUnsteadyMachineIsNamed(t *testing.T) {
 			assert.Contains(t, notes, c.says, c.why)
 		}
 	}
+	said := func(old, new string) string {
+		for _, n := range judged(t, old, new, "", Options{}).Notes {
+			if strings.HasPrefix(n, "Unsteady") {
+				return n
+			}
+		}
+		return ""
+	}
+	whole, first := side(0.05), "seed: 42\n"
+	from := strings.Index(whole, first+"Benchmark")
+	without := whole[:from] + whole[strings.Index(whole, "seed: 45\n"):] // as if its first seeds had been resumed
+	numbered := regexp.MustCompile(`blocks? \d+`)
+	assert.Equal(t, numbered.FindString(said(whole, whole)), numbered.FindString(said(whole, without)), "a side that lacks the first seed has its blocks where they were")
 }
