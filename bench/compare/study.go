@@ -92,7 +92,8 @@ func (s *study) place(differ []string) (err error) {
 				return fmt.Errorf("%s: %s has two results of seed %d: runs are paired by seed; compare commits or studies in files of their own",
 					r.Where(), s.names[i], r.Seed)
 			}
-			if a := &s.arms[0].Runs[0]; len(s.set.Files) > 0 && !slices.Contains(differ, "steps") && r.Iters != a.Iters { // -benchtime=1s trains as long as it takes, which is no comparison of ranks
+			// -benchtime=1s trains as long as it takes, which is no comparison of ranks. Of records the steps are a setting.
+			if a := &s.arms[0].Runs[0]; len(s.set.Files) > 0 && !slices.Contains(differ, "steps") && r.Iters != a.Iters {
 				return fmt.Errorf("%s: %s trained for %d steps, %s for %d (%s): compare runs of one -benchtime, a number of steps such as 100x",
 					r.Where(), s.names[i], r.Iters, s.names[0], a.Iters, a.Where())
 			}

@@ -83,10 +83,18 @@ func ReadDir(dir string) ([]*Record, error) {
 	return rs, nil
 }
 
+// names returns those of dir's records.
+func names(dir string) []string {
+	found, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // it fails only on an invalid pattern
+	return found
+}
+
+// In reports whether dir has records, without reading them.
+func In(dir string) bool { return len(names(dir)) > 0 }
+
 // Readable returns the records that can be read, and the errors of the others.
 func Readable(dir string) (rs []*Record, unread []error) {
-	names, _ := fs.Glob(os.DirFS(dir), "*seed=*.json") // it fails only on an invalid pattern
-	for _, name := range names {
+	for _, name := range names(dir) {
 		if r, err := Read(filepath.Join(dir, name)); err != nil {
 			unread = append(unread, err)
 		} else {

@@ -64,13 +64,13 @@ func ParseConfig(data []byte) (Config, error) {
 	_, err := checkpoint.Decode(data, &given)
 	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu", InitializerRange: 0.02, RopeTheta: 1e4, PartialRotaryFactor: 1, MaxWindowLayers: 28,
 		raw: bytes.Clone(data)}
-	switch c.MaxPositionEmbeddings = 32768; given.ModelType {
+	switch given.ModelType { // transformers' defaults
 	case "llama":
-		c.MaxPositionEmbeddings = 2048
+		c.MaxPositionEmbeddings = 2048 // and as many heads of keys as of queries
 	case "mistral":
 		c.MaxPositionEmbeddings, c.NumKeyValueHeads = 131072, 8
 	default:
-		c.NumKeyValueHeads = 32
+		c.MaxPositionEmbeddings, c.NumKeyValueHeads = 32768, 32
 	}
 	if window := int64(4096); given.ModelType != "llama" {
 		c.SlidingWindow = &window // the default of the other families, where null is none

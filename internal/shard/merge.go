@@ -159,8 +159,8 @@ func absentParts(rs []*record.Record, folders []string) (absent []string, n int)
 	return absent, n
 }
 
-// plan returns the seeds and the arms of an unfinished study in a folder, and whether there is one: package bench leaves its description there until the
-// last run of the folder has ended well.
+// plan returns the seeds and the arms of an unfinished study in a folder, and whether there is one: package bench leaves its description there
+// until the last run of the folder has ended well.
 func plan(dir string) (seeds []int64, arms []string, unfinished bool) {
 	b, err := os.ReadFile(filepath.Join(dir, record.Unfinished))
 	if err != nil {
@@ -188,8 +188,7 @@ const NoRuns = "no-runs.txt"
 
 // begun reports whether a folder is a part's that has no record, and is not to have one or not yet.
 func begun(dir string) bool {
-	rs, unread := record.Readable(dir)
-	return len(rs)+len(unread) == 0 && ofParts.MatchString(dir) && (file.Exists(filepath.Join(dir, record.Unfinished)) || file.Exists(filepath.Join(dir, NoRuns)))
+	return !record.In(dir) && ofParts.MatchString(dir) && (file.Exists(filepath.Join(dir, record.Unfinished)) || file.Exists(filepath.Join(dir, NoRuns)))
 }
 
 // Refuse returns an error if dir holds what a report would refuse beside a study's part p: parts of another number or, beside parts, records. It
@@ -200,7 +199,7 @@ func Refuse(dir string, p Part) error {
 			return fmt.Errorf("-out %s: %s there is of another study: move it away, or give another folder", dir, filepath.Base(d))
 		}
 	}
-	if rs, unread := record.Readable(dir); p.N > 0 && len(rs)+len(unread) > 0 {
+	if p.N > 0 && record.In(dir) {
 		return fmt.Errorf("-out %s: the records there are of another study, which had no parts: move them away, or give another folder", dir)
 	}
 	return nil
@@ -210,22 +209,21 @@ func Refuse(dir string, p Part) error {
 func in(dir string) []string {
 	found, _ := filepath.Glob(filepath.Join(dir, "shard-*-of-*"))
 	return slices.DeleteFunc(found, func(d string) bool {
-		rs, unread := record.Readable(d)
-		return !ofParts.MatchString(d) || len(rs)+len(unread) == 0 && !begun(d)
+		return !ofParts.MatchString(d) || !record.In(d) && !begun(d)
 	})
 }
 
-// parts replaces each folder that has folders of parts by those, in their order. Parts that have not begun are left out. It refuses a folder that has parts of different numbers, or parts beside records: they are of several studies.
+// parts replaces each folder that has folders of parts by those, in their order. Parts that have not begun are left out. It refuses a folder
+// that has parts of different numbers, or parts beside records: they are of several studies.
 func parts(dirs []string) (all []string, err error) {
 	for _, dir := range dirs {
 		found := in(dir)
-		rs, unread := record.Readable(dir)
 		for _, d := range found {
 			if n, first := ofParts.FindStringSubmatch(d)[2], ofParts.FindStringSubmatch(found[0])[2]; n != first {
 				return nil, fmt.Errorf("%s has parts of %s and of %s: they are of several studies: remove those that do not belong, or name folders one by one",
 					dir, first, n)
 			}
-			if len(rs)+len(unread) > 0 {
+			if record.In(dir) {
 				return nil, fmt.Errorf("%s has records and parts, such as %s: they are of several studies: remove those that do not belong, or name folders "+
 					"one by one", dir, filepath.Base(d))
 			}

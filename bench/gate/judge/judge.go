@@ -116,18 +116,7 @@ func (j *judging) note(format string, args ...any) {
 // steady notes where the machine was unsteady, by pair (numbered from 0), for lorabench's own runs, which come in blocks.
 func (j *judging) steady() {
 	var runs []compare.Timing
-	var seeds []int64 // of all: a side or a benchmark may lack the first
-	for _, m := range j.matched {
-		for _, b := range []*results.Benchmark{m.old, m.new} {
-			if times := b.Metric("sec/op"); times != nil {
-				for k, run := range times.Runs {
-					if b.Runs[run].Block != results.Unplaced {
-						seeds = append(seeds, times.Seeds[k])
-					}
-				}
-			}
-		}
-	}
+	first := math.MaxInt // seed of all: a side or a benchmark may lack it
 	for _, m := range j.matched {
 		for i, b := range []*results.Benchmark{m.old, m.new} {
 			times := b.Metric("sec/op")
@@ -136,11 +125,15 @@ func (j *judging) steady() {
 			}
 			for k, v := range times.Values {
 				if b.Runs[times.Runs[k]].Block != results.Unplaced {
+					first = min(first, int(times.Seeds[k]))
 					runs = append(runs, compare.Timing{Arm: []string{"the baseline's ", "the new "}[i] + m.name, Seconds: v * times.Factor,
-						Block: int(times.Seeds[k] - slices.Min(seeds)), Tokens: math.NaN()})
+						Block: int(times.Seeds[k]), Tokens: math.NaN()})
 				}
 			}
 		}
+	}
+	for i := range runs {
+		runs[i].Block -= first
 	}
 	if line := compare.Steady(runs); line != "" {
 		j.note("%s", line)

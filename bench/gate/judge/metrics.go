@@ -79,10 +79,12 @@ func (j *judging) newResult(m *matched, a, b *results.Metric) *Result {
 	t.New, t.lacking[1] = sample(m.new, b, b.Factor/a.Factor)
 	t.at = pairs(&t.Baseline, &t.New)
 	lone := [2]int{t.Baseline.N() - len(t.at), t.New.N() - len(t.at)}
-	if t.lacking == [2]int{} && lone != [2]int{} && len(t.at) >= j.MinSamples && seeded(m.old) && seeded(m.new) && m.old.Metric(a.Base) != nil {
+	lacking := t.lacking != [2]int{}
+	alone := !lacking && lone != [2]int{} && len(t.at) >= j.MinSamples && seeded(m.old) && seeded(m.new) && m.old.Metric(a.Base) != nil
+	if alone {
 		j.note("%s: %d of the baseline's seeds and %d of the new ones are on that side alone: it is judged by those of both.", m.name, lone[0], lone[1])
-		t.common()
-	} else if t.lacking != [2]int{} && len(t.at) > 0 {
+	}
+	if alone || lacking && len(t.at) > 0 {
 		t.common()
 	}
 	t.Rule = j.Rules.For(a.Unit, classOf(a.Unit, j.old.Units[a.Base].Exact || j.new.Units[a.Base].Exact), false)
